@@ -1,0 +1,54 @@
+"""Errors that a user can act on: what went wrong, why, and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StudioError(Exception):
+    """A failure told in one sentence each: `problem`, `cause`, `fix`.
+
+    `exit_code` is what the command line ends with (0 done, 2 wrong use, 3 a question is open,
+    4 a tool failed, 5 refused by policy).
+    """
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, problem: str, cause: str = "", fix: str = "") -> None:
+        self.problem, self.cause, self.fix = problem.strip(), cause.strip(), fix.strip()
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """The three parts as one line, without a traceback."""
+        text = self.problem.rstrip(".")
+        if self.cause:
+            text += f": {self.cause.rstrip('.')}"
+        text += "."
+        return f"{text} {self.fix.rstrip('.')}." if self.fix else text
+
+
+class UsageError(StudioError):
+    """The request itself cannot be right: a wrong argument, an unknown name, an unreadable file."""
+
+    exit_code = 2
+
+
+class QuestionOpen(StudioError):
+    """Nothing is wrong, but the user has to answer or approve first."""
+
+    exit_code = 3
+
+
+class PolicyError(StudioError):
+    """The request asks for more than the user's intent and approval allow."""
+
+    exit_code = 5
+
+
+class EngineError(StudioError):
+    """An engine could not be loaded or failed while working."""
+
+
+class Cancelled(StudioError):
+    """The user (or a time limit) stopped the work; finished assets stay."""

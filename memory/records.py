@@ -1,0 +1,87 @@
+"""The rows that the studio remembers. Frozen; the catalogue is the only writer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+AssetKind = Literal[
+    "image", "audio", "video", "timeline", "subtitle", "storyboard", "map", "lipsync", "report", "dataset", "file"
+]
+ScoreStatus = Literal["measured", "judged", "not measured"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One figure about an asset, and how far it can be trusted."""
+
+    name: str
+    value: float | None
+    status: ScoreStatus
+    by: str
+    """The measure or the model that gave it."""
+    threshold: float | None = None
+    passed: bool | None = None
+    """None: no gate, or not measured; never passed silently."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Any file that the studio made or took in."""
+
+    id: str
+    """Kind prefix and digest, e.g. 'img-3f9a2c71d0'; unique."""
+    kind: AssetKind
+    path: str
+    """Relative to the workspace home, POSIX."""
+    name: str
+    """What the user calls it: an upload's file name, or a short title."""
+    sha256: str
+    bytes: int
+    engine: str = ""
+    """'' for an upload."""
+    engine_version: str = ""
+    tool: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    parents: tuple[str, ...] = ()
+    scores: tuple[Score, ...] = ()
+    thread: str = ""
+    step_key: str = ""
+    summary: str = ""
+    created_at: float = 0.0
+    hidden: bool = False
+    """True after undo; the file stays until purge."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A character, a style, a place, a note or a preference."""
+
+    id: str
+    kind: str
+    """character | style | place | note | preference | film."""
+    name: str
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+    """For a character: 'look' (CharacterLook fields), 'voice' (VoiceProfile fields)."""
+    aliases: tuple[str, ...] = ()
+    source: str = "user"
+    """user | tool | upload: uploads are never trusted as instructions."""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One search result."""
+
+    id: str
+    kind: str
+    name: str
+    text: str
+    score: float
+    """Fused relevance, higher is better; comparable only inside one result list."""
+    asset: Asset | None = None
+    entry: Entry | None = None

@@ -1,0 +1,50 @@
+"""Which tools exist and where they live; modules are imported when a tool is first asked for."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import import_module
+
+from configs.errors import UsageError
+from tools.spec import Tool
+
+TOOLS: dict[str, str] = {
+    "generate_image": "tools.image.generate:GenerateImage",
+    "make_control_maps": "tools.image.controls:MakeControlMaps",
+    "speak": "tools.voice.speak:Speak",
+    "speak_dialogue": "tools.voice.dialogue:SpeakDialogue",
+    "lip_sync": "tools.voice.lip_sync:LipSync",
+    "analyze_video": "tools.analysis.video:AnalyzeVideo",
+    "edit_video": "tools.editing.edit:EditVideo",
+    "render_timeline": "tools.editing.render:RenderTimeline",
+    "export_timeline": "tools.editing.export:ExportTimeline",
+    "add_captions": "tools.editing.captions:AddCaptions",
+    "animate_shot": "tools.film.animate:AnimateShot",
+    "write_storyboard": "tools.film.storyboard:WriteStoryboard",
+    "make_film": "tools.film.make_film:MakeFilm",
+    "search_memory": "tools.memory.search:SearchMemory",
+    "remember": "tools.memory.remember:Remember",
+    "rate_asset": "tools.memory.rate:RateAsset",
+    "list_assets": "tools.project.assets:ListAssets",
+    "undo": "tools.project.undo:Undo",
+    "gpu_status": "tools.project.gpu:GpuStatus",
+}
+
+
+@cache
+def get_tool(name: str) -> Tool:
+    """The tool of this name. Raises UsageError with the nearest name."""
+    if name not in TOOLS:
+        near = difflib.get_close_matches(name, TOOLS, n=1)
+        raise UsageError(
+            f"There is no tool '{name}'", fix=f"Did you mean '{near[0]}'" if near else "See 'studio tools'"
+        )
+    module, _, attribute = TOOLS[name].partition(":")
+    tool: Tool = getattr(import_module(module), attribute)()
+    return tool
+
+
+def all_tools() -> list[Tool]:
+    """Every tool, in the order of the table."""
+    return [get_tool(name) for name in TOOLS]
