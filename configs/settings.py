@@ -180,8 +180,14 @@ def _explain(error: ValidationError) -> UsageError:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where, sorted(known_keys()), n=1, cutoff=0.4)
-        return UsageError(f"There is no setting '{where}'", fix=f"Did you mean '{near[0]}'" if near else "See configs/studio.yaml")
-    return UsageError(f"The setting '{where}' is wrong", f"{first['msg']}, got {first.get('input')!r}", "Correct it in studio.yaml or STUDIO_*")
+        return UsageError(
+            f"There is no setting '{where}'", fix=f"Did you mean '{near[0]}'" if near else "See configs/studio.yaml"
+        )
+    return UsageError(
+        f"The setting '{where}' is wrong",
+        f"{first['msg']}, got {first.get('input')!r}",
+        "Correct it in studio.yaml or STUDIO_*",
+    )
 
 
 @lru_cache

@@ -1,0 +1,224 @@
+"""The only way a tool runs, whoever asks: validate -> policy -> reuse -> lease -> run -> record -> release."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backends.gpu.arbiter import Arbiter
+from backends.gpu.lease import Lease
+from configs.errors import Cancelled, PolicyError, StudioError
+from memory.records import Asset
+from tools.events import Emit, ModelSwapped, StepFinished, StepStarted
+from tools.policy import EVERYTHING, Grant
+from tools.registry import get_tool
+from tools.repair import repair_args, validate_args
+from tools.run_context import RunContext
+from tools.spec import CancelToken, Forecast, Studio, Tool, ToolArgs, ToolOutcome, ToolResult
+from tools.stand_in import stand_in_result
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call shares with its sub-calls."""
+
+    thread: str = ""
+    job: str = ""
+    """Steps of the same job with the same key are made once, also after a kill; '' = no reuse."""
+    step: str = ""
+    grant: Grant = EVERYTHING
+    cancel: CancelToken = CancelToken()
+    emit: Emit = lambda event: None
+    dry: bool = False
+    """True: answer with a stand-in, without engines (evaluation of intents)."""
+    depth: int = 0
+
+
+class Executor:
+    """Runs tools in the caller's thread; call it from a worker thread, never from an event loop."""
+
+    def __init__(self, studio: Studio, arbiter: Arbiter) -> None:
+        self.studio, self.arbiter = studio, arbiter
+
+    def forecast(self, name: str, args: Mapping[str, Any] | str) -> tuple[Forecast, frozenset[str], dict[str, Any]]:
+        """Cost, engines and repaired arguments of a call, without running it. Raises UsageError for wrong arguments.
+
+        References to earlier steps ('$1') are accepted as they are.
+        """
+        tool = get_tool(name)
+        mended, _ = repair_args(tool, args)
+        model = validate_args(tool, mended)
+        needs = tool.needs(model, self.studio)
+        return self._price(tool, model, needs), needs, mended
+
+    def run(self, name: str, args: Mapping[str, Any] | str, run: Run, *, key: str = "", title: str = "") -> ToolOutcome:
+        """One call, whatever happens inside it: the outcome says how it ended. Only programming errors escape."""
+        began = time.perf_counter()
+        shown: dict[str, Any] = dict(args) if isinstance(args, Mapping) else {"arguments": args}
+        needs: frozenset[str] = frozenset()
+        lease: Lease | None = None
+        try:
+            run.cancel.check()
+            tool = get_tool(name)
+            shown, _ = repair_args(tool, args)
+            model = validate_args(tool, shown)
+            run.grant.check(tool)
+            needs = tool.needs(model, self.studio)
+            done = self._reuse(tool, shown, run, key, title, needs)
+            if done is not None:
+                return done
+            run.emit(
+                StepStarted(
+                    thread=run.thread, step=run.step, tool=name, title=title or name, engines=tuple(sorted(needs))
+                )
+            )
+            if run.dry:
+                result = stand_in_result(tool, model, self.studio, run.thread)
+            else:
+                with self._leased(needs, run) as lease:
+                    result = self._work(tool, model, run, lease)
+                self._record(tool, shown, run, key, result, time.perf_counter() - began - lease.waited_s, needs)
+        except StudioError as error:
+            return self._failed(name, shown, run, error, began, needs, lease)
+        seconds = time.perf_counter() - began
+        run.emit(
+            StepFinished(
+                thread=run.thread, step=run.step, tool=name, status="done", seconds=seconds, summary=result.summary
+            )
+        )
+        swaps = lease.swaps if lease else ()
+        return ToolOutcome(name, shown, "done", seconds, "+".join(sorted(needs)), result, None, swaps)
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _work(self, tool: Tool, model: ToolArgs, run: Run, lease: Lease) -> ToolResult:
+        limit = CancelToken(tool.time_limit_s, parent=run.cancel)
+        context = RunContext(self, tool, replace(run, cancel=limit), lease)
+        try:
+            result = tool.run(model, context)
+        except StudioError:
+            raise
+        except OSError as error:
+            raise StudioError(
+                f"{tool.name} could not read or write a file", error.strerror or str(error),
+                "Free space in the studio's folder or check its permissions; finished work is kept",
+            ) from error  # fmt: skip
+        except MemoryError as error:
+            raise StudioError(f"{tool.name} ran out of memory", fix="Ask for a smaller size") from error
+        except Exception as error:  # a tool's bug must not end the studio; the log keeps the traceback
+            self.studio.memory.log_failure(tool.name, error)
+            raise StudioError(
+                f"{tool.name} failed unexpectedly", f"{type(error).__name__}: {error}"[:300],
+                "This is a bug of the studio; the details are in studio.log",
+            ) from error  # fmt: skip
+        finally:
+            context.clean()
+        return replace(result, warnings=(*context.warnings, *result.warnings))
+
+    @contextmanager
+    def _leased(self, needs: frozenset[str], run: Run) -> Iterator[Lease]:
+        lease = self.arbiter.lease(needs, run.step or run.thread or "call", check=run.cancel.check)
+        for swap in lease.swaps:
+            run.emit(ModelSwapped(thread=run.thread, step=run.step, swap=swap))
+        over = threading.Event()
+        period = self.studio.settings.gpu.lease_seconds / 3
+
+        def beat() -> None:
+            while not over.wait(period):
+                lease.heartbeat()
+
+        threading.Thread(target=beat, daemon=True, name="lease-heartbeat").start()
+        try:
+            yield lease
+        finally:
+            over.set()
+            lease.release()
+
+    def _reuse(
+        self, tool: Tool, args: dict[str, Any], run: Run, key: str, title: str, needs: frozenset[str]
+    ) -> ToolOutcome | None:
+        if not (run.job and key) or run.dry:
+            return None
+        found = self.studio.memory.job_step(run.job, step_key(key, tool.name, args))
+        if found is None:
+            return None
+        assets = tuple(a for i in found.asset_ids if (a := self.studio.memory.get_asset(i)) is not None)
+        if len(assets) != len(found.asset_ids) or not all(
+            (self.studio.workspace.home / a.path).is_file() for a in assets
+        ):
+            return None  # a file was removed by hand: make it again
+        data = dict(found.data)
+        result = ToolResult(
+            data.pop("summary", ""), assets, data.pop("measurements", {}), tuple(data.pop("warnings", ())), data
+        )
+        run.emit(StepFinished(
+            thread=run.thread, step=run.step, tool=tool.name, status="reused", seconds=0.0, summary=title or result.summary
+        ))  # fmt: skip
+        return ToolOutcome(tool.name, args, "reused", 0.0, "+".join(sorted(needs)), result)
+
+    def _record(
+        self,
+        tool: Tool,
+        args: dict[str, Any],
+        run: Run,
+        key: str,
+        result: ToolResult,
+        seconds: float,
+        needs: frozenset[str],
+    ) -> None:
+        memory = self.studio.memory
+        memory.add_timing(tool.name, "+".join(sorted(needs)), size_key(args), max(seconds, 0.0), 0)
+        ids = [a.id for a in result.assets]
+        if run.job and key:
+            data = {
+                **result.data, "summary": result.summary, "measurements": result.measurements,
+                "warnings": list(result.warnings),
+            }  # fmt: skip
+            memory.job_step_done(run.job, step_key(key, tool.name, args), ids, seconds, data)
+        if run.depth == 0 and ids and tool.effect == "create":
+            memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": ids})
+
+    def _price(self, tool: Tool, model: ToolArgs, needs: frozenset[str]) -> Forecast:
+        guess = tool.forecast(model, self.studio)
+        seen = self.studio.memory.typical_seconds(tool.name, "+".join(sorted(needs)), size_key(model.model_dump()))
+        vram = max(guess.vram_mib, sum(self.arbiter.need_mib(n) for n in needs if self.arbiter.device(n) == "gpu"))
+        if seen is None:
+            return replace(guess, vram_mib=vram)
+        return replace(guess, seconds=seen, vram_mib=vram, basis="measured")
+
+    def _failed(
+        self, name: str, args: dict[str, Any], run: Run, error: StudioError, began: float, needs: frozenset[str],
+        lease: Lease | None,
+    ) -> ToolOutcome:  # fmt: skip
+        seconds = time.perf_counter() - began
+        status = (
+            "cancelled" if isinstance(error, Cancelled) else "refused" if isinstance(error, PolicyError) else "failed"
+        )
+        run.emit(
+            StepFinished(
+                thread=run.thread, step=run.step, tool=name, status=status, seconds=seconds, summary=error.sentence
+            )
+        )
+        swaps = lease.swaps if lease else ()
+        return ToolOutcome(name, args, status, seconds, "+".join(sorted(needs)), None, error, swaps)  # type: ignore[arg-type]
+
+
+def step_key(key: str, tool: str, args: Mapping[str, Any]) -> str:
+    """Identity of a step inside its job: the caller's key, the tool and all arguments."""
+    text = json.dumps([tool, args], sort_keys=True, default=str)
+    return f"{key}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def size_key(args: Mapping[str, Any]) -> str:
+    """What of the arguments decides how long a call takes; timings are compared within it."""
+    parts = [f"{k}={args[k]}" for k in ("width", "height", "count", "seconds", "shots") if args.get(k)]
+    return ",".join(parts)
+
+
+__all__ = ["Asset", "Executor", "Run", "size_key", "step_key"]

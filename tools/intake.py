@@ -1,0 +1,72 @@
+"""Files from outside: looked at by content, copied into the workspace, recorded as assets."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from backends.media.guard import MediaLimits, sniff
+from memory.store import Memory
+
+from configs.errors import StudioError, UsageError
+from configs.settings import Settings
+from configs.workspace import Workspace
+from memory.records import Asset, AssetKind
+from tools.publish import publish
+
+KINDS_IN_WORDS: dict[str, str] = {
+    "image": "a picture", "audio": "a sound file", "video": "a video", "timeline": "a timeline", "subtitle": "subtitles",
+    "storyboard": "a storyboard", "map": "a control map", "lipsync": "lip-sync cues", "report": "a report",
+    "dataset": "a dataset", "file": "a text file",
+}  # fmt: skip
+
+_KIND_OF_SNIFF: dict[str, AssetKind] = {
+    "image": "image", "audio": "audio", "video": "video", "subtitle": "subtitle", "timeline": "timeline", "text": "file",
+}  # fmt: skip
+
+
+def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings, thread: str, name: str = "") -> Asset:
+    """Take a user's file in: checked, copied, recorded as an upload (never trusted as instructions).
+
+    Raises UsageError in one sentence when it is missing, empty, hostile, too large or of no known kind.
+    """
+    shown = name or path.name
+    if not path.is_file():
+        raise UsageError(f"The attachment '{shown}' does not exist", fix="Check its path")
+    limits = settings.uploads
+    sniffed = sniff(
+        path, MediaLimits(max_pixels=limits.max_pixels, max_seconds=limits.max_video_seconds, max_mib=limits.max_mib)
+    )
+    kind = _KIND_OF_SNIFF.get(sniffed.kind)
+    if kind is None:
+        raise UsageError(
+            f"'{shown}' cannot be used", "it is no picture, sound, video, timeline, subtitle or text file",
+            "Attach a PNG, JPEG, WAV, MP3, FLAC, MP4, MOV, WebM, OTIO, SRT or TXT file",
+        )  # fmt: skip
+    copy = workspace.scratch(path.suffix.lower() or ".bin")
+    try:
+        shutil.copyfile(path, copy)
+        return publish(
+            workspace, memory, copy, kind, shown, engine="", engine_version="", tool="", params={"source": "upload"},
+            seed=None, parents=(), scores=(), thread=thread, step=f"upload/{shown}", summary=f"attached file {shown}",
+        )  # fmt: skip
+    except OSError as error:
+        raise StudioError(f"'{shown}' could not be copied", error.strerror or str(error), "Free space") from error
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def import_workspace_file(
+    ref: str, workspace: Workspace, memory: Memory, settings: Settings, thread: str
+) -> Asset | None:
+    """The asset for a path inside the workspace; None when there is no such file.
+
+    Raises UsageError when the path leads outside.
+    """
+    looks_like_path = "/" in ref or "\\" in ref or Path(ref).suffix
+    if not looks_like_path or "\x00" in ref or len(ref) > 4096:
+        return None
+    path = workspace.inside(ref)
+    if not path.is_file() or path == workspace.database:
+        return None
+    return attach(path, workspace, memory, settings, thread)

@@ -1,0 +1,83 @@
+"""The one way a file becomes an asset: moved into place and recorded, or neither."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slugify import slugify
+
+from configs.errors import StudioError
+from configs.workspace import Workspace
+from memory.records import Asset, AssetKind, Score
+
+if TYPE_CHECKING:
+    from memory.store import Memory
+
+PREFIX: dict[str, str] = {
+    "image": "img", "audio": "aud", "video": "vid", "timeline": "tml", "subtitle": "sub", "storyboard": "brd",
+    "map": "map", "lipsync": "lip", "report": "rep", "dataset": "set", "file": "fil",
+}  # fmt: skip
+
+
+def publish(
+    workspace: Workspace,
+    memory: Memory,
+    file: Path,
+    kind: AssetKind,
+    name: str,
+    *,
+    engine: str,
+    engine_version: str,
+    tool: str,
+    params: Mapping[str, Any],
+    seed: int | None,
+    parents: tuple[str, ...],
+    scores: tuple[Score, ...],
+    thread: str,
+    step: str,
+    summary: str,
+) -> Asset:
+    """Move `file` into assets/ and record it.
+
+    The id follows from content, thread and step, so that a step made again after a kill gives the same id.
+    Raises StudioError when the disk or the database refuses; then nothing has changed.
+    """
+    digest = sha256_of(file)
+    own = hashlib.sha256(f"{kind}|{digest}|{thread}|{step}".encode()).hexdigest()[:10]
+    identity = f"{PREFIX[kind]}-{own}"
+    known = memory.get_asset(identity)
+    if known is not None and not known.hidden and (workspace.home / known.path).is_file():
+        file.unlink(missing_ok=True)
+        return known
+    stem = slugify(Path(name).stem, max_length=48) or kind
+    target = workspace.assets / f"{identity}-{stem}{file.suffix.lower()}"
+    size = file.stat().st_size
+    try:
+        with file.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        file.replace(target)
+    except OSError as error:
+        raise StudioError(
+            f"'{name}' could not be stored", error.strerror or str(error), "Free space in the studio's folder"
+        ) from error
+    asset = Asset(
+        id=identity, kind=kind, path=target.relative_to(workspace.home).as_posix(), name=name, sha256=digest, bytes=size,
+        engine=engine, engine_version=engine_version, tool=tool, params=dict(params), seed=seed, parents=parents,
+        scores=scores, thread=thread, step_key=step, summary=summary, created_at=time.time(),
+    )  # fmt: skip
+    try:
+        return memory.add_asset(asset)
+    except StudioError:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def sha256_of(file: Path) -> str:
+    """Hex digest of a file's content, read in constant memory."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,125 @@
+"""What a running tool sees of the studio: the executor's implementation of `ToolContext`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends.gpu.lease import Lease
+from configs.errors import UsageError
+from memory.records import Asset, AssetKind, Score
+from tools.events import AssetMade, Progress, Scored
+from tools.intake import KINDS_IN_WORDS, import_workspace_file
+from tools.publish import publish
+from tools.spec import Tool, ToolOutcome
+
+if TYPE_CHECKING:
+    from tools.executor import Executor, Run
+
+
+class RunContext:
+    """One call's view; see `tools.spec.ToolContext` for what each member promises."""
+
+    def __init__(self, executor: Executor, tool: Tool, run: Run, lease: Lease) -> None:
+        self._executor, self._tool, self._run, self._lease = executor, tool, run, lease
+        self.settings = executor.studio.settings
+        self.workspace = executor.studio.workspace
+        self.memory = executor.studio.memory
+        self.engines = dict(lease.engines)
+        self.cancel, self.thread, self.step = run.cancel, run.thread, run.step
+        self.warnings: list[str] = []
+        self._scratch: Path | None = None
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        self.cancel.check()
+        self._lease.heartbeat()
+        self._run.emit(Progress(thread=self.thread, step=self.step, done=done, total=total, note=note))
+
+    def engine(self, kind: str) -> Any:
+        for engine in self.engines.values():
+            if engine.kind == kind:
+                return engine
+        raise UsageError(f"{self._tool.name} did not lease an engine of kind '{kind}'")
+
+    def asset(self, ref: str, *kinds: AssetKind) -> Asset:
+        try:
+            found = self.memory.find_asset(ref, kinds, thread=self.thread)
+        except UsageError:
+            path = import_workspace_file(ref, self.workspace, self.memory, self.settings, self.thread)
+            if path is None:
+                raise
+            found = path
+        if kinds and found.kind not in kinds:
+            wanted = " or ".join(KINDS_IN_WORDS.get(k, k) for k in kinds)
+            raise UsageError(
+                f"'{found.name}' is {KINDS_IN_WORDS.get(found.kind, found.kind)}",
+                f"{self._tool.name} needs {wanted} here",
+            )
+        return found
+
+    def path(self, asset: Asset) -> Path:
+        path = self.workspace.inside(asset.path)
+        if not path.is_file():
+            raise UsageError(
+                f"The file of '{asset.name}' is gone", f"{asset.path} was removed", "Make or attach it again"
+            )
+        return path
+
+    def scratch(self, suffix: str) -> Path:
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(dir=self.workspace.tmp))
+        count = sum(1 for _ in self._scratch.iterdir())
+        while (path := self._scratch / f"{count:03d}{suffix}").exists():
+            count += 1
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # reserve the name, so that two calls before the first write differ
+        path.touch()
+        return path
+
+    def save(
+        self,
+        file: Path,
+        kind: AssetKind,
+        name: str,
+        *,
+        engine: str = "",
+        engine_version: str = "",
+        params: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        parents: tuple[str, ...] = (),
+        scores: tuple[Score, ...] = (),
+        summary: str = "",
+    ) -> Asset:
+        asset = publish(
+            self.workspace, self.memory, file, kind, name, engine=engine, engine_version=engine_version,
+            tool=self._tool.name, params=params or {}, seed=seed, parents=parents, scores=scores, thread=self.thread,
+            step=self.step, summary=summary,
+        )  # fmt: skip
+        self._run.emit(AssetMade(thread=self.thread, step=self.step, asset=asset))
+        for score in scores:
+            self._run.emit(Scored(thread=self.thread, step=self.step, asset_id=asset.id, score=score))
+        return asset
+
+    def call(self, tool: str, args: Mapping[str, Any], *, key: str = "", title: str = "") -> ToolOutcome:
+        name = key or tool
+        inner = replace(
+            self._run, step=f"{self.step}/{name}" if self.step else name, grant=self._run.grant.for_substep(),
+            depth=self._run.depth + 1,
+        )  # fmt: skip
+        outcome = self._executor.run(tool, args, inner, key=f"{self.step}/{key}" if key else "", title=title)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def clean(self) -> None:
+        """Remove what was not saved."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)

@@ -1,0 +1,28 @@
+"""Answers of a dry run: what a tool would have made, as a marked stand-in, so that intents can be scored without engines."""
+
+from __future__ import annotations
+
+import json
+
+from tools.publish import publish
+from tools.spec import Studio, Tool, ToolArgs, ToolResult
+
+SUFFIX = {
+    "image": ".png", "audio": ".wav", "video": ".mp4", "timeline": ".otio", "subtitle": ".srt", "storyboard": ".json",
+    "map": ".png", "lipsync": ".json",
+}  # fmt: skip
+
+
+def stand_in_result(tool: Tool, args: ToolArgs, studio: Studio, thread: str) -> ToolResult:
+    """A result without work. Its asset holds the call as JSON text and says `stand_in` in its parameters."""
+    if tool.makes is None:
+        return ToolResult(f"{tool.name}: dry run, nothing was done")
+    call = json.dumps({"stand_in": tool.name, "args": args.model_dump(mode="json")}, indent=1)
+    file = studio.workspace.scratch(SUFFIX.get(tool.makes, ".txt"))
+    file.write_text(call, encoding="utf-8")
+    asset = publish(
+        studio.workspace, studio.memory, file, tool.makes, f"{tool.name} (dry run)", engine="", engine_version="",
+        tool=tool.name, params={"stand_in": True}, seed=None, parents=(), scores=(), thread=thread,
+        step=f"dry/{tool.name}", summary="stand-in of a dry run",
+    )  # fmt: skip
+    return ToolResult(f"{tool.name}: dry run, a stand-in was recorded", (asset,))
