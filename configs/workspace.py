@@ -71,7 +71,7 @@ class Workspace:
         """A new unique path below tmp/ that does not exist yet, on the same file system as assets/."""
         handle, name = tempfile.mkstemp(suffix=suffix, dir=self.tmp)
         os.close(handle)
-        os.unlink(name)
+        Path(name).unlink()
         return Path(name)
 
     @contextlib.contextmanager

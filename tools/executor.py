@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from backends.gpu.arbiter import Arbiter
 from backends.gpu.lease import Lease
 from configs.errors import Cancelled, PolicyError, StudioError
-from memory.records import Asset
 from tools.events import Emit, ModelSwapped, StepFinished, StepStarted
 from tools.policy import EVERYTHING, Grant
 from tools.registry import get_tool
@@ -22,6 +22,8 @@ from tools.repair import repair_args, validate_args
 from tools.run_context import RunContext
 from tools.spec import CancelToken, Forecast, Studio, Tool, ToolArgs, ToolOutcome, ToolResult
 from tools.stand_in import stand_in_result
+
+LOG = logging.getLogger("studio.executor")
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Run:
     """Steps of the same job with the same key are made once, also after a kill; '' = no reuse."""
     step: str = ""
     grant: Grant = EVERYTHING
-    cancel: CancelToken = CancelToken()
+    cancel: CancelToken = field(default_factory=CancelToken)
     emit: Emit = lambda event: None
     dry: bool = False
     """True: answer with a stand-in, without engines (evaluation of intents)."""
@@ -95,6 +97,12 @@ class Executor:
         swaps = lease.swaps if lease else ()
         return ToolOutcome(name, shown, "done", seconds, "+".join(sorted(needs)), result, None, swaps)
 
+    @staticmethod
+    def _finished(run: Run, tool: str, status: str, seconds: float, summary: str) -> None:
+        run.emit(
+            StepFinished(thread=run.thread, step=run.step, tool=tool, status=status, seconds=seconds, summary=summary)
+        )
+
     # -- parts ---------------------------------------------------------------------------------------------------
 
     def _work(self, tool: Tool, model: ToolArgs, run: Run, lease: Lease) -> ToolResult:
@@ -106,17 +114,19 @@ class Executor:
             raise
         except OSError as error:
             raise StudioError(
-                f"{tool.name} could not read or write a file", error.strerror or str(error),
+                f"{tool.name} could not read or write a file",
+                error.strerror or str(error),
                 "Free space in the studio's folder or check its permissions; finished work is kept",
-            ) from error  # fmt: skip
+            ) from error
         except MemoryError as error:
             raise StudioError(f"{tool.name} ran out of memory", fix="Ask for a smaller size") from error
         except Exception as error:  # a tool's bug must not end the studio; the log keeps the traceback
-            self.studio.memory.log_failure(tool.name, error)
+            LOG.exception("%s failed", tool.name)
             raise StudioError(
-                f"{tool.name} failed unexpectedly", f"{type(error).__name__}: {error}"[:300],
+                f"{tool.name} failed unexpectedly",
+                f"{type(error).__name__}: {error}"[:300],
                 "This is a bug of the studio; the details are in studio.log",
-            ) from error  # fmt: skip
+            ) from error
         finally:
             context.clean()
         return replace(result, warnings=(*context.warnings, *result.warnings))
@@ -157,9 +167,7 @@ class Executor:
         result = ToolResult(
             data.pop("summary", ""), assets, data.pop("measurements", {}), tuple(data.pop("warnings", ())), data
         )
-        run.emit(StepFinished(
-            thread=run.thread, step=run.step, tool=tool.name, status="reused", seconds=0.0, summary=title or result.summary
-        ))  # fmt: skip
+        self._finished(run, tool.name, "reused", 0.0, title or result.summary)
         return ToolOutcome(tool.name, args, "reused", 0.0, "+".join(sorted(needs)), result)
 
     def _record(
@@ -177,9 +185,11 @@ class Executor:
         ids = [a.id for a in result.assets]
         if run.job and key:
             data = {
-                **result.data, "summary": result.summary, "measurements": result.measurements,
+                **result.data,
+                "summary": result.summary,
+                "measurements": result.measurements,
                 "warnings": list(result.warnings),
-            }  # fmt: skip
+            }
             memory.job_step_done(run.job, step_key(key, tool.name, args), ids, seconds, data)
         if run.depth == 0 and ids and tool.effect == "create":
             memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": ids})
@@ -193,20 +203,26 @@ class Executor:
         return replace(guess, seconds=seen, vram_mib=vram, basis="measured")
 
     def _failed(
-        self, name: str, args: dict[str, Any], run: Run, error: StudioError, began: float, needs: frozenset[str],
+        self,
+        name: str,
+        args: dict[str, Any],
+        run: Run,
+        error: StudioError,
+        began: float,
+        needs: frozenset[str],
         lease: Lease | None,
-    ) -> ToolOutcome:  # fmt: skip
+    ) -> ToolOutcome:
         seconds = time.perf_counter() - began
-        status = (
-            "cancelled" if isinstance(error, Cancelled) else "refused" if isinstance(error, PolicyError) else "failed"
-        )
+        status: Literal["cancelled", "refused", "failed"] = "failed"
+        if isinstance(error, (Cancelled, PolicyError)):
+            status = "cancelled" if isinstance(error, Cancelled) else "refused"
         run.emit(
             StepFinished(
                 thread=run.thread, step=run.step, tool=name, status=status, seconds=seconds, summary=error.sentence
             )
         )
         swaps = lease.swaps if lease else ()
-        return ToolOutcome(name, args, status, seconds, "+".join(sorted(needs)), None, error, swaps)  # type: ignore[arg-type]
+        return ToolOutcome(name, args, status, seconds, "+".join(sorted(needs)), None, error, swaps)
 
 
 def step_key(key: str, tool: str, args: Mapping[str, Any]) -> str:
@@ -219,6 +235,3 @@ def size_key(args: Mapping[str, Any]) -> str:
     """What of the arguments decides how long a call takes; timings are compared within it."""
     parts = [f"{k}={args[k]}" for k in ("width", "height", "count", "seconds", "shots") if args.get(k)]
     return ",".join(parts)
-
-
-__all__ = ["Asset", "Executor", "Run", "size_key", "step_key"]

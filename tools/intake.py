@@ -15,14 +15,27 @@ from memory.records import Asset, AssetKind
 from tools.publish import publish
 
 KINDS_IN_WORDS: dict[str, str] = {
-    "image": "a picture", "audio": "a sound file", "video": "a video", "timeline": "a timeline", "subtitle": "subtitles",
-    "storyboard": "a storyboard", "map": "a control map", "lipsync": "lip-sync cues", "report": "a report",
-    "dataset": "a dataset", "file": "a text file",
-}  # fmt: skip
+    "image": "a picture",
+    "audio": "a sound file",
+    "video": "a video",
+    "timeline": "a timeline",
+    "subtitle": "subtitles",
+    "storyboard": "a storyboard",
+    "map": "a control map",
+    "lipsync": "lip-sync cues",
+    "report": "a report",
+    "dataset": "a dataset",
+    "file": "a text file",
+}
 
 _KIND_OF_SNIFF: dict[str, AssetKind] = {
-    "image": "image", "audio": "audio", "video": "video", "subtitle": "subtitle", "timeline": "timeline", "text": "file",
-}  # fmt: skip
+    "image": "image",
+    "audio": "audio",
+    "video": "video",
+    "subtitle": "subtitle",
+    "timeline": "timeline",
+    "text": "file",
+}
 
 
 def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings, thread: str, name: str = "") -> Asset:
@@ -40,16 +53,30 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     kind = _KIND_OF_SNIFF.get(sniffed.kind)
     if kind is None:
         raise UsageError(
-            f"'{shown}' cannot be used", "it is no picture, sound, video, timeline, subtitle or text file",
+            f"'{shown}' cannot be used",
+            "it is no picture, sound, video, timeline, subtitle or text file",
             "Attach a PNG, JPEG, WAV, MP3, FLAC, MP4, MOV, WebM, OTIO, SRT or TXT file",
-        )  # fmt: skip
+        )
     copy = workspace.scratch(path.suffix.lower() or ".bin")
     try:
         shutil.copyfile(path, copy)
         return publish(
-            workspace, memory, copy, kind, shown, engine="", engine_version="", tool="", params={"source": "upload"},
-            seed=None, parents=(), scores=(), thread=thread, step=f"upload/{shown}", summary=f"attached file {shown}",
-        )  # fmt: skip
+            workspace,
+            memory,
+            copy,
+            kind,
+            shown,
+            engine="",
+            engine_version="",
+            tool="",
+            params={"source": "upload"},
+            seed=None,
+            parents=(),
+            scores=(),
+            thread=thread,
+            step=f"upload/{shown}",
+            summary=f"attached file {shown}",
+        )
     except OSError as error:
         raise StudioError(f"'{shown}' could not be copied", error.strerror or str(error), "Free space") from error
     finally:

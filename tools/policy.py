@@ -29,9 +29,10 @@ class Grant:
             )
         if tool.effect not in self.effects:
             raise PolicyError(
-                f"{tool.name} was not run", f"it would {tool.effect} something and that was not approved",
+                f"{tool.name} was not run",
+                f"it would {tool.effect} something and that was not approved",
                 "Approve the plan, or add --yes",
-            )  # fmt: skip
+            )
 
     def for_substep(self) -> Grant:
         """What the steps inside an approved tool may do: create, never more than was approved."""

@@ -19,9 +19,18 @@ if TYPE_CHECKING:
     from memory.store import Memory
 
 PREFIX: dict[str, str] = {
-    "image": "img", "audio": "aud", "video": "vid", "timeline": "tml", "subtitle": "sub", "storyboard": "brd",
-    "map": "map", "lipsync": "lip", "report": "rep", "dataset": "set", "file": "fil",
-}  # fmt: skip
+    "image": "img",
+    "audio": "aud",
+    "video": "vid",
+    "timeline": "tml",
+    "subtitle": "sub",
+    "storyboard": "brd",
+    "map": "map",
+    "lipsync": "lip",
+    "report": "rep",
+    "dataset": "set",
+    "file": "fil",
+}
 
 
 def publish(
@@ -66,10 +75,24 @@ def publish(
             f"'{name}' could not be stored", error.strerror or str(error), "Free space in the studio's folder"
         ) from error
     asset = Asset(
-        id=identity, kind=kind, path=target.relative_to(workspace.home).as_posix(), name=name, sha256=digest, bytes=size,
-        engine=engine, engine_version=engine_version, tool=tool, params=dict(params), seed=seed, parents=parents,
-        scores=scores, thread=thread, step_key=step, summary=summary, created_at=time.time(),
-    )  # fmt: skip
+        id=identity,
+        kind=kind,
+        path=target.relative_to(workspace.home).as_posix(),
+        name=name,
+        sha256=digest,
+        bytes=size,
+        engine=engine,
+        engine_version=engine_version,
+        tool=tool,
+        params=dict(params),
+        seed=seed,
+        parents=parents,
+        scores=scores,
+        thread=thread,
+        step_key=step,
+        summary=summary,
+        created_at=time.time(),
+    )
     try:
         return memory.add_asset(asset)
     except StudioError:

@@ -15,10 +15,15 @@ from configs.errors import UsageError
 from tools.spec import Tool, ToolArgs
 
 ALIASES = {
-    "text": ("line", "sentence", "words"), "prompt": ("description", "subject"), "video": ("clip", "file", "input"),
-    "story": ("script", "plot", "prompt"), "seconds": ("duration", "length"), "query": ("q", "search"),
-    "character": ("speaker", "voice", "name"), "instruction": ("edit", "instructions", "prompt"),
-}  # fmt: skip
+    "text": ("line", "sentence", "words"),
+    "prompt": ("description", "subject"),
+    "video": ("clip", "file", "input"),
+    "story": ("script", "plot", "prompt"),
+    "seconds": ("duration", "length"),
+    "query": ("q", "search"),
+    "character": ("speaker", "voice", "name"),
+    "instruction": ("edit", "instructions", "prompt"),
+}
 
 
 def repair_args(tool: Tool, raw: Mapping[str, Any] | str) -> tuple[dict[str, Any], list[str]]:

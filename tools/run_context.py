@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backends.gpu.engine import Engine
 from backends.gpu.lease import Lease
 from configs.errors import UsageError
 from memory.records import Asset, AssetKind, Score
@@ -29,7 +30,7 @@ class RunContext:
         self.settings = executor.studio.settings
         self.workspace = executor.studio.workspace
         self.memory = executor.studio.memory
-        self.engines = dict(lease.engines)
+        self.engines: Mapping[str, Engine] = dict(lease.engines)
         self.cancel, self.thread, self.step = run.cancel, run.thread, run.step
         self.warnings: list[str] = []
         self._scratch: Path | None = None
@@ -95,10 +96,22 @@ class RunContext:
         summary: str = "",
     ) -> Asset:
         asset = publish(
-            self.workspace, self.memory, file, kind, name, engine=engine, engine_version=engine_version,
-            tool=self._tool.name, params=params or {}, seed=seed, parents=parents, scores=scores, thread=self.thread,
-            step=self.step, summary=summary,
-        )  # fmt: skip
+            self.workspace,
+            self.memory,
+            file,
+            kind,
+            name,
+            engine=engine,
+            engine_version=engine_version,
+            tool=self._tool.name,
+            params=params or {},
+            seed=seed,
+            parents=parents,
+            scores=scores,
+            thread=self.thread,
+            step=self.step,
+            summary=summary,
+        )
         self._run.emit(AssetMade(thread=self.thread, step=self.step, asset=asset))
         for score in scores:
             self._run.emit(Scored(thread=self.thread, step=self.step, asset_id=asset.id, score=score))
@@ -107,9 +120,11 @@ class RunContext:
     def call(self, tool: str, args: Mapping[str, Any], *, key: str = "", title: str = "") -> ToolOutcome:
         name = key or tool
         inner = replace(
-            self._run, step=f"{self.step}/{name}" if self.step else name, grant=self._run.grant.for_substep(),
+            self._run,
+            step=f"{self.step}/{name}" if self.step else name,
+            grant=self._run.grant.for_substep(),
             depth=self._run.depth + 1,
-        )  # fmt: skip
+        )
         outcome = self._executor.run(tool, args, inner, key=f"{self.step}/{key}" if key else "", title=title)
         if outcome.error is not None:
             raise outcome.error

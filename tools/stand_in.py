@@ -1,4 +1,4 @@
-"""Answers of a dry run: what a tool would have made, as a marked stand-in, so that intents can be scored without engines."""
+"""Answers of a dry run: a marked stand-in for what a tool would have made, to score intents without engines."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from tools.publish import publish
 from tools.spec import Studio, Tool, ToolArgs, ToolResult
 
 SUFFIX = {
-    "image": ".png", "audio": ".wav", "video": ".mp4", "timeline": ".otio", "subtitle": ".srt", "storyboard": ".json",
-    "map": ".png", "lipsync": ".json",
-}  # fmt: skip
+    "image": ".png",
+    "audio": ".wav",
+    "video": ".mp4",
+    "timeline": ".otio",
+    "subtitle": ".srt",
+    "storyboard": ".json",
+    "map": ".png",
+    "lipsync": ".json",
+}
 
 
 def stand_in_result(tool: Tool, args: ToolArgs, studio: Studio, thread: str) -> ToolResult:
@@ -21,8 +27,20 @@ def stand_in_result(tool: Tool, args: ToolArgs, studio: Studio, thread: str) -> 
     file = studio.workspace.scratch(SUFFIX.get(tool.makes, ".txt"))
     file.write_text(call, encoding="utf-8")
     asset = publish(
-        studio.workspace, studio.memory, file, tool.makes, f"{tool.name} (dry run)", engine="", engine_version="",
-        tool=tool.name, params={"stand_in": True}, seed=None, parents=(), scores=(), thread=thread,
-        step=f"dry/{tool.name}", summary="stand-in of a dry run",
-    )  # fmt: skip
+        studio.workspace,
+        studio.memory,
+        file,
+        tool.makes,
+        f"{tool.name} (dry run)",
+        engine="",
+        engine_version="",
+        tool=tool.name,
+        params={"stand_in": True},
+        seed=None,
+        parents=(),
+        scores=(),
+        thread=thread,
+        step=f"dry/{tool.name}",
+        summary="stand-in of a dry run",
+    )
     return ToolResult(f"{tool.name}: dry run, a stand-in was recorded", (asset,))

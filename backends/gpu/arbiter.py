@@ -180,10 +180,15 @@ class Arbiter:
             try:
                 swaps = await self._bring_up(waiter.needs)
             except Exception as error:
-                failure = error if isinstance(error, StudioError) else EngineError(
-                    f"The engine could not be started for {waiter.holder}", f"{type(error).__name__}: {error}",
-                    "Run 'studio doctor'",
-                )  # fmt: skip
+                failure = (
+                    error
+                    if isinstance(error, StudioError)
+                    else EngineError(
+                        f"The engine could not be started for {waiter.holder}",
+                        f"{type(error).__name__}: {error}",
+                        "Run 'studio doctor'",
+                    )
+                )
                 if not waiter.future.done():
                     waiter.future.set_exception(failure)
                 continue
@@ -282,9 +287,14 @@ class Arbiter:
         self._epoch += 1
         now = time.monotonic()
         lease = Lease(
-            waiter.holder, {n: self._slots[n].engine for n in waiter.needs if self._slots[n].engine},  # type: ignore[misc]
-            self._epoch, swaps, now - waiter.since, self._beat, self._give_back,
-        )  # fmt: skip
+            waiter.holder,
+            {n: self._slots[n].engine for n in waiter.needs if self._slots[n].engine},  # type: ignore[misc]
+            self._epoch,
+            swaps,
+            now - waiter.since,
+            self._beat,
+            self._give_back,
+        )
         if waiter.future.done():  # the caller gave up while the engines were coming up
             return
         for name in waiter.needs:
