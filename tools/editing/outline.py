@@ -1,0 +1,90 @@
+"""What a timeline holds, as facts for callers and as one line for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import opentimelineio as otio
+
+CAPTION_KIND = "Subtitle"
+CAPTION_GENERATOR = "studio.caption"
+
+
+def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
+    """JSON-ready facts: name, seconds, fps, size, and for each track its clips with ids, assets, times, effects."""
+    import opentimelineio as otio
+
+    meta = studio_data(timeline)
+    tracks = []
+    for track in timeline.tracks:
+        clips = []
+        for clip in track.find_clips():
+            span = clip.trimmed_range_in_parent()
+            own, media = studio_data(clip), clip.media_reference
+            fact: dict[str, Any] = {"id": own.get("id", ""), "name": clip.name, "asset": own.get("asset", "")}
+            if span is not None:
+                fact["start"] = round(span.start_time.to_seconds(), 4)
+                fact["seconds"] = round(span.duration.to_seconds(), 4)
+            if isinstance(media, otio.schema.ExternalReference):
+                fact["source"] = media.target_url
+                fact["source_in"] = round(clip.trimmed_range().start_time.to_seconds(), 4)
+            elif isinstance(media, otio.schema.GeneratorReference):
+                fact["text"] = str(media.parameters.get("text", ""))
+            if clip.effects:
+                fact["effects"] = effects_of(clip)
+            clips.append(fact)
+        changes = sum(isinstance(item, otio.schema.Transition) for item in track)
+        role = str(studio_data(track).get("role", track.kind.lower()))
+        tracks.append({"name": track.name, "kind": track.kind, "role": role, "clips": clips, "transitions": changes})
+    return {
+        "name": timeline.name,
+        "seconds": round(timeline.duration().to_seconds(), 4) if any(len(track) for track in timeline.tracks) else 0.0,
+        "fps": meta.get("fps", ""),
+        "width": meta.get("width", 0),
+        "height": meta.get("height", 0),
+        "tracks": tracks,
+        "markers": [marker.name for marker in timeline.tracks.markers],
+    }
+
+
+def describe(timeline: otio.schema.Timeline) -> str:
+    """One line: 'Luca: 15.0 s, 1280x720 at 24 fps, 4 video clips (2 transitions), 2 dialogue clips, 3 captions'."""
+    facts = outline(timeline)
+    counts: dict[str, list[int]] = {}
+    for track in facts["tracks"]:
+        label = "caption" if track["kind"] == CAPTION_KIND else track["role"]
+        seen = counts.setdefault(label, [0, 0])
+        seen[0] += len(track["clips"])
+        seen[1] += track["transitions"]
+    parts = []
+    for label, (clips, changes) in counts.items():
+        unit = "caption" if label == "caption" else f"{label} clip"
+        text = f"{clips} {unit}{'' if clips == 1 else 's'}"
+        parts.append(f"{text} ({changes} transition{'' if changes == 1 else 's'})" if changes else text)
+    size = f", {facts['width']}x{facts['height']}" if facts["width"] else ""
+    rate = f" at {float(Fraction(facts['fps'])):g} fps" if facts["fps"] else ""
+    return f"{facts['name'] or 'Untitled'}: {facts['seconds']:.1f} s{size}{rate}, {', '.join(parts) or 'empty'}"
+
+
+def studio_data(thing: Any) -> dict[str, Any]:
+    """What the studio noted on a timeline, track or clip; {} on things made elsewhere."""
+    data = thing.metadata.get("studio")
+    return dict(data) if isinstance(data, Mapping) else {}
+
+
+def effects_of(clip: otio.schema.Clip) -> list[dict[str, Any]]:
+    """A clip's effects as `ClipSpec.effects` has them; unknown ones keep their name as 'foreign'."""
+    import opentimelineio as otio
+
+    found: list[dict[str, Any]] = []
+    for effect in clip.effects:
+        if isinstance(effect, otio.schema.LinearTimeWarp):
+            found.append({"name": "speed", "factor": float(effect.time_scalar)})
+        elif str(effect.effect_name).startswith("studio."):
+            found.append({"name": str(effect.effect_name).removeprefix("studio."), **studio_data(effect)})
+        else:
+            found.append({"name": "foreign", "effect": str(effect.effect_name or effect.name)})
+    return found

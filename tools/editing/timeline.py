@@ -1,0 +1,297 @@
+"""The cut as data: an OpenTimelineIO timeline built from plain clips, kept as .otio beside the film.
+
+What OTIO has no field for lies under `metadata["studio"]`: clip ids, asset ids, gains, the frame size. Times are
+whole frames at the timeline's rate. A speed change is a `LinearTimeWarp`; every other effect is an
+`otio.schema.Effect` named `studio.<name>`. Captions are clips with a `GeneratorReference` on tracks of kind
+'Subtitle', which editors that do not know them skip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import StudioError, UsageError
+from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, describe, outline
+from tools.editing.placement import Placed, caption_lanes, lanes, meet, place
+from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, frame_rate
+
+if TYPE_CHECKING:
+    import opentimelineio as otio
+
+__all__ = [
+    "CaptionSpec",
+    "ClipSpec",
+    "MarkerSpec",
+    "build_timeline",
+    "describe",
+    "frame_rate",
+    "load_timeline",
+    "outline",
+    "save_timeline",
+]
+
+SCHEMA_VERSION = 1
+MAX_BYTES = 32 * 1024 * 1024
+MAX_NESTING = 64
+"""Deeper JSON than this is no timeline; OTIO's parser would recurse into it."""
+
+
+def build_timeline(
+    name: str,
+    fps: float,
+    width: int,
+    height: int,
+    video: Sequence[ClipSpec],
+    audio: Mapping[str, Sequence[ClipSpec]],
+    captions: Sequence[CaptionSpec] = (),
+    markers: Sequence[MarkerSpec] = (),
+    *,
+    root: Path | None = None,
+) -> otio.schema.Timeline:
+    """A timeline of one video track, audio tracks by role ('dialogue', 'music', ...), captions and markers.
+
+    Audio clips of one role and captions may overlap in time: they get further tracks of the same role. `root` (the
+    workspace home) makes absolute clip paths relative to it.
+
+    Raises UsageError when a clip has no length, a path is absolute without `root`, or video clips overlap with
+    no transition to mix them.
+    """
+    import opentimelineio as otio
+
+    rate = frame_rate(fps)
+    if width < 2 or height < 2:
+        raise UsageError(f"A film of {width}x{height} pixels cannot be made", fix="Give a width and a height above 1")
+    timeline = otio.schema.Timeline(name=name, global_start_time=_time(0, rate))
+    timeline.metadata["studio"] = {
+        "version": SCHEMA_VERSION,
+        "fps": str(rate),
+        "width": int(width),
+        "height": int(height),
+    }
+    writer = _Writer(rate, root)
+    placed = [place(clip, rate) for clip in sorted(video, key=lambda clip: clip.start)]
+    meet(placed, rate)
+    timeline.tracks.append(writer.track("Video", otio.schema.TrackKind.Video, "video", placed))
+    for role, clips in audio.items():
+        sounds = [place(clip, rate, whole=True) for clip in sorted(clips, key=lambda clip: clip.start)]
+        for number, lane in enumerate(lanes(sounds), 1):
+            label = role if number == 1 else f"{role} {number}"
+            timeline.tracks.append(writer.track(label, otio.schema.TrackKind.Audio, role, lane))
+    for number, texts in enumerate(caption_lanes(captions, rate), 1):
+        timeline.tracks.append(_caption_track(number, texts, rate))
+    for marker in markers:
+        timeline.tracks.markers.append(_marker(marker, rate))
+    return timeline
+
+
+def save_timeline(timeline: otio.schema.Timeline, path: Path) -> Path:
+    """Write the timeline as .otio, whole or not at all; equal timelines give equal bytes.
+
+    Raises StudioError when the file cannot be written.
+    """
+    import opentimelineio as otio
+
+    text = otio.adapters.write_to_string(timeline, "otio_json", indent=2)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise StudioError(
+            f"The timeline {path.name} could not be written", error.strerror or str(error), "Free space or permissions"
+        ) from error
+    return path
+
+
+def load_timeline(path: Path) -> otio.schema.Timeline:
+    """Read an .otio file. Raises UsageError when it is missing, too large, no JSON, or no OTIO timeline."""
+    import opentimelineio as otio
+
+    problem, fix = f"'{path.name}' is not a timeline", "Give an .otio file, or a timeline that the studio made"
+    try:
+        size = path.stat().st_size
+        raw = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        raise UsageError(f"'{path.name}' cannot be read", error.strerror or str(error), fix) from error
+    if size > MAX_BYTES:
+        raise UsageError(problem, f"it has {size // 2**20} MiB, the limit is {MAX_BYTES // 2**20}", fix)
+    if not raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        raise UsageError(problem, "it does not begin as JSON" if raw else "it is empty", fix)
+    try:
+        text = raw.decode("utf-8-sig")
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(problem, f"its JSON is damaged ({str(error)[:120]})", fix) from error
+    schema = str(data.get("OTIO_SCHEMA", ""))
+    if not schema.startswith("Timeline."):
+        raise UsageError(problem, f"it holds '{schema[:60]}'" if schema else "its JSON is not OTIO", fix)
+    if _nesting(data) > MAX_NESTING:
+        raise UsageError(problem, f"it is nested deeper than {MAX_NESTING} levels", fix)
+    try:
+        timeline = otio.adapters.read_from_string(text, "otio_json")
+    except (otio.exceptions.OTIOError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(problem, f"OpenTimelineIO refuses it ({str(error)[:160]})", fix) from error
+    if not isinstance(timeline, otio.schema.Timeline):
+        raise UsageError(problem, "its schema is unknown", fix)
+    return timeline
+
+
+@dataclass
+class _Writer:
+    """Turns placed clips into OTIO objects, with ids that equal clips of equal timelines share."""
+
+    rate: Fraction
+    root: Path | None
+    ids: Counter[str] = field(default_factory=Counter)
+
+    def track(self, name: str, kind: str, role: str, clips: Sequence[Placed]) -> otio.schema.Track:
+        import opentimelineio as otio
+
+        track = otio.schema.Track(name=name, kind=kind)
+        track.metadata["studio"] = {"role": role}
+        cursor = 0
+        for clip in clips:
+            opening = clip.start > cursor or cursor == 0
+            if clip.start > cursor:
+                track.append(otio.schema.Gap(source_range=_range(0, clip.start - cursor, self.rate)))
+            if clip.before or clip.after:
+                track.append(self._transition(clip))
+            track.append(self._clip(clip, role, opening=opening))
+            cursor = clip.end
+        return track
+
+    def _transition(self, clip: Placed) -> otio.schema.Transition:
+        import opentimelineio as otio
+
+        kinds = otio.schema.TransitionTypes
+        return otio.schema.Transition(
+            name=clip.spec.transition,
+            transition_type=kinds.SMPTE_Dissolve if clip.spec.transition == "dissolve" else kinds.Custom,
+            in_offset=_time(clip.before, self.rate),
+            out_offset=_time(clip.after, self.rate),
+            metadata={"studio": {"kind": clip.spec.transition}},
+        )
+
+    def _clip(self, clip: Placed, role: str, *, opening: bool) -> otio.schema.Clip:
+        import opentimelineio as otio
+
+        spec, target = clip.spec, _target(clip.spec.path, self.root)
+        frames = math.floor(spec.source_seconds * self.rate + 1e-3)
+        media = otio.schema.ExternalReference(
+            target_url=target, available_range=_range(0, frames, self.rate) if frames else None
+        )
+        media.name = spec.asset_id
+        made = otio.schema.Clip(
+            name=spec.name or PurePosixPath(target).stem,
+            media_reference=media,
+            source_range=_range(clip.source, clip.end - clip.start, self.rate),
+        )
+        digest = sha256(f"{role}\0{spec.asset_id}\0{target}\0{spec.source_in:.6f}".encode()).hexdigest()[:8]
+        self.ids[digest] += 1
+        own: dict[str, Any] = {"id": f"clip-{digest}-{self.ids[digest]}", "asset": spec.asset_id}
+        if spec.gain_db:
+            own["gain_db"] = float(spec.gain_db)
+        made.metadata["studio"] = own
+        made.effects.extend(_effects(spec, opening=opening))
+        return made
+
+
+def _effects(spec: ClipSpec, *, opening: bool) -> Iterator[otio.schema.Effect]:
+    import opentimelineio as otio
+
+    wanted = list(spec.effects)
+    if opening and spec.transition != "cut" and spec.transition_seconds > 0:
+        wanted.append({"name": "fade_in", "seconds": spec.transition_seconds})
+    for effect in wanted:
+        name = str(effect.get("name", ""))
+        if name == "speed":
+            yield otio.schema.LinearTimeWarp(name="speed", time_scalar=float(effect["factor"]))
+            continue
+        data = {key: value for key, value in effect.items() if key != "name"}
+        yield otio.schema.Effect(name=name, effect_name=f"studio.{name}", metadata={"studio": data})
+
+
+def _target(path: Path, root: Path | None) -> str:
+    """The clip's file relative to the workspace, with forward slashes."""
+    if path.is_absolute():
+        if root is None:
+            raise UsageError(
+                f"The clip's path {path.name} is absolute", "a timeline names files relative to the workspace"
+            )
+        try:
+            path = path.relative_to(root)
+        except ValueError as error:
+            raise UsageError(f"The clip's file {path.name} lies outside the workspace") from error
+    if ".." in path.parts:
+        raise UsageError(f"The clip's path {path.name} leaves the workspace")
+    return path.as_posix()
+
+
+def _caption_track(number: int, texts: list[tuple[int, int, CaptionSpec]], rate: Fraction) -> otio.schema.Track:
+    import opentimelineio as otio
+
+    track = otio.schema.Track(name="captions" if number == 1 else f"captions {number}", kind=CAPTION_KIND)
+    track.metadata["studio"] = {"role": "captions"}
+    cursor = 0
+    for start, end, caption in texts:
+        if start > cursor:
+            track.append(otio.schema.Gap(source_range=_range(0, start - cursor, rate)))
+        words = otio.schema.GeneratorReference(
+            name="caption",
+            generator_kind=CAPTION_GENERATOR,
+            parameters={"text": caption.text, "style": caption.style, "position": caption.position},
+        )
+        clip = otio.schema.Clip(
+            name=caption.text[:40], media_reference=words, source_range=_range(0, end - start, rate)
+        )
+        clip.metadata["studio"] = {"id": f"caption-{number}-{len(track)}"}
+        track.append(clip)
+        cursor = end
+    return track
+
+
+def _marker(marker: MarkerSpec, rate: Fraction) -> otio.schema.Marker:
+    import opentimelineio as otio
+
+    return otio.schema.Marker(
+        name=marker.name,
+        marked_range=_range(max(0, round(marker.at * rate)), 0, rate),
+        color=otio.schema.MarkerColor.GREEN,
+        metadata={"studio": {"note": marker.note}},
+        comment=marker.note,
+    )
+
+
+def _time(frames: int, rate: Fraction) -> otio.opentime.RationalTime:
+    import opentimelineio as otio
+
+    return otio.opentime.RationalTime(frames, float(rate))
+
+
+def _range(start: int, frames: int, rate: Fraction) -> otio.opentime.TimeRange:
+    import opentimelineio as otio
+
+    return otio.opentime.TimeRange(_time(start, rate), _time(frames, rate))
+
+
+def _nesting(data: Any) -> int:
+    """How deep JSON is nested, without recursion."""
+    deepest, todo = 0, [(data, 1)]
+    while todo:
+        node, depth = todo.pop()
+        deepest = max(deepest, depth)
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        todo.extend((child, depth + 1) for child in children)
+    return deepest
