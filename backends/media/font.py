@@ -1,0 +1,43 @@
+"""The font that comes with the studio, so that captions look the same on a machine without any fonts.
+
+Open Sans (Apache-2.0) from the `ttf-opensans` package: Latin, Greek and Cyrillic.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from configs.errors import StudioError
+
+FONT_FAMILY = "Open Sans"
+"""The family name for ASS styles; pair it with `fontsdir=fonts_dir()`."""
+FontWeight = Literal["Regular", "Italic", "SemiBold", "Bold", "BoldItalic", "ExtraBold"]
+
+
+@cache
+def fonts_dir() -> Path:
+    """The folder of the packaged font files, for libass' `fontsdir`. Raises StudioError when the package is missing."""
+    try:
+        folder = Path(str(files("ttf_opensans"))) / "ttf"
+    except ModuleNotFoundError as error:
+        raise StudioError(
+            "The caption font is missing", "the package ttf-opensans is not installed", "Run 'make chat' again"
+        ) from error
+    return folder
+
+
+def font_file(weight: FontWeight = "Regular") -> Path:
+    """A TrueType file of the packaged font, for `drawtext=fontfile=` and Pillow."""
+    path = fonts_dir() / f"OpenSans-{weight}.ttf"
+    if not path.is_file():
+        raise StudioError(f"The caption font '{weight}' is missing", f"{path.name} is not in ttf-opensans")
+    return path
+
+
+def font_environment() -> dict[str, str]:
+    """The environment in which ffmpeg sees no system font: the same captions on every machine."""
+    return {**os.environ, "FONTCONFIG_FILE": str(Path(__file__).with_name("fonts.conf"))}

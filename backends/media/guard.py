@@ -1,0 +1,240 @@
+"""The door for every file that a reader is about to open: what it really is, or one sentence why not."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.media.signatures import (
+    HEAD_BYTES,
+    MediaKind,
+    Signature,
+    as_text,
+    binary_signature,
+    playlist_name,
+    text_signature,
+)
+from configs.errors import UsageError
+from configs.settings import UploadSettings
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+MEDIA_ENDINGS = frozenset(
+    {"mp4", "m4v", "m4a", "mov", "mkv", "webm", "avi", "flv", "wmv", "ts", "mts", "mpg", "mpeg", "ogv", "3gp"}
+    | {"mp3", "wav", "flac", "ogg", "opus", "aac", "aiff", "wma"}
+    | {"png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "avif", "heic"}
+)
+"""File endings that promise a picture, a sound or a film; a text with such a name is refused."""
+
+
+@dataclass(frozen=True)
+class MediaLimits:
+    """What is refused before anything is decoded."""
+
+    max_pixels: int = 64_000_000
+    max_seconds: float = 4 * 3600
+    max_mib: float = 500
+
+    @classmethod
+    def of(cls, uploads: UploadSettings) -> MediaLimits:
+        """The limits that the user's settings name."""
+        return cls(uploads.max_pixels, uploads.max_video_seconds, uploads.max_mib)
+
+
+@dataclass(frozen=True)
+class SniffedFile:
+    """What a file is by its content."""
+
+    kind: MediaKind
+    format: str
+    """ffmpeg's demuxer to force ('' = not for ffmpeg)."""
+    mime: str
+
+
+def sniff(path: Path, limits: MediaLimits | None = None) -> SniffedFile:
+    """What the file is, by its content and never by its name; pictures are judged by their header only.
+
+    Raises UsageError in one sentence for a missing, empty, too large, damaged or unknown file, and for playlists
+    and other texts that would make a media reader open further files.
+    """
+    limits = limits or MediaLimits()
+    head, size = _read_head(path, limits)
+    signature = binary_signature(head)
+    if signature is None:
+        return _sniff_other(path, head)
+    if signature.kind == "image":
+        _check_picture(path, limits)
+        return _sniffed(signature)
+    if signature.demuxer == "mov":
+        _check_boxes(path, size)
+    return _check_streams(path, signature, limits)
+
+
+def open_container(path: Path, demuxer: str) -> InputContainer:
+    """The file opened by PyAV with the reader forced, so that it can never become a playlist.
+
+    Raises UsageError when it is damaged.
+    """
+    import av
+
+    try:
+        return av.open(
+            str(path.absolute()), format=demuxer, options={"protocol_whitelist": "file"}, metadata_errors="ignore"
+        )
+    except (av.FFmpegError, ValueError) as error:
+        raise damaged(path) from error
+
+
+def film_stream(container: InputContainer) -> VideoStream | None:
+    """The first real video stream; a song's cover picture is none."""
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    return next((stream for stream in container.streams.video if not stream.disposition & cover), None)
+
+
+def damaged(path: Path, cause: str = "its contents cannot be read") -> UsageError:
+    """The one sentence for a broken file."""
+    return UsageError(f"'{path.name}' is damaged or cut short", cause, "Export or download it again")
+
+
+def _read_head(path: Path, limits: MediaLimits) -> tuple[bytes, int]:
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise UsageError(f"'{path.name}' is not a file", fix="Name a picture, sound, film or text file")
+        if info.st_size == 0:
+            raise UsageError(f"'{path.name}' is empty", "it has 0 bytes", "Attach the file again")
+        if info.st_size > limits.max_mib * 1024 * 1024:
+            raise UsageError(
+                f"'{path.name}' is too large",
+                f"{info.st_size / 1024 / 1024:.0f} MiB, the limit is {limits.max_mib:g} MiB",
+                "Shorten it, or raise uploads.max_mib",
+            )
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES), info.st_size
+    except FileNotFoundError as error:
+        raise UsageError(f"There is no file '{path.name}'", fix="Check its name") from error
+    except OSError as error:
+        raise UsageError(f"'{path.name}' cannot be read", error.strerror or "the system refused") from error
+
+
+def _sniffed(signature: Signature) -> SniffedFile:
+    return SniffedFile(signature.kind, signature.demuxer, signature.mime)
+
+
+def _sniff_other(path: Path, head: bytes) -> SniffedFile:
+    """Text, an archive, or garbage."""
+    promises_media = path.suffix.lower().lstrip(".") in MEDIA_ENDINGS
+    text = as_text(head)
+    if text is not None:
+        if found := playlist_name(text):
+            raise UsageError(
+                f"'{path.name}' is {found}, not a media file",
+                "it would make the studio open other files",
+                "Attach the film or the sound itself",
+            )
+        if promises_media:
+            raise UsageError(
+                f"'{path.name}' is a text file, whatever its name says", "no picture, sound or film is in it"
+            )
+        return _sniffed(text_signature(text))
+    if head.startswith(b"PK\x03\x04") and _is_timeline_bundle(path):
+        return SniffedFile("timeline", "", "application/vnd.otioz+zip")
+    import filetype
+
+    guess = filetype.guess(head)
+    if guess is None or promises_media or guess.mime.split("/")[0] in ("image", "audio", "video"):
+        raise UsageError(
+            f"'{path.name}' is not a picture, sound, film, subtitle, timeline or text that the studio can read",
+            f"it looks like {guess.mime}" if guess else "its contents match no known format",
+            "Convert it to PNG, WAV or MP4 first",
+        )
+    return SniffedFile("unknown", "", guess.mime)
+
+
+def _is_timeline_bundle(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            return "content.otio" in bundle.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def _check_picture(path: Path, limits: MediaLimits) -> None:
+    """Read the header (and a PNG's checksums); never the pixels."""
+    from PIL import Image
+
+    too_many = f"'{path.name}' has too many pixels"
+    allowed = f"{limits.max_pixels / 1e6:g} megapixels are allowed"
+    fix = "Make it smaller first, or raise uploads.max_pixels"
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > limits.max_pixels:
+                raise UsageError(too_many, f"{width}x{height}; {allowed}", fix)
+            image.verify()
+    except Image.DecompressionBombError as error:
+        raise UsageError(too_many, allowed, fix) from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise damaged(path) from error
+
+
+def _check_boxes(path: Path, size: int) -> None:
+    """Walk the top-level boxes of an MP4/MOV: one that is longer than the file means it was cut short."""
+    at, names = 0, set()
+    with path.open("rb") as file:
+        while at + 8 <= size:
+            file.seek(at)
+            length, name = struct.unpack(">I4s", file.read(8))
+            if length == 1:
+                length = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0]
+            elif length == 0:
+                length = size - at
+            if length < 8 or at + length > size:
+                raise damaged(path, "it ends in the middle")
+            names.add(name)
+            at += length
+    if b"moov" not in names:
+        raise damaged(path, "its index is missing")
+
+
+def _check_streams(path: Path, signature: Signature, limits: MediaLimits) -> SniffedFile:
+    """Open it with the forced reader and decode one frame of its main stream."""
+    import av
+
+    with open_container(path, signature.demuxer) as container:
+        film = film_stream(container)
+        sound = next(iter(container.streams.audio), None)
+        main = film or sound
+        if main is None:
+            raise damaged(path, "it has neither pictures nor sound")
+        if film is not None and film.width * film.height > limits.max_pixels:
+            raise UsageError(
+                f"'{path.name}' has too many pixels",
+                f"{film.width}x{film.height}; {limits.max_pixels / 1e6:g} megapixels are allowed",
+                "Make it smaller first, or raise uploads.max_pixels",
+            )
+        seconds = (container.duration or 0) / av.time_base
+        if seconds > limits.max_seconds:
+            raise UsageError(
+                f"'{path.name}' is too long",
+                f"{seconds / 60:.0f} minutes; {limits.max_seconds / 60:g} are allowed",
+                "Cut it first, or raise uploads.max_video_seconds",
+            )
+        try:
+            if next(container.decode(main), None) is None:
+                raise damaged(path)
+        except av.FFmpegError as error:
+            raise damaged(path) from error
+    if film is not None:
+        mime = "video/ogg" if signature.demuxer == "ogg" else signature.mime
+        return SniffedFile("video", signature.demuxer, mime)
+    mime = {"mov": "audio/mp4", "matroska": "audio/x-matroska"}.get(signature.demuxer, signature.mime)
+    return SniffedFile("audio", signature.demuxer, mime)

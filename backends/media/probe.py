@@ -1,0 +1,128 @@
+"""What is in a media file: lengths, sizes, rates, codecs. Read through PyAV with the sniffed format forced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.media.guard import MediaLimits, damaged, film_stream, open_container, sniff
+from backends.media.signatures import MediaKind
+from configs.errors import UsageError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+VFR_PACKETS = 240
+"""Packets looked at to tell a constant from a variable frame rate."""
+REORDER_PACKETS = 16
+"""H.264 and H.265 reorder at most this many frames."""
+VFR_TOLERANCE = 0.25
+"""Frame intervals further than this share from their median make a variable frame rate (container rounding is less)."""
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    kind: MediaKind
+    format: str
+    """ffmpeg's demuxer."""
+    seconds: float = 0.0
+    """0 for a picture."""
+    width: int = 0
+    """As shown, after rotation."""
+    height: int = 0
+    fps: float = 0.0
+    frames: int = 0
+    """As the container says, else seconds x fps."""
+    video_codec: str = ""
+    audio_codec: str = ""
+    sample_rate: int = 0
+    channels: int = 0
+    rotation: int = 0
+    """0, 90, 180 or 270 degrees counter-clockwise, that a player must turn the stored pictures."""
+    has_audio: bool = False
+    vfr: bool = False
+    """True when frames are not evenly spaced."""
+
+
+def probe(path: Path, limits: MediaLimits | None = None) -> MediaInfo:
+    """Facts about a picture, a sound or a film. Raises UsageError for anything else and for damaged files."""
+    found = sniff(path, limits)
+    if found.kind == "image":
+        return _probe_picture(path, found.format)
+    if found.kind not in ("audio", "video"):
+        raise UsageError(f"'{path.name}' is not a picture, sound or film", f"it is {found.mime}")
+    with open_container(path, found.format) as container:
+        return _probe_streams(path, found.kind, found.format, container)
+
+
+def _probe_picture(path: Path, demuxer: str) -> MediaInfo:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        width, height = image.size[::-1] if turned else image.size
+        codec = (image.format or "").lower()
+    return MediaInfo("image", demuxer, width=width, height=height, frames=1, video_codec=codec)
+
+
+def _probe_streams(path: Path, kind: MediaKind, demuxer: str, container: InputContainer) -> MediaInfo:
+    import av
+
+    film, sound = film_stream(container), next(iter(container.streams.audio), None)
+    seconds = (container.duration or 0) / av.time_base
+    width = height = frames = rotation = 0
+    fps, vfr = 0.0, False
+    if film is not None:
+        stream_seconds = float(film.duration * film.time_base) if film.duration and film.time_base else 0.0
+        seconds = seconds or stream_seconds
+        fps = float(film.average_rate or film.base_rate or film.guessed_rate or 0)
+        frames = film.frames or round((stream_seconds or seconds) * fps)
+        vfr, rotation = _timing_and_rotation(path, container, film)
+        width, height = (film.height, film.width) if rotation in (90, 270) else (film.width, film.height)
+    return MediaInfo(
+        kind=kind,
+        format=demuxer,
+        seconds=seconds,
+        width=width,
+        height=height,
+        fps=fps,
+        frames=frames,
+        video_codec=film.codec_context.name if film is not None else "",
+        audio_codec=sound.codec_context.name if sound is not None else "",
+        sample_rate=sound.sample_rate if sound is not None else 0,
+        channels=sound.channels if sound is not None else 0,
+        rotation=rotation,
+        has_audio=sound is not None,
+        vfr=vfr,
+    )
+
+
+def _timing_and_rotation(path: Path, container: InputContainer, film: VideoStream) -> tuple[bool, int]:
+    """Whether frame intervals vary, from packet times, and the turn that the first frame asks for."""
+    import av
+
+    times: list[int] = []
+    rotation: int | None = None
+    try:
+        for packet in container.demux(film):
+            if packet.pts is not None:
+                times.append(packet.pts)
+            if rotation is None:
+                for frame in packet.decode():
+                    rotation = round(frame.rotation / 90) * 90 % 360
+                    break
+            if len(times) >= VFR_PACKETS and rotation is not None:
+                break
+    except av.FFmpegError as error:
+        raise damaged(path) from error
+    times.sort()
+    if len(times) >= VFR_PACKETS:
+        # Frames are stored out of order: the latest times seen may still have gaps that later packets fill.
+        times = times[:-REORDER_PACKETS]
+    gaps = sorted(later - earlier for earlier, later in pairwise(times))
+    middle = gaps[len(gaps) // 2] if gaps else 0
+    vfr = middle > 0 and any(abs(gap - middle) > max(VFR_TOLERANCE * middle, 1) for gap in gaps)
+    return vfr, rotation or 0
