@@ -8,9 +8,22 @@ from typing import Any
 from tools.events import AssetMade, Event, ModelSwapped, Progress, Scored, StepFinished, StepStarted
 
 __all__ = [
-    "ApprovalAsked", "AssetMade", "Done", "Event", "Failed", "ModelSwapped", "Notice", "PlanProposed", "PlanStep",
-    "Progress", "Question", "Scored", "StageEntered", "StepFinished", "StepStarted",
-]  # fmt: skip
+    "ApprovalAsked",
+    "AssetMade",
+    "Done",
+    "Event",
+    "Failed",
+    "ModelSwapped",
+    "Notice",
+    "PlanProposed",
+    "PlanStep",
+    "Progress",
+    "Question",
+    "Scored",
+    "StageEntered",
+    "StepFinished",
+    "StepStarted",
+]
 
 
 @dataclass(frozen=True)

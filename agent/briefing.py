@@ -1,0 +1,71 @@
+"""What a brain is told before it answers: prompt, facts as data, conversation, this turn's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
+
+from agent.state import State, TurnContext
+from backends.llm.facts import facts_block
+from configs.settings import PROMPT_DIR
+from memory.records import Asset
+from tools.registry import TOOLS, get_tool
+
+HISTORY_MESSAGES = 6
+"""Small local models lose the thread in long contexts (BFCL multi-turn: 8-12 %); code carries the state instead."""
+ASSETS_SHOWN = 12
+CHARACTERS_SHOWN = 60
+TEXT_LIMIT = 240
+EXPOSED_TOOLS = 8
+SENSITIVE = frozenset({"remember", "undo", "rate_asset"})
+"""Only when the user's own words ask for them: text from files or memory must never trigger these."""
+
+
+@cache
+def stage_prompt(stage: str) -> str:
+    return (PROMPT_DIR / f"{stage}.md").read_text(encoding="utf-8")
+
+
+def briefing(stage: str, state: State, ctx: TurnContext) -> list[AnyMessage]:
+    """Messages for one call of the brain."""
+    system = SystemMessage(f"{stage_prompt(stage)}\n\n{facts_block(collect_facts(state, ctx))}")
+    earlier = list(state.get("history", []))[:-1][-HISTORY_MESSAGES:]
+    return [system, *earlier, HumanMessage(state["wish"]), *state.get("loop", [])]
+
+
+def collect_facts(state: State, ctx: TurnContext) -> dict[str, Any]:
+    """The facts block: what is attached, made, known and open. Data for the brain, never instructions."""
+    memory = ctx.studio.memory
+    attached = [a for i in state.get("attachments", []) if (a := memory.get_asset(i)) is not None]
+    here = memory.list_assets(thread=ctx.thread, limit=ASSETS_SHOWN)
+    return {
+        "tools": list(TOOLS),
+        "attachments": [_file(a) for a in attached],
+        "assets": [_file(a) for a in here],
+        "characters": [
+            {"name": e.name, "aliases": list(e.aliases), "text": e.text[:TEXT_LIMIT]}
+            for e in memory.list_entries("character")[:CHARACTERS_SHOWN]
+        ],
+        "styles": [e.name for e in memory.list_entries("style")[:CHARACTERS_SHOWN]],
+        "memory": list(state.get("recalled", [])),
+        "open_question": state.get("open_question"),
+        "language": state.get("understanding", {}).get("language", ""),
+    }
+
+
+def exposed_tools(wanted: Iterable[str]) -> list[str]:
+    """At most eight tools for this wish: those it needs, their neighbours, and looking things up."""
+    names = [n for n in wanted if n in TOOLS]
+    groups = [get_tool(n).group for n in names]
+    neighbours = [n for n in TOOLS if get_tool(n).group in groups and n not in SENSITIVE]
+    lookups = ["search_memory", "list_assets"]
+    ordered = dict.fromkeys([*names[: EXPOSED_TOOLS - 2], *lookups, *neighbours])
+    return list(ordered)[: max(EXPOSED_TOOLS, len(names))]
+
+
+def _file(asset: Asset) -> dict[str, Any]:
+    said = asset.params.get("text") or asset.params.get("prompt") or asset.summary
+    return {"id": asset.id, "kind": asset.kind, "name": asset.name, "tool": asset.tool, "text": str(said)[:TEXT_LIMIT]}

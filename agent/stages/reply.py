@@ -1,0 +1,52 @@
+"""Stage 7: what was made, its scores, what fell short; then the turn is remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langgraph.runtime import Runtime
+
+from agent.events import Failed, Question, StageEntered
+from agent.state import State, TurnContext
+
+TITLE_LIMIT = 60
+
+
+async def reply(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
+    """The closing text. Never claims more than the calls gave."""
+    ctx = runtime.context
+    ctx.emit(StageEntered(thread=ctx.thread, stage="reply"))
+    question, error = state.get("question"), _open_error(state)
+    if question:
+        text = str(question["text"])
+        ctx.emit(Question(thread=ctx.thread, text=text, choices=tuple(question.get("choices", ()))))
+    elif error and not state["reply"]:
+        text = " ".join(f"{part.rstrip('.')}." for part in (error["problem"], error["cause"], error["fix"]) if part)
+    elif state["decision"].get("action") == "cancel":
+        text = "Cancelled; nothing was made."
+    else:
+        text = state["reply"] or "Done."
+    if error:
+        ctx.emit(Failed(thread=ctx.thread, **{k: error[k] for k in ("problem", "cause", "fix", "exit_code")}))
+    await asyncio.to_thread(_remember, state, ctx)
+    return {"reply": text, "error": error, "open_question": question, "history": [AIMessage(text)]}
+
+
+def _open_error(state: State) -> dict[str, Any] | None:
+    """The turn's error, unless the same tool succeeded after it (the brain mended its call)."""
+    error = state.get("error")
+    if not error or not state["calls"]:
+        return error
+    last = {c["tool"]: c["status"] for c in state["calls"]}
+    return error if any(s in ("failed", "refused", "cancelled", "skipped") for s in last.values()) else None
+
+
+def _remember(state: State, ctx: TurnContext) -> None:
+    memory = ctx.studio.memory
+    wish = " ".join(state["wish"].split())
+    memory.upsert_thread(ctx.thread, wish[:TITLE_LIMIT])
+    if state["calls"]:
+        failed = any(c["status"] in ("failed", "cancelled") for c in state["calls"])
+        memory.finish_job(f"{ctx.thread}#{state['turn']}", "failed" if failed else "done")

@@ -1,0 +1,33 @@
+"""Stage 1: what is wanted, with which tools, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agent.briefing import briefing
+from agent.events import StageEntered
+from agent.state import State, TurnContext
+from backends.llm.understanding import CLARIFY, UNDERSTAND, parse_understanding, understand_tool
+
+
+async def understand(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["recall", "reply"]]:
+    """One forced call of the brain; a question ends the turn."""
+    ctx = runtime.context
+    ctx.cancel.check()
+    ctx.emit(StageEntered(thread=ctx.thread, stage="understand"))
+    brain = ctx.brain.bind_tools([understand_tool()], tool_choice=UNDERSTAND)
+    reading = parse_understanding(await brain.ainvoke(briefing("understand", state, ctx)))
+    update: dict[str, Any] = {"understanding": reading.model_dump(), "model_calls": state["model_calls"] + 1}
+    if reading.intent == CLARIFY and reading.question:
+        question = {"text": reading.question, "choices": reading.choices, "wish": _whole_wish(state)}
+        return Command(goto="reply", update={**update, "question": question})
+    return Command(goto="recall", update=update)
+
+
+def _whole_wish(state: State) -> str:
+    """The wish with what it already was an answer to."""
+    earlier = state.get("open_question") or {}
+    return f"{earlier['wish']} {state['wish']}" if earlier.get("wish") else state["wish"]

@@ -1,0 +1,291 @@
+"""The one door for chat, command line, evals and Python: `build_agent(settings)`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.messages import HumanMessage
+from langgraph.types import Command
+
+from agent.events import ApprovalAsked, Done, Event, Failed, Notice
+from agent.graph import RECURSION_LIMIT, build_graph
+from agent.loop_thread import LoopThread
+from agent.pricing import propose
+from agent.report import turn_report
+from agent.state import Decision, TurnContext, fresh_turn
+from configs.errors import Cancelled, EngineError, StudioError, UsageError
+from tools.executor import Executor
+from tools.intake import attach
+from tools.spec import CancelToken, Studio
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from backends.llm.understanding import Capabilities
+
+# The saver must never rebuild arbitrary Python objects from the database (CVE-2026-28277).
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+
+
+@dataclass
+class _Turn:
+    """One running turn, as the caller's side sees it."""
+
+    cancel: CancelToken
+    events: asyncio.Queue[Event | None]
+    loop: asyncio.AbstractEventLoop
+
+    def emit(self, event: Event | None) -> None:
+        with suppress(RuntimeError):  # the reader's loop is gone: nobody listens any more
+            self.loop.call_soon_threadsafe(self.events.put_nowait, event)
+
+
+class StudioAgent:
+    """Made by `build_agent`. Safe to use from several threads and event loops; one turn at a time per thread id."""
+
+    def __init__(
+        self, studio: Studio, executor: Executor, brain: BaseChatModel, capabilities: Capabilities, notice: str | None,
+        *, dry: bool = False,
+    ) -> None:  # fmt: skip
+        self.studio, self.executor, self.brain, self.capabilities = studio, executor, brain, capabilities
+        self.notice, self.dry = notice, dry
+        self._worker = LoopThread("agent")
+        self._running: dict[str, _Turn] = {}
+        self._saver_stack: Any = None
+        self._graph = self._worker.submit(self._open_graph()).result()
+
+    # -- the doors -----------------------------------------------------------------------------------------------
+
+    def invoke(
+        self, inputs: Mapping[str, Any] | str, *, thread: str = "", attachments: Sequence[Path | str] = (),
+        yes: bool = False, approve: Literal["ask", "auto"] = "auto", decision: Decision | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """One turn, blocking; the report has the shape of `studio ask --json`.
+
+        Args:
+            inputs: {"messages": [("user", "draw Luca waving")]} or the wish itself.
+            thread: conversation id; '' starts a new one.
+            attachments: files to copy into the workspace for this turn.
+            yes: approve everything in advance, also what overwrites.
+            approve: 'auto' makes things without asking; 'ask' stops at a costly plan (`questions` is filled then).
+            decision: answer to the plan that the last turn of this thread stopped at.
+
+        Raises:
+            StudioError: when the request itself is unusable (empty, too long, a hostile attachment). What fails inside
+                the turn is in the report's `error`.
+        """
+
+        async def last() -> dict[str, Any]:
+            return await self.ainvoke(
+                inputs, thread=thread, attachments=attachments, yes=yes, approve=approve, decision=decision
+            )
+
+        runner = LoopThread("agent-invoke")
+        try:
+            return runner.submit(last()).result()
+        finally:
+            runner.close()
+
+    async def ainvoke(self, inputs: Mapping[str, Any] | str = "", **options: Any) -> dict[str, Any]:
+        """`invoke` for async callers."""
+        report: dict[str, Any] = {}
+        options.setdefault("approve", "auto")
+        async for event in self.astream(inputs, **options):
+            if isinstance(event, Done):
+                report = event.report
+        return report
+
+    async def astream(
+        self, inputs: Mapping[str, Any] | str = "", *, thread: str = "", attachments: Sequence[Path | str] = (),
+        yes: bool = False, approve: Literal["ask", "auto"] = "ask", decision: Decision | None = None,
+    ) -> AsyncIterator[Event]:  # fmt: skip
+        """One turn as a stream of typed events; the last one is always Done (also after Failed or ApprovalAsked).
+
+        Closing the iterator early cancels the turn. Raises StudioError for an unusable request.
+        """
+        thread = thread or f"t-{uuid.uuid4().hex[:10]}"
+        wish = "" if decision else self._checked_wish(inputs)
+        if thread in self._running:
+            raise UsageError("This conversation is still working on the last wish", fix="Wait for it, or stop it first")
+        turn = _Turn(CancelToken(self.studio.settings.budget.seconds), asyncio.Queue(), asyncio.get_running_loop())
+        self._running[thread] = turn
+        work = self._worker.submit(self._turn(turn, thread, wish, list(attachments), yes, approve, decision))
+        try:
+            while (event := await turn.events.get()) is not None:
+                yield event
+            await asyncio.wrap_future(work)
+        finally:
+            turn.cancel.cancel()
+            if not work.done():
+                with suppress(Exception):
+                    await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(work)), timeout=30)
+            self._running.pop(thread, None)
+
+    def cancel(self, thread: str) -> bool:
+        """Stop the running turn of this thread; True when there was one. Finished assets stay."""
+        turn = self._running.get(thread)
+        if turn is not None:
+            turn.cancel.cancel()
+        return turn is not None
+
+    async def pending(self, thread: str) -> ApprovalAsked | None:
+        """The plan that this thread waits with, e.g. after a restart."""
+        return await asyncio.wrap_future(self._worker.submit(self._pending(thread)))
+
+    async def history(self, thread: str) -> list[tuple[str, str]]:
+        """The conversation as (role, text) pairs; role is 'user' or 'assistant'."""
+        snapshot = await asyncio.wrap_future(self._worker.submit(self._graph.aget_state(self._config(thread))))
+        messages = snapshot.values.get("history", [])
+        return [("user" if isinstance(m, HumanMessage) else "assistant", str(m.text)) for m in messages]
+
+    def attach(self, path: Path | str, thread: str, name: str = "") -> Any:
+        """Copy a user's file into the workspace; the asset. Raises UsageError when it cannot be used."""
+        return attach(Path(path), self.studio.workspace, self.studio.memory, self.studio.settings, thread, name)
+
+    def close(self) -> None:
+        """Stop running turns, unload engines, close the databases."""
+        for turn in list(self._running.values()):
+            turn.cancel.cancel()
+        with suppress(Exception):
+            self._worker.submit(self._saver_stack.__aexit__(None, None, None)).result(timeout=10)
+        self._worker.close()
+        self.executor.arbiter.close()
+        self.studio.memory.close()
+
+    def __enter__(self) -> StudioAgent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- one turn, on the agent's own loop -------------------------------------------------------------------------
+
+    async def _turn(
+        self, turn: _Turn, thread: str, wish: str, files: list[Path | str], yes: bool,
+        approve: Literal["ask", "auto"], decision: Decision | None,
+    ) -> None:  # fmt: skip
+        context = TurnContext(
+            self.studio, self.executor, self.brain, self.capabilities, thread, turn.emit, turn.cancel, approve, yes,
+            self.dry,
+        )  # fmt: skip
+        failure: StudioError | None = None
+        try:
+            if self.notice:
+                turn.emit(Notice(thread=thread, text=self.notice))
+            given = await self._input(thread, wish, files, yes, approve, decision)
+            async for _ in self._graph.astream(
+                given, self._config(thread), context=context, stream_mode="values", durability="sync"
+            ):
+                turn.cancel.check()
+        except StudioError as error:
+            failure = error
+        except Exception as error:
+            import logging
+
+            logging.getLogger("studio.agent").exception("the turn failed")
+            failure = EngineError(
+                "The turn failed", f"{type(error).__name__}: {error}"[:300], "The details are in studio.log"
+            )
+        try:
+            turn.emit(await self._closing(thread, failure, turn))
+        finally:
+            turn.emit(None)
+
+    async def _input(
+        self, thread: str, wish: str, files: list[Path | str], yes: bool, approve: str, decision: Decision | None
+    ) -> Any:
+        """A new turn, the answer to an interrupt, or None to go on where a kill stopped."""
+        snapshot = await self._graph.aget_state(self._config(thread))
+        waiting = any(task.interrupts for task in snapshot.tasks)
+        if decision is not None:
+            if not waiting:
+                raise UsageError("There is no plan to answer in this conversation", fix="Say what you would like")
+            return Command(resume=asdict(decision))
+        same = snapshot.values.get("wish") == wish
+        if snapshot.next and same:
+            if waiting and (yes or approve == "auto"):
+                return Command(resume=asdict(Decision("approve")))
+            return None
+        assets = [await asyncio.to_thread(self.attach, f, thread) for f in files]
+        number = int(snapshot.values.get("turn", 0)) + 1
+        fields = fresh_turn(number, wish, [a.id for a in assets], time.time())
+        return {**fields, "history": [HumanMessage(wish)]}
+
+    async def _closing(self, thread: str, failure: StudioError | None, turn: _Turn) -> Done:
+        snapshot = await self._graph.aget_state(self._config(thread))
+        values = dict(snapshot.values)
+        if failure is not None:
+            error = {
+                "problem": failure.problem, "cause": failure.cause, "fix": failure.fix, "exit_code": failure.exit_code,
+            }  # fmt: skip
+            values |= {"error": error, "reply": failure.sentence, "question": None}
+            turn.emit(Failed(thread=thread, **error))  # type: ignore[arg-type]
+        asked = None if failure else await self._pending(thread)
+        if asked is not None:
+            turn.emit(asked)
+        report = turn_report(
+            values, self.studio.memory, thread=thread, brain=self.capabilities.name,
+            home=str(self.studio.workspace.home), waiting=asked.reason if asked else "",
+        )  # fmt: skip
+        if self.notice and self.notice not in report["notices"]:
+            report["notices"].insert(0, self.notice)
+        return Done(thread=thread, reply=report["reply"], report=report)
+
+    async def _pending(self, thread: str) -> ApprovalAsked | None:
+        snapshot = await self._graph.aget_state(self._config(thread))
+        found = [i for task in snapshot.tasks for i in task.interrupts]
+        if not found:
+            return None
+        steps = [s for s in snapshot.values["steps"] if s["status"] == "pending"]
+        context = TurnContext(
+            self.studio, self.executor, self.brain, self.capabilities, thread, lambda event: None, CancelToken()
+        )
+        return ApprovalAsked(thread=thread, plan=propose(steps, context), reason=str(found[0].value["reason"]))
+
+    def _checked_wish(self, inputs: Mapping[str, Any] | str) -> str:
+        text = inputs if isinstance(inputs, str) else _last_user_text(inputs.get("messages", []))
+        limit = self.studio.settings.budget.message_characters
+        if not text.strip():
+            raise UsageError("The wish is empty", fix="Say what you would like, e.g. 'draw a boy waving on the beach'")
+        if len(text) > limit:
+            raise UsageError(
+                f"The wish has {len(text):,} characters", f"the limit is {limit:,} (budget.message_characters)",
+                "Say it shorter, or attach the text as a file",
+            )  # fmt: skip
+        return text.strip()
+
+    def _config(self, thread: str) -> Any:
+        return {"configurable": {"thread_id": thread}, "recursion_limit": RECURSION_LIMIT}
+
+    async def _open_graph(self) -> Any:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        self._saver_stack = AsyncSqliteSaver.from_conn_string(str(self.studio.workspace.home / "threads.db"))
+        saver = await self._saver_stack.__aenter__()
+        await saver.setup()
+        return build_graph(saver)
+
+
+def _last_user_text(messages: Sequence[Any]) -> str:
+    """Text of the newest user message, given as (role, text), {'role', 'content'} or a LangChain message."""
+    for message in reversed(list(messages)):
+        if isinstance(message, (tuple, list)) and len(message) == 2:
+            role, text = message
+        elif isinstance(message, Mapping):
+            role, text = message.get("role"), message.get("content")
+        else:
+            role, text = getattr(message, "type", ""), getattr(message, "content", "")
+        if role in ("user", "human"):
+            return str(text)
+    return ""
+
+
+__all__ = ["Cancelled", "Decision", "StudioAgent"]
