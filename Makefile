@@ -1,0 +1,47 @@
+# make chat: all the set-up, then the chat on localhost. make test: all the set-up, then every check.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+
+.PHONY: chat test setup setup-dev lint types imports tests clean
+
+chat: setup
+	@$(BIN)/studio chat
+
+test: setup-dev lint types imports tests
+
+setup: $(VENV)/.ready-run
+
+setup-dev: $(VENV)/.ready-dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+# The constraints make pip's resolution take seconds; without them it backtracks for many minutes.
+$(VENV)/.ready-run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing the studio into $(VENV) (once, a few minutes) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,gpu]"
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready-run
+	@configs/deploy/system-packages.sh test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,gpu,dev]"
+	@touch $@
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+imports:
+	$(BIN)/lint-imports
+
+tests:
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
