@@ -1,0 +1,83 @@
+"""`studio ask`: one wish, one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import UsageError
+from ui.opening import open_agent, settings_for
+
+if TYPE_CHECKING:
+    from agent.state import Decision
+    from agent.studio_agent import StudioAgent
+
+
+def run_ask(
+    text: str, yes: bool, as_json: bool, home: Path | None, brain: str | None, thread: str, attach: list[Path]
+) -> int:
+    """Returns the exit code: 0 done, 3 a question is open, else the error's."""
+    wish = _read_wish(text)
+    settings = settings_for(home, brain)
+    for file in attach:
+        if not file.is_file():
+            raise UsageError(f"The attachment '{file}' does not exist", fix="Check its path")
+    with open_agent(settings) as agent:
+        return asyncio.run(_conversation(agent, wish, yes, as_json, thread, attach))
+
+
+async def _conversation(
+    agent: StudioAgent, wish: str, yes: bool, as_json: bool, thread: str, attach: list[Path]
+) -> int:
+    from agent.events import ApprovalAsked, Done
+    from agent.report import exit_code
+    from ui.terminal import TerminalView
+
+    view = TerminalView(quiet=as_json)
+    decision: Decision | None = None
+    while True:
+        report: dict[str, Any] = {}
+        asked = False
+        with view:
+            stream = agent.astream(wish, thread=thread, attachments=attach, yes=yes, decision=decision)
+            async for event in stream:
+                view.show(event)
+                asked = asked or isinstance(event, ApprovalAsked)
+                if isinstance(event, Done):
+                    report = event.report
+        thread = report["thread"]
+        if asked and not as_json and sys.stdin.isatty():
+            decision = _ask_user(report)
+            continue
+        if as_json:
+            print(json.dumps({k: v for k, v in report.items() if k != "home"}, ensure_ascii=False, default=str))
+        else:
+            view.result(report)
+            if asked:
+                print(f"Run it again with --yes --thread {thread} to approve.")
+        return exit_code(report)
+
+
+def _ask_user(report: dict[str, Any]) -> Decision:
+    from agent.state import Decision
+
+    print(report["questions"][-1])
+    answer = input("[a]pprove, [c]ancel, or say what to change: ").strip()
+    if answer.lower() in ("a", "approve", "y", "yes", ""):
+        return Decision("approve")
+    if answer.lower() in ("c", "cancel", "n", "no"):
+        return Decision("cancel")
+    return Decision("edit", change=answer)
+
+
+def _read_wish(text: str) -> str:
+    if text != "-":
+        return text
+    data = sys.stdin.buffer.read(1_000_000)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError("The wish on standard input is not text", "it is not UTF-8", "Pipe a text file") from error

@@ -1,0 +1,91 @@
+"""`studio memory ...`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.workspace import Workspace
+from ui.opening import settings_for
+
+if TYPE_CHECKING:
+    from memory.store import Memory
+
+
+@contextmanager
+def _memory(home: Path | None) -> Iterator[Memory]:
+    from memory.store import Memory
+
+    settings = settings_for(home)
+    memory = Memory.open(Workspace.open(settings.home), index=settings.memory.index, embedder=settings.memory.embedder)
+    try:
+        yield memory
+    finally:
+        memory.close()
+
+
+def add(home: Path | None, kind: str, name: str, text: str, as_json: bool) -> None:
+    """Remember an entry."""
+    with _memory(home) as memory:
+        entry = memory.remember(kind, name, text)
+    print(
+        json.dumps({"id": entry.id, "kind": entry.kind, "name": entry.name}) if as_json else f"Remembered {entry.name}."
+    )
+
+
+def search(home: Path | None, query: str, limit: int, as_json: bool) -> None:
+    """Print the best hits."""
+    with _memory(home) as memory:
+        hits = memory.search(query, limit=limit)
+    if as_json:
+        rows = [{"id": h.id, "kind": h.kind, "name": h.name, "text": h.text, "score": round(h.score, 5)} for h in hits]
+        print(json.dumps({"hits": rows}, ensure_ascii=False))
+        return
+    for hit in hits:
+        print(f"{hit.kind:<10} {hit.name}: {hit.text[:120]}")
+    if not hits:
+        print("Nothing found.")
+
+
+def list_all(home: Path | None, kind: str, as_json: bool) -> None:
+    """Print entries and assets."""
+    with _memory(home) as memory:
+        entries = memory.list_entries(kind or None)
+        assets = memory.list_assets(kind=kind or None, limit=200)  # type: ignore[arg-type]
+    rows = [{"id": e.id, "kind": e.kind, "name": e.name, "text": e.text} for e in entries]
+    rows += [{"id": a.id, "kind": a.kind, "name": a.name, "text": a.path} for a in assets]
+    if as_json:
+        print(json.dumps({"items": rows}, ensure_ascii=False))
+        return
+    for row in rows:
+        print(f"{row['kind']:<10} {row['id']:<16} {row['name']}: {row['text'][:100]}")
+    if not rows:
+        print("Nothing is remembered yet.")
+
+
+def export(home: Path | None, file: Path) -> None:
+    """Write a JSON-lines export."""
+    from memory.exchange import export_memory
+
+    with _memory(home) as memory:
+        count = export_memory(memory, file)
+    print(f"Wrote {count} records to {file}.")
+
+
+def import_(home: Path | None, file: Path) -> None:
+    """Read a JSON-lines export."""
+    from memory.exchange import import_memory
+
+    with _memory(home) as memory:
+        count = import_memory(memory, file)
+    print(f"Read {count} records from {file}.")
+
+
+def rebuild(home: Path | None) -> None:
+    """Make the index again."""
+    with _memory(home) as memory:
+        count = memory.rebuild()
+    print(f"The index holds {count} records again.")

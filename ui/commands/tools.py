@@ -1,0 +1,101 @@
+"""`studio tools`, `studio tool`, `studio models status`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ui.opening import open_agent, settings_for
+
+
+def list_tools(as_json: bool) -> int:
+    """Every tool with its arguments."""
+    from tools.registry import all_tools
+    from tools.schema import function_schema
+
+    rows = [
+        {**function_schema(t)["function"], "effect": t.effect, "group": t.group, "makes": t.makes} for t in all_tools()
+    ]
+    if as_json:
+        print(json.dumps({"tools": rows}, ensure_ascii=False))
+        return 0
+    table = Table("tool", "arguments", "what it does", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        needed = row["parameters"].get("required", [])
+        arguments = ", ".join(n if n in needed else f"[dim]{n}[/]" for n in row["parameters"]["properties"])
+        table.add_row(f"[bold]{row['name']}[/]", arguments, row["description"])
+    Console(highlight=False).print(table)
+    return 0
+
+
+def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str, attach: list[Path]) -> int:
+    """Run one tool through the executor, with progress; the outcome's exit code."""
+    from agent.report import asset_row
+    from agent.stages.act import call_row
+    from tools.executor import Run
+    from tools.registry import get_tool
+    from ui.terminal import TerminalView
+
+    get_tool(name)  # a wrong name is told before anything is opened
+    view = TerminalView(quiet=as_json)
+    with open_agent(settings_for(home, "offline")) as agent, view:
+        for file in attach:
+            agent.attach(file, thread)
+        outcome = agent.executor.run(name, args, Run(thread=thread, step=name, emit=view.show))
+        result = outcome.result
+        if as_json:
+            shape: dict[str, Any] = {**call_row(outcome), "assets": [asset_row(a) for a in outcome.assets]}
+            if result is not None:
+                shape |= {"summary": result.summary, "measurements": result.measurements, "warnings": result.warnings}
+            if outcome.error is not None:
+                shape["error"] = {
+                    "problem": outcome.error.problem,
+                    "cause": outcome.error.cause,
+                    "fix": outcome.error.fix,
+                }
+            print(json.dumps(shape, ensure_ascii=False, default=str))
+        elif result is not None:
+            print(result.summary)
+            for asset in outcome.assets:
+                print(f"  {asset.kind:<10} {agent.studio.workspace.home / asset.path}")
+            for warning in result.warnings:
+                print(f"  note: {warning}")
+        if outcome.error is not None and not as_json:
+            raise outcome.error
+        return outcome.error.exit_code if outcome.error else 0
+
+
+def show_models(as_json: bool, home: Path | None) -> int:
+    """The engines and the device's memory."""
+    from backends.gpu.monitor import snapshot
+
+    from configs.models import load_models
+
+    settings = settings_for(home)
+    table = load_models()
+    chosen = {settings.image.resolved_engine(), settings.voice.resolved_engine()}
+    rows = [
+        {"name": n, "kind": s.kind, "device": s.device, "need_mib": s.need_mib, "chosen": n in chosen}
+        for n, s in table.engines.items()
+    ]
+    device = snapshot()
+    if as_json:
+        print(json.dumps({"engines": rows, "device": asdict(device)}, default=str))
+        return 0
+    shown = Table("engine", "kind", "device", "needs", "", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        shown.add_row(
+            str(row["name"]),
+            str(row["kind"]),
+            str(row["device"]),
+            f"{row['need_mib']} MiB",
+            "in use" if row["chosen"] else "",
+        )
+    Console(highlight=False).print(shown)
+    print(device)
+    return 0
