@@ -1,0 +1,284 @@
+"""From a description in words to a `CharacterLook`; what is not described is chosen by the name, always alike."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from functools import cache
+from typing import Any
+
+from backends.image.layout.scene import RGB, CharacterLook
+from tools.film.lexicon import lexicon, word_index
+from tools.film.people import gender_of_name, heads
+from tools.film.words import find_phrase
+
+_FIELDS = {field.name for field in fields(CharacterLook)}
+_COLOUR_FIELDS = ("skin", "hair", "eyes", "top_color", "bottom_color", "shoes", "body", "accent")
+_BREAKS = frozenset({"and", "with", "wearing", "e", "con", "in", "has", "wears", "named", "called", "o", "or", ";", ",", "."})
+
+
+def describe_look(name: str, description: str, head: str = "", gender: str = "neutral") -> CharacterLook:
+    """The look of `name` from words such as 'a boy with curly brown hair'.
+
+    `head` is a key of people.yaml ('' = found in the description, else a human child). Same name and words, same look.
+    """
+    text = description.lower().replace("’", "'")
+    head = head or _head_in(text)
+    base: dict[str, Any] = dict(heads().get(head, {}))
+    if gender == "neutral":
+        gender = str(base.get("gender", "neutral")) if head else gender_of_name(name)
+    kind = str(base.get("kind", "human"))
+    age = _age(text, str(base.get("age", "child")))
+    look = _chosen_by_name(name, kind, age, gender)
+    look |= _resolved(base.get("look", {}))
+    look |= {"kind": kind, "age": age, "height": _height(text, base, kind, age), "build": _build(text)}
+    worn = tuple(look.pop("accessories", ()))
+    look |= _described(text) if kind == "human" else _described_body(text)
+    if look.get("bottom") == "none" and look.get("top") not in ("dress", "overalls", "spacesuit"):
+        look["bottom"] = "trousers"
+    look["accessories"] = tuple(dict.fromkeys([*worn, *_accessories(text, kind)]))
+    return CharacterLook(**look)
+
+
+def look_from_data(data: Mapping[str, Any]) -> CharacterLook:
+    """A stored look (JSON lists for colours). Unknown keys are left out; raises nothing for missing ones."""
+    values: dict[str, Any] = {key: value for key, value in data.items() if key in _FIELDS}
+    for key in _COLOUR_FIELDS:
+        if key in values:
+            values[key] = _rgb(values[key])
+    if "accessories" in values:
+        values["accessories"] = tuple(str(one) for one in values["accessories"])
+    return CharacterLook(**values)
+
+
+def look_to_data(look: CharacterLook) -> dict[str, Any]:
+    """JSON-ready fields, colours rounded to four places so that a round trip is exact."""
+    data = asdict(look)
+    for key in _COLOUR_FIELDS:
+        data[key] = [round(float(part), 4) for part in data[key]]
+    data["accessories"] = list(data["accessories"])
+    return data
+
+
+def describe_in_words(look: CharacterLook, gender: str = "neutral") -> str:
+    """A short English phrase for a prompt: 'a boy with curly brown hair, cream t-shirt, blue shorts'."""
+    if look.kind != "human":
+        size = "tiny " if look.height < 0.5 else ("small " if look.height < 0.8 else "")
+        return f"{size}{colour_name(look.body)} {look.kind} with {colour_name(look.accent)} details"
+    nouns = {("child", "male"): "boy", ("child", "female"): "girl", ("adult", "male"): "man", ("adult", "female"): "woman",
+             ("teen", "male"): "teenage boy", ("teen", "female"): "teenage girl", ("elder", "male"): "old man",
+             ("elder", "female"): "old woman"}  # fmt: skip
+    noun = nouns.get((look.age, gender), {"child": "child", "teen": "teenager", "elder": "old person"}.get(look.age, "person"))
+    hair = "bald" if look.hair_style == "bald" else f"{look.hair_style} {hair_name(look.hair)} hair"
+    clothes = [f"{colour_name(look.top_color)} {look.top}"]
+    if look.bottom != "none":
+        clothes.append(f"{colour_name(look.bottom_color)} {look.bottom}")
+    return ", ".join([f"{noun} with {hair}", *clothes, *look.accessories])
+
+
+def colour_name(colour: RGB) -> str:
+    """The nearest named colour (squared distance in sRGB, English names)."""
+    english = list(lexicon("looks")["colours"])[:36]
+    return min(english, key=lambda word: _distance(_rgb(lexicon("looks")["colours"][word]), colour))
+
+
+def hair_name(colour: RGB) -> str:
+    names = lexicon("looks")["hair_colours"]
+    return min(names, key=lambda word: _distance(_rgb(names[word]), colour))
+
+
+def _distance(one: RGB, other: RGB) -> float:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+
+
+def _rgb(value: Any) -> RGB:
+    if isinstance(value, str):
+        text = value.lstrip("#")
+        return (int(text[0:2], 16) / 255, int(text[2:4], 16) / 255, int(text[4:6], 16) / 255)
+    red, green, blue = (min(max(float(part), 0.0), 1.0) for part in value)
+    return (red, green, blue)
+
+
+def _resolved(hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Lexicon hints with colour words turned into colours."""
+    colours = lexicon("looks")["colours"]
+    hair = lexicon("looks")["hair_colours"]
+    out: dict[str, Any] = {}
+    for key, value in hints.items():
+        if key == "accessories":
+            out[key] = tuple(value)
+        elif key in _COLOUR_FIELDS:
+            out[key] = _rgb((hair if key == "hair" and value in hair else colours)[value])
+        else:
+            out[key] = value
+    return out
+
+
+def _chosen_by_name(name: str, kind: str, age: str, gender: str) -> dict[str, Any]:
+    looks = lexicon("looks")
+    digest = hashlib.sha256(f"{name.strip().lower()}|{kind}".encode()).digest()
+
+    def pick(options: Any, byte: int) -> Any:
+        return options[digest[byte] % len(options)]
+
+    if kind != "human":
+        body, accent = pick(looks["bodies"].get(kind, looks["bodies"]["monster"]), 0)
+        return {"body": _rgb(body), "accent": _rgb(accent)}
+    top, top_color, bottom, bottom_color, shoes = pick(looks["outfits"][age], 0)
+    if gender == "female" and age in ("child", "teen") and digest[6] % 3 == 0:
+        top, bottom = "dress", "none"
+    return {
+        "top": top, "top_color": _rgb(top_color), "bottom": bottom, "bottom_color": _rgb(bottom_color), "shoes": _rgb(shoes),
+        "skin": _rgb(pick(looks["skin_palette"], 1)), "hair": _rgb(pick(looks["hair_palette"][age], 2)),
+        "hair_style": pick(looks["hair_by_gender"][gender], 3), "eyes": _rgb(pick(looks["eye_palette"], 4)),
+    }  # fmt: skip
+
+
+def _head_in(text: str) -> str:
+    found = [(at, key) for at, key, word in find_phrase(text, word_index("people", "heads")) if word not in lexicon("people")["weak_heads"]]
+    return found[0][1] if found else ""
+
+
+def _age(text: str, default: str) -> str:
+    found = find_phrase(text, word_index("people", "ages"))
+    years = re.search(r"\b(\d{1,3})[- ](?:years?[- ]old|anni)", text)
+    if years:
+        number = int(years.group(1))
+        return "child" if number < 13 else "teen" if number < 18 else "adult" if number < 62 else "elder"
+    if found and found[0][1] == "child" and default == "adult":
+        return "teen"
+    return found[0][1] if found and found[0][1] != "child" else default
+
+
+def _build(text: str) -> str:
+    found = find_phrase(text, word_index("people", "builds"))
+    return found[0][1] if found else "average"
+
+
+def _height(text: str, base: Mapping[str, Any], kind: str, age: str) -> float:
+    height = float(base.get("height", lexicon("looks")["heights"][age]))
+    sizes = find_phrase(text, word_index("people", "sizes"))
+    if not sizes:
+        return height
+    factor = float(lexicon("people")["sizes"][sizes[0][1]]["factor"])
+    if kind == "human":  # a tiny boy is still a boy beside the others
+        factor = 1 + (factor - 1) * 0.35
+    return round(height * factor, 3)
+
+
+@cache
+def _word_kinds() -> dict[str, tuple[str, str]]:
+    """Describing noun -> (what it belongs to, its value)."""
+    looks = lexicon("looks")
+    words: dict[str, tuple[str, str]] = {}
+    for section, slot in (("tops", "top"), ("bottoms", "bottom")):
+        for word, key in word_index("looks", section).items():
+            words.setdefault(word, (slot, key))
+    for word in looks["shoes"]:
+        words.setdefault(word, ("shoes", word))
+    for word in looks["eyes"]:
+        words.setdefault(word, ("eyes", word))
+    for word in looks["skin"]:
+        words.setdefault(word, ("skin", word))
+    for word in looks["hair_words"]:
+        words.setdefault(word, ("hair", word))
+    return words
+
+
+def _before(text: str, position: int, count: int = 5) -> list[str]:
+    """Up to `count` words before a noun, back to the nearest break, nearest last; 'curly-haired' counts as two words."""
+    words = re.findall(r"[^\W_]+|[;,.]", text[:position].replace("-", " "))
+    kept: list[str] = []
+    for word in reversed(words[-count:]):
+        if word in _BREAKS and not (word == "," and kept and _is_adjective(kept[0])):
+            break
+        kept.insert(0, word)
+    return kept
+
+
+def _is_adjective(word: str) -> bool:
+    looks = lexicon("looks")
+    return word in looks["colours"] or word in looks["hair_colours"] or word in word_index("looks", "hair_styles")
+
+
+def _after(text: str, position: int, count: int = 2) -> list[str]:
+    """Words that follow a noun: Italian puts its colours there ('capelli ricci castani')."""
+    words = re.findall(r"[^\W_]+|[;,.]", text[position:])[:count]
+    kept: list[str] = []
+    for word in words:
+        if word in _BREAKS:
+            break
+        kept.append(word)
+    return kept
+
+
+def _colour(words: list[str], palette: Mapping[str, str]) -> RGB | None:
+    named = [word for word in words if word in palette]
+    if not named:
+        return None
+    colour = _rgb(palette[named[-1]])
+    at = words.index(named[-1])
+    shade = lexicon("looks")["brightness"].get(words[at - 1]) if at else None
+    if shade is None:
+        return colour
+    goal = 1.0 if shade > 0 else 0.0
+    red, green, blue = (part + (goal - part) * abs(shade) for part in colour)
+    return (red, green, blue)
+
+
+def _described(text: str) -> dict[str, Any]:
+    looks = lexicon("looks")
+    out: dict[str, Any] = {}
+    for position, _, phrase in find_phrase(text.replace("-", " "), {word: word for word in _word_kinds()}):
+        slot, value = _word_kinds()[phrase]
+        near = _before(text, position) + [phrase] + _after(text, position + len(phrase))
+        if slot == "hair":
+            colour = _colour(near, looks["hair_colours"]) or _colour(near, looks["colours"])
+            out |= {"hair": colour} if colour else {}
+            styles = [word_index("looks", "hair_styles")[word] for word in near if word in word_index("looks", "hair_styles")]
+            out |= {"hair_style": styles[0]} if styles else {}
+        elif slot == "skin":
+            colour = _colour(near, looks["skin_colours"]) or _colour(near, looks["colours"])
+            out |= {"skin": colour} if colour else {}
+        elif slot in ("eyes", "shoes"):
+            colour = _colour(near, looks["colours"])
+            out |= {slot: colour} if colour else {}
+        else:
+            out[slot] = value
+            colour = _colour(near, looks["colours"])
+            out |= {f"{slot}_color": colour} if colour else {}
+            if value == "dress":
+                out["bottom"] = "none"
+    if re.search(r"\b(?:blonde?|redhead(?:ed)?|brunette|bald|calvo|bionda)\b", text):
+        word = re.findall(r"\b(?:blonde?|redhead|brunette|bald|calvo|bionda)", text)[0]
+        if word in ("bald", "calvo"):
+            out["hair_style"] = "bald"
+        else:
+            out.setdefault("hair", _rgb(looks["hair_colours"][{"redhead": "red", "bionda": "blonde"}.get(word, word)]))
+    return out
+
+
+def _described_body(text: str) -> dict[str, Any]:
+    looks = lexicon("looks")
+    out: dict[str, Any] = {}
+    accents = [(at, len(word)) for at, _, word in find_phrase(text, {word: word for word in looks["accent_words"]})]
+    for at, length in accents:
+        colour = _colour(_before(text, at) + _after(text, at + length), looks["colours"])
+        if colour:
+            out["accent"] = colour
+    accent_words = {word for at, length in accents for word in _before(text, at)}
+    worn = {word for at, _, _ in find_phrase(text, word_index("looks", "accessories")) for word in _before(text, at, 2)}
+    body = [word for word in re.findall(r"[^\W_]+", text) if word in looks["colours"] and word not in accent_words | worn]
+    if body:
+        out["body"] = _rgb(looks["colours"][body[0]])
+        if len(body) > 1 and "accent" not in out:
+            out["accent"] = _rgb(looks["colours"][body[1]])
+    return out
+
+
+def _accessories(text: str, kind: str) -> list[str]:
+    only_human = {"beard", "moustache", "freckles"}
+    found = [key for _, key, _ in find_phrase(text, word_index("looks", "accessories"))]
+    return [key for key in found if kind == "human" or key not in only_human]
