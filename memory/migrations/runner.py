@@ -1,0 +1,45 @@
+"""Bring a catalogue file to the newest version, one committed step per version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from configs.errors import StudioError
+from memory.migrations import v0001_catalogue, v0002_search
+
+Migration = Sequence[str]
+MIGRATIONS: tuple[Migration, ...] = (v0001_catalogue.STATEMENTS, v0002_search.STATEMENTS)
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """The file's schema version; 0 for a new file."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> tuple[int, int]:
+    """Apply what is missing and return (version before, version after).
+
+    A step and its version number are one transaction, so a kill leaves either the old or the new version.
+    Raises StudioError when a newer studio wrote the file.
+    """
+    before = version_of(db)
+    newest = len(migrations)
+    if before > newest:
+        raise StudioError(
+            "The studio's memory cannot be opened",
+            f"a newer version of the studio wrote it (schema {before}, this one knows {newest})",
+            "Update the studio, or choose another folder with --home",
+        )
+    for version in range(before + 1, newest + 1):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in migrations[version - 1]:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {version}")
+            db.execute("COMMIT")
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    return before, newest

@@ -1,0 +1,111 @@
+"""Hybrid search: words (FTS5, BM25) and meaning (vectors), joined by reciprocal rank fusion."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from memory.assets import Assets
+from memory.catalogue import Catalogue
+from memory.dense import DenseSearch, Scope
+from memory.entries import Entries
+from memory.names import tokens
+from memory.records import Hit
+from memory.tuning import search_tuning, words
+
+QUERY_CHARACTERS, QUERY_WORDS = 2000, 24
+"""A longer query is cut: what comes later in it hardly changes the ranking, and costs time."""
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    ref: str
+    is_asset: bool
+    score: float
+    same: tuple[str, str, str]
+    """Kind, name and text: two records alike in them are shown once."""
+
+
+class Search:
+    """Reads the catalogue's full text and the index of meanings."""
+
+    def __init__(self, catalogue: Catalogue, assets: Assets, entries: Entries, dense: DenseSearch) -> None:
+        self._catalogue, self._assets, self._entries, self._dense = catalogue, assets, entries, dense
+
+    def search(self, query: str, scope: Scope, limit: int, semantic: bool) -> list[Hit]:
+        """See `Memory.search`."""
+        text = " ".join(query[:QUERY_CHARACTERS].split())
+        if not text or limit < 1:
+            return []
+        tuning = search_tuning()
+        ranked = [self._by_words(text, tuning.candidates, scope)]
+        if semantic:
+            ranked.append(self._dense.nearest(text, tuning.candidates, scope))
+        return self._load(self._order(fuse(ranked, tuning.rrf_k))[:limit])
+
+    def _by_words(self, text: str, n: int, scope: Scope) -> list[str]:
+        match = match_expression(text)
+        if not match:
+            return []
+        kinds = f"AND kind IN ({','.join('?' * len(scope.kinds))})" if scope.kinds else ""
+        wanted = n if scope.thread is None else 4 * n
+        query = f"SELECT ref FROM record_text WHERE record_text MATCH ? {kinds} ORDER BY rank LIMIT ?"
+        with self._catalogue.reading() as db:
+            found = [str(row[0]) for row in db.execute(query, (match, *scope.kinds, wanted))]
+            if scope.thread is not None and found:
+                where, values = scope.where()
+                inside = f"SELECT id FROM records WHERE id IN ({','.join('?' * len(found))}) AND {where}"
+                allowed = {row[0] for row in db.execute(inside, [*found, *values])}
+                found = [ref for ref in found if ref in allowed]
+        return found[:n]
+
+    def _order(self, fused: dict[str, float]) -> list[_Candidate]:
+        """Relevance in 0..1, a little for what is new and for what the user liked; twins are dropped."""
+        tuning, now = search_tuning(), time.time()
+        best = 2 / (tuning.rrf_k + 1)
+        refs = list(fused)
+        query = f"SELECT * FROM records WHERE id IN ({','.join('?' * len(refs))})"
+        with self._catalogue.reading() as db:
+            rows = db.execute(query, refs).fetchall()
+        found = []
+        for row in rows:
+            age = max(0.0, now - row["created_at"]) / _DAY
+            score = fused[row["id"]] / best + tuning.recency_weight * 0.5 ** (age / tuning.recency_half_life_days)
+            if row["rating"] is not None:
+                score += tuning.rating_weight * (row["rating"] - 3) / 2
+            same = (row["kind"], row["name"], row["body"])
+            found.append(_Candidate(row["id"], bool(row["is_asset"]), score, same))
+        found.sort(key=lambda c: (-c.score, c.ref))
+        first: dict[tuple[str, str, str], _Candidate] = {}
+        for candidate in found:
+            first.setdefault(candidate.same, candidate)
+        return list(first.values())
+
+    def _load(self, chosen: Sequence[_Candidate]) -> list[Hit]:
+        assets = self._assets.many([c.ref for c in chosen if c.is_asset])
+        entries = self._entries.many([c.ref for c in chosen if not c.is_asset])
+        hits = []
+        for c in chosen:
+            if asset := assets.get(c.ref):
+                hits.append(Hit(asset.id, asset.kind, asset.name, asset.summary or c.same[2], c.score, asset=asset))
+            elif entry := entries.get(c.ref):
+                hits.append(Hit(entry.id, entry.kind, entry.name, entry.text, c.score, entry=entry))
+        return hits
+
+
+def match_expression(text: str) -> str:
+    """An FTS5 expression that finds any of the words; every word is quoted, so no operator of FTS5 gets through."""
+    found = list(dict.fromkeys(tokens(text)))
+    telling = [word for word in found if word not in words().stopwords] or found
+    return " OR ".join('"' + word.replace('"', '""') + '"' for word in telling[:QUERY_WORDS])
+
+
+def fuse(rankings: Iterable[Sequence[str]], k: int) -> dict[str, float]:
+    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the rankings (Cormack et al. 2009)."""
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for rank, ref in enumerate(ranking, start=1):
+            scores[ref] = scores.get(ref, 0.0) + 1 / (k + rank)
+    return scores

@@ -1,0 +1,297 @@
+"""Memory: the one door to what the studio remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from configs.errors import StudioError
+from configs.workspace import Workspace
+from memory.changes import Undone
+from memory.dense import Scope
+from memory.embedder import Embedder
+from memory.index import IndexName
+from memory.jobs import Job, JobStep, Take, Thread
+from memory.names import nearest, resolve
+from memory.opened import Opened, acquire, release
+from memory.records import Asset, Entry, Hit, Score
+from memory.repair import RepairReport, rebuild_text, repair
+
+
+@dataclass(frozen=True)
+class MemoryStatus:
+    """Figures for `studio doctor` and the settings page."""
+
+    assets: int
+    entries: int
+    pending: int
+    """Records whose meaning is not indexed yet; they are found by their words."""
+    bytes: int
+    embedder: str
+    is_semantic: bool
+
+
+class Memory:
+    """A handle on the studio's memory; safe to use from many threads.
+
+    All methods raise StudioError when the file is damaged, read-only or the disk is full; nothing is half-written then.
+    """
+
+    def __init__(self, opened: Opened, workspace: Workspace) -> None:
+        """Use `Memory.open`."""
+        self.workspace = workspace
+        self._opened: Opened | None = opened
+
+    @classmethod
+    def open(cls, workspace: Workspace, *, index: IndexName = "chroma", embedder: Embedder | str = "auto") -> Memory:
+        """Open the memory of a workspace. Nothing heavy is loaded before the first search by meaning.
+
+        The same process may open it often (the first call's index and embedder count). Raises StudioError when
+        another process has it, naming that process, or when the file is damaged.
+        """
+        return cls(acquire(workspace, index, embedder), workspace)
+
+    def close(self) -> None:
+        """Give this handle back; the last one closes the files and frees the folder. May be called twice."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            release(opened)
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _it(self) -> Opened:
+        if self._opened is None:
+            raise StudioError("The studio's memory is closed", "it was used after close()", "Open it again")
+        return self._opened
+
+    # Assets
+
+    def add_asset(self, asset: Asset) -> Asset:
+        """Record an asset and return it as stored (its id filled or made unique, its time set)."""
+        return self._it.assets.add(asset)
+
+    def get_asset(self, asset_id: str) -> Asset | None:
+        """The asset of exactly this id, hidden ones included."""
+        return self._it.assets.get(asset_id)
+
+    def find_asset(self, ref: str, kinds: Sequence[str] = (), thread: str = "") -> Asset:
+        """The asset that a user or a model means.
+
+        `ref`: an asset id, a path in the workspace, a file name or title in any case, a unique beginning of one,
+        or 'last' / '$last' for the newest of these kinds in the thread. Assets of `thread` come first.
+        Raises UsageError naming the nearest ones.
+        """
+        return self._it.assets.find(ref, kinds, thread)
+
+    def list_assets(
+        self, kind: str | None = None, thread: str | None = None, limit: int = 50, include_hidden: bool = False
+    ) -> list[Asset]:
+        """Newest first."""
+        return self._it.assets.newest(kind, thread, limit, include_hidden)
+
+    def hide_assets(self, ids: Iterable[str]) -> int:
+        """Take assets out of lists and searches; their files stay. Returns how many changed."""
+        return self._it.assets.set_hidden(ids, True)
+
+    def unhide(self, ids: Iterable[str]) -> int:
+        """Show hidden assets again; returns how many changed."""
+        return self._it.assets.set_hidden(ids, False)
+
+    def children(self, asset_id: str) -> list[Asset]:
+        """Assets made directly from this one, oldest first."""
+        return self._it.assets.children(asset_id)
+
+    def parents(self, asset_id: str) -> list[Asset]:
+        """Assets that this one was made from directly, in order."""
+        asset = self._it.assets.get(asset_id)
+        known = self._it.assets.many(asset.parents) if asset else {}
+        return [known[parent] for parent in asset.parents if parent in known] if asset else []
+
+    def lineage(self, asset_id: str) -> list[Asset]:
+        """Everything that this asset was made from, nearest first."""
+        return self._it.assets.lineage(asset_id)
+
+    def set_scores(self, asset_id: str, scores: Sequence[Score]) -> None:
+        """Replace an asset's measured scores."""
+        self._it.assets.set_scores(asset_id, scores)
+
+    def rate(self, asset_id: str, rating: int, *, thread: str | None = None) -> None:
+        """Store the user's 1 to 5, shown as the score 'user rating'. With a thread, `undo` there takes it back."""
+        with self._it.catalogue.writing():
+            before = self._it.assets.rate(asset_id, rating)
+            if thread is not None:
+                self._it.changes.record(thread, "rating", {"asset_id": asset_id, "before": before})
+
+    # Characters, styles, places, notes, preferences
+
+    def remember(
+        self,
+        kind: str,
+        name: str,
+        text: str,
+        data: Mapping[str, Any] | None = None,
+        aliases: Sequence[str] = (),
+        source: str = "user",
+        *,
+        thread: str | None = None,
+    ) -> Entry:
+        """Insert, or update what has this kind and name (case and accents do not count).
+
+        `data` None keeps the facts, but when the text changed drops what was derived from it ('look', 'voice',
+        unless marked {"fixed": true}). Aliases are added. What was superseded stays in the history.
+        With a thread, `undo` there takes it back. Raises UsageError on an unknown kind or an empty name.
+        """
+        with self._it.catalogue.writing():
+            entry, history = self._it.entries.remember(kind, name, text, data, aliases, source)
+            if thread is not None and history is not None:
+                self._it.changes.record(thread, "entry", {"history_id": history})
+        return entry
+
+    def get_entry(self, entry_id: str) -> Entry | None:
+        """The entry of exactly this id."""
+        return self._it.entries.get(entry_id)
+
+    def list_entries(self, kind: str | None = None) -> list[Entry]:
+        """By kind, then name."""
+        return self._it.entries.all(kind)
+
+    def entry_history(self, entry_id: str) -> list[Entry]:
+        """What was superseded, newest first."""
+        return self._it.entries.history(entry_id)
+
+    def forget(self, entry_id: str, *, thread: str | None = None) -> Entry | None:
+        """Remove an entry and return it, None when there is none. With a thread, `undo` there brings it back."""
+        with self._it.catalogue.writing():
+            found = self._it.entries.forget(entry_id)
+            if found is None:
+                return None
+            if thread is not None:
+                self._it.changes.record(thread, "entry", {"history_id": found[1]})
+            return found[0]
+
+    def resolve_character(self, name: str) -> Entry | None:
+        """The character meant by any spelling, alias, part, nickname, slight typo or description ('the robot').
+
+        None when there is none, or when more than one fits: then ask, with `nearest_characters`.
+        """
+        return resolve(name, self._it.entries.all("character"))
+
+    def nearest_characters(self, name: str, n: int = 3) -> list[str]:
+        """Names of the most similar characters, best first."""
+        return nearest(name, (entry.name for entry in self._it.entries.all("character")), n)
+
+    # Search
+
+    def search(
+        self,
+        query: str,
+        kinds: Sequence[str] = (),
+        limit: int = 8,
+        thread: str | None = None,
+        *,
+        semantic: bool = True,
+    ) -> list[Hit]:
+        """The best records by words and by meaning. `kinds`: asset and entry kinds; `thread`: only its assets.
+
+        `semantic=False` compares words only and never loads the encoder.
+        """
+        return self._it.search.search(query, Scope(tuple(kinds), thread), limit, semantic)
+
+    def index_pending(self, limit: int | None = None) -> int:
+        """Embed new records now instead of before the next search; returns how many."""
+        return self._it.dense.index_pending(limit)
+
+    def rebuild(self) -> int:
+        """Recreate full text and index from the catalogue; returns how many records the index holds."""
+        rebuild_text(self._it.catalogue)
+        return self._it.dense.rebuild()
+
+    # Conversations, jobs, takes, timings
+
+    def upsert_thread(self, thread_id: str, title: str = "") -> Thread:
+        """Record a conversation as just used; an empty title keeps the former one."""
+        return self._it.jobs.upsert_thread(thread_id, title)
+
+    def list_threads(self, limit: int = 50) -> list[Thread]:
+        """The last used first."""
+        return self._it.jobs.threads(limit)
+
+    def start_job(self, job_id: str, thread: str, tool: str, args: Mapping[str, Any]) -> Job:
+        """Open a job, or open a known one again with its finished steps."""
+        return self._it.jobs.start(job_id, thread, tool, args)
+
+    def job_step_done(
+        self, job_id: str, key: str, asset_ids: Sequence[str], seconds: float, data: Mapping[str, Any] | None = None
+    ) -> None:
+        """Record a finished step, committed at once."""
+        self._it.jobs.step_done(job_id, key, asset_ids, seconds, data)
+
+    def job_step(self, job_id: str, key: str) -> JobStep | None:
+        """A finished step, or None when there is none or one of its assets is gone or was undone."""
+        return self._it.jobs.step(job_id, key)
+
+    def finish_job(self, job_id: str, status: str = "done") -> None:
+        """End a job: done, failed or cancelled."""
+        self._it.jobs.finish(job_id, status)
+
+    def open_jobs(self, thread: str | None = None) -> list[Job]:
+        """Jobs that were started and not finished, oldest first; None = of every conversation."""
+        return self._it.jobs.open_jobs(thread)
+
+    def add_take(self, film: str, shot: str, asset_id: str, score: float | None = None, kept: bool = False) -> Take:
+        """Record the next try at a shot; a kept one takes the place of the former kept one."""
+        return self._it.jobs.add_take(film, shot, asset_id, score, kept)
+
+    def list_takes(self, film: str, shot: str | None = None) -> list[Take]:
+        """The tries at one shot, or at all shots of a film, in order."""
+        return self._it.jobs.takes(film, shot)
+
+    def add_timing(self, tool: str, engine: str, size_key: str, seconds: float, peak_mib: float | None = None) -> None:
+        """Record how long a call took (seconds) and the most memory it used (MiB)."""
+        self._it.jobs.add_timing(tool, engine, size_key, seconds, peak_mib)
+
+    def typical_seconds(self, tool: str, engine: str, size_key: str) -> float | None:
+        """Median of the last 20 calls; None under 3."""
+        return self._it.jobs.typical_seconds(tool, engine, size_key)
+
+    # Undo
+
+    def record_change(self, thread: str, kind: str, payload: Mapping[str, Any]) -> int:
+        """Note what `undo` may take back: 'assets' with {"asset_ids": [...]}. Returns its number."""
+        return self._it.changes.record(thread, kind, payload)
+
+    def undo(self, thread: str, steps: int = 1) -> list[Undone]:
+        """Take back the last changes of a conversation, newest first; empty when there is nothing left."""
+        return self._it.changes.undo(thread, steps)
+
+    # Care
+
+    def status(self) -> MemoryStatus:
+        """Counts and sizes."""
+        it = self._it
+        with it.catalogue.reading() as db:
+            tables = ("assets", "entries", "pending")
+            assets, entries, pending = (int(db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]) for t in tables)
+        size = self.workspace.database.stat().st_size
+        return MemoryStatus(assets, entries, pending, size, it.dense.embedder.name, it.dense.embedder.is_semantic)
+
+    def warnings(self) -> list[str]:
+        """What the user should be told (a fallback, a rebuilt index), each once."""
+        return self._it.dense.take_warnings()
+
+    @staticmethod
+    def repair(workspace: Workspace) -> RepairReport:
+        """Move a damaged studio.db to studio.db.damaged-<date> and save what can be read into a new one.
+
+        Raises StudioError when a process has the memory open.
+        """
+        return repair(workspace)

@@ -1,0 +1,60 @@
+"""Search weights and word lists from `configs/memory.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import yaml
+
+from configs.settings import CONFIG_DIR
+
+
+@dataclass(frozen=True)
+class SearchTuning:
+    """How results are found and ordered; the file says what each figure means."""
+
+    candidates: int
+    rrf_k: int
+    recency_weight: float
+    recency_half_life_days: float
+    rating_weight: float
+    cosine_floor: float
+    exact_below: int
+    embed_per_search: int
+
+
+@dataclass(frozen=True)
+class Words:
+    """Word lists for names and descriptions, as plain keys (lower case, no accents)."""
+
+    determiners: frozenset[str]
+    description_ends: frozenset[str]
+    stopwords: frozenset[str]
+    synonyms: dict[str, str]
+    """Word -> the word that stands for its group."""
+
+
+@lru_cache
+def _file() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((CONFIG_DIR / "memory.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+@lru_cache
+def search_tuning() -> SearchTuning:
+    """The figures of the section `search`."""
+    return SearchTuning(**_file()["search"])
+
+
+@lru_cache
+def words() -> Words:
+    """The word lists."""
+    data = _file()
+    return Words(
+        determiners=frozenset(data["determiners"]),
+        description_ends=frozenset(data["description_ends"]),
+        stopwords=frozenset(data["stopwords"]),
+        synonyms={word: group[0] for group in data["synonyms"] for word in group},
+    )

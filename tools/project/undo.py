@@ -1,0 +1,33 @@
+"""undo: take back the last changes of this conversation."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tools.spec import SUMMARY_LIMIT, Tool, ToolArgs, ToolContext, ToolResult
+
+
+class Undo(Tool):
+    name = "undo"
+    description = (
+        "Take back the last things done in this conversation: new files are hidden (not deleted), "
+        "remembered facts and ratings go back to what they were."
+    )
+    effect = "overwrite"
+    group = "project"
+
+    class Args(ToolArgs):
+        steps: int = Field(1, ge=1, le=50, description="How many changes to take back.")
+
+    def run(self, args: Args, ctx: ToolContext) -> ToolResult:
+        undone = ctx.memory.undo(ctx.thread, args.steps)
+        if not undone:
+            return ToolResult(summary="There is nothing left to undo in this conversation.", data={"undone": []})
+        text = "Undone: " + "; ".join(change.text for change in undone) + "."
+        if len(undone) < args.steps:
+            text += f" There was nothing more than these {len(undone)}."
+        return ToolResult(
+            summary=text.encode()[:SUMMARY_LIMIT].decode(errors="ignore"),
+            measurements={"steps": len(undone)},
+            data={"undone": [{"kind": c.kind, "ids": list(c.ids), "text": c.text} for c in undone]},
+        )
