@@ -19,15 +19,21 @@ def read_audio(path: Path, rate: int) -> NDArray[np.float32]:
 
     Raises UsageError when the file has no sound or is damaged.
     """
-    samples: NDArray[np.float32] = read_samples(path, rate, channels=1)[:, 0]
-    return samples
+    mixed: NDArray[np.float32] = _read(path, rate, None).mean(axis=1)
+    return mixed
 
 
 def read_samples(path: Path, rate: int, channels: int = 2) -> NDArray[np.float32]:
-    """The first sound track as (N, channels) float32 at `rate` Hz, mixed down or up to 1 or 2 channels.
+    """The first sound track as (N, channels) float32 at `rate` Hz, mixed as ffmpeg delivers it (mono to stereo: -3 dB
+    each; loud surround may exceed 1).
 
     Sample 0 is the file's time 0: a track that starts later begins with silence.
     """
+    return _read(path, rate, channels)
+
+
+def _read(path: Path, rate: int, channels: int | None) -> NDArray[np.float32]:
+    """(N, channels); None: one channel stays one, more become stereo."""
     import av
 
     found = sniff(path)
@@ -37,6 +43,8 @@ def read_samples(path: Path, rate: int, channels: int = 2) -> NDArray[np.float32
         track = next(iter(container.streams.audio), None)
         if track is None:
             raise UsageError(f"'{path.name}' has no sound", fix="Attach a file with a sound track")
+        # Never the resampler's own stereo-to-mono: it keeps the power, so equal channels would exceed 1.
+        channels = channels or min(2, track.channels)
         resampler = av.AudioResampler(format="fltp", layout=LAYOUTS[channels], rate=rate)
         parts: list[NDArray[Any]] = []
         silence: int | None = None

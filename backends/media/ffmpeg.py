@@ -250,12 +250,12 @@ class _Pump:
 
 
 _PREFIX = re.compile(r"^(?:\[[^\]]*\]\s*)+")
+_LAST_WORDS = 6
 _EMPTY_WORDS = (
     "Conversion failed",
-    "Error opening",
+    "Error opening output file",
     "Error selecting",
     "Error while",
-    "Error parsing",
     "Nothing was",
     "Task",
 )
@@ -266,9 +266,10 @@ def _explain(errors: str, code: int) -> StudioError:
     if "No space left on device" in errors:
         return StudioError("The disk is full", "ffmpeg could not write its output", "Free some space, then try again")
     lines = [_PREFIX.sub("", line).strip() for line in errors.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(_EMPTY_WORDS)]
+    # The reason comes first in ffmpeg's last words; complaints about damaged frames may fill what is above them.
+    telling = [line for line in lines[-_LAST_WORDS:] if not line.startswith(_EMPTY_WORDS)]
     if telling or lines:
-        reason = telling[-1] if telling else lines[0]
+        reason = (telling or lines)[0]
     else:
         reason = f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
     return StudioError("ffmpeg could not make this", reason[:300])

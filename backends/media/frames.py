@@ -99,13 +99,12 @@ def _timed(frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator[tuple[
 
 def _picture(frame: VideoFrame, width: int | None) -> Rgb:
     turns = round(frame.rotation / 90) % 4
-    rgb: NDArray[Any]
     if width is None:
-        rgb = frame.to_ndarray(format="rgb24")
+        rgb: NDArray[Any] = frame.to_ndarray(format="rgb24")
     else:
         stored_width, stored_height = frame.width, frame.height
         shown_width, shown_height = (stored_height, stored_width) if turns % 2 else (stored_width, stored_height)
         height = max(2, 2 * round(shown_height * width / shown_width / 2))
         size = (height, width) if turns % 2 else (width, height)
         rgb = frame.reformat(width=size[0], height=size[1], format="rgb24", interpolation="AREA").to_ndarray()
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+    return np.ascontiguousarray(np.rot90(rgb, turns) if turns else rgb, dtype=np.uint8)

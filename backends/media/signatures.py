@@ -51,6 +51,8 @@ _AIFF = Signature("audio", "aiff", "audio/aiff")
 _MPEGTS = Signature("video", "mpegts", "video/mp2t")
 _MP3 = Signature("audio", "mp3", "audio/mpeg")
 _ADTS = Signature("audio", "aac", "audio/aac")
+_MPEG_AUDIO = frozenset(b"\xf0\xf1\xf8\xf9\xfa\xfb\xf2\xf3\xe2\xe3\xfc\xfd\xf4\xf5")
+"""Second bytes of an ADTS or an MPEG layer II/III frame; 0xFE is left out: with 0xFF it marks a UTF-16 text."""
 _QUICKTIME = Signature("video", "mov", "video/mp4")
 _QUICKTIME_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 _STILL_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1"})
@@ -59,19 +61,19 @@ _STILL_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1"})
 def binary_signature(head: bytes) -> Signature | None:
     """The picture, sound or film format that `head` (a file's first bytes) begins, or None."""
     for magic, signature in _IMAGES + _STREAMS:
-        if head.startswith(magic):
+        if head.startswith(magic) and not (len(magic) < 4 and as_text(head[:512]) is not None):
             return signature
     if head[:4] in (b"RIFF", b"RF64"):
         return _RIFF.get(head[8:12])
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return _AIFF
-    if head[4:8] in _QUICKTIME_BOXES:
+    if head[:1] in (b"\0", b"\1") and head[4:8] in _QUICKTIME_BOXES:
         if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
             return Signature("image", "", "image/avif" if head[8:11] == b"avi" else "image/heic")
         return _QUICKTIME
-    if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
+    if len(head) > 376 and head[0] == head[188] == head[376] == 0x47 and as_text(head[:512]) is None:
         return _MPEGTS
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
+    if len(head) > 1 and head[0] == 0xFF and head[1] in _MPEG_AUDIO:
         return _ADTS if head[1] & 0xF6 == 0xF0 else _MP3
     return None
 
