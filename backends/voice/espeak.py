@@ -1,0 +1,190 @@
+"""The built-in voice: eSpeak NG with a cast of variants, emotions as prosody, and real beeps for robots."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.gpu.engine import EngineKind
+from backends.voice.casting import Casting, cast, species_of, voices_config
+from backends.voice.emotion import Prosody, prosody
+from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
+from backends.voice.espeak_library import EspeakLibrary, language_voices, open_library
+from backends.voice.script import Segment, read_line
+from backends.voice.sounds import render_sound
+from backends.voice.timbre import shift_formants, treat
+from configs.errors import EngineError
+
+SAMPLE_RATE = 22050
+"""What eSpeak NG gives."""
+SEGMENT_GAP_S = 0.1
+"""Between speech and a sound within one line."""
+NEED_MIB = 40
+"""Library and data, measured as the growth of resident memory after the first line."""
+PEAK = 0.98
+
+
+@dataclass(frozen=True)
+class _Part:
+    samples: NDArray[np.float32]
+    phonemes: tuple[Phoneme, ...]
+    words: tuple[tuple[float, float, str], ...]
+
+
+class EspeakEngine:
+    """VoiceEngine on a CPU, without weights. All instances share the process's one library."""
+
+    name = "espeak"
+    kind: EngineKind = "voice"
+
+    def __init__(self) -> None:
+        self._library: EspeakLibrary | None = None
+
+    def load(self) -> None:
+        """Raises EngineError when the `offline` extra is missing or damaged."""
+        self._library = open_library()
+
+    def park(self) -> None:
+        """Nothing to move: it never uses the GPU."""
+
+    def restore(self) -> None:
+        self.load()
+
+    def unload(self) -> None:
+        self._library = None
+
+    def probe(self) -> None:
+        """Speak one syllable. Raises EngineError when that gives no sound."""
+        library = self._require()
+        knobs = cast(VoiceProfile("probe"), espeak_voice("en"), Prosody()).knobs
+        if not np.any(library.synthesise("a", knobs).samples):
+            raise EngineError(
+                "The eSpeak voice gives no sound", "its data may be damaged", "Reinstall the offline extra"
+            )
+
+    def need_mib(self) -> int:
+        return NEED_MIB
+
+    def capabilities(self) -> VoiceCapabilities:
+        """Languages as primary tags; empty when the offline extra is not installed."""
+        tags = {tag.split("-")[0] for tag in language_voices()}
+        if tags:
+            tags |= set(voices_config()["espeak"]["languages"])
+        return VoiceCapabilities(
+            languages=frozenset(tags), clones=False, emotion="prosody", timings=True, sample_rate=SAMPLE_RATE
+        )
+
+    def speak(self, request: SpeechRequest) -> SpeechResult:
+        """One line, with sounds performed and directions left unspoken.
+
+        Raises EngineError when there is nothing to utter, the language is unknown, or eSpeak fails.
+        """
+        library = self._require()
+        started = time.perf_counter()
+        mood = prosody(request.emotion, request.intensity)
+        casting = cast(request.voice, espeak_voice(request.language), mood)
+        species = species_of(request.voice)
+        segments = read_line(request.text, species, request.language.split("-")[0])
+        if not segments:
+            raise EngineError(
+                "There is nothing to say", f"'{request.text[:40]}' holds no words and no sounds", "Give words to say"
+            )
+        parts = [self._part(library, segment, casting, species, mood, request) for segment in segments]
+        part = _join(parts, library.sample_rate)
+        peak = float(np.max(np.abs(part.samples), initial=0.0))
+        if peak < 1e-4:
+            raise EngineError(
+                "eSpeak gave silence", f"for '{request.text[:40]}'", "Try other words or another language"
+            )
+        samples = part.samples * (PEAK / peak) if peak > PEAK else part.samples
+        return SpeechResult(
+            samples=samples.astype(np.float32),
+            sample_rate=library.sample_rate,
+            engine=self.name,
+            engine_version=library.version,
+            phonemes=part.phonemes,
+            words=part.words,
+            seconds=time.perf_counter() - started,
+            params={
+                "voice": casting.knobs.voice,
+                "words_per_minute": casting.knobs.words_per_minute,
+                "pitch": casting.knobs.pitch,
+                "range": casting.knobs.range,
+                "treatment": dataclasses.asdict(casting.treatment),
+                "sounds": [segment.sound for segment in segments if segment.kind == "sound"],
+            },
+        )
+
+    def transcribe(self, text: str, language: str = "en") -> str:
+        """The IPA that eSpeak would speak for plain `text`."""
+        return self._require().ipa(text, espeak_voice(language))
+
+    def _part(
+        self,
+        library: EspeakLibrary,
+        segment: Segment,
+        casting: Casting,
+        species: str,
+        mood: Prosody,
+        request: SpeechRequest,
+    ) -> _Part:
+        seed = request.voice.seed + request.seed
+        if segment.kind == "sound":
+            return _Part(*render_sound(segment, species, request.voice.pitch, mood, library.sample_rate, seed))
+        said = library.synthesise(segment.text, casting.knobs)
+        factor = casting.treatment.formants
+        samples = treat(shift_formants(said.samples, factor), library.sample_rate, casting.treatment, seed)
+        phonemes = tuple(Phoneme(p.start / factor, p.end / factor, p.ipa) for p in said.phonemes)
+        return _Part(samples, phonemes, tuple((start / factor, end / factor, word) for start, end, word in said.words))
+
+    def _require(self) -> EspeakLibrary:
+        if self._library is None:
+            raise EngineError("The eSpeak voice is not loaded", fix="Load the engine first")
+        return self._library
+
+
+def espeak_voice(language: str) -> str:
+    """eSpeak's voice for a language tag. Raises EngineError naming the nearest one."""
+    tag = language.strip().lower().replace("_", "-")
+    preferred: dict[str, str] = voices_config()["espeak"]["languages"]
+    known = language_voices()
+    for candidate in (
+        tag if "-" in tag else preferred.get(tag, tag),
+        preferred.get(tag.split("-")[0], ""),
+        tag.split("-")[0],
+    ):
+        if candidate and candidate in known:
+            return candidate
+    if not known:
+        open_library()  # raises with what is missing
+    names = {tag: tag for tag in known} | {name.casefold(): tag for tag, name in known.items()}
+    near = difflib.get_close_matches(tag, names, n=1, cutoff=0.4)
+    raise EngineError(
+        f"eSpeak cannot speak '{language}'",
+        fix=f"Did you mean '{names[near[0]]}' ({known[names[near[0]]]})"
+        if near
+        else "Choose a language tag such as en or it",
+    )
+
+
+def _join(parts: list[_Part], sample_rate: int) -> _Part:
+    gap = round(SEGMENT_GAP_S * sample_rate)
+    chunks: list[NDArray[np.float32]] = []
+    phonemes: list[Phoneme] = []
+    words: list[tuple[float, float, str]] = []
+    length = 0
+    for part in parts:
+        if chunks:
+            chunks.append(np.zeros(gap, dtype=np.float32))
+            length += gap
+        shift = length / sample_rate
+        phonemes += [Phoneme(p.start + shift, p.end + shift, p.ipa) for p in part.phonemes]
+        words += [(start + shift, end + shift, word) for start, end, word in part.words]
+        chunks.append(part.samples)
+        length += len(part.samples)
+    return _Part(np.concatenate(chunks), tuple(phonemes), tuple(words))

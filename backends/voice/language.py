@@ -1,0 +1,73 @@
+"""Which language a line is in (English or Italian), and what people call languages."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+import yaml
+
+from configs.errors import UsageError
+from configs.settings import PROMPT_DIR
+
+WORD_WEIGHT, LETTER_WEIGHT, ENDING_WEIGHT = 2.0, 2.0, 0.5
+MARGIN = 1.0
+"""A single ending ('Luca', 'banana') decides nothing."""
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+
+
+@cache
+def _lexicon() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "languages.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def detect_language(text: str, default: str = "en") -> str:
+    """'en' or 'it', whichever the words, letters and endings of `text` speak for; `default` when neither does."""
+    scores = {tag: _score(text, tag) for tag in ("en", "it")}
+    if abs(scores["en"] - scores["it"]) < MARGIN:
+        return default
+    return max(scores, key=lambda tag: scores[tag])
+
+
+def language_tag(name: str, known: Collection[str]) -> str:
+    """The tag for what a person calls a language ('Italian', 'italiano', 'it-IT' -> 'it').
+
+    Args:
+        known: primary tags that the engine can speak.
+
+    Raises:
+        UsageError naming the nearest language.
+    """
+    wanted = name.strip().casefold().replace("_", "-")
+    names: dict[str, str] = _lexicon()["names"]
+    tag = names.get(wanted, wanted)
+    if tag.split("-")[0] in known:
+        return tag if tag in names.values() else tag.split("-")[0]
+    choices = {label: value for label, value in names.items() if value.split("-")[0] in known}
+    near = difflib.get_close_matches(wanted, [*choices, *known], n=1, cutoff=0.65)
+    raise UsageError(
+        f"The voice cannot speak '{name}'",
+        fix=f"Did you mean '{choices.get(near[0], near[0])}' ({near[0]})" if near else "Give a tag such as en or it",
+    )
+
+
+def _score(text: str, tag: str) -> float:
+    entry = _lexicon()[tag]
+    listed, letters = _words(tag), frozenset(entry["letters"])
+    endings = tuple(entry["endings"])
+    score = 0.0
+    for match in _WORD.finditer(text.casefold().replace("’", "'")):
+        word = match.group()
+        score += WORD_WEIGHT * (word in listed)
+        score += LETTER_WEIGHT * any(letter in letters for letter in word)
+        score += ENDING_WEIGHT * (len(word) > 2 and word.endswith(endings))
+    return score
+
+
+@cache
+def _words(tag: str) -> frozenset[str]:
+    return frozenset(str(word) for word in _lexicon()[tag]["words"])
