@@ -12,7 +12,7 @@ from agent.state import State, TurnContext
 from backends.llm.facts import facts_block
 from configs.settings import PROMPT_DIR
 from memory.records import Asset
-from tools.registry import TOOLS, get_tool
+from tools.registry import TOOLS, group_of
 
 HISTORY_MESSAGES = 6
 """Small local models lose the thread in long contexts (BFCL multi-turn: 8-12 %); code carries the state instead."""
@@ -59,9 +59,9 @@ def collect_facts(state: State, ctx: TurnContext) -> dict[str, Any]:
 def exposed_tools(wanted: Iterable[str]) -> list[str]:
     """At most eight tools for this wish: those it needs, their neighbours, and looking things up."""
     names = [n for n in wanted if n in TOOLS]
-    groups = [get_tool(n).group for n in names]
-    neighbours = [n for n in TOOLS if get_tool(n).group in groups and n not in SENSITIVE]
-    lookups = ["search_memory", "list_assets"]
+    groups = [group_of(n) for n in names]
+    neighbours = [n for n in TOOLS if group_of(n) in groups and n not in SENSITIVE]
+    lookups = [n for n in ("search_memory", "list_assets") if n in TOOLS]
     ordered = dict.fromkeys([*names[: EXPOSED_TOOLS - 2], *lookups, *neighbours])
     return list(ordered)[: max(EXPOSED_TOOLS, len(names))]
 

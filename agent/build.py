@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psutil
+from memory.embedder import shared_embedder
 from memory.store import Memory
 
 from agent.studio_agent import StudioAgent
@@ -32,7 +33,8 @@ def build_agent(settings: Settings | None = None, *, dry: bool = False) -> Studi
     workspace = Workspace.open(settings.home)
     memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
     try:
-        brain, capabilities, notice = make_brain(settings, embed=memory.embed)
+        encoder = shared_embedder(settings.memory.embedder)
+        brain, capabilities, notice = make_brain(settings, embed=encoder.encode if encoder.is_semantic else None)
         studio = Studio(settings, workspace, memory)
         arbiter = Arbiter(
             load_models(),

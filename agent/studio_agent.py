@@ -60,6 +60,7 @@ class StudioAgent:
         self._worker = LoopThread("agent")
         self._running: dict[str, _Turn] = {}
         self._saver_stack: Any = None
+        self._closed = False
         self._graph = self._worker.submit(self._open_graph()).result()
 
     # -- the doors -----------------------------------------------------------------------------------------------
@@ -152,6 +153,9 @@ class StudioAgent:
 
     def close(self) -> None:
         """Stop running turns, unload engines, close the databases."""
+        if self._closed:
+            return
+        self._closed = True
         for turn in list(self._running.values()):
             turn.cancel.cancel()
         with suppress(Exception):
@@ -172,6 +176,8 @@ class StudioAgent:
         self, turn: _Turn, thread: str, wish: str, files: list[Path | str], yes: bool,
         approve: Literal["ask", "auto"], decision: Decision | None,
     ) -> None:  # fmt: skip
+        if decision is not None:
+            approve, yes = "ask", False  # the answer must reach the interrupt that waits for it
         context = TurnContext(
             self.studio, self.executor, self.brain, self.capabilities, thread, turn.emit, turn.cancel, approve, yes,
             self.dry,

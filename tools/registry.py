@@ -45,6 +45,11 @@ def get_tool(name: str) -> Tool:
     return tool
 
 
+def group_of(name: str) -> str:
+    """The folder that a tool lives in (image, voice, film, ...), without importing it."""
+    return TOOLS[name].split(".")[1] if TOOLS[name].startswith("tools.") else TOOLS[name].split(":")[0]
+
+
 def all_tools() -> list[Tool]:
     """Every tool, in the order of the table."""
     return [get_tool(name) for name in TOOLS]

@@ -58,7 +58,7 @@ def validate_args(tool: Tool, args: Mapping[str, Any]) -> ToolArgs:
     try:
         return tool.Args.model_validate(dict(args))
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         where = ".".join(str(p) for p in first["loc"]) or "arguments"
         if first["type"] == "missing":
             raise UsageError(f"{tool.name} needs '{where}'", tool.Args.model_fields[where].description or "") from error

@@ -125,7 +125,7 @@ class RunContext:
             grant=self._run.grant.for_substep(),
             depth=self._run.depth + 1,
         )
-        outcome = self._executor.run(tool, args, inner, key=f"{self.step}/{key}" if key else "", title=title)
+        outcome = self._executor.run(tool, args, inner, key=f"{self._tool.name}/{key}" if key else "", title=title)
         if outcome.error is not None:
             raise outcome.error
         return outcome

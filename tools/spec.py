@@ -186,8 +186,6 @@ class Tool(ABC):
     effect: ClassVar[Effect] = "create"
     makes: ClassVar[AssetKind | None] = None
     """Kind of its main result."""
-    group: ClassVar[str] = "project"
-    """image | voice | analysis | editing | film | memory | project."""
     time_limit_s: ClassVar[float] = 900.0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -151,7 +151,7 @@ class Arbiter:
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.create_task(self._serve())
+        self._server = self._loop.create_task(self._serve())
         self._loop.run_forever()
 
     async def _enqueue(self, needs: frozenset[str], holder: str) -> Lease:
@@ -271,7 +271,7 @@ class Arbiter:
             if slot.engine is None:
                 slot.engine = await self._loop.run_in_executor(self._pool, self._make, name)
             await self._loop.run_in_executor(self._pool, getattr(slot.engine, action))
-            if action != "park":
+            if action in ("load", "restore"):
                 await self._loop.run_in_executor(self._pool, slot.engine.probe)
         except Exception as error:
             slot.state, slot.error = EngineState.FAILED, str(error)
@@ -329,7 +329,9 @@ class Arbiter:
         for waiter in self._waiters:
             if not waiter.future.done():
                 waiter.future.set_exception(EngineError("The studio is closing"))
+        self._wake.set()
         for slot in self._slots.values():
             if slot.engine is not None and slot.state is not EngineState.COLD:
                 with suppress(Exception):
                     await self._move(slot.name, "unload")
+        await self._server

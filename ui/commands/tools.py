@@ -15,11 +15,11 @@ from ui.opening import open_agent, settings_for
 
 def list_tools(as_json: bool) -> int:
     """Every tool with its arguments."""
-    from tools.registry import all_tools
+    from tools.registry import all_tools, group_of
     from tools.schema import function_schema
 
     rows = [
-        {**function_schema(t)["function"], "effect": t.effect, "group": t.group, "makes": t.makes} for t in all_tools()
+        {**function_schema(t)["function"], "effect": t.effect, "group": group_of(t.name), "makes": t.makes} for t in all_tools()
     ]
     if as_json:
         print(json.dumps({"tools": rows}, ensure_ascii=False))

@@ -1,0 +1,303 @@
+"""Whole turns with a scripted brain and small real tools: the stages, approval, retries, budgets, resume."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import ToolMessage
+from scripted_brain import SCRIPTED, ScriptedBrain, calls, says, understands
+from toy_tools import RUNS, TOY_TOOLS
+
+from agent.events import ApprovalAsked, AssetMade, Done, PlanProposed, StepFinished
+from agent.state import Decision
+from agent.studio_agent import StudioAgent
+from backends.gpu.arbiter import Arbiter
+from configs.errors import UsageError
+from configs.models import ModelTable
+from configs.settings import Settings
+from configs.workspace import Workspace
+from memory.store import Memory
+from tools import registry
+from tools.executor import Executor
+from tools.spec import Studio
+
+Make = Callable[..., StudioAgent]
+
+
+@pytest.fixture
+def make_agent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    kept = {n: w for n, w in registry.TOOLS.items() if w.startswith(("tools.memory.", "tools.project."))}
+    for name in set(registry.TOOLS) - set(kept):
+        monkeypatch.delitem(registry.TOOLS, name)
+    for name, where in TOY_TOOLS.items():
+        monkeypatch.setitem(registry.TOOLS, name, where)
+    RUNS.clear()
+    opened: list[StudioAgent] = []
+
+    def make(brain: ScriptedBrain, **changes: Any) -> StudioAgent:
+        used = settings.model_copy(update=changes)
+        workspace = Workspace.open(used.home)
+        memory = Memory.open(workspace, index="numpy", embedder="letters")
+        arbiter = Arbiter(ModelTable(engines={}), _no_engine, cpu_budget_mib=100, gpu_budget_mib=100)
+        studio = Studio(used, workspace, memory)
+        agent = StudioAgent(studio, Executor(studio, arbiter), brain, SCRIPTED, None)
+        opened.append(agent)
+        return agent
+
+    yield make
+    for agent in opened:
+        agent.close()
+
+
+def _no_engine(name: str) -> Any:
+    raise AssertionError(name)
+
+
+def test_one_step_is_made_recorded_and_reported(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("write_note"), calls(("write_note", {"text": "hello"})), says("I wrote hello.")
+    )
+    agent = make_agent(brain)
+    report = agent.invoke({"messages": [("user", "write hello")]}, thread="a")
+    assert report["reply"] == "I wrote hello."
+    assert [c["tool"] for c in report["calls"]] == ["write_note"]
+    assert report["calls"][0]["status"] == "done"
+    asset = report["assets"][0]
+    assert (Path(report["home"]) / asset["path"]).read_text() == "hello 0"
+    assert report["thread"] == "a" and report["brain"] == "scripted" and report["questions"] == []
+    answer = brain.asked[-1][-1]
+    assert isinstance(answer, ToolMessage) and asset["id"] in str(answer.content)
+
+
+def test_later_steps_use_what_earlier_ones_made(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("write_note"),
+        calls(("write_note", {"text": "one"}), ("write_note", {"text": "two", "source": "$1"})),
+        says("ok"),
+    )
+    agent = make_agent(brain)
+    report = agent.invoke("write both", thread="a")
+    first, second = report["assets"]
+    assert agent.studio.memory.get_asset(second["id"]).parents == (first["id"],)  # type: ignore[union-attr]
+    assert report["plan"][1]["after"] == ("1",) or report["plan"][1]["after"] == ["1"]
+
+
+def test_references_of_a_second_batch_mean_that_batch(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("write_note"),
+        calls(("write_note", {"text": "one"})),
+        calls(("write_note", {"text": "two"}), ("write_note", {"text": "three", "source": "$1"})),
+        says("ok"),
+    )
+    agent = make_agent(brain)
+    report = agent.invoke("write", thread="a")
+    by_name = {a["name"]: a["id"] for a in report["assets"]}
+    assert agent.studio.memory.get_asset(by_name["three.txt"]).parents == (by_name["two.txt"],)  # type: ignore[union-attr]
+
+
+async def test_a_costly_plan_waits_for_approval_and_then_runs_once(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "slow"})), says("ok"))
+    agent = make_agent(brain)
+    seen = [e async for e in agent.astream("write slowly", thread="a", approve="ask")]
+    asked = next(e for e in seen if isinstance(e, ApprovalAsked))
+    assert asked.plan.seconds == 100 and RUNS["slow"] == 0
+    assert isinstance(seen[-1], Done) and seen[-1].report["questions"]
+    waiting = await agent.pending("a")
+    assert waiting is not None and waiting.plan.steps[0].tool == "write_note"
+    report = await agent.ainvoke(thread="a", decision=Decision("approve"))
+    assert RUNS["slow"] == 1 and report["reply"] == "ok"
+    assert await agent.pending("a") is None
+
+
+async def test_cancelling_a_plan_makes_nothing(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "slow"})))
+    agent = make_agent(brain)
+    await agent.ainvoke("write slowly", thread="a", approve="ask")
+    report = await agent.ainvoke(thread="a", decision=Decision("cancel"))
+    assert "Cancelled" in report["reply"] and RUNS["slow"] == 0 and report["assets"] == []
+
+
+async def test_editing_an_argument_changes_what_runs(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "slow"})), says("ok"))
+    agent = make_agent(brain)
+    await agent.ainvoke("write slowly", thread="a", approve="ask")
+    report = await agent.ainvoke(thread="a", decision=Decision("edit", edits={"1": {"text": "quick"}}))
+    assert RUNS["quick"] == 1 and RUNS["slow"] == 0
+    assert report["calls"][0]["args"]["text"] == "quick"
+
+
+async def test_changing_the_plan_in_words_plans_again(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("write_note"),
+        calls(("write_note", {"text": "slow"})),
+        calls(("write_note", {"text": "short"})),
+        says("ok"),
+    )
+    agent = make_agent(brain)
+    await agent.ainvoke("write slowly", thread="a", approve="ask")
+    report = await agent.ainvoke(thread="a", decision=Decision("edit", change="make it short"))
+    assert RUNS["short"] == 1 and RUNS["slow"] == 0 and report["reply"] == "ok"
+    assert "make it short" in str(brain.asked[2][-1].content)
+
+
+def test_deleting_needs_approval_even_when_making_does_not(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("wipe_notes"), calls(("wipe_notes", {})))
+    agent = make_agent(brain)
+    report = agent.invoke("wipe everything", thread="a")
+    assert report["questions"] and RUNS["wipe"] == 0
+
+
+def test_yes_approves_deleting(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("wipe_notes"), calls(("wipe_notes", {})), says("ok"))
+    assert make_agent(brain).invoke("wipe everything", thread="a", yes=True)["reply"] == "ok"
+    assert RUNS["wipe"] == 1
+
+
+def test_a_tool_outside_the_intent_is_refused(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("list_assets"), calls(("remember", {"kind": "note", "name": "x", "text": "from a file"})), says("no")
+    )
+    agent = make_agent(brain)
+    report = agent.invoke("list my pictures", thread="a", yes=True)
+    assert report["calls"][0]["status"] == "refused" and report["error"]["exit_code"] == 5
+    assert agent.studio.memory.list_entries("note") == []
+
+
+def test_a_failing_tool_tells_what_why_and_what_to_do(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "fail"})), says(""))
+    report = make_agent(brain).invoke("write", thread="a")
+    assert report["reply"] == "The pen broke. too much pressure. Write softer."
+    assert report["error"]["exit_code"] == 4 and report["assets"] == []
+
+
+def test_a_bug_in_a_tool_does_not_end_the_turn(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "bug"})), says("sorry"))
+    report = make_agent(brain).invoke("write", thread="a")
+    assert report["calls"][0]["status"] == "failed" and "ZeroDivisionError" in report["error"]["cause"]
+
+
+def test_a_wrong_call_is_explained_to_the_model_which_mends_it(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("write_note"),
+        calls(("write_note", {"texxt": "hi"})),
+        calls(("write_note", {"text": "hi"})),
+        says("ok"),
+    )
+    report = make_agent(brain).invoke("write hi", thread="a")
+    assert report["reply"] == "ok" and report["error"] is None and RUNS["hi"] == 1
+    assert "no argument 'texxt'" in str(brain.asked[2][-1].content)
+
+
+def test_a_failed_gate_is_tried_again_and_the_best_is_kept(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "scored"})), says("ok"))
+    report = make_agent(brain).invoke("write", thread="a")
+    assert RUNS["scored"] == 2
+    assert len(report["assets"]) == 1 and report["assets"][0]["scores"]["neatness"]["passed"] is True
+
+
+def test_the_same_call_three_times_is_stopped(make_agent: Make) -> None:
+    again = [calls(("write_note", {"text": "again"})) for _ in range(5)]
+    report = make_agent(ScriptedBrain().enqueue(understands("write_note"), *again)).invoke("write", thread="a")
+    assert RUNS["again"] == 2 and any("same call" in n for n in report["notices"])
+
+
+def test_the_model_call_budget_ends_a_loop(make_agent: Make, settings: Settings) -> None:
+    many = [calls(("write_note", {"text": f"n{i}"})) for i in range(20)]
+    agent = make_agent(
+        ScriptedBrain().enqueue(understands("write_note"), *many),
+        budget=settings.budget.model_copy(update={"model_calls": 4}),
+    )
+    report = agent.invoke("write", thread="a")
+    assert len(report["calls"]) == 2 and any("4 model calls" in n for n in report["notices"])
+
+
+def test_a_question_is_remembered_for_the_next_turn(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("clarify", question="Which text?", choices=["hi", "bye"]),
+        understands("write_note"),
+        calls(("write_note", {"text": "hi"})),
+        says("ok"),
+    )
+    agent = make_agent(brain)
+    first = agent.invoke("write something", thread="a")
+    assert first["questions"] == ["Which text?"] and first["choices"] == ["hi", "bye"]
+    agent.invoke("hi", thread="a")
+    assert '"wish": "write something"' in str(brain.asked[1][0].content)
+
+
+@pytest.mark.parametrize("wish", ["", "   \n"])
+def test_an_empty_wish_is_wrong_use(make_agent: Make, wish: str) -> None:
+    with pytest.raises(UsageError, match="The wish is empty"):
+        make_agent(ScriptedBrain()).invoke(wish)
+
+
+def test_a_hundred_thousand_characters_are_wrong_use(make_agent: Make) -> None:
+    with pytest.raises(UsageError, match="100,000 characters"):
+        make_agent(ScriptedBrain()).invoke("x" * 100_000)
+
+
+async def test_two_threads_at_once_do_not_mix(make_agent: Make) -> None:
+    def answer(messages: Any) -> Any:
+        text = str(next(m.content for m in reversed(messages) if m.type == "human"))
+        return calls(("write_note", {"text": text}))
+
+    brain = ScriptedBrain()
+    agent = make_agent(brain)
+    brain.enqueue(understands("write_note"), understands("write_note"), answer, answer, says("ok"), says("ok"))
+    one, two = await asyncio.gather(agent.ainvoke("wait", thread="a"), agent.ainvoke("here", thread="b"))
+    assert [a["name"] for a in one["assets"]] == ["wait.txt"] and [a["name"] for a in two["assets"]] == ["here.txt"]
+    assert {a.thread for a in agent.studio.memory.list_assets()} == {"a", "b"}
+
+
+async def test_one_thread_takes_one_wish_at_a_time(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "wait"})), says("ok"))
+    agent = make_agent(brain)
+    first = asyncio.create_task(agent.ainvoke("wait", thread="a"))
+    await asyncio.sleep(0.02)
+    with pytest.raises(UsageError, match="still working"):
+        await agent.ainvoke("more", thread="a")
+    assert (await first)["reply"] == "ok"
+
+
+async def test_cancel_stops_between_steps_and_the_same_wish_goes_on(make_agent: Make) -> None:
+    plan = calls(("write_note", {"text": "one"}), ("write_note", {"text": "wait"}))
+    agent = make_agent(ScriptedBrain().enqueue(understands("write_note"), plan, says("ok")))
+    async for event in agent.astream("write both", thread="a", approve="auto"):
+        if isinstance(event, StepFinished) and event.step == "1":
+            agent.cancel("a")
+    assert RUNS["one"] == 1
+    report = await agent.ainvoke("write both", thread="a")
+    assert RUNS["one"] == 1 and report["reply"] == "ok" and len(report["assets"]) == 2
+
+
+async def test_substeps_that_are_finished_are_not_made_again(make_agent: Make) -> None:
+    book = ("write_book", {"pages": 2, "stop_at": 1})
+    agent = make_agent(
+        ScriptedBrain().enqueue(understands("write_book", "write_note"), calls(book), calls(book), says("ok"))
+    )
+    report = await agent.ainvoke("write a book", thread="a")
+    assert RUNS["page 0"] == 1 and RUNS["page 1"] == 1 and RUNS["book"] == 2
+    assert report["calls"][-1]["status"] == "done"
+
+
+async def test_events_tell_the_whole_story(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "hello"})), says("ok"))
+    seen = [e async for e in make_agent(brain).astream("write hello", thread="a")]
+    kinds = [type(e).__name__ for e in seen]
+    assert kinds.index("PlanProposed") < kinds.index("StepStarted") < kinds.index("AssetMade") < kinds.index("Done")
+    assert all(e.thread == "a" for e in seen)
+    assert sum(isinstance(e, AssetMade) for e in seen) == 1
+    plan = next(e for e in seen if isinstance(e, PlanProposed))
+    assert plan.steps[0].seconds == 1.0 and not plan.needs_approval
+
+
+def test_the_conversation_survives_a_new_agent(make_agent: Make) -> None:
+    agent = make_agent(ScriptedBrain().enqueue(understands("chat"), says("Hello!")))
+    agent.invoke("hi", thread="a")
+    agent.close()
+    again = make_agent(ScriptedBrain())
+    assert asyncio.run(again.history("a")) == [("user", "hi"), ("assistant", "Hello!")]

@@ -1,0 +1,38 @@
+"""Fixtures for all tests: a throw-away home, settings without the user's environment, a brain that follows a script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configs.settings import Settings, load_settings
+from configs.workspace import Workspace
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(autouse=True)
+def _no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("STUDIO_") and name != "STUDIO_REAL_MEDIA":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with the numpy index (no Chroma start-up) and a home of their own."""
+    return load_settings(home=tmp_path / "home", brain="offline", memory={"index": "numpy", "embedder": "letters"})
+
+
+@pytest.fixture
+def workspace(settings: Settings) -> Workspace:
+    return Workspace.open(settings.home)
+
+
+@pytest.fixture(scope="session")
+def media_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield tmp_path_factory.mktemp("media")

@@ -1,0 +1,217 @@
+"""The executor's own promises: validation, repair, policy, reuse, recording, limits, dry runs, failures."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_tools import RUNS, TOY_TOOLS, WriteNote
+
+from backends.gpu.arbiter import Arbiter
+from configs.errors import PolicyError, UsageError
+from configs.models import ModelTable
+from configs.settings import Settings
+from configs.workspace import Workspace
+from memory.store import Memory
+from tools import registry
+from tools.events import AssetMade, Event, Progress, StepFinished
+from tools.executor import Executor, Run
+from tools.policy import Grant
+from tools.registry import all_tools, get_tool
+from tools.repair import repair_args, validate_args
+from tools.schema import function_schema
+from tools.spec import CancelToken, Studio, Tool, ToolArgs, ToolResult
+
+
+@pytest.fixture
+def executor(settings: Settings, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Executor]:
+    for name, where in TOY_TOOLS.items():
+        monkeypatch.setitem(registry.TOOLS, name, where)
+    RUNS.clear()
+    arbiter = Arbiter(ModelTable(engines={}), _no_engine, cpu_budget_mib=1, gpu_budget_mib=1)
+    with Memory.open(workspace, index="numpy", embedder="letters") as memory:
+        yield Executor(Studio(settings, workspace, memory), arbiter)
+    arbiter.close()
+
+
+def _no_engine(name: str) -> Any:
+    raise AssertionError(name)
+
+
+def test_a_result_is_moved_recorded_and_told(executor: Executor) -> None:
+    seen: list[Event] = []
+    outcome = executor.run("write_note", {"text": "hi"}, Run(thread="t", step="1", emit=seen.append))
+    asset = outcome.assets[0]
+    home = executor.studio.workspace.home
+    assert outcome.status == "done" and (home / asset.path).read_text() == "hi 0"
+    assert executor.studio.memory.get_asset(asset.id) == asset and asset.tool == "write_note" and asset.thread == "t"
+    assert [type(e).__name__ for e in seen][-1] == "StepFinished"
+    assert any(isinstance(e, Progress) for e in seen) and any(isinstance(e, AssetMade) for e in seen)
+    assert list(executor.studio.workspace.tmp.iterdir()) == [], "no scratch is left"
+
+
+def test_the_same_step_made_again_has_the_same_id(executor: Executor) -> None:
+    run = Run(thread="t", step="1")
+    one, two = (executor.run("write_note", {"text": "hi"}, run).assets[0] for _ in range(2))
+    other = executor.run("write_note", {"text": "hi"}, replace(run, thread="u")).assets[0]
+    assert one.id == two.id != other.id
+    assert len(executor.studio.memory.list_assets()) == 2
+
+
+def test_a_finished_step_of_a_job_is_reused_unless_its_file_is_gone(executor: Executor) -> None:
+    executor.studio.memory.start_job("j", "t", "write_note", {})
+    run = Run(thread="t", job="j", step="1")
+    first = executor.run("write_note", {"text": "hi"}, run, key="k")
+    again = executor.run("write_note", {"text": "hi"}, run, key="k")
+    assert (first.status, again.status) == ("done", "reused") and again.assets == first.assets and RUNS["hi"] == 1
+    assert again.result is not None and again.result.measurements == {"letters": 2}
+    assert executor.run("write_note", {"text": "ho"}, run, key="k").status == "done", "other arguments, other step"
+    (executor.studio.workspace.home / first.assets[0].path).unlink()
+    assert executor.run("write_note", {"text": "hi"}, run, key="k").status == "done"
+
+
+def test_policy_comes_before_the_work(executor: Executor) -> None:
+    outcome = executor.run("wipe_notes", {}, Run(grant=Grant()))
+    assert outcome.status == "refused" and isinstance(outcome.error, PolicyError) and RUNS["wipe"] == 0
+    outcome = executor.run("write_note", {"text": "hi"}, Run(grant=Grant(tools=frozenset({"speak"}))))
+    assert outcome.status == "refused" and RUNS["hi"] == 0
+
+
+def test_substeps_may_create_but_not_what_was_not_approved(executor: Executor) -> None:
+    outcome = executor.run("write_book", {"pages": 2}, Run(thread="t", grant=Grant(tools=frozenset({"write_book"}))))
+    assert outcome.status == "done" and len(outcome.assets) == 2
+
+
+def test_a_bug_becomes_a_sentence_and_leaves_nothing(executor: Executor, caplog: pytest.LogCaptureFixture) -> None:
+    outcome = executor.run("write_note", {"text": "bug"}, Run())
+    assert outcome.status == "failed" and outcome.error is not None
+    assert "ZeroDivisionError: oops" in outcome.error.sentence and "Traceback" not in outcome.error.sentence
+    assert executor.studio.memory.list_assets() == [] and list(executor.studio.workspace.tmp.iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_nothing_is_recorded(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Any) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    outcome = executor.run("write_note", {"text": "hi"}, Run())
+    assert outcome.error is not None and "No space left on device" in outcome.error.sentence
+    assert executor.studio.memory.list_assets() == []
+
+
+def test_a_database_that_refuses_takes_the_file_back(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    from configs.errors import StudioError
+
+    def refuse(asset: Any) -> Any:
+        raise StudioError("The memory is full")
+
+    monkeypatch.setattr(executor.studio.memory, "add_asset", refuse)
+    assert executor.run("write_note", {"text": "hi"}, Run()).status == "failed"
+    assert list(executor.studio.workspace.assets.iterdir()) == []
+
+
+def test_cancel_and_time_limit_stop_between_steps(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = CancelToken()
+    stop = Run(cancel=token, emit=lambda e: token.cancel() if isinstance(e, Progress) else None)
+    assert executor.run("write_note", {"text": "wait"}, stop).status == "cancelled"
+    monkeypatch.setattr(WriteNote, "time_limit_s", 0.01)
+    late = executor.run("write_note", {"text": "wait"}, Run())
+    assert late.status == "cancelled" and late.error is not None and "time limit" in late.error.sentence
+    assert executor.studio.memory.list_assets() == []
+
+
+def test_dry_runs_leave_a_marked_stand_in(executor: Executor) -> None:
+    outcome = executor.run("write_note", {"text": "hi"}, Run(thread="t", dry=True))
+    assert outcome.status == "done" and outcome.assets[0].params == {"stand_in": True} and RUNS["hi"] == 0
+    assert executor.run("write_note", {"oops": 1}, Run(dry=True)).status == "failed"
+
+
+def test_forecasts_turn_into_measured_ones(executor: Executor) -> None:
+    forecast, needs, _ = executor.forecast("write_note", {"text": "hi"})
+    assert forecast.basis == "estimated" and forecast.seconds == 1.0 and needs == frozenset()
+    for n in range(3):
+        executor.run("write_note", {"text": f"hi{n}"}, Run())
+    forecast, _, _ = executor.forecast("write_note", {"text": "hi"})
+    assert forecast.basis == "measured" and forecast.seconds < 0.5
+
+
+def test_files_are_resolved_by_name_and_kind(executor: Executor) -> None:
+    made = executor.run("write_note", {"text": "one"}, Run(thread="t")).assets[0]
+    outcome = executor.run("write_note", {"text": "two", "source": "one.txt"}, Run(thread="t"))
+    assert outcome.assets[0].parents == (made.id,)
+    for wrong in ("nothing.txt", "/etc/passwd", "../../etc/passwd", "studio.db"):
+        failed = executor.run("write_note", {"text": "x", "source": wrong}, Run(thread="t"))
+        assert failed.status == "failed" and isinstance(failed.error, UsageError), wrong
+        assert RUNS["x"] <= 4 and len(failed.error.sentence) < 500
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        ('{"text": "a"}', {"text": "a"}),
+        ({"line": "a"}, {"text": "a"}),
+        ({"text": "a", "seed": None}, {"text": "a"}),
+    ],
+)
+def test_usual_slips_are_mended(executor: Executor, raw: Any, wanted: dict[str, Any]) -> None:
+    assert repair_args(get_tool("write_note"), raw)[0] == wanted
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"text": "a", "sed": 1}, ["no argument 'sed'", "'seed'"]),
+        ({}, ["needs 'text'"]),
+        ({"text": "a", "seed": "many"}, ["'seed' cannot be 'many'"]),
+    ],
+)
+def test_wrong_arguments_are_told_with_what_is_right(executor: Executor, args: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        validate_args(get_tool("write_note"), args)
+    assert all(w in caught.value.sentence for w in words)
+
+
+def test_not_json_is_told(executor: Executor) -> None:
+    outcome = executor.run("write_note", "{text: hi", Run())
+    assert outcome.status == "failed" and "not valid JSON" in outcome.error.sentence  # type: ignore[union-attr]
+
+
+def test_an_unknown_tool_gets_the_nearest_name(executor: Executor) -> None:
+    outcome = executor.run("spek", {}, Run())
+    assert outcome.error is not None and "'speak'" in outcome.error.sentence and outcome.error.exit_code == 2
+
+
+def test_every_tool_declares_itself_completely() -> None:
+    for tool in all_tools():
+        schema = function_schema(tool)["function"]
+        assert json.loads(json.dumps(schema)) == schema and "$ref" not in json.dumps(schema), tool.name
+        assert schema["parameters"]["additionalProperties"] is False, tool.name
+        assert all(p.get("description") for p in schema["parameters"]["properties"].values()), tool.name
+        assert tool.effect in ("read", "create", "overwrite", "delete", "spend")
+        required = schema["parameters"].get("required", [])
+        assert required in ([], list(schema["parameters"]["properties"])[: len(required)]), "required ones come first"
+
+
+def test_a_tool_without_descriptions_cannot_be_declared() -> None:
+    class Bare(ToolArgs):
+        text: str
+
+    with pytest.raises(TypeError, match="lacks a description"):
+
+        class Wrong(Tool):
+            name, description, Args = "wrong", "x", Bare
+
+            def run(self, args: Any, ctx: Any) -> ToolResult:
+                return ToolResult("")
+
+
+def test_finished_events_carry_the_error(executor: Executor) -> None:
+    seen: list[Event] = []
+    executor.run("write_note", {"text": "fail"}, Run(emit=seen.append))
+    last = seen[-1]
+    assert isinstance(last, StepFinished) and last.status == "failed" and last.summary.startswith("The pen broke")
