@@ -19,7 +19,8 @@ def list_tools(as_json: bool) -> int:
     from tools.schema import function_schema
 
     rows = [
-        {**function_schema(t)["function"], "effect": t.effect, "group": group_of(t.name), "makes": t.makes} for t in all_tools()
+        {**function_schema(t)["function"], "effect": t.effect, "group": group_of(t.name), "makes": t.makes}
+        for t in all_tools()
     ]
     if as_json:
         print(json.dumps({"tools": rows}, ensure_ascii=False))
@@ -73,7 +74,6 @@ def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str
 def show_models(as_json: bool, home: Path | None) -> int:
     """The engines and the device's memory."""
     from backends.gpu.monitor import snapshot
-
     from configs.models import load_models
 
     settings = settings_for(home)
