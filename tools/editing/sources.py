@@ -1,0 +1,80 @@
+"""From a clip's asset id or file name to a checked, probed source."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from backends.media.guard import MediaLimits, SniffedFile, film_stream, open_container, sniff
+from backends.media.probe import MediaInfo, probe
+from configs.errors import UsageError
+from memory.records import Asset
+from tools.editing.program import Source
+
+if TYPE_CHECKING:
+    from tools.spec import ToolContext
+
+BT601 = frozenset({5, 6})
+"""AVCOL_SPC_BT470BG and AVCOL_SPC_SMPTE170M (libavutil/pixfmt.h)."""
+
+
+class SourceFinder:
+    """Finds and probes each source once; collects the assets for the lineage."""
+
+    def __init__(self, ctx: ToolContext) -> None:
+        self._ctx = ctx
+        self._limits = MediaLimits.of(ctx.settings.uploads)
+        self._known: dict[str, Source] = {}
+        self.assets: dict[str, Asset] = {}
+
+    def find(self, asset_id: str, url: str) -> Source:
+        """A clip's source: by asset id, then by the workspace path, then by the file's name.
+
+        Raises UsageError naming the file when none of them is there, or when it cannot be read.
+        """
+        path = unquote(urlsplit(url).path) if url.startswith("file:") else url
+        name = PurePosixPath(path.replace("\\", "/")).name
+        inside = "" if "://" in path or path.startswith("/") else path
+        reason = "the timeline names no file"
+        for ref in (asset_id, inside, name):
+            if not ref:
+                continue
+            try:
+                asset = self._ctx.asset(ref, "video", "image", "audio")
+            except UsageError as error:
+                reason = error.problem
+                continue
+            return self.open(asset)
+        raise UsageError(
+            f"The source '{name or asset_id}' of the timeline is not in the studio",
+            reason,
+            "Attach that file, then render again",
+        )
+
+    def open(self, asset: Asset) -> Source:
+        """An asset as a source. Raises UsageError when its file is gone, damaged or hostile."""
+        known = self._known.get(asset.id)
+        if known is not None:
+            return known
+        path = self._ctx.path(asset)
+        sniffed = sniff(path, self._limits)
+        info = probe(path, self._limits)
+        matrix, stretched = _shape(path, sniffed, info)
+        source = Source(path, asset.sha256, asset.id, sniffed, info, matrix, stretched)
+        self._known[asset.id] = source
+        self.assets[asset.id] = asset
+        return source
+
+
+def _shape(path: Path, sniffed: SniffedFile, info: MediaInfo) -> tuple[str, bool]:
+    """Colour matrix other than BT.709 ('' when there is none), and whether pixels are not square."""
+    if info.kind != "video":
+        return "", False
+    with open_container(path, sniffed.format) as container:
+        stream = film_stream(container)
+        if stream is None:
+            return "", False
+        ratio = stream.sample_aspect_ratio
+        matrix = "bt601" if int(stream.codec_context.colorspace) in BT601 else ""
+        return matrix, bool(ratio) and ratio != 1
