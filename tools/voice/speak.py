@@ -1,0 +1,184 @@
+"""speak: one line in a character's voice."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from backends.voice.emotion import emotion_named
+from backends.voice.engine import EMOTIONS, VoiceProfile
+from backends.voice.language import detect_language, language_tag
+from backends.voice.profile import voice_from_description, voice_from_fields
+from backends.voice.script import sounds_lexicon
+from backends.voice.wav import write_wav
+from configs.errors import UsageError
+from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.gates import gates
+from tools.voice.line import SpokenLine, synthesise_line
+
+NARRATOR = "Narrator"
+SECONDS_PER_CHARACTER = 0.0006
+"""Engine, treatment and measuring on two cores; a line of 60 characters takes about 0.05 s."""
+
+
+class SpeakArgs(ToolArgs):
+    text: str = Field(
+        description="The words to say, as written in the script. *beeps* or *laughs* between asterisks are performed."
+    )
+    character: str = Field("", description="Who says it: a remembered character's name; '' is the narrator.")
+    emotion: str = Field("neutral", description=f"How it is said, one of: {', '.join(EMOTIONS)}.")
+    language: str = Field("", description="Language such as en or it; '' takes the character's or the text's own.")
+    intensity: float = Field(0.7, ge=0, le=1, description="Strength of the emotion, 0 to 1.")
+
+    @field_validator("emotion")
+    @classmethod
+    def _known_emotion(cls, value: str) -> str:
+        return emotion_named(value)
+
+    @field_validator("text")
+    @classmethod
+    def _not_too_long(cls, value: str) -> str:
+        limit = gates()["max_characters"]
+        if len(value) > limit:
+            raise UsageError(
+                f"The text is too long to be one line: {len(value):,} characters",
+                f"at most {limit:,} are spoken at once",
+                "Split it into several lines with speak_dialogue",
+            )
+        return value.strip().strip('"“”«»').strip()
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who speaks, resolved from memory."""
+
+    voice: VoiceProfile
+    name: str
+    language: str = ""
+    """The character's own, '' when it has none."""
+    remembered: bool = True
+
+
+class Speak(Tool):
+    name = "speak"
+    description = (
+        "Speak one line in a character's voice, with an emotion, in any language the voice engine knows. "
+        "Gives a sound file with word and phoneme times. Use speak_dialogue for several lines."
+    )
+    Args = SpeakArgs
+    makes = "audio"
+    group = "voice"
+    time_limit_s = 300.0
+
+    def needs(self, args: Any, studio: Studio) -> frozenset[str]:
+        return frozenset({studio.voice_engine()})
+
+    def forecast(self, args: Any, studio: Studio) -> Forecast:
+        characters = len(args.text)
+        return Forecast(seconds=0.15 + SECONDS_PER_CHARACTER * characters, disk_mib=0.1 + characters * 0.0035)
+
+    def run(self, args: Any, ctx: ToolContext) -> ToolResult:
+        started = time.perf_counter()
+        engine = ctx.engine("voice")
+        speaker = find_speaker(ctx, args.character)
+        text = args.text or _sound_instead(speaker, ctx)
+        language = choose_language(args.language, text, speaker, engine.capabilities().languages, ctx)
+        line = synthesise_line(
+            engine,
+            text,
+            speaker.voice,
+            language=language,
+            emotion=args.emotion,
+            intensity=args.intensity,
+            target_lufs=ctx.settings.voice.loudness_lufs,
+            on_try=lambda number, tries: ctx.progress(number - 1, tries, "speaking" if number == 1 else "trying again"),
+        )
+        file = ctx.scratch(".wav")
+        write_wav(file, line.samples, line.sample_rate)
+        quoted = _short(text, 200)
+        how = "" if line.request.emotion == "neutral" else f", {line.request.emotion}"
+        summary = f"{speaker.name} says '{quoted}' ({language}{how}, {line.duration:.1f} s, engine {line.engine})"
+        asset = ctx.save(
+            file,
+            "audio",
+            f"{speaker.name}: {_short(text, 40)}",
+            engine=line.engine,
+            engine_version=line.engine_version,
+            params={**line.params(), "character": speaker.name},
+            seed=line.request.seed,
+            scores=line.scores,
+            summary=summary,
+        )
+        ctx.progress(1, 1, f"{line.duration:.1f} s spoken")
+        return ToolResult(
+            summary=summary,
+            assets=(asset,),
+            measurements=_measurements(line, time.perf_counter() - started),
+            warnings=line.warnings,
+            data={
+                "duration": line.duration,
+                "language": language,
+                "emotion": line.request.emotion,
+                "character": speaker.name,
+                "remembered": speaker.remembered,
+            },
+        )
+
+
+def find_speaker(ctx: ToolContext, character: str) -> Speaker:
+    """The character's voice from memory; for an unknown one a voice from its name, with a warning."""
+    name = character.strip()
+    if not name:
+        return Speaker(voice_from_description(NARRATOR, ""), NARRATOR)
+    entry = ctx.memory.resolve_character(name)
+    if entry is not None:
+        own = entry.data.get("language")
+        return Speaker(
+            voice_from_fields(entry.name, entry.text, entry.data), entry.name, own if isinstance(own, str) else ""
+        )
+    near = ctx.memory.nearest_characters(name, 3)
+    hint = f"; known are {', '.join(near)}" if near else ""
+    ctx.warn(f"No character '{name[:60]}' is remembered, so the voice was made from the name alone{hint}.")
+    # The name is all there is: it may itself be a description ('the old robot').
+    return Speaker(replace(voice_from_description(name, name), name=name[:80]), name[:80], remembered=False)
+
+
+def choose_language(wanted: str, text: str, speaker: Speaker, known: frozenset[str], ctx: ToolContext) -> str:
+    """What was asked for, else the character's own, else the text's. Raises UsageError naming the nearest language."""
+    if wanted.strip():
+        return language_tag(wanted, known)
+    if speaker.language:
+        return language_tag(speaker.language, known)
+    return detect_language(text, default=ctx.settings.voice.language)
+
+
+def _sound_instead(speaker: Speaker, ctx: ToolContext) -> str:
+    """What a robot or an animal without words utters; '' for a human."""
+    species = speaker.voice.species
+    sound = sounds_lexicon()["default"].get(species, "" if species == "human" else "growl")
+    if not sound:
+        return ""
+    directions = sounds_lexicon()["sounds"][sound]["directions"]
+    ctx.warn(f"There were no words, so {speaker.name} makes its own sound ({sound}).")
+    return f"*{directions[0]}*"
+
+
+def _measurements(line: SpokenLine, seconds: float) -> dict[str, Any]:
+    values = {score.name: score.value if score.status == "measured" else "not measured" for score in line.scores}
+    return {
+        "duration_s": round(line.duration, 3),
+        "synthesis_s": round(line.seconds, 4),
+        "total_s": round(seconds, 4),
+        "real_time_factor": round(seconds / max(line.duration, 1e-6), 4),
+        "tries": line.tries,
+        "gates_passed": all(score.passed is not False for score in line.scores),
+        **values,
+    }
+
+
+def _short(text: str, limit: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
