@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, cast, get_args
 
@@ -74,6 +74,19 @@ class Assets:
         """Newest first."""
         where, values = _where([kind] if kind else [], thread, include_hidden)
         return self._query(f"WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT ?", [*values, limit])
+
+    def all(self, page: int) -> Iterator[Asset]:
+        """Every visible asset, in the order of recording."""
+        last = 0
+        while True:
+            query = "SELECT * FROM assets WHERE hidden = 0 AND rowid > ? ORDER BY rowid LIMIT ?"
+            with self._catalogue.reading() as db:
+                rows = db.execute(query, (last, page)).fetchall()
+                found = with_parents(db, rows)
+            if not rows:
+                return
+            yield from found
+            last = rows[-1]["rowid"]
 
     def find(self, ref: str, kinds: Sequence[str], thread: str) -> Asset:
         """See `Memory.find_asset`."""
@@ -245,7 +258,7 @@ def _scores_text(scores: Iterable[Score]) -> str:
 
 def _body(asset: Asset) -> str:
     """What full text and meaning search read: the summary and every text among the parameters."""
-    parts = [asset.summary, *_texts(asset.params), asset.tool.replace("_", " "), asset.engine, asset.kind]
+    parts = [asset.summary, *_texts(asset.params), asset.tool.replace("_", " "), asset.engine]
     parts.append(Path(asset.path).stem.replace("-", " "))
     return " ".join(dict.fromkeys(part.strip() for part in parts if part.strip()))[:_BODY_LIMIT]
 

@@ -71,15 +71,14 @@ class DenseSearch:
             while limit is None or done < limit:
                 size = EMBED_BATCH if limit is None else min(EMBED_BATCH, limit - done)
                 with self._catalogue.reading() as db:
-                    query = """SELECT p.ref, r.kind, r.name, r.body FROM pending p LEFT JOIN records r ON r.id = p.ref
-                        ORDER BY r.created_at DESC LIMIT ?"""
-                    rows = db.execute(query, (size,)).fetchall()
-                if not rows:
-                    break
-                present = [row for row in rows if row["kind"] is not None]
-                texts = [embedded_text(row["name"], row["body"]) for row in present]
-                self._store([r["ref"] for r in present], texts, [r["ref"] for r in rows if r["kind"] is None])
-                done += len(rows)
+                    query = "SELECT ref FROM pending ORDER BY number DESC LIMIT ?"
+                    refs = [str(row[0]) for row in db.execute(query, (size,))]
+                    if not refs:
+                        break
+                    inside = f"SELECT id, name, body FROM records WHERE id IN ({','.join('?' * len(refs))})"
+                    texts = {r["id"]: embedded_text(r["name"], r["body"]) for r in db.execute(inside, refs)}
+                self._store(list(texts), list(texts.values()), [ref for ref in refs if ref not in texts])
+                done += len(refs)
         return done
 
     def rebuild(self) -> int:
@@ -124,9 +123,11 @@ class DenseSearch:
         return self._index
 
     def _mark_outdated(self, db: sqlite3.Connection) -> None:
-        db.execute("INSERT OR IGNORE INTO pending SELECT ref FROM vectors WHERE model <> ?", (self.embedder.name,))
         db.execute(
-            "INSERT OR IGNORE INTO pending SELECT id FROM records WHERE id NOT IN (SELECT ref FROM vectors)",
+            "INSERT OR IGNORE INTO pending (ref) SELECT ref FROM vectors WHERE model <> ?", (self.embedder.name,)
+        )
+        db.execute(
+            "INSERT OR IGNORE INTO pending (ref) SELECT id FROM records WHERE id NOT IN (SELECT ref FROM vectors)",
         )
 
     def _fill(self) -> None:

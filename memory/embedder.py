@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -55,13 +56,14 @@ class SentenceEmbedder:
         with self._lock:
             if self._model is None:
                 self._model = self._load()
-            found = self._model.encode(
-                [text[:TEXT_LIMIT] for text in texts],
-                batch_size=32,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
+            with _one_torch_thread():
+                found = self._model.encode(
+                    [text[:TEXT_LIMIT] for text in texts],
+                    batch_size=32,
+                    normalize_embeddings=True,
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
+                )
         return np.asarray(found, np.float32)
 
     def _load(self) -> Any:
@@ -79,6 +81,19 @@ class SentenceEmbedder:
                 " ".join(str(error).split())[:200],
                 "Set memory.embedder to a sentence-transformers folder, or to auto",
             ) from error
+
+
+@contextlib.contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """One sentence is too little to share: OpenMP's spinning threads made it 25 times slower on 2 busy cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class HashEmbedder:

@@ -55,10 +55,10 @@ class NumpyIndex:
         if not self._used or n < 1:
             return []
         scores = self._rows[: self._used] @ np.asarray(vector, np.float32).reshape(-1)
-        allowed = range(self._used)
+        picked = np.arange(self._used)
         if where:
-            allowed = [i for i in allowed if all(self._meta[i].get(k) == v for k, v in where.items())]  # type: ignore[assignment]
-        picked = np.fromiter(allowed, np.int64)
+            fits = [all(meta.get(k) == v for k, v in where.items()) for meta in self._meta]
+            picked = picked[np.array(fits, bool)]
         if len(picked) > n:
             picked = picked[np.argpartition(-scores[picked], n)[:n]]
         return [(self._ids[i], float(scores[i])) for i in picked[np.argsort(-scores[picked], kind="stable")]]

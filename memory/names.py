@@ -81,7 +81,7 @@ def is_typo(asked: str, known: str) -> bool:
         return True
     steps = Levenshtein.editops(asked, known).as_list()
     if len(steps) == 1 and steps[0][0] == "replace":
-        return longer >= 6 or _neighbours(asked[steps[0][1]], known[steps[0][2]])
+        return longer >= 6 or _neighbours(asked[int(steps[0][1])], known[int(steps[0][2])])
     return OSA.distance(asked, known) <= (2 if shorter >= 8 else 1 if shorter >= 5 and longer >= 6 else 0)
 
 

@@ -16,6 +16,12 @@ from memory.tuning import search_tuning, words
 
 QUERY_CHARACTERS, QUERY_WORDS = 2000, 24
 """A longer query is cut: what comes later in it hardly changes the ranking, and costs time."""
+RANKED = 2000
+"""Of words that more records have, only the newest are ranked: so common a word tells little, and ranking is slow."""
+_WORDS = """SELECT t.ref FROM record_text t JOIN (
+        SELECT rowid AS row, bm25(record_text, 0.0, 1.0, 4.0, 1.0) AS score FROM record_text
+        WHERE record_text MATCH ? ORDER BY rowid DESC LIMIT ?
+    ) best ON t.rowid = best.row ORDER BY best.score LIMIT ?"""
 _DAY = 86_400.0
 
 
@@ -46,14 +52,15 @@ class Search:
         return self._load(self._order(fuse(ranked, tuning.rrf_k))[:limit])
 
     def _by_words(self, text: str, n: int, scope: Scope) -> list[str]:
-        match = match_expression(text)
-        if not match:
-            return []
-        kinds = f"AND kind IN ({','.join('?' * len(scope.kinds))})" if scope.kinds else ""
-        wanted = n if scope.thread is None else 4 * n
-        query = f"SELECT ref FROM record_text WHERE record_text MATCH ? {kinds} ORDER BY rank LIMIT ?"
+        """Best by BM25: first what has all the words, then what has any of them."""
+        found: list[str] = []
         with self._catalogue.reading() as db:
-            found = [str(row[0]) for row in db.execute(query, (match, *scope.kinds, wanted))]
+            for match in match_expressions(text, scope.kinds):
+                rows = db.execute(_WORDS, (match, RANKED, n if scope.thread is None else 4 * n))
+                found += [str(row[0]) for row in rows]
+                if len(found) >= n:
+                    break
+            found = list(dict.fromkeys(found))
             if scope.thread is not None and found:
                 where, values = scope.where()
                 inside = f"SELECT id FROM records WHERE id IN ({','.join('?' * len(found))}) AND {where}"
@@ -95,11 +102,20 @@ class Search:
         return hits
 
 
-def match_expression(text: str) -> str:
-    """An FTS5 expression that finds any of the words; every word is quoted, so no operator of FTS5 gets through."""
+def match_expressions(text: str, kinds: Sequence[str] = ()) -> list[str]:
+    """FTS5 expressions for all and for any of the words; every word is quoted, so no operator of FTS5 gets through."""
     found = list(dict.fromkeys(tokens(text)))
     telling = [word for word in found if word not in words().stopwords] or found
-    return " OR ".join('"' + word.replace('"', '""') + '"' for word in telling[:QUERY_WORDS])
+    quoted = [_quoted(word) for word in telling[:QUERY_WORDS]]
+    if not quoted:
+        return []
+    of_kind = f"({' OR '.join(f'kind : {_quoted(kind)}' for kind in kinds)}) AND " if kinds else ""
+    joined = [" AND ".join(quoted), " OR ".join(quoted)][: len(quoted)]
+    return [f"{of_kind}({part})" for part in joined]
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
 
 
 def fuse(rankings: Iterable[Sequence[str]], k: int) -> dict[str, float]:

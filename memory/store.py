@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -274,6 +276,16 @@ class Memory:
         return self._it.changes.undo(thread, steps)
 
     # Care
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Several writes as one: committed at the end, wholly taken back on an error."""
+        with self._it.catalogue.writing() as db:
+            yield db
+
+    def all_assets(self, page: int = 500) -> Iterator[Asset]:
+        """Every visible asset, in the order of recording, read page by page."""
+        return self._it.assets.all(page)
 
     def status(self) -> MemoryStatus:
         """Counts and sizes."""

@@ -4,10 +4,10 @@ _BODY = "trim(new.text || ' ' || new.aliases)"
 
 # Porter joins "robots" with "robot"; diacritics are folded so that "perche" finds "perché".
 CREATE_TEXT = """CREATE VIRTUAL TABLE record_text USING fts5 (
-    ref UNINDEXED, kind UNINDEXED, name, body, tokenize = 'porter unicode61 remove_diacritics 2'
+    ref UNINDEXED, kind, name, body, tokenize = 'porter unicode61 remove_diacritics 2'
 )"""
 # A word of the name says more about a record than a word of its text.
-RANK_TEXT = "INSERT INTO record_text (record_text, rank) VALUES ('rank', 'bm25(0.0, 0.0, 4.0, 1.0)')"
+RANK_TEXT = "INSERT INTO record_text (record_text, rank) VALUES ('rank', 'bm25(0.0, 1.0, 4.0, 1.0)')"
 FILL_TEXT = """INSERT INTO record_text (rowid, ref, kind, name, body)
     SELECT rowid * 2, id, kind, name, body FROM assets WHERE hidden = 0
     UNION ALL SELECT rowid * 2 + 1, id, kind, name, trim(text || ' ' || aliases) FROM entries"""
@@ -19,41 +19,41 @@ STATEMENTS = (
         SELECT id, kind, name, text || ' ' || aliases, '', updated_at, NULL, 0 FROM entries""",
     CREATE_TEXT,
     RANK_TEXT,
-    "CREATE TABLE pending (ref TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE pending (number INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE)",
     "CREATE TABLE vectors (ref TEXT PRIMARY KEY, model TEXT NOT NULL, vector BLOB NOT NULL)",
     # Assets take the even row numbers of the text table, entries the odd ones.
     """CREATE TRIGGER assets_added AFTER INSERT ON assets WHEN new.hidden = 0 BEGIN
         INSERT INTO record_text (rowid, ref, kind, name, body)
             VALUES (new.rowid * 2, new.id, new.kind, new.name, new.body);
-        INSERT OR IGNORE INTO pending VALUES (new.id);
+        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
     END""",
     """CREATE TRIGGER assets_changed AFTER UPDATE OF name, body, hidden ON assets
         WHEN old.name <> new.name OR old.body <> new.body OR old.hidden <> new.hidden BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2;
         INSERT INTO record_text (rowid, ref, kind, name, body)
             SELECT new.rowid * 2, new.id, new.kind, new.name, new.body WHERE new.hidden = 0;
-        INSERT OR IGNORE INTO pending VALUES (new.id);
+        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
     END""",
     """CREATE TRIGGER assets_removed AFTER DELETE ON assets BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2;
-        INSERT OR IGNORE INTO pending VALUES (old.id);
+        INSERT OR IGNORE INTO pending (ref) VALUES (old.id);
     END""",
     f"""CREATE TRIGGER entries_added AFTER INSERT ON entries BEGIN
         INSERT INTO record_text (rowid, ref, kind, name, body)
             VALUES (new.rowid * 2 + 1, new.id, new.kind, new.name, {_BODY});
-        INSERT OR IGNORE INTO pending VALUES (new.id);
+        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
     END""",
     f"""CREATE TRIGGER entries_changed AFTER UPDATE OF name, text, aliases ON entries
         WHEN old.name <> new.name OR old.text <> new.text OR old.aliases <> new.aliases BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2 + 1;
         INSERT INTO record_text (rowid, ref, kind, name, body)
             VALUES (new.rowid * 2 + 1, new.id, new.kind, new.name, {_BODY});
-        INSERT OR IGNORE INTO pending VALUES (new.id);
+        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
     END""",
     """CREATE TRIGGER entries_removed AFTER DELETE ON entries BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2 + 1;
-        INSERT OR IGNORE INTO pending VALUES (old.id);
+        INSERT OR IGNORE INTO pending (ref) VALUES (old.id);
     END""",
     FILL_TEXT,
-    "INSERT INTO pending SELECT id FROM records",
+    "INSERT INTO pending (ref) SELECT id FROM records",
 )

@@ -30,7 +30,8 @@ class Remember(Tool):
         name = args.name.strip() or " ".join(args.text.split()[:_NAME_WORDS])[:_NAME_LETTERS]
         entry = ctx.memory.remember(args.kind, name, args.text, aliases=args.aliases, source="tool", thread=ctx.thread)
         again = entry.updated_at > entry.created_at
+        verb = "Updated" if again else "Remembered"
         return ToolResult(
-            summary=f"{'Updated' if again else 'Remembered'} {entry.kind} {entry.name}: {' '.join(entry.text.split())[:300]}",
+            summary=f"{verb} {entry.kind} {entry.name}: {' '.join(entry.text.split())[:300]}",
             data={"id": entry.id, "kind": entry.kind, "name": entry.name, "updated": again},
         )

@@ -42,7 +42,9 @@ class ListAssets(Tool):
         found = ctx.memory.list_assets(args.kind or None, thread=thread, limit=args.limit)
         what = args.kind or "file"
         if not found:
-            return ToolResult(summary=f"There is no {what} in this conversation yet.", data={"assets": []})
+            others = 0 if thread is None else len(ctx.memory.list_assets(args.kind or None, limit=200))
+            hint = f" Other conversations have {others}: ask with everywhere." if others else ""
+            return ToolResult(summary=f"There is no {what} in this conversation yet.{hint}", data={"assets": []})
         lines = [f"{len(found)} {what}{'s' * (len(found) > 1)}, newest first:", *map(_line, found[:_SHOWN])]
         if len(found) > _SHOWN:
             lines.append(f"and {len(found) - _SHOWN} more")

@@ -13,7 +13,8 @@ class Undo(Tool):
         "Take back the last things done in this conversation: new files are hidden (not deleted), "
         "remembered facts and ratings go back to what they were."
     )
-    effect = "overwrite"
+    # Nothing is lost by it: files are only hidden, and what an entry said stays in its history.
+    effect = "create"
     group = "project"
 
     class Args(ToolArgs):
