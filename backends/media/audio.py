@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.media.guard import damaged, open_container, sniff
 from configs.errors import UsageError
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
 
 LAYOUTS = {1: "mono", 2: "stereo"}
 
@@ -32,8 +36,28 @@ def read_samples(path: Path, rate: int, channels: int = 2) -> NDArray[np.float32
     return _read(path, rate, channels)
 
 
+def sound_levels(path: Path, hop: float, rate: int = 16_000) -> NDArray[np.float64]:
+    """RMS of the first sound track in steps of `hop` seconds, (M,) dBFS, -120 at least; little memory at any length."""
+    size = max(1, round(hop * rate))
+    levels: list[NDArray[np.float64]] = []
+    rest = np.zeros(0, np.float32)
+    for part in _parts(path, rate, None):
+        block = np.concatenate([rest, part.mean(axis=0)])
+        whole = len(block) // size * size
+        levels.append((block[:whole].reshape(-1, size).astype(np.float64) ** 2).mean(axis=1))
+        rest = block[whole:]
+    if len(rest):
+        levels.append(np.asarray([float((rest.astype(np.float64) ** 2).mean())]))
+    power: NDArray[np.float64] = np.concatenate(levels)
+    return 10 * np.log10(np.maximum(power, 1e-12))
+
+
 def _read(path: Path, rate: int, channels: int | None) -> NDArray[np.float32]:
-    """(N, channels); None: one channel stays one, more become stereo."""
+    return np.ascontiguousarray(np.concatenate(list(_parts(path, rate, channels)), axis=1).T)
+
+
+def _parts(path: Path, rate: int, channels: int | None) -> Iterator[NDArray[np.float32]]:
+    """The track in pieces of (channels, n) float32; channels None: one channel stays one, more become stereo."""
     import av
 
     found = sniff(path)
@@ -46,20 +70,25 @@ def _read(path: Path, rate: int, channels: int | None) -> NDArray[np.float32]:
         # Never the resampler's own stereo-to-mono: it keeps the power, so equal channels would exceed 1.
         channels = channels or min(2, track.channels)
         resampler = av.AudioResampler(format="fltp", layout=LAYOUTS[channels], rate=rate)
-        parts: list[NDArray[Any]] = []
-        silence: int | None = None
+        started = False
         try:
             for frame in container.decode(track):
-                if silence is None:
+                if not started:
                     late = float((frame.time or 0.0) - (container.start_time or 0) / av.time_base)
-                    silence = round(max(0.0, late) * rate)
-                    parts.append(np.zeros((channels, silence), np.float32))
+                    yield np.zeros((channels, round(max(0.0, late) * rate)), np.float32)
+                    started = True
                 # Gaps and overlaps in the file's own times would make the resampler refuse the frame.
                 frame.pts = None
-                parts += [part.to_ndarray() for part in resampler.resample(frame)]
-            parts += [part.to_ndarray() for part in resampler.resample(None)]
+                for part in resampler.resample(frame):
+                    yield _floats(part)
+            if not started:
+                raise damaged(path, "its sound track is empty")
+            for part in resampler.resample(None):
+                yield _floats(part)
         except (av.FFmpegError, ValueError) as error:
             raise damaged(path) from error
-    if not parts:
-        raise damaged(path, "its sound track is empty")
-    return np.ascontiguousarray(np.concatenate(parts, axis=1).T, dtype=np.float32)
+
+
+def _floats(part: AudioFrame) -> NDArray[np.float32]:
+    samples: NDArray[Any] = part.to_ndarray()
+    return samples.astype(np.float32, copy=False)

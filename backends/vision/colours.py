@@ -1,0 +1,160 @@
+"""Colours as people name them, and whether two regions could be the same thing by colour and shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from backends.vision.thresholds import thresholds
+from configs.settings import CONFIG_DIR
+
+Rgb = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+_SAMPLE_PIXELS = 5_000
+_CLUSTERS = 10
+"""More clusters than colours asked for: those that get the same name are joined."""
+
+
+@dataclass(frozen=True)
+class NamedColour:
+    name: str
+    hex: str
+    """'#rrggbb', sRGB."""
+    share: float
+    """Of the pixels, 0-1."""
+
+
+def dominant_colours(rgb: Rgb, mask: Mask | None = None, count: int | None = None) -> list[NamedColour]:
+    """The main colours of (H, W, 3) uint8 RGB, largest first: k-means in CIELAB, joined by name.
+
+    mask: (H, W) bool, only these pixels. count: at most this many (`palette.colours`). Same pixels, same answer.
+    """
+    from scipy.cluster.vq import kmeans2
+
+    table = thresholds().palette
+    pixels = rgb[mask] if mask is not None else rgb.reshape(-1, 3)
+    if not len(pixels):
+        return []
+    pixels = pixels[:: max(1, len(pixels) // _SAMPLE_PIXELS)]
+    lab = to_lab(pixels)
+    distinct = np.unique(pixels, axis=0)
+    if len(distinct) <= _CLUSTERS:
+        centres = to_lab(distinct)
+        labels = np.argmin(((lab[:, None] - centres[None]) ** 2).sum(axis=2), axis=1)
+    else:
+        centres, labels = kmeans2(lab, _CLUSTERS, minit="++", seed=np.random.default_rng(0), missing="warn")
+    shares: dict[str, float] = {}
+    largest: dict[str, tuple[float, str]] = {}
+    for index in np.unique(labels):
+        members = pixels[labels == index]
+        share = len(members) / len(pixels)
+        mean = members.mean(axis=0).round().astype(np.uint8)
+        name = colour_name(mean)
+        shares[name] = shares.get(name, 0.0) + share
+        largest[name] = max(largest.get(name, (0.0, "")), (share, "#{:02x}{:02x}{:02x}".format(*mean)))
+    ordered = sorted(shares, key=lambda name: -shares[name])
+    kept = [name for name in ordered if shares[name] >= table.min_share] or ordered[:1]
+    return [NamedColour(name, largest[name][1], round(shares[name], 4)) for name in kept[: count or table.colours]]
+
+
+def colour_name(rgb: NDArray[np.uint8]) -> str:
+    """The nearest name of `configs/colours.yaml` for (3,) uint8 RGB, by CIEDE2000 in CIELAB."""
+    from skimage.color import deltaE_ciede2000
+
+    names, table = _named_colours()
+    return names[int(np.argmin(deltaE_ciede2000(table, to_lab(rgb[None]))))]
+
+
+def to_lab(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(N, 3) uint8 sRGB as CIELAB (L 0-100, a and b about -100..100), D65."""
+    from skimage.color import rgb2lab
+
+    lab: NDArray[np.float64] = rgb2lab(pixels.reshape(-1, 1, 3)).reshape(-1, 3)
+    return lab
+
+
+@cache
+def _named_colours() -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    table: dict[str, str] = yaml.safe_load((CONFIG_DIR / "colours.yaml").read_text(encoding="utf-8"))
+    values = np.asarray([[int(code[at : at + 2], 16) for at in (1, 3, 5)] for code in table.values()], np.uint8)
+    return tuple(table), to_lab(values)
+
+
+_BANDS = 4
+"""Slices from top to bottom: hair, face, clothes and legs are compared each with its like."""
+_BINS = (8, 16, 16)
+"""Of L (12.5 each), a and b (10 each)."""
+_SMOOTHING = (1.6, 1.0, 1.0)
+"""Bins. Wide in brightness, because the light changes from shot to shot; narrow in hue."""
+_COLOUR_WEIGHT, _BAND_WEIGHT, _SHAPE_WEIGHT = 0.35, 0.5, 0.15
+
+
+def region_similarity(rgb_a: Rgb, mask_a: Mask, rgb_b: Rgb, mask_b: Mask) -> float:
+    """How alike two regions are in colours, in where the colours sit from top to bottom, and in outline: 0..1.
+
+    rgb: (H, W, 3) uint8; mask: (H, W) bool, the character's pixels. A measure for preview characters without any
+    weights: it knows colours and outlines, not faces. 1 is the same region; an empty one gives 0. Histograms are
+    smoothed, so a small shift of light costs little, and compared by the Bhattacharyya coefficient (1943).
+    """
+    if not mask_a.any() or not mask_b.any():
+        return 0.0
+    a, b = _cut_out(rgb_a, mask_a), _cut_out(rgb_b, mask_b)
+    colour = _alike(_histogram(*a), _histogram(*b))
+    bands = [
+        _alike(_histogram(*_band(*a, index)), _histogram(*_band(*b, index)))
+        for index in range(_BANDS)
+        if _band(*a, index)[1].any() and _band(*b, index)[1].any()
+    ]
+    banded = float(np.mean(bands)) if bands else colour
+    return _COLOUR_WEIGHT * colour + _BAND_WEIGHT * banded + _SHAPE_WEIGHT * _outline_overlap(a[1], b[1])
+
+
+def _cut_out(rgb: Rgb, mask: Mask) -> tuple[Rgb, Mask]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    return rgb[box], mask[box]
+
+
+def _band(rgb: Rgb, mask: Mask, index: int) -> tuple[Rgb, Mask]:
+    first, last = index * len(mask) // _BANDS, (index + 1) * len(mask) // _BANDS
+    return rgb[first:last], mask[first:last]
+
+
+def _histogram(rgb: Rgb, mask: Mask) -> NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter
+
+    pixels = rgb[mask]
+    lab = to_lab(pixels[:: max(1, len(pixels) // _SAMPLE_PIXELS)])
+    counts, _ = np.histogramdd(lab, bins=_BINS, range=((0, 100), (-80, 80), (-80, 80)))
+    smooth: NDArray[np.float64] = gaussian_filter(counts, sigma=_SMOOTHING, mode="constant")
+    return np.asarray(smooth / max(float(smooth.sum()), 1e-12))
+
+
+def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.sqrt(one * other).sum())
+
+
+def _outline_overlap(one: Mask, other: Mask) -> float:
+    """Overlap of the outlines in a common square (intersection over union), the better of as it is and mirrored."""
+    import cv2
+
+    def square(mask: Mask) -> NDArray[Any]:
+        height, width = mask.shape
+        side = max(height, width)
+        padded = np.zeros((side, side), np.uint8)
+        top, left = side - height, (side - width) // 2
+        padded[top : top + height, left : left + width] = mask
+        return np.asarray(cv2.resize(padded * 255, (64, 64), interpolation=cv2.INTER_AREA)) > 127
+
+    first, second = square(one), square(other)
+
+    def overlap(mask: NDArray[Any]) -> float:
+        return float((first & mask).sum() / max(1, (first | mask).sum()))
+
+    return max(overlap(second), overlap(second[:, ::-1]))

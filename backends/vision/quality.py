@@ -1,0 +1,197 @@
+"""What can be said of a picture or a film without knowing what is in it: black, frozen, blurred, burnt out, loud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.media.audio import read_samples
+from backends.media.probe import MediaInfo, probe
+from backends.vision.thresholds import thresholds
+from backends.vision.watch import watch
+
+_LOUDNESS_RATE = 48_000
+
+
+@dataclass(frozen=True)
+class PictureMeasures:
+    """Levels are 0-255, shares 0-1."""
+
+    width: int
+    height: int
+    mean_luma: float
+    contrast: float
+    """Standard deviation of luma."""
+    black_share: float
+    clipped_share: float
+    """Pixels whose channels are all burnt out."""
+    sharpness: float
+    """Variance of the Laplacian at `picture.sharpness_width` (Pech-Pacheco 2000); below about 20 looks blurred."""
+    nan_share: float
+    """Values that are not finite, in a float picture."""
+
+
+def measure_image(rgb: NDArray[Any]) -> dict[str, Any]:
+    """`PictureMeasures` of (H, W, 3) RGB as a dict: uint8 0-255, or floats 0-1, whose bad values count as black."""
+    return asdict(_measure(rgb))
+
+
+def _measure(rgb: NDArray[Any]) -> PictureMeasures:
+    import cv2
+
+    nan_share = 0.0
+    if np.issubdtype(rgb.dtype, np.floating):
+        finite = np.isfinite(rgb)
+        nan_share = 1.0 - float(finite.mean())
+        rgb = (np.clip(np.where(finite, rgb, 0.0), 0, 1) * 255).round().astype(np.uint8)
+    grey = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    table = thresholds()
+    scale = table.picture.sharpness_width / width
+    size = (table.picture.sharpness_width, max(1, round(height * scale)))
+    sized = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return PictureMeasures(
+        width=width,
+        height=height,
+        mean_luma=float(grey.mean()),
+        contrast=float(grey.std()),
+        black_share=float((grey <= table.black.luma).mean()),
+        clipped_share=float((rgb >= table.picture.clipped_level).all(axis=2).mean()),
+        sharpness=float(cv2.Laplacian(sized, cv2.CV_64F).var()),
+        nan_share=nan_share,
+    )
+
+
+class QualitySink:
+    """Black and frozen frames, brightness and sharpness of a film, in one pass."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.uint8] | None = None
+        self._times: list[float] = []
+        self._black: list[bool] = []
+        self._still: list[bool] = []
+        self._luma: list[float] = []
+        self._sharpness: list[float] = []
+        self._clipped: list[float] = []
+
+    def see(self, index: int, seconds: float, rgb: NDArray[np.uint8]) -> None:
+        import cv2
+
+        table = thresholds()
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        self._times.append(seconds)
+        self._luma.append(float(grey.mean()))
+        self._black.append(float((grey <= table.black.luma).mean()) >= table.black.frame_share)
+        self._still.append(self._last is not None and _block_change(self._last, grey) < table.frozen.block_change)
+        if index % 12 == 0:
+            self._sharpness.append(float(cv2.Laplacian(grey, cv2.CV_64F).var()))
+            self._clipped.append(float((rgb >= table.picture.clipped_level).all(axis=2).mean()))
+        self._last = grey
+
+    def report(self, info: MediaInfo) -> dict[str, Any]:
+        """Shares (0-1) and spans ([start, end] seconds) of what was seen; JSON-ready."""
+        table = thresholds()
+        step = 1 / (info.fps or 25)
+        duration = self._times[-1] + step if self._times else 0.0
+        black = _spans(self._times, self._black, step, table.black.span_seconds)
+        # A still frame repeats the one before it, which belongs to the frozen span too.
+        repeats = _spans(self._times, self._still, step, max(0.0, table.frozen.span_seconds - step))
+        frozen = [[round(max(0.0, first - step), 3), last] for first, last in repeats]
+        return {
+            "duration": duration,
+            "frames": len(self._times),
+            "mean_luma": float(np.mean(self._luma)) if self._luma else 0.0,
+            "luma_flicker": float(np.abs(np.diff(self._luma, 2)).mean()) if len(self._luma) > 2 else 0.0,
+            "black_share": _share(black, duration),
+            "black_spans": black,
+            "frozen_share": _share(frozen, duration),
+            "frozen_spans": frozen,
+            "sharpness": float(np.median(self._sharpness)) if self._sharpness else 0.0,
+            "clipped_share": float(np.mean(self._clipped)) if self._clipped else 0.0,
+        }
+
+
+def measure_video(
+    path: Path,
+    *,
+    cancel: Callable[[], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Facts and measures of a film, JSON-ready: duration, frames, size, black and frozen spans, loudness.
+
+    Sharpness and clipping are of the small pictures of the pass, so they compare only with other films' values.
+    Raises UsageError when the file is not a film or is damaged.
+    """
+    info = probe(path)
+    sink = QualitySink()
+    watch(path, [sink], info=info, cancel=cancel, on_progress=on_progress)
+    return {**film_facts(info), **sink.report(info), **measure_sound(path, info)}
+
+
+def film_facts(info: MediaInfo) -> dict[str, Any]:
+    """Size, rate and codecs, JSON-ready."""
+    return {
+        "width": info.width,
+        "height": info.height,
+        "fps": info.fps,
+        "video_codec": info.video_codec,
+        "audio_codec": info.audio_codec,
+        "has_audio": info.has_audio,
+        "vfr": info.vfr,
+    }
+
+
+def measure_sound(path: Path, info: MediaInfo) -> dict[str, Any]:
+    """Integrated loudness (ITU-R BS.1770, LUFS) and sample peak (dBFS) of the stereo mix, JSON-ready.
+
+    Both are None for a film without sound, for silence, and for one longer than `sound.loudness_max_seconds`; loudness
+    also for less than 0.4 s (one gating block).
+    """
+    nothing = {"loudness_lufs": None, "peak_dbfs": None}
+    if not info.has_audio or info.seconds > thresholds().sound.loudness_max_seconds:
+        return nothing
+    samples = read_samples(path, _LOUDNESS_RATE)
+    peak = float(np.abs(samples).max()) if len(samples) else 0.0
+    if peak < 1e-6:
+        return nothing
+    if len(samples) < 0.4 * _LOUDNESS_RATE:
+        return {"loudness_lufs": None, "peak_dbfs": 20 * float(np.log10(peak))}
+    import pyloudnorm
+
+    loudness = float(pyloudnorm.Meter(_LOUDNESS_RATE).integrated_loudness(samples.astype(np.float64)))
+    return {
+        "loudness_lufs": loudness if np.isfinite(loudness) else None,
+        "peak_dbfs": 20 * float(np.log10(peak)),
+    }
+
+
+def _block_change(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
+    """The largest mean change (0-255) of any 8x8 block: a talking mouth counts, coding noise does not."""
+    import cv2
+
+    change = cv2.absdiff(before, now)
+    height, width = change.shape
+    blocks = cv2.resize(change, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
+    return float(blocks.max())
+
+
+def _spans(times: list[float], flags: list[bool], step: float, shortest: float) -> list[list[float]]:
+    """Runs of set flags as [start, end] in seconds, those of at least `shortest`."""
+    spans: list[list[float]] = []
+    for seconds, flag in zip(times, flags, strict=True):
+        if not flag:
+            continue
+        if spans and seconds - spans[-1][1] < step / 2:
+            spans[-1][1] = seconds + step
+        else:
+            spans.append([seconds, seconds + step])
+    return [[round(first, 3), round(last, 3)] for first, last in spans if last - first >= shortest - 1e-6]
+
+
+def _share(spans: list[list[float]], duration: float) -> float:
+    return min(1.0, sum(last - first for first, last in spans) / duration) if duration else 0.0

@@ -1,0 +1,71 @@
+"""The measures' thresholds, from `configs/vision.yaml`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from configs.settings import CONFIG_DIR
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cuts(_Section):
+    ratio_at_lowest: float = Field(gt=1)
+    ratio_at_highest: float = Field(gt=1)
+    window_frames: int = Field(ge=1)
+    min_content: float = Field(ge=0)
+    min_scene_seconds: float = Field(ge=0)
+    fade_level: int = Field(ge=0, le=255)
+
+
+class Motion(_Section):
+    width: int = Field(ge=64)
+    samples_per_second: float = Field(gt=0)
+    inside_shot_share: float = Field(ge=0, le=1)
+    silence_db: float = Field(lt=0)
+
+
+class Black(_Section):
+    luma: int = Field(ge=0, le=255)
+    frame_share: float = Field(gt=0, le=1)
+    span_seconds: float = Field(ge=0)
+
+
+class Frozen(_Section):
+    block_change: float = Field(gt=0)
+    span_seconds: float = Field(gt=0)
+
+
+class Picture(_Section):
+    clipped_level: int = Field(ge=1, le=255)
+    sharpness_width: int = Field(ge=64)
+
+
+class Sound(_Section):
+    loudness_max_seconds: float = Field(gt=0)
+
+
+class Palette(_Section):
+    colours: int = Field(ge=1, le=16)
+    min_share: float = Field(ge=0, lt=1)
+
+
+class Thresholds(_Section):
+    cuts: Cuts
+    motion: Motion
+    black: Black
+    frozen: Frozen
+    picture: Picture
+    sound: Sound
+    palette: Palette
+
+
+@cache
+def thresholds() -> Thresholds:
+    """The file's values, checked. Raises pydantic's ValidationError when the file is wrong."""
+    return Thresholds.model_validate(yaml.safe_load((CONFIG_DIR / "vision.yaml").read_text(encoding="utf-8")))
