@@ -1,0 +1,55 @@
+"""`studio eval` and `studio bench`."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from configs.errors import UsageError
+from ui.opening import settings_for
+
+BENCHMARKS = Path(__file__).parents[2] / "evals" / "benchmarks"
+
+
+def run_eval(
+    suites: list[str], brain: str | None, run: bool, json_file: Path | None, junit: Path | None, html: Path | None
+) -> int:
+    """Score the suites; 0 when all cases passed, else 4."""
+    from rich.progress import track
+
+    from evals.case import load_suite
+    from evals.reports import print_report, write_html, write_json, write_junit
+    from evals.runner import run_suite
+
+    cases = [case for name in suites for case in load_suite(name)]
+    settings = settings_for(None, brain or "offline", memory={"index": "numpy"}, approval={"mode": "never"})
+    with_progress = iter(track(range(len(cases)), description="cases", transient=True))
+    report = run_suite(cases, settings, dry=not run, on_case=lambda _: (next(with_progress, None), None)[1])
+    next(with_progress, None)
+    for file, write in ((json_file, write_json), (junit, write_junit), (html, write_html)):
+        if file is not None:
+            write(report, file)
+    print_report(report)
+    return 0 if all(c["passed"] for c in report["cases"]) else 4
+
+
+def run_bench(names: list[str], json_file: Path | None) -> int:
+    """Run benchmarks by name and print their figures."""
+    known = sorted(p.stem for p in BENCHMARKS.glob("*.py") if p.stem != "__init__")
+    figures: dict[str, Any] = {}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(known)}"
+            raise UsageError(f"There is no benchmark '{name}'", fix=hint)
+    for name in names:
+        figures[name] = import_module(f"evals.benchmarks.{name}").run()
+        print(f"{name}:")
+        for key, value in figures[name].items():
+            print(f"  {key}: {value}")
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=1, default=str), encoding="utf-8")
+    return 0
