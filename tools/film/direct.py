@@ -89,14 +89,18 @@ def _moments(story: Story) -> list[Moment]:
         mood = beat.emotion or (beat.line.emotion if beat.line else "") or str(entry["expression"])
         actor = beat.actors[0] if beat.actors else ""
         role = "look" if beat.role == "find" and not beat.target else beat.role
-        base = Moment(role, beat, tuple(present), actor, (beat.line,) if beat.line else (), mood, str(entry["pose"]), scene)
+        base = Moment(
+            role, beat, tuple(present), actor, (beat.line,) if beat.line else (), mood, str(entry["pose"]), scene
+        )
         moments.append(base)
         if role == "find":
             moments.append(replace(base, role="reveal", actor=beat.target, lines=(), pose="standing", mood="neutral"))
         others = [name for name in present if name != actor]
         if beat.line and others and not beat.line.sound:
             listener = beat.target if beat.target in others else others[-1]
-            moments.append(replace(base, role="reaction", actor=listener, lines=(), pose="standing", mood=_answer(mood)))
+            moments.append(
+                replace(base, role="reaction", actor=listener, lines=(), pose="standing", mood=_answer(mood))
+            )
     last = story.beats[-1]
     ending = last.emotion or (last.line.emotion if last.line else "") or mood
     calm = replace(last, text=f"{_together(present)} at the end" if present else last.text, line=None)
@@ -110,7 +114,9 @@ def _establish(beat: Beat, scene: int, first: bool) -> Moment:
         pose = str(lexicon("actions")["actions"][beat.action]["pose"])
     who = beat.actors[:1] if first and beat.role == "find" else beat.actors
     text = beat.text if first else f"{beat.set}, {beat.time_of_day}"
-    return Moment("establish", replace(beat, text=text, line=None), who, who[0] if who else "", (), "neutral", pose, scene)
+    return Moment(
+        "establish", replace(beat, text=text, line=None), who, who[0] if who else "", (), "neutral", pose, scene
+    )
 
 
 def _empty_place(story: Story) -> list[Moment]:
@@ -141,7 +147,9 @@ def _choose(moments: list[Moment], count: int) -> list[Moment]:
     chosen = [moments[i] for i in keep]
     while len(chosen) > count and (pair := _joinable(chosen)) is not None:
         first, second = chosen[pair], chosen[pair + 1]
-        joined = replace(first, role="gesture", present=second.present, lines=first.lines + second.lines, pose="talking")
+        joined = replace(
+            first, role="gesture", present=second.present, lines=first.lines + second.lines, pose="talking"
+        )
         chosen[pair : pair + 2] = [joined]
     number = 0
     while len(chosen) < count and chosen:
@@ -167,9 +175,13 @@ def _further_angle(chosen: list[Moment], number: int) -> tuple[int, Moment]:
     base = chosen[at]
     others = [name for name in base.present if name != base.actor]
     roles = ("introduce", "reaction", "look", "gesture") if base.present else ("place",)
-    role = next((one for one in (roles[(number + k) % len(roles)] for k in range(len(roles))) if one != base.role), roles[0])
+    role = next(
+        (one for one in (roles[(number + k) % len(roles)] for k in range(len(roles))) if one != base.role), roles[0]
+    )
     actor = others[number % len(others)] if others and role == "reaction" else base.actor
-    return at + 1, replace(base, role=role, actor=actor, lines=(), pose="standing" if role != "introduce" else base.pose)
+    return at + 1, replace(
+        base, role=role, actor=actor, lines=(), pose="standing" if role != "introduce" else base.pose
+    )
 
 
 # -- how each is staged ------------------------------------------------------------------------------------------
@@ -196,7 +208,10 @@ def _shot(
     new_scene = bool(before) and before[-1].scene != f"scene-{moment.scene}"
     transition = grammar["opening"] if number == 0 and total > 1 else (grammar["scene_change"] if new_scene else "cut")
     lights = lexicon("world")
-    light = lights["set_light"].get(moment.beat.set, {}).get(moment.beat.time_of_day) or lights["lights"][moment.beat.time_of_day]
+    light = (
+        lights["set_light"].get(moment.beat.set, {}).get(moment.beat.time_of_day)
+        or lights["lights"][moment.beat.time_of_day]
+    )
     return Shot(
         id=f"shot-{number + 1}", scene=f"scene-{moment.scene}", description=_description(moment), role=moment.role,
         actors=actors, set=moment.beat.set, time_of_day=moment.beat.time_of_day, light=light, camera=camera,
@@ -233,7 +248,12 @@ def _camera(
     side = sides.get(moment.actor, "left")
     open_side = 1.0 if side != "right" else -1.0
     return Camera(
-        scale=scale, angle=angle, lens_mm=lens, move=_move(move, side, [shot.camera.move for shot in before[-2:]]), yaw_deg=yaw * open_side, focus=focus
+        scale=scale,
+        angle=angle,
+        lens_mm=lens,
+        move=_move(move, side, [shot.camera.move for shot in before[-2:]]),
+        yaw_deg=yaw * open_side,
+        focus=focus,
     )
 
 

@@ -11,9 +11,7 @@ def line_language(text: str, default: str = "en") -> str:
     """'en', 'it', 'es', 'fr' or 'de' for `text`; `default` when nothing tells, or when it is among the tied best."""
     speech = lexicon("speech")
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace("’", "'"))
-    scores = {
-        language: float(sum(word in known for word in words)) for language, known in speech["languages"].items()
-    }
+    scores = {language: float(sum(word in known for word in words)) for language, known in speech["languages"].items()}
     for language, letters in speech["letters"].items():
         scores[language] += 0.6 * sum(letter in letters for letter in text.lower())
     best = max(scores.values())

@@ -88,7 +88,9 @@ def _width(look: CharacterLook) -> float:
     return (0.2 + 0.16 * look.height) * stout
 
 
-def _spots(actors: tuple[Actor, ...], cast: Mapping[str, CharacterLook], spread: float) -> dict[str, tuple[float, float]]:
+def _spots(
+    actors: tuple[Actor, ...], cast: Mapping[str, CharacterLook], spread: float
+) -> dict[str, tuple[float, float]]:
     """Name -> (x, z): left ones at -x, right ones at +x, side by side with room between them, third ones further back."""
     if len(actors) == 1:
         return {actors[0].name: (0.0, 0.0)}
@@ -117,9 +119,7 @@ def _spots(actors: tuple[Actor, ...], cast: Mapping[str, CharacterLook], spread:
     }
 
 
-def _posed(
-    actor: Actor, look: CharacterLook, spots: Mapping[str, tuple[float, float]], vary: Jitter
-) -> PosedCharacter:
+def _posed(actor: Actor, look: CharacterLook, spots: Mapping[str, tuple[float, float]], vary: Jitter) -> PosedCharacter:
     x, z = spots[actor.name]
     return PosedCharacter(
         name=actor.name, look=look, pose=actor.pose, expression=actor.expression, x=x, z=z,
@@ -136,4 +136,6 @@ def _facing(actor: Actor, spots: Mapping[str, tuple[float, float]]) -> float:
         straight = math.degrees(math.atan2(other_x - x, other_z - z))
         return max(-_CHEAT_DEG, min(_CHEAT_DEG, straight))
     walking = actor.pose in ("walking", "running")
-    return {"left": -_WALK_DEG if walking else -40.0, "right": _WALK_DEG if walking else 40.0, "away": 180.0}.get(actor.facing, 0.0)
+    return {"left": -_WALK_DEG if walking else -40.0, "right": _WALK_DEG if walking else 40.0, "away": 180.0}.get(
+        actor.facing, 0.0
+    )

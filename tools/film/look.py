@@ -16,7 +16,9 @@ from tools.film.words import find_phrase
 
 _FIELDS = {field.name for field in fields(CharacterLook)}
 _COLOUR_FIELDS = ("skin", "hair", "eyes", "top_color", "bottom_color", "shoes", "body", "accent")
-_BREAKS = frozenset({"and", "with", "wearing", "e", "con", "in", "has", "wears", "named", "called", "o", "or", ";", ",", "."})
+_BREAKS = frozenset(
+    {"and", "with", "wearing", "e", "con", "in", "has", "wears", "named", "called", "o", "or", ";", ",", "."}
+)
 
 
 def describe_look(name: str, description: str, head: str = "", gender: str = "neutral") -> CharacterLook:
@@ -70,7 +72,9 @@ def describe_in_words(look: CharacterLook, gender: str = "neutral") -> str:
     nouns = {("child", "male"): "boy", ("child", "female"): "girl", ("adult", "male"): "man", ("adult", "female"): "woman",
              ("teen", "male"): "teenage boy", ("teen", "female"): "teenage girl", ("elder", "male"): "old man",
              ("elder", "female"): "old woman"}  # fmt: skip
-    noun = nouns.get((look.age, gender), {"child": "child", "teen": "teenager", "elder": "old person"}.get(look.age, "person"))
+    noun = nouns.get(
+        (look.age, gender), {"child": "child", "teen": "teenager", "elder": "old person"}.get(look.age, "person")
+    )
     hair = "bald" if look.hair_style == "bald" else f"{look.hair_style} {hair_name(look.hair)} hair"
     clothes = [f"{colour_name(look.top_color)} {look.top}"]
     if look.bottom != "none":
@@ -137,7 +141,11 @@ def _chosen_by_name(name: str, kind: str, age: str, gender: str) -> dict[str, An
 
 
 def _head_in(text: str) -> str:
-    found = [(at, key) for at, key, word in find_phrase(text, word_index("people", "heads")) if word not in lexicon("people")["weak_heads"]]
+    found = [
+        (at, key)
+        for at, key, word in find_phrase(text, word_index("people", "heads"))
+        if word not in lexicon("people")["weak_heads"]
+    ]
     return found[0][1] if found else ""
 
 
@@ -237,7 +245,9 @@ def _described(text: str) -> dict[str, Any]:
         if slot == "hair":
             colour = _colour(near, looks["hair_colours"]) or _colour(near, looks["colours"])
             out |= {"hair": colour} if colour else {}
-            styles = [word_index("looks", "hair_styles")[word] for word in near if word in word_index("looks", "hair_styles")]
+            styles = [
+                word_index("looks", "hair_styles")[word] for word in near if word in word_index("looks", "hair_styles")
+            ]
             out |= {"hair_style": styles[0]} if styles else {}
         elif slot == "skin":
             colour = _colour(near, looks["skin_colours"]) or _colour(near, looks["colours"])
@@ -270,7 +280,9 @@ def _described_body(text: str) -> dict[str, Any]:
             out["accent"] = colour
     accent_words = {word for at, length in accents for word in _before(text, at)}
     worn = {word for at, _, _ in find_phrase(text, word_index("looks", "accessories")) for word in _before(text, at, 2)}
-    body = [word for word in re.findall(r"[^\W_]+", text) if word in looks["colours"] and word not in accent_words | worn]
+    body = [
+        word for word in re.findall(r"[^\W_]+", text) if word in looks["colours"] and word not in accent_words | worn
+    ]
     if body:
         out["body"] = _rgb(looks["colours"][body[0]])
         if len(body) > 1 and "accent" not in out:

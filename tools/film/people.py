@@ -25,6 +25,8 @@ class Person:
     """Key in people.yaml, '' for a bare name."""
     gender: str = "neutral"
     named: bool = False
+    fresh: bool = True
+    """False when it was first spoken of as known ('the robot')."""
     descriptions: list[str] = field(default_factory=list)
 
     @property
@@ -164,7 +166,9 @@ class CastReader:
         if bare.lower() not in self._names or (not token.capital and bare.lower() not in self._known):
             return None
         end = index + 1
-        while end < len(items) and items[end].is_word and items[end].capital and _bare(items[end]).lower() in self._names:
+        while (
+            end < len(items) and items[end].is_word and items[end].capital and _bare(items[end]).lower() in self._names
+        ):
             bare += f" {_bare(items[end])}"
             end += 1
         possessive = items[end - 1].text.endswith(("'s", "’s"))
@@ -212,6 +216,7 @@ class CastReader:
         else:
             same = self._same_head(key) if known or bare else None
             person = same or self._unnamed(key, items[head_at].low)
+            person.fresh = person.fresh and not (known and same is None)
         if person.gender == "neutral":
             person.gender = str(heads()[key]["gender"])
         if not known or name or not person.descriptions:
@@ -306,8 +311,18 @@ def _describes(items: list[Token], start: int, end: int) -> bool:
     """True when the words before a head without an article are adjectives that the lexicons know."""
     looks = lexicon("looks")
     known = set(looks["colours"]) | set(looks["hair_colours"]) | set(word_index("people", "sizes"))
-    known |= set(word_index("people", "ages")) | set(word_index("people", "builds")) | set(word_index("actions", "emotions"))
-    known |= set(word_index("looks", "hair_styles")) | {"cute", "funny", "brave", "curious", "friendly", "beautiful", "rusty"}
+    known |= (
+        set(word_index("people", "ages")) | set(word_index("people", "builds")) | set(word_index("actions", "emotions"))
+    )
+    known |= set(word_index("looks", "hair_styles")) | {
+        "cute",
+        "funny",
+        "brave",
+        "curious",
+        "friendly",
+        "beautiful",
+        "rusty",
+    }
     return all(items[index].low in known or "-" in items[index].low for index in range(start, end))
 
 
@@ -333,8 +348,25 @@ def _description_end(items: list[Token], start: int) -> int:
     """End of the description that follows a mention ('with curly brown hair', 'in a red coat')."""
     if start >= len(items) or items[start].low not in _DESCRIBES:
         return start
-    worn = set(word_index("looks", "tops")) | set(word_index("looks", "bottoms")) | set(word_index("looks", "accessories"))
-    worn |= {"hair", "eyes", "capelli", "occhi", "shoes", "boots", "fur", "body", "lights", "antenna", "suit", "costume", "wheels", "skin"}
+    worn = (
+        set(word_index("looks", "tops")) | set(word_index("looks", "bottoms")) | set(word_index("looks", "accessories"))
+    )
+    worn |= {
+        "hair",
+        "eyes",
+        "capelli",
+        "occhi",
+        "shoes",
+        "boots",
+        "fur",
+        "body",
+        "lights",
+        "antenna",
+        "suit",
+        "costume",
+        "wheels",
+        "skin",
+    }
     worn |= set(word_index("looks", "hair_styles")) | set(lexicon("looks")["hair_words"])
     end = last = start
     while end < len(items) and end - start < 24:

@@ -6,7 +6,9 @@ import re
 
 MARK = re.compile(r"⟦(\d+)⟧")
 _PAIRS = (("“", "”"), ("«", "»"), ("„", "“"), ("‘", "’"), ('"', '"'), ("'", "'"), ("`", "'"))
-_SCRIPT_LINE = re.compile(r"^[ \t]*([A-ZÀ-Ý][\w'’ -]{0,28}?)[ \t]*(?:\(([^)\n]{1,40})\))?[ \t]*:[ \t]+(\S.*)$", re.MULTILINE)
+_SCRIPT_LINE = re.compile(
+    r"^[ \t]*([A-ZÀ-Ý][\w'’ -]{0,28}?)[ \t]*(?:\(([^)\n]{1,40})\))?[ \t]*:[ \t]+(\S.*)$", re.MULTILINE
+)
 _NOT_SPEAKERS = {"film", "title", "scene", "shot", "story", "note", "style", "titolo", "scena", "storia", "int", "ext"}
 
 
@@ -34,7 +36,9 @@ def take_quotes(text: str) -> tuple[str, list[str]]:
 
 def _script_line(match: re.Match[str]) -> str:
     name, manner, words = match.group(1).strip(), match.group(2), match.group(3).strip()
-    plain = len(name.split()) <= 3 and name.split()[0].lower() not in _NOT_SPEAKERS and (name.isupper() or name.istitle())
+    plain = (
+        len(name.split()) <= 3 and name.split()[0].lower() not in _NOT_SPEAKERS and (name.isupper() or name.istitle())
+    )
     quoted = bool(words) and words[0] in "'\"“‘«"
     if not plain or quoted and not name.isupper() and len(words) > 400:
         return match.group(0)

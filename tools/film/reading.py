@@ -91,7 +91,9 @@ def read_story(text: str, known: Collection[str] = (), language: str = "en") -> 
     if not people and not beats and story:
         notes.append("No character was found in the story, so the shots show the place.")
     props = tuple(dict.fromkeys(prop for sentence in sentences for prop in _props(sentence)))
-    return Story(story, _title(people, first_set, first_time), people, tuple(beats), first_set, first_time, props, tuple(notes))
+    return Story(
+        story, _title(people, first_set, first_time), people, tuple(beats), first_set, first_time, props, tuple(notes)
+    )
 
 
 def _sentences(text: str) -> list[str]:
@@ -172,7 +174,9 @@ def _sentence_beats(
         if role == "line" and line is None:
             role = "gesture"
         if actors or line:
-            beats.append((verb.start, Beat(text, verb.action, role, actors, target, line, emotion, tuple(_props(text)), *scene)))
+            beats.append(
+                (verb.start, Beat(text, verb.action, role, actors, target, line, emotion, tuple(_props(text)), *scene))
+            )
     for mark in marks:
         if spoken[mark][1] is None:
             actors = spoken[mark][0]
@@ -182,7 +186,22 @@ def _sentence_beats(
                 beats.append((mark, Beat(text, "say", "line", actors, "", line, line.emotion, (), *scene)))
     if not beats and mentions and not verbs:
         names = tuple(dict.fromkeys(name for mention in mentions if not mention.possessive for name in _names(mention)))
-        beats.append((0, Beat(MARK.sub("", sentence), "stand", "calm", names[:3], "", None, emotion_in(sentence), tuple(_props(sentence)), *scene)))
+        beats.append(
+            (
+                0,
+                Beat(
+                    MARK.sub("", sentence),
+                    "stand",
+                    "calm",
+                    names[:3],
+                    "",
+                    None,
+                    emotion_in(sentence),
+                    tuple(_props(sentence)),
+                    *scene,
+                ),
+            )
+        )
     return [beat for _, beat in sorted(beats, key=lambda pair: pair[0])]
 
 
@@ -200,11 +219,15 @@ def _main_verbs(items: list[Token], verbs: list[_Verb]) -> list[_Verb]:
     return kept
 
 
-def _only_describes(items: list[Token], verbs: list[_Verb], mentions: list[Mention], marks: list[int], sentence: str) -> bool:
+def _only_describes(
+    items: list[Token], verbs: list[_Verb], mentions: list[Mention], marks: list[int], sentence: str
+) -> bool:
     """'Luca has curly hair.' and 'She wears a red hat.' add to the look and are no beats."""
     if marks or not mentions:
         return False
-    wear = next((i for i, one in enumerate(items) if one.low in ("wears", "wore", "has", "have", "indossa", "ha")), None)
+    wear = next(
+        (i for i, one in enumerate(items) if one.low in ("wears", "wore", "has", "have", "indossa", "ha")), None
+    )
     if wear is None or any(verb.start != wear for verb in verbs if verb.action != "stand") or mentions[0].start > wear:
         return False
     person = mentions[0].people[0]
@@ -216,7 +239,24 @@ def _clause_start(items: list[Token], verbs: list[_Verb], number: int) -> int:
     """First token of the clause of verb `number`: after the last comma or joining word since the verb before."""
     if number == 0:
         return 0
-    low_joins = ("and", "then", "but", "while", "so", "when", "until", "as", "e", "ma", "poi", "mentre", "that", "who", "which", "che")
+    low_joins = (
+        "and",
+        "then",
+        "but",
+        "while",
+        "so",
+        "when",
+        "until",
+        "as",
+        "e",
+        "ma",
+        "poi",
+        "mentre",
+        "that",
+        "who",
+        "which",
+        "che",
+    )
     start = verbs[number - 1].end
     for index in range(verbs[number].start - 1, verbs[number - 1].end - 1, -1):
         if items[index].low in (",", ":", ";") or items[index].low in low_joins or MARK.fullmatch(items[index].text):
@@ -267,9 +307,17 @@ def _speech(
     owners: dict[int, tuple[tuple[str, ...], _Verb | None]] = {}
     used: set[int] = set()
     for mark in marks:
-        saying = [verb for verb in verbs if verb.action in ("say", "sound", "wave", "cheer", "weep", "rage") and verb.start not in used]
+        saying = [
+            verb
+            for verb in verbs
+            if verb.action in ("say", "sound", "wave", "cheer", "weep", "rage") and verb.start not in used
+        ]
         before = [verb for verb in saying if verb.end <= mark and not any(verb.end <= other < mark for other in marks)]
-        after = [verb for verb in saying if mark < verb.start <= mark + 5 and not any(mark < other < verb.start for other in marks)]
+        after = [
+            verb
+            for verb in saying
+            if mark < verb.start <= mark + 5 and not any(mark < other < verb.start for other in marks)
+        ]
         verb = before[-1] if before else (after[0] if after else None)
         speakers: tuple[str, ...] = ()
         if verb is not None and not before:
@@ -325,7 +373,12 @@ def _reported(items: list[Token], actors: tuple[str, ...], emotion: str, sentenc
     for language, phrases in lexicon("speech")["reported"].items():
         for phrase, spoken in phrases.items():
             if re.match(rf"(?:\w+ly )?{re.escape(str(phrase))}\b", text):
-                return Line(character=actors[0], text=spoken, emotion=emotion or "happy", language=named_language(sentence) or language)
+                return Line(
+                    character=actors[0],
+                    text=spoken,
+                    emotion=emotion or "happy",
+                    language=named_language(sentence) or language,
+                )
     return None
 
 

@@ -45,7 +45,9 @@ def fit_lengths(
         lines = any(shot.lines for shot in shots)
         if lines and sum(speech_needed(shot, spoken, 0.5) for shot in shots) * fps > frames * 0.8:
             frames = round(sum(floors) * fps)
-            notes.append(f"The lines need {frames / fps:.1f} s, so the film is longer than the {seconds:g} s asked for.")
+            notes.append(
+                f"The lines need {frames / fps:.1f} s, so the film is longer than the {seconds:g} s asked for."
+            )
         else:
             scale = frames / (sum(floors) * fps)
             floors = [floor * scale for floor in floors]

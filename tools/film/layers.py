@@ -1,0 +1,129 @@
+"""What a picture is made of, kept beside it for animation: depth, who is where, faces with other mouths and lids."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.image.layout.scene import LayoutScene
+from configs.errors import StudioError
+
+VERSION = 1
+REST = "X"
+_TALKING = ("A", "B", "C", "D", "E", "F", "G", "H", "X")
+_FAR = 6.0e4
+"""Metres; sky is stored as this, the greatest depth that half precision holds well."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A piece of the picture that replaces the face: one mouth shape, or closed lids."""
+
+    character: str
+    mouth: str | None
+    blink: float
+    x: int
+    y: int
+    rgb: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """All (H, W) maps have the picture's size."""
+
+    depth: NDArray[np.float32]
+    """Metres along the view axis; sky is very far."""
+    owner: NDArray[np.uint8]
+    """Index into `owners` per pixel."""
+    owners: tuple[str, ...]
+    face_box: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    """x0, y0, x1, y1 in pixels."""
+    patches: tuple[Patch, ...] = ()
+
+    def mask(self, name: str) -> NDArray[np.bool_]:
+        """(H, W) bool: the pixels of one character."""
+        if name not in self.owners:
+            return np.zeros(self.owner.shape, bool)
+        return np.asarray(self.owner == self.owners.index(name))
+
+    def patch(self, character: str, mouth: str | None, blink: float = 0.0) -> Patch | None:
+        """The stored variant, or None."""
+        return next(
+            (one for one in self.patches if one.character == character and one.mouth == mouth and one.blink == blink),
+            None,
+        )
+
+
+def collect_layers(renderer: Any, frame: Any, scene: LayoutScene, speakers: Sequence[str]) -> Layers:
+    """Layers of a rendered layout frame: mouths for who speaks, lids for all faces in view.
+
+    renderer: the layout renderer that made `frame`; drawing the faces takes a fraction of a picture's time.
+    """
+    from backends.image.layout.render import FaceVariant
+
+    patches: list[Patch] = []
+    height, width = np.asarray(frame.rgb).shape[:2]
+    for character in scene.characters:
+        box = frame.face_box.get(character.name)
+        if box is None or box[2] <= 0 or box[3] <= 0 or box[0] >= width or box[1] >= height:
+            continue
+        if box[3] - box[1] < 0.02 * height:
+            continue  # too small for lids or lips to be seen
+        lids = [(None, 0.5), (None, 1.0)]
+        mouths = [(mouth, 0.0) for mouth in _TALKING] if character.name in speakers else []
+        wanted = [FaceVariant(mouth, blink, character.expression) for mouth, blink in (*mouths, *lids)]
+        for made in renderer.render_faces(frame, character.name, wanted):
+            variant = made.variant
+            patches.append(
+                Patch(
+                    character.name, variant.mouth, float(variant.blink), int(made.x), int(made.y), np.asarray(made.rgb)
+                )
+            )
+    depth = np.asarray(frame.depth, np.float32)
+    depth = np.where(np.isfinite(depth) & (depth > 0), depth, _FAR)
+    boxes = {name: tuple(float(part) for part in box) for name, box in frame.face_box.items()}
+    return Layers(
+        depth, np.asarray(frame.owner).astype(np.uint8), tuple(str(one) for one in frame.owners),
+        boxes, tuple(patches),
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def save_layers(layers: Layers, path: Path) -> None:
+    """Write a compressed .npz."""
+    facts = {
+        "version": VERSION,
+        "owners": list(layers.owners),
+        "face_box": {name: list(box) for name, box in layers.face_box.items()},
+        "patches": [[one.character, one.mouth, one.blink, one.x, one.y] for one in layers.patches],
+    }
+    arrays: dict[str, Any] = {f"patch{number}": one.rgb for number, one in enumerate(layers.patches)}
+    arrays |= {"depth": np.minimum(layers.depth, _FAR).astype(np.float16), "owner": layers.owner}
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def load_layers(path: Path) -> Layers:
+    """Read what `save_layers` wrote. Raises StudioError when the file is damaged or of another version."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            facts: Mapping[str, Any] = json.loads(bytes(data["facts"]).decode())
+            if facts.get("version") != VERSION:
+                raise ValueError(f"version {facts.get('version')}")
+            patches = tuple(
+                Patch(str(who), mouth, float(blink), int(x), int(y), data[f"patch{number}"])
+                for number, (who, mouth, blink, x, y) in enumerate(facts["patches"])
+            )
+            boxes = {name: (float(a), float(b), float(c), float(d)) for name, (a, b, c, d) in facts["face_box"].items()}
+            return Layers(data["depth"].astype(np.float32), data["owner"], tuple(facts["owners"]), boxes, patches)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise StudioError(
+            f"The layers of the picture ({path.name}) cannot be read", str(error)[:120], "Make the picture again"
+        ) from error
