@@ -7,6 +7,7 @@ Structures follow espeak-ng's `speak_lib.h` (1.52). The library is GPL-3.0 and c
 from __future__ import annotations
 
 import ctypes
+import re
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +36,12 @@ RATE_LIMITS = (80, 450)
 """Words per minute that eSpeak accepts."""
 
 _LOCK = threading.RLock()
+_TOKEN = re.compile(r"\S+")
+_EDGES = '.,;:!?…"“”«»()[]{}<>—–-*_'
+"""Signs at the ends of a word that are not part of it."""
+_CLAUSE_ENDS = frozenset(".,;:!?…")
+MOST_JOINED = 2
+"""Words that eSpeak's dictionaries join to the one before."""
 
 
 class _EventId(ctypes.Union):
@@ -165,31 +172,62 @@ class EspeakLibrary:
 def _timings(
     events: list[tuple[int, int, int, float, str]], text: str, duration: float
 ) -> tuple[tuple[Phoneme, ...], tuple[tuple[float, float, str], ...]]:
-    """Intervals from eSpeak's point events: a phoneme lasts until the next phoneme, pause or clause end."""
+    """Intervals from eSpeak's point events.
+
+    A phoneme lasts until the next phoneme, pause or clause end. Words are the tokens of the text between spaces:
+    eSpeak's own word events split numbers and elisions ("l'acqua") in the middle.
+    """
+    tokens = [(match.start(), match.end(), match.group().strip(_EDGES)) for match in _TOKEN.finditer(text)]
+    spans: dict[int, tuple[float, float]] = {}
     phonemes: list[Phoneme] = []
-    words: list[tuple[float, float, str]] = []
     sound: tuple[float, str] | None = None
-    word: tuple[float, str] | None = None
-    for kind, position, length, at, ipa in events:
+    token = -1
+
+    def close(now: float) -> None:
+        nonlocal sound
+        if sound is not None and now > sound[0]:
+            phonemes.append(Phoneme(sound[0], now, sound[1]))
+            if token >= 0:
+                spans[token] = (spans.get(token, (sound[0], now))[0], now)
+        sound = None
+
+    for kind, position, _length, at, ipa in events:
         now = min(at, duration)
-        if kind in (_PHONEME, _END) and sound is not None:
-            if now > sound[0]:
-                phonemes.append(Phoneme(sound[0], now, sound[1]))
-            sound = None
-        if kind == _PHONEME and ipa:
-            sound = (now, ipa)
-        pause = kind == _END or (kind == _PHONEME and not ipa)
-        if (pause or kind == _WORD) and word is not None:
-            if now > word[0]:
-                words.append((word[0], now, word[1]))
-            word = None
+        if kind in (_PHONEME, _END):
+            close(now)
         if kind == _WORD:
-            word = (now, text[max(0, position - 1) : max(0, position - 1) + length])
-    if sound is not None and duration > sound[0]:
-        phonemes.append(Phoneme(sound[0], duration, sound[1]))
-    if word is not None and duration > word[0]:
-        words.append((word[0], duration, word[1]))
-    return tuple(phonemes), tuple(words)
+            # A word's event may stand before the last phoneme of the one before is over.
+            close(now)
+            place = position - 1
+            token = next((i for i, (start, end, _) in enumerate(tokens) if start <= place < end), token)
+        elif kind == _PHONEME and ipa:
+            sound = (now, ipa)
+    close(duration)
+    return tuple(phonemes), tuple(_shared_spans([written for _, _, written in tokens], text.split(), spans))
+
+
+def _shared_spans(
+    tokens: list[str], written: list[str], spans: dict[int, tuple[float, float]]
+) -> list[tuple[float, float, str]]:
+    """(start, end, word) of the tokens with a time.
+
+    eSpeak speaks frequent pairs ("of the", "would have") as one word with one event: up to two tokens without a time
+    that follow one with a time in the same clause share its span, by their letters. Others were not spoken.
+    """
+    words: list[tuple[float, float, str]] = []
+    for index, (start, end) in sorted(spans.items()):
+        group = [index]
+        while (
+            len(group) <= MOST_JOINED
+            and (following := group[-1] + 1) < len(tokens)
+            and following not in spans
+            and written[group[-1]][-1] not in _CLAUSE_ENDS
+        ):
+            group.append(following)
+        letters = [len(tokens[i]) for i in group]
+        edges = [start + (end - start) * sum(letters[:n]) / max(1, sum(letters)) for n in range(len(group) + 1)]
+        words += [(edges[n], edges[n + 1], tokens[i]) for n, i in enumerate(group) if tokens[i]]
+    return words
 
 
 _opened: EspeakLibrary | None = None
