@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from memory.store import Memory
-
 from agent.events import PlanStep
 from memory.records import Asset
+from memory.store import Memory
+from tools.spec import ToolOutcome
 
 _PLAN_FIELDS = tuple(PlanStep.__dataclass_fields__)
 
@@ -24,6 +24,17 @@ def asset_row(asset: Asset) -> dict[str, Any]:
         "path": asset.path,
         "engine": asset.engine,
         "scores": scores,
+    }
+
+
+def call_row(outcome: ToolOutcome) -> dict[str, Any]:
+    """One row of `calls` in the report."""
+    return {
+        "tool": outcome.tool,
+        "args": outcome.args,
+        "status": outcome.status,
+        "seconds": round(outcome.seconds, 3),
+        "engine": outcome.engine,
     }
 
 

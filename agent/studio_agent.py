@@ -24,6 +24,7 @@ from agent.state import Decision, TurnContext, fresh_turn
 from configs.errors import Cancelled, EngineError, StudioError, UsageError
 from tools.executor import Executor
 from tools.intake import attach
+from tools.opening import close_executor
 from tools.spec import CancelToken, Studio
 
 if TYPE_CHECKING:
@@ -161,8 +162,7 @@ class StudioAgent:
         with suppress(Exception):
             self._worker.submit(self._saver_stack.__aexit__(None, None, None)).result(timeout=10)
         self._worker.close()
-        self.executor.arbiter.close()
-        self.studio.memory.close()
+        close_executor(self.executor)
 
     def __enter__(self) -> StudioAgent:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ app = typer.Typer(
     name="studio",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Make animated shorts by asking for them: pictures, voices and finished cuts, on your own machine.",
     epilog='Example: `studio ask "a 15 second film: a robot finds a shell on the beach at sunset" --yes`',
@@ -42,6 +44,16 @@ def main() -> None:
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+    except Exception as error:
+        if os.environ.get("STUDIO_TRACEBACK"):
+            raise
+        fail(
+            StudioError(
+                "The studio failed unexpectedly",
+                f"{type(error).__name__}: {error}",
+                "This is a bug; run it again with STUDIO_TRACEBACK=1 for the details",
+            )
+        )
 
 
 def fail(error: StudioError, as_json: bool = False) -> None:

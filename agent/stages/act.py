@@ -12,6 +12,7 @@ from langgraph.types import Command
 
 from agent.briefing import SENSITIVE, exposed_tools
 from agent.pricing import RISKY, fill_refs, in_order, refs
+from agent.report import call_row
 from agent.state import State, TurnContext
 from backends.llm.understanding import Understanding
 from tools.events import Event, ModelSwapped
@@ -92,17 +93,6 @@ def _grant(state: State, reading: Understanding, ctx: TurnContext) -> Grant:
     if ctx.yes or ctx.dry or state["decision"].get("action") == "approve":
         effects |= set(RISKY)  # type: ignore[arg-type]
     return Grant(tools=tools, effects=frozenset(effects))
-
-
-def call_row(outcome: ToolOutcome) -> dict[str, Any]:
-    """One row of `calls` in the report."""
-    return {
-        "tool": outcome.tool,
-        "args": outcome.args,
-        "status": outcome.status,
-        "seconds": round(outcome.seconds, 3),
-        "engine": outcome.engine,
-    }
 
 
 def result_for_brain(outcome: ToolOutcome) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ui.opening import open_agent, settings_for
+from ui.opening import log_to, settings_for
 
 
 def list_tools(as_json: bool) -> int:
@@ -34,20 +34,24 @@ def list_tools(as_json: bool) -> int:
     return 0
 
 
-def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str, attach: list[Path]) -> int:
+def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str, attach_files: list[Path]) -> int:
     """Run one tool through the executor, with progress; the outcome's exit code."""
-    from agent.report import asset_row
-    from agent.stages.act import call_row
+    from agent.report import asset_row, call_row
     from tools.executor import Run
+    from tools.intake import attach
+    from tools.opening import opened_executor
     from tools.registry import get_tool
     from ui.terminal import TerminalView
 
     get_tool(name)  # a wrong name is told before anything is opened
     view = TerminalView(quiet=as_json)
-    with open_agent(settings_for(home, "offline")) as agent, view:
-        for file in attach:
-            agent.attach(file, thread)
-        outcome = agent.executor.run(name, args, Run(thread=thread, step=name, emit=view.show))
+    settings = settings_for(home)
+    with opened_executor(settings) as executor, view:
+        studio = executor.studio
+        log_to(studio.workspace.home / "studio.log")
+        for file in attach_files:
+            attach(file, studio.workspace, studio.memory, settings, thread)
+        outcome = executor.run(name, args, Run(thread=thread, step=name, emit=view.show))
         result = outcome.result
         if as_json:
             shape: dict[str, Any] = {**call_row(outcome), "assets": [asset_row(a) for a in outcome.assets]}
@@ -63,7 +67,7 @@ def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str
         elif result is not None:
             print(result.summary)
             for asset in outcome.assets:
-                print(f"  {asset.kind:<10} {agent.studio.workspace.home / asset.path}")
+                print(f"  {asset.kind:<10} {studio.workspace.home / asset.path}")
             for warning in result.warnings:
                 print(f"  note: {warning}")
         if outcome.error is not None and not as_json:

@@ -1,0 +1,53 @@
+"""From settings to an executor: workspace, memory, arbiter. The agent is built on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backends.engines import make_engine
+from backends.gpu.arbiter import Arbiter
+from configs.models import load_models
+from configs.settings import Settings
+from configs.workspace import Workspace
+from memory.store import Memory
+from tools.executor import Executor
+from tools.spec import Studio
+
+CPU_SHARE = 0.6
+"""Part of the machine's memory that engines may take when no budget is set."""
+
+
+def open_executor(settings: Settings) -> Executor:
+    """Everything that tools need. Close with `close_executor`.
+
+    Raises StudioError when the workspace cannot be written, is damaged, or another studio owns it.
+    """
+    import psutil
+
+    workspace = Workspace.open(settings.home)
+    memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
+    arbiter = Arbiter(
+        load_models(),
+        lambda name: make_engine(name, settings, workspace.cache),
+        cpu_budget_mib=settings.gpu.cpu_budget_mib or int(psutil.virtual_memory().total / 2**20 * CPU_SHARE),
+        gpu_budget_mib=settings.gpu.vram_budget_mib,
+        lease_seconds=settings.gpu.lease_seconds,
+    )
+    return Executor(Studio(settings, workspace, memory), arbiter)
+
+
+def close_executor(executor: Executor) -> None:
+    """Unload the engines and close the memory."""
+    executor.arbiter.close()
+    executor.studio.memory.close()
+
+
+@contextmanager
+def opened_executor(settings: Settings) -> Iterator[Executor]:
+    """`open_executor`, closed at the end."""
+    executor = open_executor(settings)
+    try:
+        yield executor
+    finally:
+        close_executor(executor)
