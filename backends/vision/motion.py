@@ -34,6 +34,11 @@ class MotionCurve:
     def mean(self) -> float:
         return float(self.energy.mean()) if len(self.energy) else 0.0
 
+    def mean_between(self, start: float, end: float) -> float:
+        """Mean energy of the samples between two times in seconds; 0 when there are none."""
+        inside = (self.seconds >= start) & (self.seconds < end)
+        return float(self.energy[inside].mean()) if inside.any() else 0.0
+
 
 class MotionSink:
     """Mean length of DIS optical flow (Kroeger et al. 2016, OpenCV's ultrafast preset) between sampled frames."""

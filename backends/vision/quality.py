@@ -93,6 +93,11 @@ class QualitySink:
             self._clipped.append(float((rgb >= table.picture.clipped_level).all(axis=2).mean()))
         self._last = grey
 
+    def mean_luma(self, start: float, end: float) -> float:
+        """Mean level (0-255) of the frames between two times in seconds; 0 when there are none."""
+        levels = [luma for at, luma in zip(self._times, self._luma, strict=True) if start <= at < end]
+        return float(np.mean(levels)) if levels else 0.0
+
     def report(self, info: MediaInfo) -> dict[str, Any]:
         """Shares (0-1) and spans ([start, end] seconds) of what was seen; JSON-ready."""
         table = thresholds()

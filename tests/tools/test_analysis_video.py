@@ -1,0 +1,168 @@
+"""analyze_video through the real executor: a report and a sheet of films whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from media_fixtures import gradient, make_png, make_video, make_wav
+
+from backends.gpu.arbiter import Arbiter
+from backends.media.images import load_image
+from configs.models import ModelTable
+from configs.settings import Settings
+from configs.workspace import Workspace
+from memory.store import Memory
+from tools.events import Event, Progress
+from tools.executor import Executor, Run
+from tools.intake import attach
+from tools.spec import SUMMARY_LIMIT, CancelToken, Studio, ToolOutcome
+
+
+class Bench:
+    def __init__(self, settings: Settings, memory: Memory) -> None:
+        self.settings, self.memory = settings, memory
+        self.workspace = Workspace.open(settings.home)
+        arbiter = Arbiter(ModelTable(engines={}), self._no_engine, cpu_budget_mib=100, gpu_budget_mib=100)
+        self.executor = Executor(Studio(settings, self.workspace, memory), arbiter)
+        self.events: list[Event] = []
+
+    def attach(self, path: Path) -> str:
+        return attach(path, self.workspace, self.memory, self.settings, "t").id
+
+    def run(self, cancel: CancelToken | None = None, **args: Any) -> ToolOutcome:
+        run = Run(thread="t", step="1", emit=self.events.append, cancel=cancel or CancelToken())
+        return self.executor.run("analyze_video", args, run)
+
+    def file(self, outcome: ToolOutcome, index: int) -> Path:
+        return self.workspace.home / outcome.assets[index].path
+
+    @staticmethod
+    def _no_engine(name: str) -> Any:
+        raise AssertionError(f"an analysis asked for the engine {name}")
+
+
+@pytest.fixture
+def bench(settings: Settings) -> Iterator[Bench]:
+    with Memory.open(Workspace.open(settings.home), index="numpy", embedder="letters") as memory:
+        bench = Bench(settings, memory)
+        yield bench
+        bench.executor.arbiter.close()
+
+
+@pytest.fixture(scope="module")
+def two_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A blue shot that holds still, then at 1.5 s a red one with a fast square; 3 s."""
+
+    def frame(at: float) -> np.ndarray:
+        if at < 1.5 - 1e-6:
+            return gradient(0, hue=(40, 90, 230))
+        return gradient(3 * at, hue=(230, 40, 40))
+
+    return make_video(tmp_path_factory.mktemp("film") / "two.mp4", 3.0, frame=frame)
+
+
+def test_scenes_are_measured_and_reported(bench: Bench, two_shots: Path) -> None:
+    film = bench.attach(two_shots)
+    outcome = bench.run(video=film, seconds=1.0)
+    assert outcome.status == "done" and outcome.result is not None, outcome.error
+    result = outcome.result
+    assert [asset.kind for asset in outcome.assets] == ["report", "image"]
+    assert all(asset.parents == (film,) for asset in outcome.assets)
+    assert result.data["cuts"] == pytest.approx([1.5])
+    assert [scene["frames"] for scene in result.data["scenes"]] == [36, 36]
+    assert result.data["scenes"][1]["motion"] > 3 * result.data["scenes"][0]["motion"]
+    assert "blue" in result.data["scenes"][0]["palette"][0]["name"]
+    assert result.data["scenes"][1]["palette"][0]["name"] in ("red", "crimson", "dark red")
+    liveliest = result.data["liveliest"]
+    assert liveliest["start"] >= 1.5 and liveliest["seconds"] == 1.0
+    assert "2 shots, cuts at 1.50 s" in result.summary and len(result.summary.encode()) <= SUMMARY_LIMIT
+    assert result.warnings == ()
+    report = json.loads(bench.file(outcome, 0).read_text(encoding="utf-8"))
+    assert report["video"] == film and report["scenes"] == result.data["scenes"]
+    assert load_image(bench.file(outcome, 1)).shape[1] > 1000
+    assert any(isinstance(event, Progress) and "two.mp4" in event.note for event in bench.events)
+
+
+def test_other_aspects_say_what_is_not_measured(bench: Bench, two_shots: Path) -> None:
+    bench.attach(two_shots)
+    outcome = bench.run(video="two.mp4", aspects=["shots", "composition", "camera", "coherence"])
+    assert outcome.result is not None, outcome.error
+    assert [warning.split(":")[0] for warning in outcome.result.warnings] == ["composition", "camera", "coherence"]
+    assert all("not measured" in warning for warning in outcome.result.warnings)
+    assert len(outcome.result.data["motion_curve"]["energy"]) > 20
+    assert "Main colours" in outcome.result.summary and "Most motion in shot 2" in outcome.result.summary
+
+
+def test_a_film_of_one_shot(bench: Bench, tmp_path: Path) -> None:
+    bench.attach(make_video(tmp_path / "one.mp4", 1.0, sound=False))
+    outcome = bench.run(video="one.mp4")
+    assert outcome.result is not None, outcome.error
+    assert "1 shot, no cuts found" in outcome.result.summary
+    assert outcome.result.data["liveliest"] == {"start": 0.0, "end": 1.0, "seconds": 1.0}
+    assert outcome.result.measurements["loudness_lufs"] is None
+
+
+def test_many_cuts_keep_the_summary_short(bench: Bench, tmp_path: Path) -> None:
+    def frame(at: float) -> np.ndarray:
+        return gradient(0, hue=np.random.default_rng(int(at / 0.75 + 1e-6)).integers(30, 250, 3))
+
+    bench.attach(make_video(tmp_path / f"{'long name ' * 20}.mp4", 24, fps=12, frame=frame, sound=False))
+    outcome = bench.run(video="last", aspects=["scenes", "composition", "camera", "coherence"])
+    assert outcome.result is not None, outcome.error
+    assert outcome.result.measurements["shots"] > 22
+    assert " more s." in outcome.result.summary and len(outcome.result.summary.encode()) <= SUMMARY_LIMIT
+
+
+def test_other_files_are_refused_in_one_sentence(bench: Bench, tmp_path: Path) -> None:
+    bench.attach(make_png(tmp_path / "picture.png"))
+    bench.attach(make_wav(tmp_path / "sound.wav"))
+    for name in ("picture.png", "sound.wav", "nothing.mp4", "../../etc/passwd", "assets/../../x.mp4"):
+        outcome = bench.run(video=name)
+        assert outcome.status == "failed" and outcome.error is not None
+        assert outcome.error.exit_code == 2 and "\n" not in outcome.error.sentence
+    assert bench.run(video="picture.png", aspects=["mood"]).error is not None
+
+
+def test_a_playlist_in_the_workspace_is_not_followed(bench: Bench, two_shots: Path) -> None:
+    secret = bench.workspace.home / "secret.mp4"
+    secret.write_bytes(two_shots.read_bytes())
+    trap = bench.workspace.home / "trap.mp4"
+    trap.write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    outcome = bench.run(video="trap.mp4")
+    assert outcome.error is not None and "playlist" in outcome.error.sentence
+    link = bench.workspace.home / "link.mp4"
+    link.symlink_to(two_shots)
+    outside = bench.run(video="link.mp4")
+    assert outside.error is not None and "outside the workspace" in outside.error.sentence
+
+
+def test_cancel_keeps_nothing_half_made(bench: Bench, two_shots: Path) -> None:
+    film = bench.attach(two_shots)
+    token = CancelToken()
+    before = {asset.id for asset in bench.memory.list_assets()}
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress):
+            token.cancel()
+
+    run = Run(thread="t", step="1", emit=stop, cancel=token)
+    outcome = bench.executor.run("analyze_video", {"video": film}, run)
+    assert outcome.status == "cancelled"
+    assert {asset.id for asset in bench.memory.list_assets()} == before
+    assert list(bench.workspace.tmp.iterdir()) == []
+
+
+@pytest.mark.skipif(not os.environ.get("STUDIO_REAL_MEDIA"), reason="STUDIO_REAL_MEDIA names no folder")
+def test_a_real_film(bench: Bench) -> None:
+    bench.attach(Path(os.environ["STUDIO_REAL_MEDIA"]) / "bigbuckbunny.mp4")
+    outcome = bench.run(video="bigbuckbunny.mp4")
+    assert outcome.result is not None, outcome.error
+    assert outcome.result.measurements["shots"] == 1
+    assert outcome.result.measurements["seconds"] == pytest.approx(5.28, abs=0.01)
+    assert outcome.result.measurements["loudness_lufs"] == pytest.approx(-34, abs=1.5)
