@@ -38,7 +38,7 @@ class Entries:
     ) -> tuple[Entry, int | None]:
         """Insert or update by kind and name; returns the entry and its history row (None: nothing changed)."""
         kind, name, text = kind.strip().casefold(), " ".join(name.split()), text.strip()
-        _check(kind, name, text)
+        check(kind, name, text)
         key = name_key(name)
         with self._catalogue.writing() as db:
             row = db.execute("SELECT * FROM entries WHERE kind = ? AND name_key = ?", (kind, key)).fetchone()
@@ -190,7 +190,8 @@ def _facts(old: Entry | None, text: str, data: Mapping[str, Any] | None) -> dict
     return {k: v for k, v in old.data.items() if k not in DERIVED or (isinstance(v, dict) and v.get("fixed"))}
 
 
-def _check(kind: str, name: str, text: str) -> None:
+def check(kind: str, name: str, text: str) -> None:
+    """Raises UsageError on an unknown kind, an empty name, or too long a text."""
     if kind not in ID_PREFIX:
         raise UsageError(
             f"'{kind[:40]}' cannot be remembered", "it is no known kind", f"One of: {', '.join(ID_PREFIX)}"

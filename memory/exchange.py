@@ -6,9 +6,10 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -54,7 +55,7 @@ class Exchanged:
 def export_memory(memory: Memory, target: Path, *, files: bool = False) -> Exchanged:
     """Write all entries and visible assets to `target` (.jsonl); with `files`, copies to '<target>.files/'.
 
-    Written under a temporary name first. Raises UsageError when the target exists, StudioError when it cannot be written.
+    Written under a temporary name first. Raises UsageError when the target exists, StudioError when the disk refuses.
     """
     if target.exists():
         raise UsageError(f"{target} exists already", "an export overwrites nothing", "Choose another name")
@@ -88,37 +89,51 @@ def import_memory(memory: Memory, source: Path, *, on_conflict: OnConflict = "re
     try:
         with memory.transaction() as db:
             for number, line in _read(source):
-                if line.asset is not None:
-                    kind, old = "asset", asset_rows.one(db, line.asset.id)
-                    target = memory.workspace.inside(line.asset.path)
-                    _check_path(memory, db, line.asset, number)
-                elif line.entry is not None:
-                    kind, old = "entry", entry_rows.one(db, line.entry.id)
-                else:
-                    continue
                 new = line.asset or line.entry
+                if new is None:
+                    continue
+                old: Asset | Entry | None
+                if line.asset is not None:
+                    _check_path(memory, db, line.asset, number)
+                    old = asset_rows.one(db, new.id)
+                else:
+                    old = entry_rows.one(db, new.id)
                 if old is not None and (old == new or on_conflict == "keep"):
                     counts["kept"] += 1
                     continue
                 if old is not None and on_conflict == "refuse":
                     raise UsageError(
-                        f"The {kind} '{old.name}' ({old.id}) is here already with other contents",
+                        f"'{old.name}' ({old.id}) is here already with other contents",
                         "an import overwrites nothing by itself",
                         "Repeat with 'keep' or 'replace'",
                     )
                 if line.asset is not None:
-                    copied += _copy_in(source, line.asset, target)
-                    db.execute("DELETE FROM assets WHERE id = ?", (line.asset.id,))
-                    db.execute("DELETE FROM lineage WHERE child = ?", (line.asset.id,))
-                    asset_rows.insert(db, line.asset, _rating(line.asset))
+                    copied += _copy_in(source, line.asset, memory.workspace.inside(line.asset.path))
+                    _put_asset(db, line.asset)
                 elif line.entry is not None:
-                    entry_rows.put(db, line.entry, old if isinstance(old, Entry) else None)
-                counts[kind] += 1
+                    _put_entry(db, line.entry, old if isinstance(old, Entry) else None)
+                counts[line.type] += 1
     except BaseException:
         for path in copied:
             path.unlink(missing_ok=True)
         raise
     return Exchanged(counts["asset"], counts["entry"], len(copied), counts["kept"])
+
+
+def _put_asset(db: sqlite3.Connection, asset: Asset) -> None:
+    db.execute("DELETE FROM assets WHERE id = ?", (asset.id,))
+    db.execute("DELETE FROM lineage WHERE child = ?", (asset.id,))
+    asset_rows.insert(db, asset, _rating(asset))
+
+
+def _put_entry(db: sqlite3.Connection, entry: Entry, old: Entry | None) -> None:
+    entry_rows.check(entry.kind, entry.name, entry.text)
+    try:
+        entry_rows.put(db, entry, old)
+    except sqlite3.IntegrityError as error:
+        raise UsageError(
+            f"Another {entry.kind} is called '{entry.name}' here", "its id differs", "Forget one of the two first"
+        ) from error
 
 
 def _lines(memory: Memory) -> Iterator[dict[str, Any]]:
@@ -159,8 +174,11 @@ def _read(source: Path) -> Iterator[tuple[int, _Line]]:
         raise UsageError(f"{source} cannot be read", error.strerror or str(error), "Check its name") from error
 
 
-def _check_path(memory: Memory, db: Any, asset: Asset, number: int) -> None:
-    """Two assets never share a file, so an import cannot claim the file of another one."""
+def _check_path(memory: Memory, db: sqlite3.Connection, asset: Asset, number: int) -> None:
+    """Below assets/ only; and two assets never share a file, so an import cannot claim the file of another one."""
+    path = PurePosixPath(asset.path)
+    if path.is_absolute() or ".." in path.parts or path.parts[:1] != (memory.workspace.assets.name,):
+        raise UsageError(f"Line {number}: the path '{asset.path[:80]}' does not lie below assets/")
     row = db.execute("SELECT id FROM assets WHERE path = ? AND id <> ?", (asset.path, asset.id)).fetchone()
     if row is not None:
         raise UsageError(

@@ -22,37 +22,38 @@ STATEMENTS = (
     "CREATE TABLE pending (number INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE)",
     "CREATE TABLE vectors (ref TEXT PRIMARY KEY, model TEXT NOT NULL, vector BLOB NOT NULL)",
     # Assets take the even row numbers of the text table, entries the odd ones.
+    # NOT EXISTS and not OR IGNORE: a trigger takes over the conflict rule of the statement that fired it.
     """CREATE TRIGGER assets_added AFTER INSERT ON assets WHEN new.hidden = 0 BEGIN
         INSERT INTO record_text (rowid, ref, kind, name, body)
             VALUES (new.rowid * 2, new.id, new.kind, new.name, new.body);
-        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
+        INSERT INTO pending (ref) SELECT new.id WHERE NOT EXISTS (SELECT 1 FROM pending WHERE ref = new.id);
     END""",
     """CREATE TRIGGER assets_changed AFTER UPDATE OF name, body, hidden ON assets
         WHEN old.name <> new.name OR old.body <> new.body OR old.hidden <> new.hidden BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2;
         INSERT INTO record_text (rowid, ref, kind, name, body)
             SELECT new.rowid * 2, new.id, new.kind, new.name, new.body WHERE new.hidden = 0;
-        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
+        INSERT INTO pending (ref) SELECT new.id WHERE NOT EXISTS (SELECT 1 FROM pending WHERE ref = new.id);
     END""",
     """CREATE TRIGGER assets_removed AFTER DELETE ON assets BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2;
-        INSERT OR IGNORE INTO pending (ref) VALUES (old.id);
+        INSERT INTO pending (ref) SELECT old.id WHERE NOT EXISTS (SELECT 1 FROM pending WHERE ref = old.id);
     END""",
     f"""CREATE TRIGGER entries_added AFTER INSERT ON entries BEGIN
         INSERT INTO record_text (rowid, ref, kind, name, body)
             VALUES (new.rowid * 2 + 1, new.id, new.kind, new.name, {_BODY});
-        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
+        INSERT INTO pending (ref) SELECT new.id WHERE NOT EXISTS (SELECT 1 FROM pending WHERE ref = new.id);
     END""",
     f"""CREATE TRIGGER entries_changed AFTER UPDATE OF name, text, aliases ON entries
         WHEN old.name <> new.name OR old.text <> new.text OR old.aliases <> new.aliases BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2 + 1;
         INSERT INTO record_text (rowid, ref, kind, name, body)
             VALUES (new.rowid * 2 + 1, new.id, new.kind, new.name, {_BODY});
-        INSERT OR IGNORE INTO pending (ref) VALUES (new.id);
+        INSERT INTO pending (ref) SELECT new.id WHERE NOT EXISTS (SELECT 1 FROM pending WHERE ref = new.id);
     END""",
     """CREATE TRIGGER entries_removed AFTER DELETE ON entries BEGIN
         DELETE FROM record_text WHERE rowid = old.rowid * 2 + 1;
-        INSERT OR IGNORE INTO pending (ref) VALUES (old.id);
+        INSERT INTO pending (ref) SELECT old.id WHERE NOT EXISTS (SELECT 1 FROM pending WHERE ref = old.id);
     END""",
     FILL_TEXT,
     "INSERT INTO pending (ref) SELECT id FROM records",
