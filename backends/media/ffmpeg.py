@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -116,7 +117,18 @@ def run_ffmpeg(
     Raises StudioError with ffmpeg's own words in one sentence; however it ends, the whole process group is gone.
     """
     _check_inputs(args)
-    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1", "-y"]
+    command = [
+        *_dies_with_us(),
+        ffmpeg_path(),
+        "-hide_banner",
+        "-nostdin",
+        "-loglevel",
+        "error",
+        "-nostats",
+        "-progress",
+        "pipe:1",
+        "-y",
+    ]
     process = subprocess.Popen(
         [*command, *args],
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
@@ -133,6 +145,13 @@ def run_ffmpeg(
         _kill_group(process)
     if code != 0:
         raise _explain(errors, code)
+
+
+@cache
+def _dies_with_us() -> tuple[str, ...]:
+    """util-linux' setpriv (part of every Debian) asks the kernel to end ffmpeg when the studio is killed."""
+    launcher = shutil.which("setpriv")
+    return (launcher, "--pdeathsig", "KILL", "--") if launcher else ()
 
 
 def _check_inputs(args: Sequence[str]) -> None:

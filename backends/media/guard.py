@@ -32,6 +32,10 @@ MEDIA_ENDINGS = frozenset(
 )
 """File endings that promise a picture, a sound or a film; a text with such a name is refused."""
 
+_MP4_BOXES = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"moof", b"mfra", b"sidx", b"free", b"skip", b"wide", b"uuid", b"meta"}
+)
+
 
 @dataclass(frozen=True)
 class MediaLimits:
@@ -197,6 +201,8 @@ def _check_boxes(path: Path, size: int) -> None:
                 length = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0]
             elif length == 0:
                 length = size - at
+            if name not in _MP4_BOXES and {b"moov", b"mdat"} <= names:
+                break  # junk that a sloppy program left after a whole film
             if length < 8 or at + length > size:
                 raise damaged(path, "it ends in the middle")
             names.add(name)

@@ -1,5 +1,6 @@
 """ffmpeg as a process: output, progress, cancel, time limit, errors, captions without system fonts."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -112,6 +113,24 @@ def test_time_limit_and_failing_callbacks_leave_no_process(tmp_path):
     with pytest.raises(KeyError):
         run_ffmpeg([*ENDLESS, str(tmp_path / "x.mp4")], on_progress=progress)
     assert children() == []
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv on this machine")
+def test_ffmpeg_ends_when_the_studio_is_killed(tmp_path):
+    code = (
+        "from backends.media.ffmpeg import run_ffmpeg\n"
+        f"run_ffmpeg(['-re', *{ENDLESS!r}, '-t', '60', {str(tmp_path / 'x.mp4')!r}])"
+    )
+    studio = psutil.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 10
+    while not (found := [child for child in studio.children() if "ffmpeg" in child.name()]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.2)
+    studio.kill()
+    studio.wait()
+    gone, alive = psutil.wait_procs(found, timeout=5)
+    assert gone and not alive
 
 
 def test_cancel_works_while_ffmpeg_does_not_read(tmp_path):

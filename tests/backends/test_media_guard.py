@@ -12,8 +12,11 @@ import av
 import pytest
 from media_fixtures import make_png, make_png_header, make_video
 
+from backends.media.audio import read_audio
 from backends.media.ffmpeg import ffmpeg_path, input_args, run_ffmpeg
-from backends.media.guard import MediaLimits, SniffedFile, sniff
+from backends.media.frames import read_frames
+from backends.media.guard import MediaLimits, SniffedFile, open_container, sniff
+from backends.media.images import load_image
 from backends.media.probe import probe
 from configs.errors import StudioError, UsageError
 from configs.workspace import Workspace
@@ -64,8 +67,13 @@ def test_playlists_are_refused_and_never_followed(tmp_path, film, name):
         sniff(trap)
     with pytest.raises(UsageError):
         probe(trap)
+    for reader in (read_audio, lambda path, _: list(read_frames(path)), lambda path, _: load_image(path)):
+        with pytest.raises(UsageError):
+            reader(trap, 16_000)
     for demuxer in ("mov", "matroska", "wav", "mp3", "mpegts"):
         lie = SniffedFile("video", demuxer, "video/mp4")
+        with pytest.raises(UsageError), open_container(trap, demuxer) as opened:
+            pytest.fail(f"opened as {opened.format.name}")
         out = tmp_path / "out.mp4"
         with pytest.raises(StudioError):
             run_ffmpeg([*input_args(trap, lie), "-c:v", "libx264", str(out)])
@@ -123,6 +131,12 @@ def test_a_truncated_film_is_refused(tmp_path, film):
         cut.write_bytes(film.read_bytes()[: int(film.stat().st_size * share)])
         with pytest.raises(UsageError, match="cut short"):
             probe(cut)
+
+
+def test_junk_after_a_whole_film_does_no_harm(tmp_path, film):
+    path = tmp_path / "junk.mp4"
+    path.write_bytes(film.read_bytes() + b"left over by some editor, version 1.0")
+    assert probe(path).frames == 24
 
 
 def test_a_giant_picture_is_refused_without_decoding(tmp_path):
