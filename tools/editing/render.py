@@ -116,7 +116,7 @@ def render(
     ctx.progress(program.seconds * 1.08, total, "joining and measuring")
     film = ctx.scratch(".mp4")
     join_segments(pieces, frame, sound, film, ctx.cancel.check)
-    scores = measure(film, program, lufs, sound=sound is not None)
+    scores = measure(film, program, lufs, sound=sound is not None, check=ctx.cancel.check)
     if scores[0].value != program.frames:
         raise StudioError(
             "The render is not frame-exact", f"{scores[0].value:g} frames came out, the timeline has {program.frames}"

@@ -1,0 +1,323 @@
+"""From an instruction in plain words to edit operations: a fixed planner over a lexicon, no model, no guessing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+from configs.errors import UsageError
+from tools.editing.lexicon import Lexicon, lexicon
+from tools.editing.operations import (
+    Caption,
+    FadeIn,
+    FadeOut,
+    Grade,
+    Highlight,
+    Join,
+    Keep,
+    Loop,
+    Mute,
+    Operation,
+    Remove,
+    Reverse,
+    Span,
+    Speed,
+    Volume,
+    in_words,
+)
+
+MAX_CHARACTERS = 4000
+QUOTED = re.compile(
+    r"“(?P<a>.+?)”|„(?P<b>.+?)[“”]|«(?P<c>.+?)»|\"(?P<d>.+?)\"|‘(?P<e>.+?)’(?!\w)|(?<!\w)'(?P<f>.+?)'(?!\w)|`(?P<g>.+?)`",
+    re.DOTALL,
+)
+HOLE = "\x00"
+"""Stands where something was understood, so that later patterns see neither it nor across it."""
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+(?:[.,:]\d+)*")
+
+Kind = Literal["operation", "range", "remove", "cut", "keep", "place", "text", "meme", "name"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something understood in the instruction, and where."""
+
+    at: int
+    kind: Kind
+    value: Any
+    said: str
+    form: str = ""
+    """Of a range: how it was said (first, last, middle, between, after, before, limit)."""
+
+
+def decide(instruction: str) -> list[Operation]:
+    """The operations that an instruction asks for, in the order in which they are applied.
+
+    Raises UsageError when it is empty, too long, asks for something that is not understood, or contradicts itself; it
+    says what was understood and what can be asked.
+    """
+    lex = lexicon()
+    if len(instruction) > MAX_CHARACTERS:
+        raise UsageError(f"The instruction has {len(instruction)} characters", f"{MAX_CHARACTERS} are the limit")
+    text, quotes = _take_quotes(instruction)
+    if not text.strip(f" {HOLE}") and not quotes:
+        raise UsageError("The edit instruction is empty", fix=f"Ask for {_can(lex)}")
+    found = [*quotes, *_unquoted(text, bool(quotes), lex)]
+    for item in found[len(quotes) :]:
+        text = _hole(text, item.at, item.at + len(item.said))
+    for rule in _rules():
+        while match := rule.pattern.search(text):
+            if rule.kind == "name":
+                text = _hole(text, *match.span())
+                continue
+            if not (rule.form == "vague" and any(isinstance(item.value, Highlight) for item in found)):
+                found.append(Found(match.start(), rule.kind, rule.read(match, lex), match.group().strip(), rule.form))
+            text = _hole(text, *match.span())
+    operations: list[Operation] = []
+    unknown: list[str] = []
+    last: Kind | None = None
+    for begin, end in _clauses(text, lex):
+        inside = sorted((item for item in found if begin <= item.at < end), key=lambda item: item.at)
+        rest = _rest(text[begin:end], lex)
+        refused = [word for word in rest if word.lower() in lex.data["refuse"]]
+        made, last = _clause(inside, last)
+        if refused or (rest and not made):
+            unknown.append(" ".join(WORD.findall(text[begin:end])))
+        operations += made
+    if unknown or not operations:
+        raise _not_understood(instruction, operations, unknown, lex)
+    return _ordered(operations)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    kind: Kind
+    pattern: re.Pattern[str]
+    make: Any
+    """Builds the value: from the match, the lexicon and the words matched."""
+    form: str = ""
+
+    def read(self, match: re.Match[str], lex: Lexicon) -> Any:
+        return self.make(match, lex, match.group().strip())
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    """All patterns in the order in which they are tried."""
+    return tuple(_make_rules(lexicon()))
+
+
+def _make_rules(lex: Lexicon) -> Iterator[_Rule]:
+    data = lex.data
+
+    def rule(kind: Kind, patterns: list[str], make: Any, form: str = "") -> Iterator[_Rule]:
+        for pattern in patterns:
+            yield _Rule(kind, lex.compile(pattern), make, form)
+
+    yield from rule("name", data["names"], None)
+    usual = data["highlight"]["default_seconds"]
+    yield from rule(
+        "operation", data["highlight"]["timed"], lambda m, x, said: Highlight(said, _time(m, x, "time", usual))
+    )
+    yield from rule("operation", data["highlight"]["vague"], lambda m, x, said: Highlight(said, float(usual)), "vague")
+    for place, patterns in data["captions"]["positions"].items():
+        # Before the middle of the clip: 'in the middle of the screen' is a place.
+        yield from rule("place", patterns, lambda m, x, said, place=place: place)
+    yield from rule("operation", data["mute"], lambda m, x, said: Mute(said))
+    for entry in data["volume"]:
+        yield from rule("operation", entry["patterns"], lambda m, x, said, db=entry["db"]: Volume(said, float(db)))
+    for look, patterns in data["grade"].items():
+        yield from rule("operation", patterns, lambda m, x, said, look=look: Grade(said, look))
+    for entry in data["speed"]:
+        yield from rule(
+            "operation", entry["patterns"], lambda m, x, said, entry=entry: Speed(said, _factor(m, x, entry))
+        )
+    for entry in data["loop"]:
+        yield from rule("operation", entry["patterns"], lambda m, x, said, entry=entry: Loop(said, _times(m, x, entry)))
+    yield from rule("operation", data["reverse"], lambda m, x, said: Reverse(said))
+    fade = data["fade"]
+    length = fade["default_seconds"]
+    yield from rule(
+        "operation", fade["both"], lambda m, x, said: (FadeIn(said, float(length)), FadeOut(said, float(length)))
+    )
+    yield from rule("operation", fade["in"], lambda m, x, said: FadeIn(said, _time(m, x, "time", length)))
+    yield from rule("operation", fade["out"], lambda m, x, said: FadeOut(said, _time(m, x, "time", length)))
+    yield from rule("operation", data["join"], lambda m, x, said: Join(said))
+    yield from rule("remove", data["remove_verbs"], lambda m, x, said: said)
+    for entry in data["ranges"]:
+        form = entry["kind"]
+        yield from rule("range", entry["patterns"], lambda m, x, said, form=form: _span(m, x, form), form)
+    yield from rule("keep", data["keep_verbs"], lambda m, x, said: said)
+    yield from rule("cut", data["cut_verbs"], lambda m, x, said: said)
+    yield from rule("meme", data["captions"]["meme"], lambda m, x, said: said)
+
+
+def _time(match: re.Match[str], lex: Lexicon, group: str, default: float) -> float:
+    said = match.groupdict().get(group)
+    return lex.seconds(said) if said else float(default)
+
+
+def _factor(match: re.Match[str], lex: Lexicon, entry: dict[str, Any]) -> float:
+    if "factor" in entry:
+        return float(entry["factor"])
+    value = lex.number(match.group("number"))
+    if value <= 0:
+        raise UsageError("A speed of 0 would never end", fix="Use a factor above 0")
+    return {"factor": value, "divisor": 1 / value, "percent": value / 100}[entry["number"]]
+
+
+def _times(match: re.Match[str], lex: Lexicon, entry: dict[str, Any]) -> int:
+    return int(entry["times"]) if "times" in entry else round(lex.number(match.group("number")))
+
+
+def _span(match: re.Match[str], lex: Lexicon, kind: str) -> Span:
+    said = {name: value for name, value in match.groupdict().items() if value}
+    share = lex.shares.get(said.get("share", "").lower())
+    length = lex.seconds(said["length"]) if "length" in said else share
+    if kind == "between":
+        # 'from 2 to 5 seconds': the first number has the unit of the second.
+        unit = lex.unit(said["end"]) or lex.unit(said["start"]) or 1.0
+        return Span(lex.seconds(said["start"], unit), lex.seconds(said["end"], unit))
+    if kind == "after":
+        return Span(lex.seconds(said["start"]))
+    if kind == "before":
+        return Span(0.0, lex.seconds(said["end"]))
+    anchor: Literal["start", "end", "center"] = {"first": "start", "limit": "start", "last": "end"}.get(kind, "center")  # type: ignore[assignment]
+    if length is None:
+        return Span(0.0, lex.shares["third"], anchor, share=True)
+    return Span(0.0, length, anchor, share=share is not None and "length" not in said)
+
+
+def _take_quotes(instruction: str) -> tuple[str, list[Found]]:
+    """The instruction on one line with holes for quoted texts, and those texts."""
+    plain = "".join(c if unicodedata.category(c) != "Cc" or c.isspace() else " " for c in instruction).replace(
+        HOLE, " "
+    )
+    pieces: list[str] = []
+    found: list[Found] = []
+    cursor = length = 0
+    for match in QUOTED.finditer(plain):
+        before = re.sub(r"\s+", " ", plain[cursor : match.start()]).replace("’", "'")
+        said = next(group for group in match.groups() if group is not None)
+        pieces += [before, HOLE]
+        found.append(Found(length + len(before), "text", said.strip(), match.group()))
+        length += len(before) + 1
+        cursor = match.end()
+    pieces.append(re.sub(r"\s+", " ", plain[cursor:]).replace("’", "'"))
+    return "".join(pieces), [item for item in found if item.value]
+
+
+def _unquoted(text: str, quoted: bool, lex: Lexicon) -> Iterator[Found]:
+    """A caption without quotation marks: what follows 'with the text', up to a place, a comma or the end."""
+    if quoted:
+        return
+    captions = lex.data["captions"]
+    places = "|".join(pattern for patterns in captions["positions"].values() for pattern in patterns)
+    stop = re.compile(rf"\s+(?:{places})|[,;\n{HOLE}]|$", re.IGNORECASE)
+    for opener in captions["openers"]:
+        match = lex.compile(opener).search(text)
+        if match is None:
+            continue
+        ends = stop.search(text, match.end())
+        said = text[match.end() : ends.start() if ends else len(text)]
+        if said.strip(" ."):
+            yield Found(match.start(), "text", said.strip(), text[match.start() : match.end() + len(said)])
+        return
+
+
+def _clauses(text: str, lex: Lexicon) -> Iterator[tuple[int, int]]:
+    """Bounds of the parts between commas and joining words."""
+    splitter = re.compile("|".join(lex.data["connectors"]), re.IGNORECASE)
+    begin = 0
+    for match in splitter.finditer(text):
+        yield begin, match.start()
+        begin = match.end()
+    yield begin, len(text) + 1
+
+
+_VERBS: tuple[Kind, ...] = ("keep", "remove", "cut")
+"""The stronger first: 'only cut out ...' is rare, 'cut to just ...' is not."""
+
+
+def _clause(found: list[Found], last: Kind | None) -> tuple[list[Operation], Kind | None]:
+    """The operations of one clause, and what its ranges did: a next clause with only a range does the same."""
+    spans = [item for item in found if item.kind == "range"]
+    effects = [value for item in found if item.kind == "operation" for value in _flat(item.value)]
+    texts = [item for item in found if item.kind == "text"]
+    kinds = {item.kind for item in found}
+    place = next((item.value for item in found if item.kind == "place"), None)
+    verb: Kind | None = next((item.kind for kind in _VERBS for item in found if item.kind == kind), None)
+    made: list[Operation] = []
+    where: Span | None = None
+    limits = [item for item in spans if item.form == "limit"]
+    if limits:
+        # 'cut it to 3 seconds' says how long the result is, whatever the verb.
+        made += [Keep(item.said, item.value) for item in limits]
+        last = "keep"
+    elif spans and (effects or texts) and verb is None:
+        where = spans[0].value
+    elif spans:
+        doing = verb or last or "keep"
+        if doing == "cut":
+            # 'cut the first 3 seconds' takes them away; 'cut from 0:05 to 0:12' is how a clip is chosen.
+            doing = "keep" if all(item.form == "between" for item in spans) else "remove"
+        made += [(Remove if doing == "remove" else Keep)(item.said, item.value) for item in spans]
+        last = doing
+    for effect in effects:
+        ranged = where is not None and isinstance(effect, (Grade, Speed, Reverse, Volume, Mute))
+        made.append(replace(effect, span=where) if ranged else effect)  # type: ignore[call-arg]
+    for item in texts:
+        shouted = "meme" in kinds or place == "top" or item.value.isupper()
+        style: Literal["meme", "subtitle"] = "meme" if shouted else "subtitle"
+        made.append(Caption(item.said, item.value, place or "bottom", style, where))
+    return made, last
+
+
+def _flat(value: Any) -> tuple[Operation, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _rest(text: str, lex: Lexicon) -> list[str]:
+    """Words of a clause that nothing has understood and that mean something."""
+    words = WORD.findall(text)
+    captions = re.compile("|".join(lex.data["captions"]["words"]), re.IGNORECASE)
+    idle = {str(word) for word in lex.data["fillers"]}
+    return [word for word in words if word.lower() not in idle and not captions.fullmatch(word)]
+
+
+def _hole(text: str, begin: int, end: int) -> str:
+    return text[:begin] + HOLE * (end - begin) + text[end:]
+
+
+_ORDER: tuple[type[Operation], ...] = (
+    Join, Keep, Highlight, Remove, Reverse, Grade, Volume, Mute, Speed, Loop, FadeIn, FadeOut, Caption,
+)  # fmt: skip
+"""Parts are chosen before they are changed, whatever comes first in the sentence; captions lie over the result."""
+
+
+def _ordered(operations: list[Operation]) -> list[Operation]:
+    picks = {operation.seconds: operation for operation in operations if isinstance(operation, Highlight)}
+    if len(picks) > 1 or (picks and any(isinstance(operation, (Keep, Remove)) for operation in operations)):
+        raise UsageError(
+            "The instruction chooses parts in two ways",
+            "the most lively seconds, and a part by its times",
+            "Ask for one of them, then edit the result",
+        )
+    return sorted(dict.fromkeys(operations), key=lambda operation: _ORDER.index(type(operation)))
+
+
+def _not_understood(instruction: str, made: list[Operation], unknown: list[str], lex: Lexicon) -> UsageError:
+    shown = ", ".join(f"'{part.strip()[:60]}'" for part in unknown if part.strip()) or f"'{instruction.strip()[:80]}'"
+    known = f"understood: {'; '.join(in_words(operation) for operation in made)}" if made else ""
+    return UsageError(
+        f"The edit does not say clearly what to do with {shown}", known, f"Nothing was changed. Ask for {_can(lex)}"
+    )
+
+
+def _can(lex: Lexicon) -> str:
+    looks = ", ".join(look.replace("_", " ") for look in lex.data["grade"])
+    return "; ".join(item.replace("{looks}", looks) for item in lex.data["can"])
