@@ -192,7 +192,8 @@ def _check_picture(path: Path, limits: MediaLimits) -> None:
 
 def _check_boxes(path: Path, size: int) -> None:
     """Walk the top-level boxes of an MP4/MOV: one that is longer than the file means it was cut short."""
-    at, names = 0, set()
+    at = 0
+    names: set[bytes] = set()
     with path.open("rb") as file:
         while at + 8 <= size:
             file.seek(at)
