@@ -14,8 +14,11 @@ from backends.image.layout.characters.surface import Mesh
 from backends.image.layout.characters.sweep import limb
 
 
-def torso_field(rig: Rig, body: dict[str, Any], grow: float = 0.0) -> Field:
-    """Pelvis, belly, chest and shoulders as one surface, `grow` larger all round (height units)."""
+def torso_field(rig: Rig, body: dict[str, Any], grow: float = 0.0, loose: float = 0.0) -> Field:
+    """Pelvis, belly, chest and shoulders as one surface, `grow` larger all round (height units).
+
+    `loose` > 0 lets the lower end hang straight like a shirt's hem, that much wider than the hips.
+    """
     pw, pd, py = body["pelvis"]
     bw, bd, by = body["belly"]
     cw, cd, cy = body["chest"]
@@ -27,16 +30,16 @@ def torso_field(rig: Rig, body: dict[str, Any], grow: float = 0.0) -> Field:
         sdf.ellipsoid(waist, np.array([bw, 0.62 * tall, bd]) + grow, rig.chest.rotation),
         sdf.ellipsoid(rig.chest.origin, np.array([cw, 0.58 * tall, cd]) + grow, rig.chest.rotation),
     ]
+    if loose > 0:
+        radii = np.array([pw + grow + loose, 1.1 * tall, pd + grow + loose])
+        blobs.append(sdf.ellipsoid(rig.pelvis.at(0, -0.03, 0), radii, rig.pelvis.rotation))
     torso = sdf.union(blobs, 0.07)
     r = body["arm_radii"][0]
+    slope = rig.chest.at(0, body["neck"] - cy - 0.030, 0)
     girdle = sdf.union(
-        [
-            sdf.capsule(rig.chest.at(0, sy - cy + 0.004, 0), rig.arms[s].shoulder, r * 1.25 + grow, r * 1.0 + grow)
-            for s in SIDES
-        ],
-        0.02,
+        [sdf.capsule(slope, rig.arms[s].shoulder, r * 1.05 + grow, r * 0.88 + grow) for s in SIDES], 0.03
     )
-    return sdf.union([torso, girdle], 0.06)
+    return sdf.union([torso, girdle], 0.05)
 
 
 def blended_sleeves(torso: Field, sleeves: dict[str, Field], rig: Rig, reach: float, width: float) -> Field:

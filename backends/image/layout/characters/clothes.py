@@ -24,19 +24,22 @@ from backends.image.layout.scene import CharacterLook
 
 # sleeve end (1 = elbow, 2 = wrist), growth of torso, of the sleeve at shoulder and end, hem below the pelvis' middle
 _CUTS: dict[str, tuple[float, float, tuple[float, float], float]] = {
-    "tshirt": (0.66, 0.012, (0.013, 0.020), -0.030),
-    "shirt": (1.88, 0.012, (0.010, 0.010), -0.040),
-    "sweater": (1.90, 0.021, (0.015, 0.015), -0.036),
-    "hoodie": (1.90, 0.024, (0.017, 0.016), -0.034),
-    "coat": (1.88, 0.027, (0.018, 0.019), -0.030),
-    "dress": (0.42, 0.010, (0.016, 0.014), -0.020),
-    "overalls": (0.62, 0.009, (0.011, 0.017), -0.030),
+    "tshirt": (0.66, 0.012, (0.008, 0.020), -0.030),
+    "shirt": (1.88, 0.012, (0.006, 0.010), -0.040),
+    "sweater": (1.90, 0.021, (0.010, 0.015), -0.036),
+    "hoodie": (1.90, 0.024, (0.012, 0.016), -0.034),
+    "coat": (1.88, 0.027, (0.013, 0.019), -0.030),
+    "dress": (0.42, 0.010, (0.011, 0.014), -0.020),
+    "overalls": (0.62, 0.009, (0.007, 0.017), -0.030),
     "spacesuit": (1.93, 0.034, (0.026, 0.026), -0.120),
 }
 
+_LOOSE = {"tshirt": 0.006, "shirt": 0.005, "sweater": 0.004, "hoodie": 0.005}
+"""How much wider than the hips a hem hangs."""
+
 
 def _neck_ring(rig: Rig, body: dict[str, Any], major: float, minor: float, up: float = 0.0, pitch: float = 14.0) -> Field:
-    at = rig.neck + rig.chest.along(0, -0.012 + up, 0.002)
+    at = rig.neck + rig.chest.along(0, -0.004 + up, 0.002)
     r = body["neck_radius"] * major
     return sdf.torus(at, (r * 1.08, r), minor, rig.chest.rotation @ turn(pitch))
 
@@ -73,9 +76,9 @@ def top_meshes(rig: Rig, body: dict[str, Any], top: str, ground: float) -> dict[
     """
     end, grow, puff, hem = _CUTS[top]
     radii = body["arm_radii"]
-    torso = torso_field(rig, body, grow)
+    torso = torso_field(rig, body, grow, _LOOSE.get(top, 0.0))
     sleeves = {s: sleeve(rig.arms[s], radii, puff, end) for s in SIDES}
-    shirt = _hem(blended_sleeves(torso, sleeves, rig, 0.075, 0.075), rig, hem)
+    shirt = _hem(blended_sleeves(torso, sleeves, rig, 0.085, 0.10), rig, hem)
     if top == "overalls":
         return _overalls(rig, body, shirt)
     out: dict[str, Mesh] = {}

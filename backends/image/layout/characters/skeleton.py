@@ -164,7 +164,7 @@ def _arm(body: dict[str, Any], spec: dict[str, Any], chest: Frame, side: float) 
     upper, lower = unit(_sided(spec["upper"], side)), unit(_sided(spec["lower"], side))
     # A raised arm lifts its shoulder a little; without it the sleeve caves in.
     raised = max(float(upper[1]), 0.0)
-    shoulder = chest.at(side * sx, sy - body["chest"][2] + 0.022 * raised, 0.0)
+    shoulder = chest.at(side * sx, sy - body["chest"][2] - 0.006 + 0.028 * raised, 0.0)
     elbow = shoulder + chest.along(*upper) * body["upper_arm"]
     wrist = elbow + chest.along(*lower) * body["forearm"]
     fingers = unit(_sided(spec.get("fingers", spec["lower"]), side))
