@@ -21,6 +21,7 @@ from agent.loop_thread import LoopThread
 from agent.pricing import propose
 from agent.report import turn_report
 from agent.state import Decision, TurnContext, fresh_turn
+from backends.llm.understanding import UNDERSTAND, understand_tool
 from configs.errors import Cancelled, EngineError, StudioError, UsageError
 from tools.executor import Executor
 from tools.intake import attach
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 # The saver must never rebuild arbitrary Python objects from the database (CVE-2026-28277).
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+
+
+Attachment = Path | str | tuple[Path | str, str]
+"""A file, or a file and the name that the user knows it by."""
 
 
 @dataclass
@@ -67,7 +72,7 @@ class StudioAgent:
     # -- the doors -----------------------------------------------------------------------------------------------
 
     def invoke(
-        self, inputs: Mapping[str, Any] | str, *, thread: str = "", attachments: Sequence[Path | str] = (),
+        self, inputs: Mapping[str, Any] | str, *, thread: str = "", attachments: Sequence[Attachment] = (),
         yes: bool = False, approve: Literal["ask", "auto"] = "auto", decision: Decision | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """One turn, blocking; the report has the shape of `studio ask --json`.
@@ -106,7 +111,7 @@ class StudioAgent:
         return report
 
     async def astream(
-        self, inputs: Mapping[str, Any] | str = "", *, thread: str = "", attachments: Sequence[Path | str] = (),
+        self, inputs: Mapping[str, Any] | str = "", *, thread: str = "", attachments: Sequence[Attachment] = (),
         yes: bool = False, approve: Literal["ask", "auto"] = "ask", decision: Decision | None = None,
     ) -> AsyncIterator[Event]:  # fmt: skip
         """One turn as a stream of typed events; the last one is always Done (also after Failed or ApprovalAsked).
@@ -152,6 +157,15 @@ class StudioAgent:
         """Copy a user's file into the workspace; the asset. Raises UsageError when it cannot be used."""
         return attach(Path(path), self.studio.workspace, self.studio.memory, self.studio.settings, thread, name)
 
+    def warm_up(self) -> None:
+        """Load what the first wish needs besides its engines: the brain, the sentence encoder and the index."""
+        self.studio.memory.search("a picture of a character", limit=1)
+        self._worker.submit(self._first_thought()).result(timeout=120)
+
+    async def _first_thought(self) -> None:
+        if not self.capabilities.free_text:
+            await self.brain.bind_tools([understand_tool()], tool_choice=UNDERSTAND).ainvoke("hello")
+
     def close(self) -> None:
         """Stop running turns, unload engines, close the databases."""
         if self._closed:
@@ -173,7 +187,7 @@ class StudioAgent:
     # -- one turn, on the agent's own loop -------------------------------------------------------------------------
 
     async def _turn(
-        self, turn: _Turn, thread: str, wish: str, files: list[Path | str], yes: bool,
+        self, turn: _Turn, thread: str, wish: str, files: list[Attachment], yes: bool,
         approve: Literal["ask", "auto"], decision: Decision | None,
     ) -> None:  # fmt: skip
         if decision is not None:
@@ -206,7 +220,7 @@ class StudioAgent:
             turn.emit(None)
 
     async def _input(
-        self, thread: str, wish: str, files: list[Path | str], yes: bool, approve: str, decision: Decision | None
+        self, thread: str, wish: str, files: list[Attachment], yes: bool, approve: str, decision: Decision | None
     ) -> Any:
         """A new turn, the answer to an interrupt, or None to go on where a kill stopped."""
         snapshot = await self._graph.aget_state(self._config(thread))
@@ -220,7 +234,8 @@ class StudioAgent:
             if waiting and (yes or approve == "auto"):
                 return Command(resume=asdict(Decision("approve")))
             return None
-        assets = [await asyncio.to_thread(self.attach, f, thread) for f in files]
+        pairs = [f if isinstance(f, tuple) else (f, "") for f in files]
+        assets = [await asyncio.to_thread(self.attach, path, thread, name) for path, name in pairs]
         number = int(snapshot.values.get("turn", 0)) + 1
         fields = fresh_turn(number, wish, [a.id for a in assets], time.time())
         return {**fields, "history": [HumanMessage(wish)]}
