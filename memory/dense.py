@@ -57,6 +57,7 @@ class DenseSearch:
         with self._lock:
             if not self._anything():
                 return []
+            self._opened()
             self.index_pending(search_tuning().embed_per_search)
             vector = self.embedder.encode([text])[0]
             found = self._exact(vector, n, scope)

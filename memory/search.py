@@ -30,6 +30,7 @@ class _Candidate:
     ref: str
     is_asset: bool
     score: float
+    created_at: float
     same: tuple[str, str, str]
     """Kind, name and text: two records alike in them are shown once."""
 
@@ -83,8 +84,9 @@ class Search:
             if row["rating"] is not None:
                 score += tuning.rating_weight * (row["rating"] - 3) / 2
             same = (row["kind"], row["name"], row["body"])
-            found.append(_Candidate(row["id"], bool(row["is_asset"]), score, same))
-        found.sort(key=lambda c: (-c.score, c.ref))
+            found.append(_Candidate(row["id"], bool(row["is_asset"]), score, row["created_at"], same))
+        # A difference in the last digits is no difference: then the newer one comes first.
+        found.sort(key=lambda c: (-round(c.score, 6), -c.created_at, c.ref))
         first: dict[tuple[str, str, str], _Candidate] = {}
         for candidate in found:
             first.setdefault(candidate.same, candidate)
