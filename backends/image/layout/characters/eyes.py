@@ -45,10 +45,10 @@ def eyeball(iris: RGB, iris_size: float, gaze: tuple[float, float], scale: float
     edge = np.arcsin(np.clip(iris_size * scale, 0.1, 0.95))
     pupil = edge * 0.50
     theta = np.concatenate([
-        np.linspace(1e-3, pupil * 0.97, 6), np.linspace(pupil * 1.03, edge * 0.80, 9),
-        np.linspace(edge * 0.84, edge * 0.99, 6), np.linspace(edge * 1.02, 2.1, 16),
+        np.linspace(1e-3, pupil * 0.97, 4), np.linspace(pupil * 1.03, edge * 0.80, 6),
+        np.linspace(edge * 0.84, edge * 0.99, 5), np.linspace(edge * 1.02, 2.0, 9),
     ])  # fmt: skip
-    columns = 64
+    columns = 56
     phi = np.linspace(0, 2 * np.pi, columns, endpoint=False)
     t, f = (g.ravel() for g in np.meshgrid(theta, phi, indexing="ij"))
     v = np.stack([np.sin(t) * np.cos(f), np.sin(t) * np.sin(f), np.cos(t)], -1)
@@ -123,8 +123,8 @@ def eyelids(lids: Lids, blink: float, side: float) -> Mesh:
     """Upper and lower lid of one eye; `side` +1 for the character's left eye."""
     u = np.radians(np.linspace(-88, 88, 41))
     upper, lower = _edges(lids, blink, side, u)
-    top = _lid(u, np.radians(upper), np.radians(150.0), 1.085)
-    bottom = _lid(u, np.radians(lower), np.radians(-150.0), 1.065)
+    top = _lid(u, np.radians(upper), np.radians(150.0), 1.07)
+    bottom = _lid(u, np.radians(lower), np.radians(-150.0), 1.055)
     return joined([top, bottom])
 
 
@@ -134,7 +134,7 @@ def lash_line(lids: Lids, blink: float, side: float, length: float) -> Mesh:
     upper, _ = _edges(lids, blink, side, u)
     e = np.radians(upper - 1.0)
     outer = np.clip(side * np.sin(u), 0, 1)
-    radius = 1.085 + length * 0.16 * outer**3
+    radius = 1.07 + length * 0.16 * outer**3
     e = e + np.radians(9.0) * length * outer**4
     thickness = (0.020 + 0.016 * length) * (0.15 + 0.85 * np.cos(u * 1.3)) * (1 + 0.7 * length * outer)
     return tube(_on_sphere(u, e, radius), thickness, 8)

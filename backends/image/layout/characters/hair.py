@@ -45,7 +45,7 @@ def _grooves(count: float, depth: float, crown: tuple[float, float] = (0.0, -0.2
     return height
 
 
-def _cap(shape: HeadShape, thick: float, front: float = 0.52, nape: float = -0.62, k: float = 0.10) -> Field:
+def _cap(shape: HeadShape, thick: float, front: float = 0.66, nape: float = -0.62, k: float = 0.10) -> Field:
     """Hair lying on the skull behind a hairline from the forehead (height `front`) to the nape."""
     grown = skull_field(shape, thick)
     line = np.array([0.0, nape - front, -0.80 - 0.80])
@@ -72,13 +72,20 @@ def _sweep_from(shape: HeadShape, root: tuple[float, float], ends: list[tuple[fl
 
 
 def _short(shape: HeadShape) -> Hair:
-    cap = _cap(shape, 0.115, front=0.56)
-    ends = [(-66, 8), (-52, 20), (-40, 27), (-28, 31), (-15, 33), (-2, 35), (12, 37)]
-    fringe = _sweep_from(shape, (40, 58), ends, 0.17, 0.10)
-    fringe += _sweep_from(shape, (40, 56), [(52, 22), (64, 10)], 0.15, 0.07)
-    crown = [_lock([on_skull(shape, 170, 66, 0.03), on_skull(shape, 165, 74, 0.20), on_skull(shape, 120, 78, 0.30)], [0.12, 0.09, 0.02])]
-    body = sdf.union([cap, sdf.union(fringe, 0.05), *crown], 0.07)
-    return Hair(sdf.displaced(body, _grooves(19, 0.013), 0.12), (-1.15, -0.95, -1.25), (1.15, 1.45, 1.25))
+    cap = sdf.displaced(_cap(shape, 0.105, front=0.70), _grooves(13, 0.022), 0.12)
+    ends = [(-72, 16), (-57, 28), (-43, 35), (-29, 39), (-14, 42), (2, 45), (18, 47)]
+    fringe = _sweep_from(shape, (46, 60), ends, 0.185, 0.15)
+    fringe += _sweep_from(shape, (46, 58), [(58, 32), (72, 16)], 0.15, 0.09)
+    sides = [
+        _lock([on_skull(shape, s * 84, 40, 0.04), on_skull(shape, s * 86, 14, 0.10), on_skull(shape, s * 78, -9, 0.06)], [0.14, 0.14, 0.05])
+        for s in (1.0, -1.0)
+    ]  # fmt: skip
+    tuft = [
+        _lock([on_skull(shape, a, 62, 0.02), on_skull(shape, a, 70, 0.17), on_skull(shape, a - 40, 76, 0.30)], [0.15, 0.11, 0.02])
+        for a in (150.0, 195.0)
+    ]  # fmt: skip
+    body = sdf.union([cap, sdf.union([*fringe, *sides, *tuft], 0.035)], 0.06)
+    return Hair(body, (-1.2, -0.95, -1.25), (1.2, 1.45, 1.3))
 
 
 def _blobs(shape: HeadShape, count: int, grow: float, size: tuple[float, float], front: float, seed: int) -> list[Field]:
@@ -98,10 +105,10 @@ def _blobs(shape: HeadShape, count: int, grow: float, size: tuple[float, float],
 
 
 def _curly(shape: HeadShape) -> Hair:
-    blobs = _blobs(shape, 150, 0.11, (0.135, 0.195), 0.60, 3)
+    blobs = _blobs(shape, 150, 0.11, (0.135, 0.195), 0.74, 3)
     rng = np.random.default_rng(5)
     for az in (-58, -43, -29, -14, 1, 16, 30, 45, 59):
-        el = 31 - 0.0042 * az * az + rng.uniform(-4, 4)
+        el = 42 - 0.0050 * az * az + rng.uniform(-4, 4)
         blobs.append(sdf.sphere(on_skull(shape, az, el, 0.085), rng.uniform(0.125, 0.165)))
     curls = sdf.union([_cap(shape, 0.10), *blobs], 0.035)
     return Hair(curls, (-1.3, -1.0, -1.35), (1.3, 1.42, 1.2))
@@ -110,7 +117,7 @@ def _curly(shape: HeadShape) -> Hair:
 def _afro(shape: HeadShape) -> Hair:
     ball = sdf.intersect(
         sdf.ellipsoid((0, 0.36, -0.16), (1.22 * shape.width, 1.08, 1.12)),
-        sdf.halfspace((0, 0.50, 0.86), (0, -0.83, 0.72)), 0.30,
+        sdf.halfspace((0, 0.66, 0.82), (0, -0.83, 0.72)), 0.30,
     )  # fmt: skip
 
     def fluff(p: Points) -> Distance:
@@ -124,7 +131,7 @@ def _spiky(shape: HeadShape) -> Hair:
     rng = np.random.default_rng(8)
     spikes = []
     for el, azimuths, long in (
-        (36, (-52, -27, -2, 24, 50), 0.30), (60, (-75, -35, 5, 45, 85), 0.42), (80, (-120, 0, 120), 0.46),
+        (45, (-54, -28, -2, 24, 50), 0.30), (60, (-75, -35, 5, 45, 85), 0.42), (80, (-120, 0, 120), 0.46),
         (38, (-100, 100), 0.30), (48, (-140, 140, 180), 0.42), (14, (-118, 118, -150, 150, 180), 0.34),
         (-12, (-135, 135, -165, 165), 0.24),
     ):  # fmt: skip
@@ -134,14 +141,14 @@ def _spiky(shape: HeadShape) -> Hair:
             lean = np.array([0.16 * rng.uniform(-1, 1), 0.42, -0.10 if abs(az) > 60 else 0.22])
             tip = root + (out + lean) / np.linalg.norm(out + lean) * (long + 0.16 + 0.08 * rng.uniform(-1, 1))
             spikes.append(sdf.capsule(root, tip, 0.225, 0.012))
-    body = sdf.union([_cap(shape, 0.09, front=0.58), sdf.union(spikes, 0.06)], 0.07)
+    body = sdf.union([_cap(shape, 0.09, front=0.72), sdf.union(spikes, 0.06)], 0.07)
     return Hair(body, (-1.55, -1.0, -1.55), (1.55, 1.75, 1.4))
 
 
 def _parted(shape: HeadShape, side: float, fat: float = 0.15) -> list[Field]:
     """Two swoops from a parting, framing the forehead."""
-    left = _sweep_from(shape, (side, 60), [(24, 38), (40, 31), (55, 20), (68, 6)], fat, 0.085)
-    right = _sweep_from(shape, (side - 6, 60), [(-8, 40), (-24, 37), (-40, 30), (-55, 20), (-68, 6)], fat, 0.085)
+    left = _sweep_from(shape, (side, 60), [(24, 50), (42, 40), (57, 26), (71, 8)], fat, 0.10)
+    right = _sweep_from(shape, (side - 6, 60), [(-8, 52), (-26, 48), (-43, 39), (-58, 25), (-71, 8)], fat, 0.10)
     return left + right
 
 
@@ -163,28 +170,28 @@ def _curtain(shape: HeadShape, low: float, tuck: float, inner: float, fat: float
 def _long(shape: HeadShape) -> Hair:
     body = sdf.union([_cap(shape, 0.11), *_parted(shape, 14)], 0.07)
     body = sdf.union([body, sdf.union(_curtain(shape, -1.42, 0.86, 0.35, 0.215), 0.07)], 0.06)
-    return Hair(sdf.displaced(body, _grooves(17, 0.014), 0.12), (-1.35, -1.85, -1.45), (1.35, 1.25, 1.2))
+    return Hair(sdf.displaced(body, _grooves(13, 0.022), 0.12), (-1.35, -1.85, -1.45), (1.35, 1.25, 1.2))
 
 
 def _bob(shape: HeadShape) -> Hair:
     bangs = [
-        _lock([on_skull(shape, 0.6 * az, 70, 0.04), on_skull(shape, az, 48, 0.13), on_skull(shape, az * 1.05, 25 - 0.002 * az * az, 0.09)], [0.13, 0.145, 0.085])
+        _lock([on_skull(shape, 0.6 * az, 70, 0.04), on_skull(shape, az, 50, 0.14), on_skull(shape, az * 1.06, 33 - 0.0035 * az * az, 0.11)], [0.13, 0.145, 0.085])
         for az in (-58, -44, -30, -15, 0, 15, 30, 44, 58)
     ]  # fmt: skip
     body = sdf.union([_cap(shape, 0.12), sdf.union(bangs, 0.05)], 0.07)
     body = sdf.union([body, sdf.union(_curtain(shape, -0.78, 0.80, 0.75, 0.225), 0.08)], 0.06)
-    return Hair(sdf.displaced(body, _grooves(19, 0.013), 0.12), (-1.35, -1.2, -1.4), (1.35, 1.25, 1.25))
+    return Hair(sdf.displaced(body, _grooves(13, 0.020), 0.12), (-1.35, -1.2, -1.4), (1.35, 1.25, 1.25))
 
 
 def _ponytail(shape: HeadShape) -> Hair:
     body = sdf.union([_cap(shape, 0.105), sdf.union(_sweep_from(
-        shape, (34, 60), [(-62, 8), (-48, 20), (-34, 28), (-18, 33), (-2, 36), (56, 20), (66, 8)], 0.14, 0.085), 0.06)], 0.07)  # fmt: skip
+        shape, (34, 60), [(-70, 12), (-55, 27), (-40, 37), (-23, 43), (-5, 46), (58, 28), (71, 12)], 0.145, 0.11), 0.06)], 0.07)  # fmt: skip
     tail = _lock(
         [(0, 0.66, -0.92), (0.02, 0.82, -1.28), (0.06, 0.42, -1.58), (0.04, -0.30, -1.56), (-0.06, -0.92, -1.34)],
         [0.15, 0.24, 0.30, 0.25, 0.03], 12,
     )  # fmt: skip
     tie = sdf.torus((0, 0.70, -1.02), 0.155, 0.062, np.array([[1, 0, 0], [0, 0.25, 0.97], [0, -0.97, 0.25]]).T)
-    body = sdf.displaced(sdf.union([body, tail], 0.05), _grooves(17, 0.012), 0.12)
+    body = sdf.displaced(sdf.union([body, tail], 0.05), _grooves(13, 0.020), 0.12)
     return Hair(body, (-1.15, -1.15, -2.0), (1.15, 1.25, 1.25), (tie,))
 
 
@@ -201,17 +208,17 @@ def _braids(shape: HeadShape) -> Hair:
             beads.append(sdf.ellipsoid(at, np.array([0.175, 0.135, 0.165]) * (1 - 0.035 * i), turn))
         ties.append(sdf.torus(p[-1] + [0, -0.10, 0.03], 0.095, 0.055))
         beads.append(sdf.capsule(p[-1] + [0, -0.14, 0.03], p[-1] + [s * 0.02, -0.34, 0.06], 0.11, 0.04))
-    body = sdf.displaced(body, _grooves(17, 0.012), 0.12)
+    body = sdf.displaced(body, _grooves(13, 0.020), 0.12)
     return Hair(sdf.union([body, sdf.union(beads, 0.03)], 0.03), (-1.3, -2.1, -1.25), (1.3, 1.25, 1.25), tuple(ties))
 
 
 def _bun(shape: HeadShape) -> Hair:
     body = sdf.union([_cap(shape, 0.105), sdf.union(_sweep_from(
-        shape, (24, 60), [(-60, 10), (-45, 22), (-30, 30), (-14, 35), (42, 30), (56, 20), (66, 8)], 0.135, 0.08), 0.06)], 0.07)  # fmt: skip
+        shape, (24, 60), [(-70, 12), (-54, 28), (-38, 39), (-20, 46), (40, 42), (56, 28), (70, 12)], 0.14, 0.10), 0.06)], 0.07)  # fmt: skip
     knot = sdf.ellipsoid((0, 1.16, -0.46), (0.40, 0.35, 0.40))
     tie = sdf.torus((0, 0.93, -0.40), 0.27, 0.06, np.array([[1, 0, 0], [0, 0.94, 0.34], [0, -0.34, 0.94]]).T)
     body = sdf.union([body, sdf.displaced(knot, _grooves(9, 0.02, (0.0, -0.46)), 0.12)], 0.04)
-    return Hair(sdf.displaced(body, _grooves(17, 0.010), 0.12), (-1.15, -0.95, -1.25), (1.15, 1.6, 1.25), (tie,))
+    return Hair(sdf.displaced(body, _grooves(15, 0.016), 0.12), (-1.15, -0.95, -1.25), (1.15, 1.6, 1.25), (tie,))
 
 
 _STYLES: dict[str, Callable[[HeadShape], Hair]] = {
@@ -239,7 +246,7 @@ def hair_meshes(shape: HeadShape, style: str, under_hat: float | None = None) ->
         flat = skull_field(shape, 0.07)
         above = sdf.halfspace((0, under_hat, 0), (0, -1, 0))
         body = sdf.subtract(body, sdf.subtract(above, flat), 0.05)
-    out = {"hair": polygonise(body, made.lo, made.hi, 0.042)}
+    out = {"hair": polygonise(body, made.lo, made.hi, 0.046)}
     if made.ties:
         ties = sdf.union(made.ties)
         out["ties"] = polygonise(ties, made.lo, made.hi, 0.035)

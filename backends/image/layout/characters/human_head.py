@@ -104,7 +104,7 @@ def head_field(shape: HeadShape) -> Field:
         face = sdf.union([face, ridge], 0.24 * shape.brow_ridge + 0.05)
 
     r = shape.eye_radii
-    sockets = sdf.pair(lambda s: sdf.ellipsoid(shape.eye_center(s) + [0, 0, 0.06], r * [0.98, 0.96, 0.98]))
+    sockets = sdf.pair(lambda s: sdf.ellipsoid(shape.eye_center(s) + [0, 0, 0.06], r * [0.94, 0.93, 0.96]))
     face = sdf.subtract(face, sockets, 0.10)
 
     n = shape.nose
@@ -121,7 +121,7 @@ def head_field(shape: HeadShape) -> Field:
 
 def head_mesh(shape: HeadShape) -> Mesh:
     """The head without the skin that the mouth's plate replaces."""
-    mesh = polygonise(head_field(shape), (-1.25, -1.05, -1.1), (1.25, 1.05, 1.3), 0.040)
+    mesh = polygonise(head_field(shape), (-1.25, -1.05, -1.1), (1.25, 1.05, 1.3), 0.043)
     v = mesh.vertices
     hole = shape.place.inside(v[:, 0], v[:, 1], 0.84) & (v[:, 2] > 0.2)
     keep = ~hole[mesh.faces].all(axis=1)

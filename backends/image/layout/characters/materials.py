@@ -36,7 +36,7 @@ def skin(color: RGB) -> Material:
 
 def hair(color: RGB) -> Material:
     """Hair, fur and feathers."""
-    return Material(color=color, roughness=0.42, specular=0.45, sheen=0.5)
+    return Material(color=color, roughness=0.55, specular=0.35, sheen=0.5)
 
 
 def cloth(color: RGB, roughness: float = 0.85) -> Material:

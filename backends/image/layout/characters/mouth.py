@@ -90,7 +90,7 @@ def outline(shape: MouthShape, columns: int = 64) -> tuple[NDArray, NDArray]:
     power = 1.25 - 0.75 * shape.round
     bow = np.clip(1 - u * u, 0, 1) ** power
     corner = shape.corners * (2.4 * np.abs(u) ** 1.8 - 0.9) + shape.skew * u
-    wave = shape.wave * np.sin(3.2 * np.pi * u) * (1 - u**6)
+    wave = shape.wave * np.sin(2.4 * np.pi * u) * (1 - u**6)
     y = np.where(np.sin(t) >= 0, shape.up, -shape.down) * bow + corner + wave
     return shape.width * u, y
 
@@ -224,7 +224,7 @@ def _tongue(shape: MouthShape, edge: NDArray, lower_lip: float, upper_lip: float
     z = float(edge[:, 2].min())
     gap = upper_lip - lower_lip
     if shape.tongue == 2:
-        body = ball((0.36 * shape.width * w, 0.62 * gap, 0.16 * w), 18, 26)
+        body = ball((0.52 * shape.width * w, 0.58 * gap, 0.20 * w), 18, 26)
         return body.moved(turn(-14.0), (0.0, lower_lip + 0.46 * gap, z - 0.20 * w))
     body = ball((0.60 * shape.width * w, 0.30 * gap, 0.42 * w), 18, 26)
     return body.moved(turn(12.0), (0.0, lower_lip + 0.06 * gap, z - 0.34 * w))

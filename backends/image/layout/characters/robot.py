@@ -94,7 +94,7 @@ def _mitten() -> dict[str, Mesh]:
 
 def _foot() -> dict[str, Mesh]:
     """One foot in foot lengths: a dome on a rubber sole; origin at the ankle."""
-    ground = -0.062 / 0.150
+    ground = -0.062 / 0.165
     dome = sdf.intersect(
         sdf.ellipsoid((0, ground + 0.10, 0.14), (0.36, 0.40, 0.48)), sdf.halfspace((0, ground + 0.09, 0), (0, -1, 0)), 0.05
     )
