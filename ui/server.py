@@ -31,11 +31,12 @@ def running_agent() -> StudioAgent:
 
 def create_app(settings: Settings, agent: StudioAgent) -> FastAPI:
     """The web application around an agent. One per process (Chainlit keeps its settings in globals)."""
-    from ui.chat.history import prepare_history
     from ui.chat.site import prepare_site
 
     home = agent.studio.workspace.home
-    prepare_site(home)
+    prepare_site(home)  # before anything imports chainlit, which reads its folder on import
+    from ui.chat.history import prepare_history
+
     prepare_history(home / "chat.db")
     (home / "uploads").mkdir(exist_ok=True)
     _running["agent"] = agent
@@ -93,6 +94,9 @@ async def _offline_page(request: Request, call_next: Callable[[Request], Awaitab
 
     from ui.chat.site import without_external_links
 
+    if "." not in request.url.path.rsplit("/", 1)[-1]:
+        # pages are rewritten below, so they must not come compressed
+        request.scope["headers"] = [h for h in request.scope["headers"] if h[0] != b"accept-encoding"]
     response = await call_next(request)
     if not response.headers.get("content-type", "").startswith("text/html"):
         return response

@@ -79,7 +79,7 @@ class TurnView:
     async def _started(self, event: ev.StepStarted) -> None:
         parent = self._steps.get(event.step.rsplit("/", 1)[0]) if "/" in event.step else None
         step = cl.Step(name=_title(event.title), type="tool", parent_id=parent.id if parent else None)
-        step.start = _now()
+        step.created_at = step.start = _now()
         step.output = "starting"
         self._steps[event.step] = step
         await step.send()
@@ -135,11 +135,12 @@ class TurnView:
         notes = "\n".join(f"- {n}" for n in report["notices"])
         text = report["reply"] + (f"\n\n{notes}" if notes else "")
         elements = [element_for(row) for row in report["assets"]]
-        await cl.Message(text, elements=elements, actions=actions, metadata={"brain": report["brain"]}).send()
         if table := scores_table(report["assets"]):
-            step = cl.Step(name="Measured", type="tool")
+            step = cl.Step(name="the measures of the results", type="tool")
+            step.created_at = step.start = step.end = _now()
             step.output = table
             await step.send()
+        await cl.Message(text, elements=elements, actions=actions, metadata={"brain": report["brain"]}).send()
 
 
 async def ask_approval(asked: ev.ApprovalAsked) -> None:
