@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from media_fixtures import gradient, make_video
 from numpy.typing import NDArray
 
 from backends.gpu.arbiter import Arbiter
@@ -51,6 +52,35 @@ class EditingStudio:
 
     def close(self) -> None:
         self.memory.close()
+
+
+def counting_film(
+    path: Path, count: int = 24, *, fps: int = 24, size: tuple[int, int] = (160, 90), sound: bool = True
+) -> Path:
+    """A film whose frame k is one grey: `level(k)`. So each frame of a result says which one it was."""
+    width, height = size
+
+    def draw(seconds: float) -> NDArray[np.uint8]:
+        return np.full((height, width, 3), level(round(seconds * fps)), np.uint8)
+
+    return make_video(path, count / fps, fps=fps, width=width, height=height, frame=draw, sound=sound)
+
+
+def coloured_film(path: Path, seconds: float = 1.0, *, size: tuple[int, int] = (160, 90), fps: int = 24) -> Path:
+    """A colourful film with a moving square."""
+    width, height = size
+    draw = lambda at: gradient(at, width, height, hue=(40, 120, 220))  # noqa: E731
+    return make_video(path, seconds, fps=fps, width=width, height=height, frame=draw)
+
+
+def level(frame: int) -> int:
+    return 20 + 8 * (frame % 28)
+
+
+def numbers(film: Path) -> list[int]:
+    """Which frame of a counting film each frame of `film` shows."""
+    middles = frames(film)[:, 40:50, 70:90].mean(axis=(1, 2, 3))
+    return [round((float(grey) - 20) / 8) for grey in middles]
 
 
 def frames(film: Path) -> NDArray[np.int16]:

@@ -241,6 +241,8 @@ def _clauses(text: str, lex: Lexicon) -> Iterator[tuple[int, int]]:
 
 _VERBS: tuple[Kind, ...] = ("keep", "remove", "cut")
 """The stronger first: 'only cut out ...' is rare, 'cut to just ...' is not."""
+_RANGED = (Grade, Speed, Reverse, Volume, Mute)
+"""Operations that can be done to a part of the clip."""
 
 
 def _clause(found: list[Found], last: Kind | None) -> tuple[list[Operation], Kind | None]:
@@ -258,7 +260,7 @@ def _clause(found: list[Found], last: Kind | None) -> tuple[list[Operation], Kin
         # 'cut it to 3 seconds' says how long the result is, whatever the verb.
         made += [Keep(item.said, item.value) for item in limits]
         last = "keep"
-    elif spans and (effects or texts) and verb is None:
+    elif spans and verb is None and (texts or any(isinstance(effect, _RANGED) for effect in effects)):
         where = spans[0].value
     elif spans:
         doing = verb or last or "keep"
@@ -268,7 +270,7 @@ def _clause(found: list[Found], last: Kind | None) -> tuple[list[Operation], Kin
         made += [(Remove if doing == "remove" else Keep)(item.said, item.value) for item in spans]
         last = doing
     for effect in effects:
-        ranged = where is not None and isinstance(effect, (Grade, Speed, Reverse, Volume, Mute))
+        ranged = where is not None and isinstance(effect, _RANGED)
         made.append(replace(effect, span=where) if ranged else effect)  # type: ignore[call-arg]
     for item in texts:
         shouted = "meme" in kinds or place == "top" or item.value.isupper()
@@ -307,7 +309,10 @@ def _ordered(operations: list[Operation]) -> list[Operation]:
             "the most lively seconds, and a part by its times",
             "Ask for one of them, then edit the result",
         )
-    return sorted(dict.fromkeys(operations), key=lambda operation: _ORDER.index(type(operation)))
+    # 'loop it 3 times in a row' says the same twice, once without the number.
+    loops = max((operation.times for operation in operations if isinstance(operation, Loop)), default=0)
+    kept = [operation for operation in operations if not isinstance(operation, Loop) or operation.times == loops]
+    return sorted(dict.fromkeys(kept), key=lambda operation: _ORDER.index(type(operation)))
 
 
 def _not_understood(instruction: str, made: list[Operation], unknown: list[str], lex: Lexicon) -> UsageError:

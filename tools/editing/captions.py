@@ -1,0 +1,110 @@
+"""add_captions: text over a clip, a line of its own or a whole subtitle file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from configs.errors import UsageError
+from memory.records import Asset
+from tools.editing.arrange import arrange
+from tools.editing.program import Source
+from tools.editing.render import render
+from tools.editing.sources import SourceFinder
+from tools.editing.specs import CaptionSpec
+from tools.editing.srt import read_srt
+from tools.editing.timeline import describe, save_timeline
+from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+
+
+class AddCaptionsArgs(ToolArgs):
+    video: str = Field(description="The clip: asset id, attached file's name, path in the workspace, or 'last'.")
+    text: str = Field("", description="What to write, exactly as it should be read. Leave empty with `subtitles`.")
+    position: Literal["bottom", "top", "center"] = Field("bottom", description="Where on the picture.")
+    style: Literal["subtitle", "meme"] = Field(
+        "subtitle", description="'subtitle': small and quiet; 'meme': big white capitals with a black outline."
+    )
+    start: float = Field(0.0, ge=0, description="Seconds from which the text is seen.")
+    end: float = Field(0.0, ge=0, description="Seconds until which it is seen; 0 = to the end.")
+    subtitles: str = Field("", description="An .srt file (asset id or attached file's name) instead of `text`.")
+
+
+class AddCaptions(Tool):
+    """Burns text or subtitles into a clip."""
+
+    name = "add_captions"
+    description = (
+        "Write text onto an existing clip: a caption, a meme line on top, or subtitles from an .srt file. Makes a new "
+        "mp4 and its editable timeline; the original stays."
+    )
+    Args = AddCaptionsArgs
+    makes = "video"
+    group = "editing"
+
+    def forecast(self, args: AddCaptionsArgs, studio: Studio) -> Forecast:
+        return Forecast(seconds=8.0, disk_mib=10.0)
+
+    def run(self, args: AddCaptionsArgs, ctx: ToolContext) -> ToolResult:
+        asset = ctx.asset(args.video, "video")
+        source = SourceFinder(ctx).open(asset)
+        whole = arrange([(source, asset.path, Path(asset.name).stem)], [], _no_analysis)
+        captions, parents = _captions(args, float(whole.seconds), asset, ctx)
+        title = f"{Path(asset.name).stem}-captions"
+        timeline = replace(whole, captions=captions).timeline(title)
+        rendered = render(timeline, ctx)
+        params = {"captions": len(captions), "style": args.style, "position": args.position, "text": args.text[:400]}
+        cut = ctx.save(
+            save_timeline(timeline, ctx.scratch(".otio")),
+            "timeline",
+            f"{title}.otio",
+            params=params,
+            parents=(asset.id, *parents),
+            summary=describe(timeline),
+        )
+        film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id, *parents), params=params)
+        what = f"{len(captions)} subtitles" if args.subtitles else f"'{args.text[:200]}' at the {args.position}"
+        text = f"Wrote {what} onto {asset.name}: {rendered.program.seconds:.2f} s, {rendered.width}x{rendered.height}."
+        return ToolResult(text[:SUMMARY_LIMIT], (film, cut), rendered.measurements)
+
+
+def _captions(
+    args: AddCaptionsArgs, seconds: float, asset: Asset, ctx: ToolContext
+) -> tuple[tuple[CaptionSpec, ...], tuple[str, ...]]:
+    """The captions to write, and the ids of what they come from."""
+    if bool(args.text.strip()) == bool(args.subtitles):
+        raise UsageError(
+            "add_captions needs either a text or subtitles",
+            "both were given" if args.subtitles else "neither was given",
+            "Say what the caption should read, or attach an .srt file",
+        )
+    end = args.end or seconds
+    if args.start >= seconds or end > seconds + 0.05 or end <= args.start:
+        raise UsageError(
+            f"A caption from {args.start:g} to {end:g} s does not fit", f"{asset.name} lasts {seconds:.2f} s"
+        )
+    if not args.subtitles:
+        return (CaptionSpec(args.start, min(end, seconds), args.text, args.style, args.position),), ()
+    file = ctx.asset(args.subtitles, "subtitle", "file")
+    read = read_srt(ctx.path(file))
+    inside = [caption for caption in read if args.start <= caption.start < end]
+    if not inside:
+        raise UsageError(f"No subtitle of '{file.name}' falls into the clip", f"{asset.name} lasts {seconds:.2f} s")
+    if len(inside) < len(read):
+        ctx.warn(f"{len(read) - len(inside)} of {len(read)} subtitles lie outside the clip and were left out")
+    styled = tuple(
+        replace(
+            caption,
+            end=min(caption.end, end),
+            style=args.style,
+            position=args.position if args.position != "bottom" else caption.position,
+        )
+        for caption in inside
+    )
+    return styled, (file.id,)
+
+
+def _no_analysis(source: Source, seconds: float) -> tuple[float, float]:
+    raise AssertionError("captions choose no part of the clip")

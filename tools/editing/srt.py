@@ -1,0 +1,74 @@
+"""SubRip subtitles: read with care, written plainly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.errors import UsageError
+from tools.editing.specs import CaptionSpec
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_CAPTIONS = 2000
+TIMES = re.compile(r"(\d{1,3}):(\d{2}):(\d{2})[,.](\d{1,3})\s*-->\s*(\d{1,3}):(\d{2}):(\d{2})[,.](\d{1,3})")
+TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|\{\\[^{}]{0,80}\}")
+"""HTML-like tags, and ASS commands that some editors write into .srt files."""
+TOP = re.compile(r"\{\\an[789]\}")
+
+
+def read_srt(path: Path) -> list[CaptionSpec]:
+    """The captions of an .srt or .vtt-like file, in order of time; formatting is dropped, `{\\an8}` means on top.
+
+    Raises UsageError when it is too large, not text, or holds no caption.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"'{path.name}' is too large for subtitles", f"{MAX_BYTES // 2**20} MiB are the limit")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"'{path.name}' cannot be read", error.strerror or str(error)) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+    found: list[CaptionSpec] = []
+    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
+        lines = block.strip("\n").split("\n")
+        at = next((number for number, line in enumerate(lines) if TIMES.search(line)), None)
+        if at is None:
+            continue
+        match = TIMES.search(lines[at])
+        assert match is not None
+        start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
+        words = "\n".join(lines[at + 1 :])
+        plain = TAGS.sub("", words).strip()
+        if plain and end > start:
+            found.append(CaptionSpec(start, end, plain, "subtitle", "top" if TOP.search(words) else "bottom"))
+    if not found:
+        raise UsageError(f"'{path.name}' holds no subtitles", "no 'time --> time' line is followed by text")
+    if len(found) > MAX_CAPTIONS:
+        raise UsageError(f"'{path.name}' holds {len(found)} subtitles", f"{MAX_CAPTIONS} are the limit")
+    return sorted(found, key=lambda caption: (caption.start, caption.end))
+
+
+def write_srt(captions: Sequence[CaptionSpec]) -> str:
+    """Captions as .srt text."""
+    blocks = []
+    for number, caption in enumerate(sorted(captions, key=lambda caption: (caption.start, caption.end)), 1):
+        words = "\n".join(line for line in caption.text.replace("\r", "").split("\n") if line.strip())
+        place = "{\\an8}" if caption.position == "top" else ""
+        blocks.append(f"{number}\n{_clock(caption.start)} --> {_clock(caption.end)}\n{place}{words}\n")
+    return "\n".join(blocks)
+
+
+def _seconds(parts: Sequence[str]) -> float:
+    hours, minutes, seconds, thousandths = parts
+    return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(thousandths.ljust(3, "0")) / 1000
+
+
+def _clock(seconds: float) -> str:
+    thousandths = round(seconds * 1000)
+    minutes, rest = divmod(thousandths, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d},{rest % 1000:03d}"
