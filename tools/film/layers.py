@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.layout.scene import LayoutScene
+from backends.image.layout.scene import MOUTHS, LayoutScene
 from configs.errors import StudioError
 
 VERSION = 1
 REST = "X"
-_TALKING = ("A", "B", "C", "D", "E", "F", "G", "H", "X")
+_SMALLEST_FACE = 0.02
+"""Share of the picture's height; in smaller faces lids and lips cannot be seen."""
 _FAR = 6.0e4
 """Metres; sky is stored as this, the greatest depth that half precision holds well."""
 
@@ -61,24 +62,22 @@ class Layers:
         )
 
 
-def collect_layers(renderer: Any, frame: Any, scene: LayoutScene, speakers: Sequence[str]) -> Layers:
-    """Layers of a rendered layout frame: mouths for who speaks, lids for all faces in view.
+def collect_layers(renderer: Any, frame: Any, scene: LayoutScene, mouths: Mapping[str, Sequence[str]]) -> Layers:
+    """Layers of a rendered layout frame: the wanted mouth shapes per character, lids for all faces in view.
 
     renderer: the layout renderer that made `frame`; drawing the faces takes a fraction of a picture's time.
     """
     from backends.image.layout.render import FaceVariant
 
     patches: list[Patch] = []
-    height, width = np.asarray(frame.rgb).shape[:2]
+    height = frame.rgb.shape[0]
     for character in scene.characters:
         box = frame.face_box.get(character.name)
-        if box is None or box[2] <= 0 or box[3] <= 0 or box[0] >= width or box[1] >= height:
+        if box is None or min(box[2], box[3]) < _SMALLEST_FACE * height:
             continue
-        if box[3] - box[1] < 0.02 * height:
-            continue  # too small for lids or lips to be seen
         lids = [(None, 0.5), (None, 1.0)]
-        mouths = [(mouth, 0.0) for mouth in _TALKING] if character.name in speakers else []
-        wanted = [FaceVariant(mouth, blink, character.expression) for mouth, blink in (*mouths, *lids)]
+        shapes = [(mouth, 0.0) for mouth in mouths.get(character.name, ()) if mouth in MOUTHS]
+        wanted = [FaceVariant(mouth, blink, character.expression) for mouth, blink in (*shapes, *lids)]
         for made in renderer.render_faces(frame, character.name, wanted):
             variant = made.variant
             patches.append(
@@ -88,7 +87,7 @@ def collect_layers(renderer: Any, frame: Any, scene: LayoutScene, speakers: Sequ
             )
     depth = np.asarray(frame.depth, np.float32)
     depth = np.where(np.isfinite(depth) & (depth > 0), depth, _FAR)
-    boxes = {name: tuple(float(part) for part in box) for name, box in frame.face_box.items()}
+    boxes = {name: (float(x), float(y), float(x + w), float(y + h)) for name, (x, y, w, h) in frame.face_box.items()}
     return Layers(
         depth, np.asarray(frame.owner).astype(np.uint8), tuple(str(one) for one in frame.owners),
         boxes, tuple(patches),

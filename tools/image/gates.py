@@ -83,24 +83,15 @@ def owner_value(frame: Any, name: str) -> int:
     return [str(one) for one in frame.owners].index(name)
 
 
-def face_inside(frame: Any, name: str) -> float | None:
-    """Share of the character's face box that lies in the frame; None when it has none."""
-    box = box_of(frame.face_box, name)
+def face_inside(frame: LayoutFrame, name: str) -> float | None:
+    """Share of the head that lies in the frame; None when it is outside or faces away.
+
+    Boxes are cut at the frame's border and heads are round, so a cut box is no longer square.
+    """
+    box = frame.face_box.get(name)
     if box is None:
         return None
-    x0, y0, x1, y1 = box
-    height, width = np.asarray(frame.rgb).shape[:2]
-    area = max(x1 - x0, 1e-6) * max(y1 - y0, 1e-6)
-    return max(0.0, min(x1, width) - max(x0, 0)) * max(0.0, min(y1, height) - max(y0, 0)) / area
-
-
-def box_of(boxes: Mapping[str, Any], name: str) -> tuple[float, float, float, float] | None:
-    """(x0, y0, x1, y1) pixels of one character's box, or None."""
-    box = boxes.get(name)
-    if box is None:
-        return None
-    x0, y0, x1, y1 = (float(part) for part in box)
-    return x0, y0, x1, y1
+    return min(box[2], box[3]) / max(box[2], box[3])
 
 
 def colours_found(pixels: NDArray[np.uint8], look: CharacterLook, face: bool) -> float | None:

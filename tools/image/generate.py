@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version as package_version
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from backends.image.engine import ImageRequest
 from backends.image.layout.scene import CharacterLook, LayoutScene
+from backends.image.layout.scene_json import scene_to_dict
 from configs.errors import UsageError
 from memory.records import Asset, Score
 from tools.film.casting import cast_story, known_names, remember_cast
@@ -20,7 +22,6 @@ from tools.film.shot import SCALES, CastMember, Shot
 from tools.film.single import single_shot, stable_seed
 from tools.image.gates import identity_not_measured, identity_scores, picture_scores, total
 from tools.image.provenance import png_text
-from tools.image.scene_data import scene_to_data
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 PREVIEW_SECONDS_PER_MEGAPIXEL = 6.5
@@ -42,7 +43,9 @@ class GenerateImageArgs(ToolArgs):
     shot: dict[str, Any] | None = Field(None, description="A storyboard's shot, instead of a prompt")
     cast: list[dict[str, Any]] = Field(default_factory=list, description="The storyboard's characters, with a shot")
     layers: bool = Field(False, description="Keep depth and faces beside the picture, for animation")
-    speakers: list[str] = Field(default_factory=list, description="Who will speak in the shot (mouths are kept)")
+    mouths: dict[str, list[str]] = Field(
+        default_factory=dict, description="Mouth shapes to keep per character who speaks in the shot"
+    )
 
 
 @dataclass(frozen=True)
@@ -196,10 +199,12 @@ def _take(
 
     renderer = getattr(engine, "renderer", None)
     if renderer is not None:
+        from backends.image.preview import LOOK_VERSION
+
         frame = renderer.render(scene, width, height, on_step=on_step)
-        layers = collect_layers(renderer, frame, scene, args.speakers) if args.layers else None
+        layers = collect_layers(renderer, frame, scene, args.mouths) if args.layers else None
         scores = (*picture_scores(frame.rgb), *identity_scores(frame, scene))
-        version = str(getattr(engine, "version", ""))
+        version = f"{LOOK_VERSION}+mitsuba{package_version('mitsuba')}"
         return Take(frame.rgb, scene, engine.name, version, seed, {"sampler": "mitsuba"}, scores, layers)
     request = ImageRequest(wish.prompt, wish.negative, width, height, seed, layout=scene)
     result = engine.generate(request, on_step)
@@ -215,7 +220,7 @@ def _save(take: Take, wish: Wish, args: GenerateImageArgs, number: int, ctx: Too
     height, width = take.rgb.shape[:2]
     params: dict[str, Any] = {
         "prompt": wish.wish or wish.prompt, "engine_prompt": wish.prompt, "negative_prompt": wish.negative,
-        "scene": scene_to_data(take.scene), "shot": wish.shot.model_dump(mode="json"), "width": width, "height": height,
+        "scene": scene_to_dict(take.scene), "shot": wish.shot.model_dump(mode="json"), "width": width, "height": height,
         "cast": [member.model_dump(mode="json") for member in wish.members], "variant": number,
         **{key: value for key, value in take.params.items() if key not in ("scene", "layout")},
     }  # fmt: skip

@@ -1,0 +1,100 @@
+"""make_film: a story -> storyboard -> lines -> pictures -> living shots -> an edited film with its timeline."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from configs.errors import UsageError
+from tools.film.assemble import assemble
+from tools.film.casting import remember_cast
+from tools.film.check import film_scores
+from tools.film.direct import shot_count
+from tools.film.production import animate_shots, make_pictures, speak_lines, timed_board
+from tools.film.shot import Storyboard
+from tools.film.storyboard import MAX_STORY
+from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+
+STAGES = ("storyboard", "voices", "pictures", "animation", "edit")
+PICTURE_SECONDS_PER_MEGAPIXEL = 10.0
+"""A film's picture with its faces, two cores; measured."""
+
+
+class MakeFilmArgs(ToolArgs):
+    story: str = Field(max_length=MAX_STORY, description="What happens, in plain words; spoken lines in quotes")
+    seconds: float = Field(15.0, ge=2, le=180, description="Length of the film in seconds")
+    style: str = Field("", max_length=500, description="Look of the film, e.g. 'watercolour' (used by SDXL)")
+    captions: bool = Field(True, description="Burn the spoken lines in as subtitles")
+    shots: int = Field(0, ge=0, le=60, description="How many shots; 0 = as many as the length needs")
+    seed: int = Field(-1, ge=-1, lt=2**31, description="Same seed, same film; -1 = from the story")
+    storyboard: dict[str, Any] | None = Field(
+        None, description="A finished storyboard as data, instead of reading the story"
+    )
+    music: bool = Field(True, description="A soft bed of chords under the film")
+
+
+class MakeFilm(Tool):
+    name: ClassVar[str] = "make_film"
+    description: ClassVar[str] = (
+        "Makes a whole animated short from a story: storyboard, pictures, voices, lip-sync, camera moves, sound, captions, "
+        "an mp4 and an editable timeline. Use it for 'make a film / movie / short / animation'."
+    )
+    Args: ClassVar[type[ToolArgs]] = MakeFilmArgs
+    makes = "video"
+    group: ClassVar[str] = "film"
+    effect = "create"
+    time_limit_s: ClassVar[float] = 3600.0
+
+    def forecast(self, args: MakeFilmArgs, studio: Studio) -> Forecast:
+        film = studio.settings.film
+        megapixels = film.width * film.height / 1e6
+        shots = shot_count(args.seconds, args.shots)
+        each = 15.0 if studio.image_engine() == "sdxl" else PICTURE_SECONDS_PER_MEGAPIXEL * megapixels
+        moving = args.seconds * film.fps * megapixels * 0.06
+        return Forecast(seconds=6 + shots * each + moving, disk_mib=3 * shots * megapixels + 2 * args.seconds)
+
+    def run(self, args: MakeFilmArgs, ctx: ToolContext) -> ToolResult:
+        if not any(letter.isalpha() for letter in args.story) and args.storyboard is None:
+            raise UsageError("There is no story to film", "the text has no words", "Say who does what, and where")
+        ctx.progress(0, len(STAGES), "storyboard")
+        wanted: dict[str, Any] = {"story": args.story, "seconds": args.seconds, "shots": args.shots, "style": args.style,
+                                  "seed": args.seed, "draw": False}  # fmt: skip
+        if args.storyboard is not None:
+            wanted["storyboard"] = args.storyboard
+        written = ctx.call("write_storyboard", wanted, key="storyboard", title="Storyboard")
+        assert written.result is not None
+        board = Storyboard.model_validate(written.result.data["storyboard"])
+        for note in board.notes:
+            ctx.warn(note)
+        new = remember_cast(ctx.memory, board.characters, ctx.thread)
+        ctx.progress(1, len(STAGES), "voices")
+        voices = speak_lines(board, ctx)
+        board = timed_board(board, voices, args.seconds, ctx)
+        ctx.progress(2, len(STAGES), "pictures")
+        pictures = make_pictures(board, voices, ctx)
+        ctx.progress(3, len(STAGES), "animation")
+        clips = animate_shots(board, pictures, voices, ctx)
+        ctx.progress(4, len(STAGES), "edit")
+        made = assemble(
+            board, written.assets[0], pictures, clips, voices, ctx, captions=args.captions, music=args.music
+        )
+        scores = film_scores(made, board, voices, ctx)
+        ctx.memory.set_scores(made.film.id, (*made.film.scores, *scores))
+        for score in scores:
+            if score.passed is False:
+                ctx.warn(f"{score.name} is {score.value}, the mark is {score.threshold}")
+        ctx.progress(len(STAGES), len(STAGES), "done")
+        film = ctx.memory.get_asset(made.film.id) or made.film
+        engine = pictures[board.shots[0].id].engine
+        seconds = sum(shot.seconds for shot in board.shots)
+        spoken = "; ".join(f"{voice.line.character}: '{voice.line.text}'" for voice in voices)
+        summary = f"Made the film '{board.title}': {seconds:.2f} s, {len(board.shots)} shots, pictures by the {engine} engine."
+        summary += f" Lines: {spoken}." if spoken else ""
+        summary += f" New in memory: {', '.join(new)}." if new else ""
+        figures = {score.name: score.value for score in film.scores if score.value is not None}
+        return ToolResult(
+            summary[:1000], (film, made.timeline, made.sheet, *made.subtitles),
+            {"shots": len(board.shots), "seconds": round(seconds, 3), **figures},
+            data={"storyboard": written.assets[0].id, "shots": [clips[shot.id].id for shot in board.shots]},
+        )  # fmt: skip
