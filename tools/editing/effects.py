@@ -78,15 +78,8 @@ def fades(effects: tuple[dict[str, Any], ...], seconds: float) -> list[tuple[str
 
 
 def tempo_filters(speed: Fraction) -> list[str]:
-    """`speed` without a change of pitch: atempo goes from 0.5 to 100 per step (ffmpeg, af_atempo.c)."""
-    made: list[str] = []
-    left = float(speed)
-    while left < 0.5:
-        made.append("atempo=0.5")
-        left /= 0.5
-    if abs(left - 1) > 1e-9:
-        made.append(f"atempo={left:.6f}")
-    return made
+    """`speed` without a change of pitch. Not `atempo`: measured, it drifts by 0.12 s per half second of silence."""
+    return [f"rubberband=tempo={float(speed):.6f}"] if speed != 1 else []
 
 
 def _number(effect: dict[str, Any], key: str) -> float:
