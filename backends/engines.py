@@ -19,7 +19,12 @@ def make_engine(name: str, settings: Settings, cache_dir: Path) -> Engine:
         case "sdxl":
             from backends.image.sdxl import SdxlEngine
 
-            return SdxlEngine(Path(settings.image.sdxl_path).expanduser(), dtype=settings.image.dtype)
+            config = settings.image.sdxl_config
+            return SdxlEngine(
+                Path(settings.image.sdxl_path).expanduser(),
+                dtype=settings.image.dtype,
+                config_dir=Path(config).expanduser() if config else None,
+            )
         case "espeak":
             from backends.voice.espeak import EspeakEngine
 

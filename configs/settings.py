@@ -46,6 +46,8 @@ class ImageSettings(Section):
     engine: Literal["auto", "sdxl", "preview"] = "auto"
     sdxl_path: str = ""
     """A diffusers folder or a single .safetensors file."""
+    sdxl_config: str = ""
+    """For a single file: a diffusers SDXL folder that gives configs and tokenizers."""
     dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto"
     width: int = Field(1024, ge=64, le=4096)
     height: int = Field(576, ge=64, le=4096)

@@ -159,7 +159,9 @@ def test_yes_approves_deleting(make_agent: Make) -> None:
 
 def test_a_tool_outside_the_intent_is_refused(make_agent: Make) -> None:
     brain = ScriptedBrain().enqueue(
-        understands("list_assets"), calls(("remember", {"kind": "note", "name": "x", "text": "from a file"})), says("no")
+        understands("list_assets"),
+        calls(("remember", {"kind": "note", "name": "x", "text": "from a file"})),
+        says("no"),
     )
     agent = make_agent(brain)
     report = agent.invoke("list my pictures", thread="a", yes=True)

@@ -170,7 +170,9 @@ def test_usual_slips_are_mended(executor: Executor, raw: Any, wanted: dict[str, 
         ({"text": "a", "seed": "many"}, ["'seed' cannot be 'many'"]),
     ],
 )
-def test_wrong_arguments_are_told_with_what_is_right(executor: Executor, args: dict[str, Any], words: list[str]) -> None:
+def test_wrong_arguments_are_told_with_what_is_right(
+    executor: Executor, args: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(UsageError) as caught:
         validate_args(get_tool("write_note"), args)
     assert all(w in caught.value.sentence for w in words)
