@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from backends.voice.emotion import Prosody, prosody
 from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
 from backends.voice.espeak_library import EspeakLibrary, language_voices, open_library
 from backends.voice.script import Segment, read_line
-from backends.voice.sounds import render_sound
+from backends.voice.sounds import render_sounds
 from backends.voice.timbre import shift_formants, treat
 from configs.errors import EngineError
 
@@ -88,13 +90,15 @@ class EspeakEngine:
         started = time.perf_counter()
         mood = prosody(request.emotion, request.intensity)
         casting = cast(request.voice, espeak_voice(request.language), mood)
-        species = species_of(request.voice)
-        segments = read_line(request.text, species, request.language.split("-")[0])
+        segments = read_line(request.text, species_of(request.voice), request.language.split("-")[0])
         if not segments:
             raise EngineError(
                 "There is nothing to say", f"'{request.text[:40]}' holds no words and no sounds", "Give words to say"
             )
-        parts = [self._part(library, segment, casting, species, mood, request) for segment in segments]
+        parts = [
+            self._part(library, tuple(group), casting, mood, request)
+            for _, group in groupby(segments, key=lambda segment: segment.kind)
+        ]
         part = _join(parts, library.sample_rate)
         peak = float(np.max(np.abs(part.samples), initial=0.0))
         if peak < 1e-4:
@@ -127,16 +131,17 @@ class EspeakEngine:
     def _part(
         self,
         library: EspeakLibrary,
-        segment: Segment,
+        segments: Sequence[Segment],
         casting: Casting,
-        species: str,
         mood: Prosody,
         request: SpeechRequest,
     ) -> _Part:
+        """One stretch of speech, or the sounds that follow each other."""
         seed = request.voice.seed + request.seed
-        if segment.kind == "sound":
-            return _Part(*render_sound(segment, species, request.voice.pitch, mood, library.sample_rate, seed))
-        said = library.synthesise(segment.text, casting.knobs)
+        if segments[0].kind == "sound":
+            species = species_of(request.voice)
+            return _Part(*render_sounds(segments, species, request.voice.pitch, mood, library.sample_rate, seed))
+        said = library.synthesise(" ".join(segment.text for segment in segments), casting.knobs)
         factor = casting.treatment.formants
         samples = treat(shift_formants(said.samples, factor), library.sample_rate, casting.treatment, seed)
         phonemes = tuple(Phoneme(p.start / factor, p.end / factor, p.ipa) for p in said.phonemes)
@@ -149,26 +154,24 @@ class EspeakEngine:
 
 
 def espeak_voice(language: str) -> str:
-    """eSpeak's voice for a language tag. Raises EngineError naming the nearest one."""
+    """What eSpeak calls the voice of a language tag. Raises EngineError naming the nearest one."""
     tag = language.strip().lower().replace("_", "-")
+    primary = tag.split("-")[0]
     preferred: dict[str, str] = voices_config()["espeak"]["languages"]
     known = language_voices()
-    for candidate in (
-        tag if "-" in tag else preferred.get(tag, tag),
-        preferred.get(tag.split("-")[0], ""),
-        tag.split("-")[0],
-    ):
-        if candidate and candidate in known:
-            return candidate
+    exact = tag if "-" in tag else preferred.get(tag, tag)
+    regional = next((name for name in known if name.startswith(f"{primary}-")), "")
+    for candidate in (exact, preferred.get(primary, primary), primary, regional):
+        if candidate in known:
+            return known[candidate].identifier
     if not known:
         open_library()  # raises with what is missing
-    names = {tag: tag for tag in known} | {name.casefold(): tag for tag, name in known.items()}
+    names = {tag: tag for tag in known} | {voice.name.casefold(): tag for tag, voice in known.items()}
     near = difflib.get_close_matches(tag, names, n=1, cutoff=0.4)
+    nearest = names[near[0]] if near else ""
     raise EngineError(
         f"eSpeak cannot speak '{language}'",
-        fix=f"Did you mean '{names[near[0]]}' ({known[names[near[0]]]})"
-        if near
-        else "Choose a language tag such as en or it",
+        fix=f"Did you mean '{nearest}' ({known[nearest].name})" if near else "Choose a language tag such as en or it",
     )
 
 

@@ -7,19 +7,20 @@ Structures follow espeak-ng's `speak_lib.h` (1.52). The library is GPL-3.0 and c
 from __future__ import annotations
 
 import ctypes
-import re
+import os
 import threading
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.engine import Phoneme
+from backends.voice.espeak_timings import PHONEME, TimedEvent, timings
 from configs.errors import EngineError
 
 PACKAGE = "espeakng_loader"
@@ -29,19 +30,12 @@ _PHONEME_EVENTS, _IPA_EVENTS, _DONT_EXIT = 0x1, 0x2, 0x8000
 _CHARS_UTF8 = 1
 _POSITION_CHARACTERS = 1
 _IPA_TEXT = 0x02
-_WORD, _END, _PHONEME = 1, 5, 7
 _RATE, _VOLUME, _PITCH, _RANGE, _WORD_GAP = 1, 2, 3, 4, 7
 
 RATE_LIMITS = (80, 450)
 """Words per minute that eSpeak accepts."""
 
 _LOCK = threading.RLock()
-_TOKEN = re.compile(r"\S+")
-_EDGES = '.,;:!?…"“”«»()[]{}<>—–-*_'
-"""Signs at the ends of a word that are not part of it."""
-_CLAUSE_ENDS = frozenset(".,;:!?…")
-MOST_JOINED = 2
-"""Words that eSpeak's dictionaries join to the one before."""
 
 
 class _EventId(ctypes.Union):
@@ -94,23 +88,44 @@ class EspeakLibrary:
     """The loaded library. Use `open_library()`; all methods take the process-wide lock."""
 
     def __init__(self, library_path: str, data_path: str) -> None:
-        self._lib: Any = ctypes.CDLL(library_path)
+        self._library_path, self._data_path = library_path, data_path
+        self._chunks: list[NDArray[np.int16]] = []
+        self._events: list[TimedEvent] = []
+        self._callback = _Callback(self._collect)
+        self._lib: Any = None
+        self.sample_rate = self._start()
+        self.version = self._info()
+
+    def _start(self) -> int:
+        self._lib = ctypes.CDLL(self._library_path)
         self._lib.espeak_Info.restype = ctypes.c_char_p
         self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        self.sample_rate = int(
-            self._lib.espeak_Initialize(_SYNCHRONOUS, 0, data_path.encode(), _PHONEME_EVENTS | _IPA_EVENTS | _DONT_EXIT)
-        )
-        if self.sample_rate <= 0:
+        options = _PHONEME_EVENTS | _IPA_EVENTS | _DONT_EXIT
+        sample_rate = int(self._lib.espeak_Initialize(_SYNCHRONOUS, 0, self._data_path.encode(), options))
+        if sample_rate <= 0:
             raise EngineError(
                 "The eSpeak voice could not start",
-                f"its data folder {data_path} was refused",
+                f"its data folder {self._data_path} was refused",
                 "Reinstall the offline extra",
             )
-        self.version = self._lib.espeak_Info(None).decode()
-        self._chunks: list[NDArray[np.int16]] = []
-        self._events: list[tuple[int, int, int, float, str]] = []
-        self._callback = _Callback(self._collect)
         self._lib.espeak_SetSynthCallback(self._callback)
+        return sample_rate
+
+    def _info(self) -> str:
+        return str(self._lib.espeak_Info(None).decode())
+
+    def _start_afresh(self) -> None:
+        """Load the library again (0.8 ms), so that the same request gives the same sound.
+
+        eSpeak keeps its flutter and noise positions in statics that no call of its own resets.
+        """
+        if os.name != "posix":
+            return
+        handle = ctypes.c_void_p(self._lib._handle)
+        self._lib.espeak_Terminate()
+        self._lib = None
+        ctypes.CDLL(None).dlclose(handle)
+        self._start()
 
     def _collect(self, wave: Any, count: int, events: Any) -> int:
         if wave and count > 0:
@@ -119,10 +134,10 @@ class EspeakLibrary:
         while events and events[index].type:
             event = events[index]
             ipa = ""
-            if event.type == _PHONEME:
+            if event.type == PHONEME:
                 raw = ctypes.string_at(ctypes.addressof(event.id), 8).split(b"\0")[0]
                 ipa = raw.decode("utf-8", errors="ignore")
-            self._events.append((event.type, event.text_position, event.length, event.audio_position / 1000.0, ipa))
+            self._events.append(TimedEvent(event.type, event.text_position, event.audio_position / 1000.0, ipa))
             index += 1
         return 0
 
@@ -136,6 +151,7 @@ class EspeakLibrary:
         """Speak plain `text` (no SSML). Raises EngineError when eSpeak fails or says nothing."""
         payload = text.replace("\0", " ").encode("utf-8", errors="replace") + b"\0"
         with _LOCK:
+            self._start_afresh()
             self._select(knobs.voice)
             for parameter, value in (
                 (_RATE, int(np.clip(knobs.words_per_minute, *RATE_LIMITS))),
@@ -154,7 +170,7 @@ class EspeakLibrary:
         if not chunks:
             raise EngineError("eSpeak said nothing", f"it found no words in '{text[:40]}'", "Give words to say")
         samples = np.concatenate(chunks).astype(np.float32) / 32768.0
-        phonemes, words = _timings(events, text, len(samples) / self.sample_rate)
+        phonemes, words = timings(events, text, len(samples) / self.sample_rate)
         return Utterance(samples, phonemes, words)
 
     def ipa(self, text: str, voice: str) -> str:
@@ -167,67 +183,6 @@ class EspeakLibrary:
                 clause = self._lib.espeak_TextToPhonemes(ctypes.byref(pointer), _CHARS_UTF8, _IPA_TEXT)
                 clauses.append(clause.decode("utf-8", errors="ignore").strip() if clause else "")
         return " ".join(part for part in clauses if part)
-
-
-def _timings(
-    events: list[tuple[int, int, int, float, str]], text: str, duration: float
-) -> tuple[tuple[Phoneme, ...], tuple[tuple[float, float, str], ...]]:
-    """Intervals from eSpeak's point events.
-
-    A phoneme lasts until the next phoneme, pause or clause end. Words are the tokens of the text between spaces:
-    eSpeak's own word events split numbers and elisions ("l'acqua") in the middle.
-    """
-    tokens = [(match.start(), match.end(), match.group().strip(_EDGES)) for match in _TOKEN.finditer(text)]
-    spans: dict[int, tuple[float, float]] = {}
-    phonemes: list[Phoneme] = []
-    sound: tuple[float, str] | None = None
-    token = -1
-
-    def close(now: float) -> None:
-        nonlocal sound
-        if sound is not None and now > sound[0]:
-            phonemes.append(Phoneme(sound[0], now, sound[1]))
-            if token >= 0:
-                spans[token] = (spans.get(token, (sound[0], now))[0], now)
-        sound = None
-
-    for kind, position, _length, at, ipa in events:
-        now = min(at, duration)
-        if kind in (_PHONEME, _END):
-            close(now)
-        if kind == _WORD:
-            # A word's event may stand before the last phoneme of the one before is over.
-            close(now)
-            place = position - 1
-            token = next((i for i, (start, end, _) in enumerate(tokens) if start <= place < end), token)
-        elif kind == _PHONEME and ipa:
-            sound = (now, ipa)
-    close(duration)
-    return tuple(phonemes), tuple(_shared_spans([written for _, _, written in tokens], text.split(), spans))
-
-
-def _shared_spans(
-    tokens: list[str], written: list[str], spans: dict[int, tuple[float, float]]
-) -> list[tuple[float, float, str]]:
-    """(start, end, word) of the tokens with a time.
-
-    eSpeak speaks frequent pairs ("of the", "would have") as one word with one event: up to two tokens without a time
-    that follow one with a time in the same clause share its span, by their letters. Others were not spoken.
-    """
-    words: list[tuple[float, float, str]] = []
-    for index, (start, end) in sorted(spans.items()):
-        group = [index]
-        while (
-            len(group) <= MOST_JOINED
-            and (following := group[-1] + 1) < len(tokens)
-            and following not in spans
-            and written[group[-1]][-1] not in _CLAUSE_ENDS
-        ):
-            group.append(following)
-        letters = [len(tokens[i]) for i in group]
-        edges = [start + (end - start) * sum(letters[:n]) / max(1, sum(letters)) for n in range(len(group) + 1)]
-        words += [(edges[n], edges[n + 1], tokens[i]) for n, i in enumerate(group) if tokens[i]]
-    return words
 
 
 _opened: EspeakLibrary | None = None
@@ -265,21 +220,32 @@ def data_folder() -> Path | None:
     return Path(next(iter(spec.submodule_search_locations))) / "espeak-ng-data"
 
 
+class LanguageVoice(NamedTuple):
+    name: str
+    """In English: 'Italian'."""
+    identifier: str
+    """What eSpeak selects it by, e.g. 'roa/it'."""
+
+
 @cache
-def language_voices() -> dict[str, str]:
-    """eSpeak's language tags and their English names, read from its data files ('it' -> 'Italian')."""
+def language_voices() -> dict[str, LanguageVoice]:
+    """eSpeak's voices by language tag, read from its data files; those whose dictionary is missing are left out."""
     folder = data_folder()
-    found: dict[str, str] = {}
+    found: dict[str, LanguageVoice] = {}
     for file in sorted((folder / "lang").rglob("*")) if folder else []:
-        if not file.is_file():
+        if not folder or not file.is_file():
             continue
-        name, tags = "", []
+        name, dictionary, tags = "", "", list[str]()
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.strip().partition(" ")
             if key == "name":
                 name = value.strip()
+            elif key == "dictionary":
+                dictionary = value.split("//")[0].strip()
             elif key == "language" and value.split():
                 tags.append(value.split()[0].lower())
-        for tag in tags:
-            found.setdefault(tag, name)
+        words = [dictionary] if dictionary else [form for tag in tags for form in (tag, tag.split("-")[0])]
+        if any((folder / f"{word}_dict").is_file() for word in words):
+            for tag in tags:
+                found.setdefault(tag, LanguageVoice(name, file.relative_to(folder / "lang").as_posix()))
     return found

@@ -64,7 +64,8 @@ def _score(text: str, tag: str) -> float:
         word = match.group()
         score += WORD_WEIGHT * (word in listed)
         score += LETTER_WEIGHT * any(letter in letters for letter in word)
-        score += ENDING_WEIGHT * (len(word) > 2 and word.endswith(endings))
+        unlisted = word not in _words("en") and word not in _words("it")
+        score += ENDING_WEIGHT * (unlisted and len(word) > 2 and word.endswith(endings))
     return score
 
 

@@ -29,14 +29,17 @@ def rms_dbfs(samples: Samples) -> float:
 
 
 def integrated_lufs(samples: Samples, sample_rate: int) -> float:
-    """Integrated loudness in LUFS; -120 for silence. Clips under two blocks are repeated, not padded."""
+    """Integrated loudness of (N,) or (N, channels) samples in LUFS; -120 for silence.
+
+    Clips under two blocks are repeated, not padded.
+    """
     import pyloudnorm
 
     if not len(samples) or peak_dbfs(samples) <= FLOOR_DB:
         return FLOOR_DB
     need = int(2 * BLOCK_S * sample_rate) + 1
     if len(samples) < need:
-        samples = np.tile(samples, -(-need // len(samples)))
+        samples = np.concatenate([samples] * -(-need // len(samples)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         value = float(pyloudnorm.Meter(sample_rate).integrated_loudness(samples.astype(np.float64)))

@@ -98,7 +98,7 @@ def _plain(text: str, species: str) -> list[Segment]:
 
 
 def _speech(text: str) -> list[Segment]:
-    text = text.strip(" -–—")
+    text = text.strip(" -–—").lstrip(",;:.!?… ")
     return [Segment("speech", text)] if any(char.isalnum() for char in text) else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,42 +21,47 @@ VOWEL_WEIGHT = 4
 _VOWELS = frozenset("aeiouɔɛəʊɪɑʌæ")
 
 
-def render_sound(
-    segment: Segment, species: str, pitch: float, prosody: Prosody, sample_rate: int, seed: int
+def render_sounds(
+    segments: Sequence[Segment], species: str, pitch: float, prosody: Prosody, sample_rate: int, seed: int
 ) -> tuple[NDArray[np.float32], tuple[Phoneme, ...], tuple[tuple[float, float, str], ...]]:
-    """Play a sound segment.
+    """Play sound segments that follow each other as one phrase.
 
     Args:
         pitch: semitones around the species' base pitch (a small robot beeps higher).
-        prosody: bends the contour (glide), spreads the notes (range) and sets the pace (rate).
+        prosody: bends the contour over the phrase (glide), spreads the notes (range) and sets the pace (rate).
 
     Returns:
         samples (N,) mono float32, phonemes and words with times in seconds from the first sample.
     """
     lexicon = sounds_lexicon()
-    generator = np.random.default_rng([seed & 0xFFFFFFFF, len(segment.text)])
-    names = _phrase(segment, generator) if segment.phrase else [segment.sound]
+    generator = np.random.default_rng([seed & 0xFFFFFFFF, sum(len(segment.text) for segment in segments)])
+    played = [(owner, name) for owner, segment in enumerate(segments) for name in _names(segment, generator)]
     base = lexicon["base_hz"].get(species, lexicon["base_hz"]["animal"]) * 2 ** ((pitch + prosody.pitch) / 12)
     gap = np.zeros(round(lexicon["gap_seconds"] / prosody.rate * sample_rate), dtype=np.float32)
     parts: list[NDArray[np.float32]] = []
     phonemes: list[Phoneme] = []
+    spans: dict[int, tuple[float, float]] = {}
     length = 0
-    for index, name in enumerate(names):
+    for index, (owner, name) in enumerate(played):
         # The emotion's glide runs over the phrase: questions and joy rise, sadness falls.
-        place = index / (len(names) - 1) - 0.5 if len(names) > 1 else 0.0
-        wobble = float(generator.uniform(-0.4, 0.4))
-        offset = prosody.glide * place + wobble
-        bend = prosody.glide / max(2, len(names))
+        place = index / (len(played) - 1) - 0.5 if len(played) > 1 else 0.0
+        offset = prosody.glide * place + float(generator.uniform(-0.4, 0.4))
+        bend = prosody.glide / max(2, len(played))
         entry = lexicon["sounds"][name]
-        samples = _notes(entry["notes"], base, offset, bend, segment.stretch, prosody, sample_rate, generator)
-        phonemes += _phones(entry["phones"], length / sample_rate, len(samples) / sample_rate)
+        samples = _notes(entry["notes"], base, offset, bend, segments[owner].stretch, prosody, sample_rate, generator)
+        start, end = length / sample_rate, (length + len(samples)) / sample_rate
+        phonemes += _phones(entry["phones"], start, end - start)
+        spans[owner] = (spans.get(owner, (start, end))[0], end)
         parts += [samples, gap]
         length += len(samples) + len(gap)
-    out = np.concatenate(parts[:-1])
-    return out, tuple(phonemes), ((0.0, len(out) / sample_rate, segment.text),)
+    words = tuple((*spans[owner], segment.text) for owner, segment in enumerate(segments))
+    return np.concatenate(parts[:-1]), tuple(phonemes), words
 
 
-def _phrase(segment: Segment, generator: np.random.Generator) -> list[str]:
+def _names(segment: Segment, generator: np.random.Generator) -> list[str]:
+    """The sounds of a segment: one, or for a direction such as '*beeps*' a phrase of them."""
+    if not segment.phrase:
+        return [segment.sound]
     choices: list[list[str]] = sounds_lexicon()["phrases"].get(segment.sound, [[segment.sound]])
     return choices[int(generator.integers(len(choices)))]
 

@@ -120,7 +120,7 @@ class SpeakDialogue(Tool):
             length += len(samples)
             chunks.append(samples)
             row = {key: asset.params[key] for key in ("character", "text", "emotion", "language")}
-            rows.append({**row, "asset": asset.id, "start": round(start, 4), "end": round(length / rate, 4)})
+            rows.append({**row, "asset": asset.id, "start": round(start, 6), "end": round(length / rate, 6)})
             for moved, key in ((phonemes, "phonemes"), (words, "words")):
                 moved += [[round(a + start, 4), round(b + start, 4), sign] for a, b, sign in asset.params[key]]
         file = ctx.scratch(".wav")
