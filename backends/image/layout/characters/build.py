@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from numpy.typing import NDArray
 
+from backends.image.layout.characters.creature import build_creature, build_creature_face
 from backends.image.layout.characters.human import build_human, build_human_face
 from backends.image.layout.characters.robot import build_robot, build_robot_face
 from backends.image.layout.mesh import CharacterModel, MeshPart
 from backends.image.layout.scene import PosedCharacter
 
-_BODIES = {"human": build_human, "robot": build_robot}
-_FACES = {"human": build_human_face, "robot": build_robot_face}
+FACE_LABELS = (
+    "lids_l", "lids_r", "lash_l", "lash_r", "brow_l", "brow_r", "mouth", "mouth_inside", "teeth", "tongue",
+    "beak_upper", "beak_lower",
+)  # fmt: skip
+"""Names of the parts that `build_face` may give. A robot's eyes are lamps and change too: see `face_labels`."""
+ROBOT_FACE_LABELS = ("eye_l", "eye_r", "glint_l", "glint_r", "mouth")
+
+_CREATURES = ("cat", "dog", "bird", "seagull", "monster")
+_BODIES = {"human": build_human, "robot": build_robot, **dict.fromkeys(_CREATURES, build_creature)}
+_FACES = {"human": build_human_face, "robot": build_robot_face, **dict.fromkeys(_CREATURES, build_creature_face)}
+
+
+def face_labels(kind: str) -> tuple[str, ...]:
+    """Names (after the '/') of the parts that `build_face` replaces on a character of this kind."""
+    return ROBOT_FACE_LABELS if kind == "robot" else FACE_LABELS
+
+
+def with_face(model: CharacterModel, kind: str, face: tuple[MeshPart, ...]) -> CharacterModel:
+    """`model` with its changing face parts replaced by `face` (from `build_face`)."""
+    old = set(face_labels(kind))
+    kept = tuple(part for part in model.parts if part.label.rsplit("/", 1)[1] not in old)
+    return replace(model, parts=(*kept, *face))
 
 
 def build_character(
@@ -28,7 +50,7 @@ def build_character(
     Raises:
         KeyError: A kind, age, pose, expression, mouth, hair style or garment that scene.py does not list.
     """
-    return _BODIES.get(posed.look.kind, build_human)(posed, look_target, cache_dir)
+    return _BODIES[posed.look.kind](posed, look_target, cache_dir)
 
 
 def build_face(
@@ -36,7 +58,7 @@ def build_face(
 ) -> tuple[MeshPart, ...]:
     """Only the parts that change with mouth, blink and expression, placed as `build_character` places them.
 
-    To re-render a talking mouth, drop from a built model every part whose name (the label after '/') is in
-    `FACE_LABELS`, and add these. Not every label is always there: closed mouths have no teeth.
+    To re-render a talking mouth, put them into a built model with `with_face`: it drops every part named in
+    `face_labels`. Not every label is always there: closed mouths have no teeth.
     """
-    return _FACES.get(posed.look.kind, build_human_face)(posed, look_target, cache_dir)
+    return _FACES[posed.look.kind](posed, look_target, cache_dir)

@@ -113,7 +113,7 @@ def top_meshes(rig: Rig, body: dict[str, Any], top: str, ground: float) -> dict[
     elif top == "spacesuit":
         return _spacesuit(rig, body, shirt)
     out["top"] = meshed(shirt, rig, body)
-    out["trim"] = meshed(sdf.union(trim, 0.004), rig, body, cell=0.0055)
+    out["trim"] = meshed(sdf.union(trim, 0.004), rig, body, cell=0.0064)
     return out
 
 
@@ -247,7 +247,7 @@ def _overalls(rig: Rig, body: dict[str, Any], shirt: Field) -> dict[str, Mesh]:
     return {
         "under": meshed(sdf.union([shirt, ring], 0.006), rig, body),
         "top": meshed(bib, rig, body),
-        "trim": meshed(sdf.union([pocket, *cuffs]), rig, body, cell=0.0055),
+        "trim": meshed(sdf.union([pocket, *cuffs]), rig, body, cell=0.0064),
         "detail": _buttons(shell, rig, spots, 0.010),
     }
 
@@ -270,8 +270,8 @@ def _spacesuit(rig: Rig, body: dict[str, Any], suit: Field) -> dict[str, Mesh]:
     lamps = _buttons(box, rig, [(x, 0.0) for x in (-0.028, 0.0, 0.028)], 0.0085)
     return {
         "top": meshed(sdf.union([whole, pack], 0.012), rig, body),
-        "trim": meshed(sdf.union(rings), rig, body, cell=0.0058),
-        "panel": meshed(box, rig, body, cell=0.0055),
+        "trim": meshed(sdf.union(rings), rig, body, cell=0.0066),
+        "panel": meshed(box, rig, body, cell=0.0064),
         "light": lamps,
     }
 
@@ -297,7 +297,7 @@ def bottom_meshes(rig: Rig, body: dict[str, Any], top: str, bottom: str, ground:
         field = _trousers_field(rig, body, 1.88, (0.010, 0.013), 0.006)
     else:
         raise KeyError(bottom)
-    return {"bottom": meshed(field, rig, body)}
+    return {"bottom": meshed(field, rig, body, cell=0.0078)}
 
 
 def clothes_materials(look: CharacterLook) -> dict[str, Material]:

@@ -44,6 +44,8 @@ class FaceRig:
     """Length of the lashes; < 0 = no lash line."""
     cant: float = 7.0
     """Degrees that the eyes look outwards, following the face's curve."""
+    has_mouth: bool = True
+    """False for beaks."""
     skull: Field | None = None
     """Surface that the brows lie on, where it is not `field`."""
 
@@ -99,6 +101,8 @@ def face_meshes(
             surface = rig.skull or rig.field
             stroke = brow_mesh(surface, rig.eye_x + 0.02, rig.brow_y, 0.23, rig.brow, side, pose)
             out.append((f"brow_{s}", stroke, materials.hair(rig.brow_color), None))
+    if not rig.has_mouth:
+        return out
     shape = mouth_shape(expression, mouth)
     parts = build_mouth(rig.field, rig.place, shape, rig.skin, np.asarray(rig.lip))
     out.append(("mouth", parts.plate, rig.skin_material, parts.plate_colors))

@@ -13,7 +13,7 @@ from backends.image.layout.characters.sdf import Distance, Field, Points
 from backends.image.layout.characters.skeleton import Arm, Frame, Leg, Rig, Vector, unit
 from backends.image.layout.characters.surface import Mesh, bounds_of, polygonise
 
-CELL = 0.0068
+CELL = 0.0072
 """Cell of cloth meshes, height units."""
 
 

@@ -164,7 +164,7 @@ def _arm(body: dict[str, Any], spec: dict[str, Any], chest: Frame, side: float) 
     upper, lower = unit(_sided(spec["upper"], side)), unit(_sided(spec["lower"], side))
     # A raised arm lifts its shoulder a little; without it the sleeve caves in.
     raised = max(float(upper[1]), 0.0)
-    shoulder = chest.at(side * sx, sy - body["chest"][2] - 0.006 + 0.028 * raised, 0.0)
+    shoulder = chest.at(side * sx, sy - body["chest"][2] - 0.006 + 0.036 * raised, 0.0)
     elbow = shoulder + chest.along(*upper) * body["upper_arm"]
     wrist = elbow + chest.along(*lower) * body["forearm"]
     fingers = unit(_sided(spec.get("fingers", spec["lower"]), side))
@@ -228,7 +228,7 @@ def build_rig(body: dict[str, Any], pose: str, look_target: Vector | None = None
     half = turn(-0.55 * (bend.get("pitch", 0.0) + place.get("pitch", 0.0)) - 0.9 * stoop, 0.0, 0.0)
     head_turn = chest.rotation @ half @ turn(tilt.get("pitch", 0.0), tilt.get("yaw", 0.0), tilt.get("roll", 0.0))
     pivot = neck + chest.along(0.0, 0.02, 0.0)
-    reach = 0.98 - radius - (body["neck"] + 0.02)
+    reach = 0.985 - radius - (body["neck"] + 0.02)
     gaze = (float(spec["gaze"][0]), float(spec["gaze"][1]))
     if look_target is not None:
         eye = pivot + vec(0.0, reach, 0.0)
