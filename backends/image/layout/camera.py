@@ -190,7 +190,9 @@ def _frame(
     distance = max(visible * focal / height * angle["distance"], max(s.radius for s in subjects) * 2.2)
     right = np.array([np.cos(np.radians(spec.yaw_deg)), 0.0, -np.sin(np.radians(spec.yaw_deg))])
     distance = max(distance, _group_distance(subjects, target, right, away, focal, width, scale["margin"]))
-    distance = min(distance, far_limit)
+    if distance > far_limit:
+        # The set ends there: stand as far as it goes and take a wider lens, which frames the same.
+        focal, distance = focal * far_limit / distance, far_limit
     shown = width / focal * distance
     position = target + distance * away + np.array([0.0, angle["lift"] * visible, 0.0])
     shift = right * shown * _lead_room(spec, subjects, right, scale)

@@ -73,7 +73,9 @@ def draw(
     clock.lap("antialias")
     inner = (slice(window[1] - wide[1], window[1] - wide[1] + window[3]),
              slice(window[0] - wide[0], window[0] - wide[0] + window[2]))  # fmt: skip
-    shine = shade.bloom(radiance[inner], subject.sky) if glow is None else glow
+    shine = glow
+    if shine is None:
+        shine = shade.bloom(radiance, subject.sky) + shade.shafts(radiance, frame.depth, subject.sky, camera)
     rgb = shade.finish(display[inner], shine, subject.sky, window, (camera.width, camera.height))
     clock.lap("film")
     return Drawing(rgb, _crop(frame, inner, window), shine, clock.seconds)

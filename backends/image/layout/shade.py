@@ -88,6 +88,33 @@ def bloom(radiance: F32, sky: Sky, strength: float = 0.10) -> F32:
     return np.asarray(cv2.resize(glow, (w, h), interpolation=cv2.INTER_LINEAR) * strength, np.float32)
 
 
+def shafts(radiance: F32, depth: F32, sky: Sky, camera: Camera) -> F32:
+    """(H, W, 3) display-linear light shafts: what shines between near things, smeared away from the rim light's place."""
+    import cv2
+
+    h, w = depth.shape
+    if sky.shafts <= 0:
+        return np.zeros((h, w, 3), np.float32)
+    local = camera.to_local(camera.position + sky.rim)
+    if local[2] < 0.15:
+        return np.zeros((h, w, 3), np.float32)
+    small = (max(w // 4, 8), max(h // 4, 8))
+    open_ = (np.minimum(depth, 60.0) > 14.0).astype(np.float32)
+    source = cv2.resize(np.clip(radiance * sky.exposure, 0, 2.5) * open_[..., None], small, interpolation=cv2.INTER_AREA)
+    x = (camera.cx + camera.focal * local[0] / local[2]) / w * small[0]
+    y = max((camera.cy + camera.focal * local[1] / local[2]) / h, -1.2) * small[1]
+    reach = float(np.hypot(max(x, small[0] - x), max(y, small[1] - y)))
+    polar = cv2.warpPolar(source, (160, 720), (x, y), reach, cv2.INTER_LINEAR)
+    trail, beam = np.zeros_like(polar[:, 0]), np.empty_like(polar)
+    for i in range(polar.shape[1]):
+        trail = trail * 0.965 + polar[:, i] * 0.035
+        beam[:, i] = trail
+    beam = np.maximum(beam - cv2.blur(beam, (1, 91), borderType=cv2.BORDER_REFLECT) * 0.72, 0)
+    back = cv2.warpPolar(beam, small, (x, y), reach, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    soft = cv2.GaussianBlur(back, (0, 0), 1.2)
+    return np.asarray(cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR) * sky.shafts, np.float32)
+
+
 def finish(display: F32, glow: F32, sky: Sky, window: tuple[int, int, int, int], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Display-linear picture (h, w, 3) of `window` in a picture of `size` (w, h) -> sRGB uint8 with vignette.
 

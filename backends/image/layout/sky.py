@@ -34,6 +34,10 @@ class Backdrop:
     """Space: black, stars at all times, no haze."""
     studio: tuple[float, float, float] | None = None
     """sRGB of a seamless paper backdrop instead of a sky."""
+    shafts: float = 0.0
+    """Strength of light shafts that fall between near things from the rim light."""
+    air: tuple[float, float, float] | None = None
+    """sRGB tint of the haze, multiplied onto the rig's."""
     overlay: Callable[[F32, F32], F32] | None = None
     """(unit directions (N, 3), radiance (N, 3)) -> radiance, e.g. a planet."""
     gains: Mapping[str, float] = field(default_factory=dict)
@@ -51,7 +55,9 @@ class Sky:
         self._zenith, self._horizon = to_linear(sky["zenith"]), to_linear(sky["horizon"])
         self._middle = to_linear(sky.get("middle", np.add(sky["zenith"], sky["horizon"]) / 2))
         self.exposure: float = (self._indoor or rig)["exposure"] * self._gain("exposure")
-        self.haze_color: F32 = to_linear(rig["haze"]["color"]) * sky["gain"]
+        self._tint = to_linear(backdrop.air) if backdrop.air is not None else np.ones(3, np.float32)
+        self.haze_color: F32 = np.asarray(to_linear(rig["haze"]["color"]) * sky["gain"], np.float32)
+        self.shafts: float = backdrop.shafts * (0.0 if time_of_day == "storm" else 1.0)
         self.haze_distance: float = np.inf if backdrop.airless else rig["haze"]["distance"] * self._gain("haze")
         self.grade: Mapping[str, float] = rig["grade"]
         self.sun: F32 = direction(rig["sun"]["az"], rig["sun"]["el"])
@@ -79,12 +85,15 @@ class Sky:
             return rays
         flat = rays * np.array([1, 0, 1], np.float32) + np.array([0, 0.03, 0], np.float32)
         flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-        return np.asarray(0.6 * self.haze_color + 0.4 * self.gradient(flat) + 0.6 * self._glow(flat), np.float32)
+        mixed = 0.6 * self.haze_color + 0.4 * self.gradient(flat) + 0.6 * self._glow(flat)
+        return np.asarray(mixed * self._tint, np.float32)
 
     def seen(self, rays: F32) -> F32:
         """(N, 3) float32 linear radiance of the visible sky towards unit directions (N, 3)."""
-        if self._backdrop.studio is not None:
-            return self._paper(rays)
+        return self._paper(rays) if self._backdrop.studio is not None else self.outside(rays)
+
+    def outside(self, rays: F32) -> F32:
+        """(N, 3) the sky itself, also where a set's paper backdrop hides it: what a window shows."""
         color = np.zeros_like(rays) if self._backdrop.airless else self.gradient(rays)
         if self._backdrop.airless:
             color = color + self._nebula(rays)

@@ -7,6 +7,7 @@ Bumps darken and brighten by the slope towards the key light instead of moving t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,8 @@ def sea(shore: Callable[[F32], F32], deep: Tint, shallow: Tint, rough: float = 1
     def surface(points: Points) -> tuple[F32, F32 | None]:
         x, z = points.position[:, 0], points.position[:, 2]
         sky = points.sky
+        # Seen at a flat angle, samples lie much farther apart along the line of sight than across it.
+        points = replace(points, footprint=points.footprint / np.sqrt(np.maximum(points.view[:, 1], 0.02)))
         bend = (fbm(x, z, 46.0, 61, 1.9) - 0.5) * 2.2
         slope_x, slope_z, crest = (np.zeros(len(x), np.float32) for _ in range(3))
         for dz, dx, length, height in WAVES:
@@ -129,7 +132,8 @@ def sea(shore: Callable[[F32], F32], deep: Tint, shallow: Tint, rough: float = 1
         fresnel = 0.02 + 0.75 * (1 - cos) ** 4
         near = smoothstep(7.0, 0.3, shore(x) - z + 2.5 * (fbm(x, z, 11.0, 65) - 0.5))[:, None]
         body = deep_color * (1 - near) + shallow_color * near
-        body = body * (1 + 3.2 * rough * crest)[:, None]
+        broad = fbm(x, z * 2.2, 38.0, 69, 1.3) - 0.5
+        body = body * (1 + 3.2 * rough * crest + 0.5 * broad)[:, None]
         light = sky.gradient(np.broadcast_to(np.array([0, 0.8, 0.6], np.float32), (len(x), 3)))
         mirrored = sky.gradient(ray) * fresnel[:, None]
         glitter = _glitter(points, normal, ray, x, z)
@@ -297,6 +301,6 @@ def glass(frame: str = "sky") -> Surface:
         ray[:, 1] = np.abs(ray[:, 1]) + 0.06
         ray /= np.linalg.norm(ray, axis=1, keepdims=True)
         gain = 1.0 if frame == "sky" else 0.4
-        return points.albedo * 0.2, np.asarray(points.sky.gradient(ray) * gain, np.float32)
+        return points.albedo * 0.2, np.asarray(points.sky.outside(ray) * gain, np.float32)
 
     return surface
