@@ -36,7 +36,11 @@ def glasses(shape: HeadShape) -> dict[str, Mesh]:
         rows.append(tube(bow, np.full(9, 0.024), 8))
     gap = max(shape.eye_x, r + 0.045) - r
     t = np.linspace(-1, 1, 9)
-    rows.append(tube(np.stack([t * gap, shape.eye_y + 0.05 + 0.04 * (1 - t * t), np.full(9, z + 0.01)], -1), np.full(9, 0.024), 8))
+    rows.append(
+        tube(
+            np.stack([t * gap, shape.eye_y + 0.05 + 0.04 * (1 - t * t), np.full(9, z + 0.01)], -1), np.full(9, 0.024), 8
+        )
+    )
     return {"glasses": joined(rows)}
 
 
@@ -71,7 +75,10 @@ def cap(shape: HeadShape) -> dict[str, Mesh]:
     )  # fmt: skip
     button = sdf.sphere((0, 1.18, -0.08), 0.075)
     lo, hi = (-1.2, 0.0, -1.3), (1.2, 1.35, 1.8)
-    return {"cap": polygonise(sdf.union([dome, button], 0.02), lo, hi, 0.042), "visor": polygonise(visor, lo, hi, 0.034)}
+    return {
+        "cap": polygonise(sdf.union([dome, button], 0.02), lo, hi, 0.042),
+        "visor": polygonise(visor, lo, hi, 0.034),
+    }
 
 
 def bow(shape: HeadShape) -> dict[str, Mesh]:
@@ -106,7 +113,9 @@ def crown(shape: HeadShape) -> dict[str, Mesh]:
     lean = turn(-8.0)
     at = (0.0, 0.78, -0.08)
     gems = [
-        ball((0.055, 0.06, 0.04), 10, 14).moved(turn(0, ang), (np.sin(np.radians(ang)) * (r + 0.06), 0.10, np.cos(np.radians(ang)) * (r + 0.06)))
+        ball((0.055, 0.06, 0.04), 10, 14).moved(
+            turn(0, ang), (np.sin(np.radians(ang)) * (r + 0.06), 0.10, np.cos(np.radians(ang)) * (r + 0.06))
+        )
         for ang in range(0, 360, 51)
     ]
     return {"crown": shell.moved(lean, at), "gems": joined(gems).moved(lean, at)}

@@ -78,7 +78,12 @@ def leg_mesh(leg: Leg, radii: list[float]) -> Mesh:
     """Bare leg from inside the hip to inside the shoe, with a calf."""
     a, b, c = radii
     below = leg.ankle + 0.25 * (leg.ankle - leg.knee) * 0.3
-    return limb(bent(leg.hip, leg.knee, leg.ankle, below), [a, 0.5 * (a + b), b, b, b * 1.02, 0.56 * (b + c) * 1.05, c, c], 34, 24)
+    return limb(
+        bent(leg.hip, leg.knee, leg.ankle, below),
+        [a, 0.5 * (a + b), b, b, b * 1.02, 0.56 * (b + c) * 1.05, c, c],
+        34,
+        24,
+    )
 
 
 def neck_mesh(rig: Rig, radius: float) -> Mesh:

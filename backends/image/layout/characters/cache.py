@@ -77,7 +77,7 @@ def cached(kind: str, key: object, make: Callable[[], Meshes], cache_dir: Path |
 def _load(path: Path) -> Meshes | None:
     try:
         with np.load(path, allow_pickle=False) as data:
-            names = sorted({key.rsplit(".", 1)[0] for key in data.files})
+            names = dict.fromkeys(key.rsplit(".", 1)[0] for key in data.files)
             return {n: Mesh(data[f"{n}.v"], data[f"{n}.f"], data[f"{n}.n"]) for n in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         # Absent or damaged: it is built again and replaced.

@@ -13,7 +13,14 @@ import numpy as np
 from backends.image.layout.characters import materials, sdf
 from backends.image.layout.characters.body import blended_sleeves, torso_field
 from backends.image.layout.characters.garments import (
-    cuff, flared, limb_point, meshed, on_front, sleeve, trouser_leg, upright,
+    cuff,
+    flared,
+    limb_point,
+    meshed,
+    on_front,
+    sleeve,
+    trouser_leg,
+    upright,
 )  # fmt: skip
 from backends.image.layout.characters.sdf import Distance, Field, Points
 from backends.image.layout.characters.skeleton import SIDES, Rig, turn
@@ -38,7 +45,9 @@ _LOOSE = {"tshirt": 0.006, "shirt": 0.005, "sweater": 0.004, "hoodie": 0.005}
 """How much wider than the hips a hem hangs."""
 
 
-def _neck_ring(rig: Rig, body: dict[str, Any], major: float, minor: float, up: float = 0.0, pitch: float = 14.0) -> Field:
+def _neck_ring(
+    rig: Rig, body: dict[str, Any], major: float, minor: float, up: float = 0.0, pitch: float = 14.0
+) -> Field:
     at = rig.neck + rig.chest.along(0, -0.004 + up, 0.002)
     r = body["neck_radius"] * major
     return sdf.torus(at, (r * 1.08, r), minor, rig.chest.rotation @ turn(pitch))
@@ -164,7 +173,9 @@ def _hood(rig: Rig, body: dict[str, Any]) -> Field:
         rig.neck + rig.chest.along(0, 0.006, -0.016), (r * 1.95, r * 1.75), 0.024, rig.chest.rotation @ turn(24.0)
     )
     bag = sdf.ellipsoid(
-        rig.neck + rig.chest.along(0, -0.042, -r * 1.2 - 0.050), (r * 1.75, 0.058, 0.034), rig.chest.rotation @ turn(-14.0)
+        rig.neck + rig.chest.along(0, -0.042, -r * 1.2 - 0.050),
+        (r * 1.75, 0.058, 0.034),
+        rig.chest.rotation @ turn(-14.0),
     )
     return sdf.union([roll, bag], 0.04)
 
@@ -190,7 +201,11 @@ def _belt(rig: Rig, body: dict[str, Any], grow: float) -> Field:
     return sdf.torus(at + rig.chest.along(0, -0.02, 0), (bw + grow, bd + grow), 0.010, rig.chest.rotation)
 
 
-_SKIRTS = {"dress": (0.018, 0.62, 1.52, 9, 0.010), "coat": (0.026, 0.26, 1.10, 0, 0.0), "skirt": (0.012, 0.50, 1.50, 11, 0.011)}
+_SKIRTS = {
+    "dress": (0.018, 0.62, 1.52, 9, 0.010),
+    "coat": (0.026, 0.26, 1.10, 0, 0.0),
+    "skirt": (0.012, 0.50, 1.50, 11, 0.011),
+}
 
 
 def _skirt_field(rig: Rig, body: dict[str, Any], kind: str, ground: float) -> Field:
@@ -317,4 +332,3 @@ def clothes_materials(look: CharacterLook) -> dict[str, Material]:
         "under": materials.cloth(under), "bottom": materials.cloth(look.bottom_color),
         "panel": materials.rubber((0.20, 0.22, 0.26)), "light": materials.glow((0.35, 0.95, 0.75), 1.2),
     }  # fmt: skip
-

@@ -15,6 +15,7 @@ from backends.image.layout.characters.cache import Meshes, cached
 from backends.image.layout.characters.creature_bodies import body_meshes, foot_mesh, paw_mesh
 from backends.image.layout.characters.creature_heads import HEADS, CreatureHead
 from backends.image.layout.characters.face import FaceRig, eyeball_meshes, face_meshes, mouth_shape
+from backends.image.layout.characters.mouth import mouth_ball
 from backends.image.layout.characters.placement import Placement
 from backends.image.layout.characters.skeleton import SIDES, Rig, build_rig, proportions
 from backends.image.layout.characters.surface import Mesh, polygonise
@@ -172,7 +173,9 @@ def _body_colors(c: _Creature, name: str, mesh: Mesh, accent: RGB) -> NDArray[np
         return _mixed(look.accent, look.accent, np.zeros(len(mesh.vertices)))
     if name == "tail":
         far = np.linalg.norm(mesh.vertices - c.rig.pelvis.origin, axis=1)
-        return _mixed(look.body, accent, materials.smoothstep(0.30, 0.33, far.astype(np.float32)) * (look.kind == "cat"))
+        return _mixed(
+            look.body, accent, materials.smoothstep(0.30, 0.33, far.astype(np.float32)) * (look.kind == "cat")
+        )
     w, d, y = c.body["belly"]
     below = y - c.body["chest"][2]
     oval = np.sqrt((local[:, 0] / (w * 0.72)) ** 2 + ((local[:, 1] - below * 0.75) / 0.135) ** 2)
@@ -197,16 +200,20 @@ def _model(c: _Creature, parts: tuple[MeshPart, ...]) -> CharacterModel:
     top = max(float(p.vertices[:, 1].max()) for p in parts)
     extras = {**hands, "hold": ((hands["l_hand"] + hands["r_hand"]) / 2).astype(np.float32)}
     extras["top"] = np.array([c.posed.x, top, c.posed.z], dtype=np.float32)
-    beaked = not head.has_mouth
-    mouth_z = 1.05 if beaked else 0.9
+    if head.has_mouth:
+        mouth, reach = mouth_ball(head.field, head.place)
+    else:
+        mouth, reach = np.array([0.0, head.place.y, 1.05], dtype=np.float32), 0.95
     return CharacterModel(
         name=c.posed.name, parts=parts, joints=joints, head_center=place.point(frame.origin), head_radius=r * size,
         eye_line=place.point(frame.at(0, head.eye[1] * r, (head.eye[2] + head.eye_r) * r)),
-        mouth=place.point(frame.at(0, head.place.y * r, mouth_z * r)),
-        mouth_radius=(0.95 if beaked else 1.5 * head.place.half_width) * r * size, height=size, extras=extras,
+        mouth=place.point(frame.at(*(mouth * r))),
+        mouth_radius=reach * r * size, height=size, extras=extras,
     )  # fmt: skip
 
 
-def build_creature_face(posed: PosedCharacter, look_target: NDArray | None, cache_dir: Path | None) -> tuple[MeshPart, ...]:
+def build_creature_face(
+    posed: PosedCharacter, look_target: NDArray | None, cache_dir: Path | None
+) -> tuple[MeshPart, ...]:
     """Lids, brows and mouth or beak only; see `build.build_face`."""
     return tuple(_face(_creature(posed, look_target, cache_dir)))

@@ -29,7 +29,9 @@ def foot_mesh(feathered: bool, ankle: float) -> dict[str, Mesh]:
     g = -ankle
     if feathered:
         toes = [
-            sdf.chain([(0, g + 0.13, 0.0), (x * 0.6, g + 0.085, 0.34), (x, g + 0.055, 0.62)], [0.075, 0.075, 0.055], 0.04)
+            sdf.chain(
+                [(0, g + 0.13, 0.0), (x * 0.6, g + 0.085, 0.34), (x, g + 0.055, 0.62)], [0.075, 0.075, 0.055], 0.04
+            )
             for x in (-0.30, 0.0, 0.30)
         ]
         back = sdf.capsule((0, g + 0.12, 0), (0, g + 0.055, -0.30), 0.07, 0.05)
@@ -59,7 +61,13 @@ def _furry(rig: Rig, body: dict[str, Any]) -> Field:
 def _tail(kind: str, rig: Rig) -> Mesh:
     p = rig.pelvis
     if kind == "cat":
-        points = [p.at(0, -0.04, -0.07), p.at(0.05, -0.06, -0.20), p.at(0.15, 0.05, -0.25), p.at(0.16, 0.20, -0.20), p.at(0.22, 0.28, -0.20)]
+        points = [
+            p.at(0, -0.04, -0.07),
+            p.at(0.05, -0.06, -0.20),
+            p.at(0.15, 0.05, -0.25),
+            p.at(0.16, 0.20, -0.20),
+            p.at(0.22, 0.28, -0.20),
+        ]
         q, r = spline(points, [0.032, 0.032, 0.031, 0.030, 0.022], 40)
     elif kind == "dog":
         points = [p.at(0, 0.0, -0.08), p.at(0.01, 0.05, -0.16), p.at(0.02, 0.15, -0.19), p.at(0.03, 0.22, -0.15)]
@@ -87,7 +95,13 @@ def _wing(arm: Arm, hand: float) -> Field:
         feather(arm.elbow, lower, float(np.linalg.norm(lower)), 0.066, 0.024),
     ]
     tips = [
-        feather(arm.wrist - 0.02 * along + side * o * 0.022, along + side * o * 0.32, hand * (1.05 - 0.18 * abs(o)), 0.027, 0.014)
+        feather(
+            arm.wrist - 0.02 * along + side * o * 0.022,
+            along + side * o * 0.32,
+            hand * (1.05 - 0.18 * abs(o)),
+            0.027,
+            0.014,
+        )
         for o in (-1.0, 0.0, 1.0)
     ]
     return sdf.union([sdf.union(blades, 0.05), *tips], 0.022)
@@ -98,9 +112,13 @@ def _bird(kind: str, rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
     neck = sdf.capsule(rig.chest.at(0, 0.05, 0), rig.head.at(0, -0.45 * rig.head_radius, 0), 0.092, 0.100)
     p = rig.pelvis
     fan = [
-        sdf.capsule(p.at(0, 0.02, -0.06), p.at(x, -0.01 if kind == "bird" else -0.05, -0.25), 0.048, 0.020) for x in (-0.06, 0.0, 0.06)
+        sdf.capsule(p.at(0, 0.02, -0.06), p.at(x, -0.01 if kind == "bird" else -0.05, -0.25), 0.048, 0.020)
+        for x in (-0.06, 0.0, 0.06)
     ]
-    thighs = [sdf.capsule(rig.legs[s].hip, rig.legs[s].hip + 0.5 * (rig.legs[s].knee - rig.legs[s].hip), 0.052, 0.026) for s in SIDES]
+    thighs = [
+        sdf.capsule(rig.legs[s].hip, rig.legs[s].hip + 0.5 * (rig.legs[s].knee - rig.legs[s].hip), 0.052, 0.026)
+        for s in SIDES
+    ]
     plumage = sdf.union([torso, neck], 0.07)
     plumage = sdf.union([plumage, sdf.union(fan, 0.02), *thighs], 0.045)
     out = {"body": meshed(plumage, rig, body)}
@@ -109,7 +127,10 @@ def _bird(kind: str, rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
         lo, hi = bounds_of([arm.shoulder, arm.elbow, arm.wrist, arm.hand.at(0, body["hand"], 0)], 0.09)
         out[f"wing_{s}"] = polygonise(_wing(arm, body["hand"]), lo, hi, 0.0072)
     r = body["leg_radii"]
-    legs = [limb(bent(g.hip, g.knee, g.ankle), [r[0], r[0], r[1], r[1], r[1], r[2], r[2]], 22, 14) for g in rig.legs.values()]
+    legs = [
+        limb(bent(g.hip, g.knee, g.ankle), [r[0], r[0], r[1], r[1], r[1], r[2], r[2]], 22, 14)
+        for g in rig.legs.values()
+    ]
     out["legs"] = joined(legs)
     return out
 

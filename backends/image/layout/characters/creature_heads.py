@@ -143,7 +143,9 @@ def monster_head() -> CreatureHead:
     def tint(p: NDArray) -> NDArray:
         rng = np.random.default_rng(4)
         spots = np.zeros(len(p))
-        for az, el, size in zip(rng.uniform(50, 310, 16), rng.uniform(-20, 80, 16), rng.uniform(0.10, 0.2, 16), strict=True):
+        for az, el, size in zip(
+            rng.uniform(50, 310, 16), rng.uniform(-20, 80, 16), rng.uniform(0.10, 0.2, 16), strict=True
+        ):
             a, e = np.radians(az), np.radians(el)
             at = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)]) * 0.95
             spots = np.maximum(spots, 1 - _soft(np.linalg.norm(p - at, axis=1), size * 0.8, size))
@@ -152,10 +154,16 @@ def monster_head() -> CreatureHead:
     def extras() -> dict[str, Mesh]:
         horns = []
         for s in (1.0, -1.0):
-            p, rr = spline([(s * 0.52, 0.74, 0.0), (s * 0.78, 1.06, 0.0), (s * 0.76, 1.42, 0.06)], [0.19, 0.145, 0.012], 22)
+            p, rr = spline(
+                [(s * 0.52, 0.74, 0.0), (s * 0.78, 1.06, 0.0), (s * 0.76, 1.42, 0.06)], [0.19, 0.145, 0.012], 22
+            )
             horns.append(tube(p, rr * (1 + 0.06 * np.sin(np.arange(22) * 1.9)), 20))
         tuft = sdf.union(
-            [sdf.capsule((x, 0.90, 0.05), (1.9 * x, 1.30 - 0.6 * abs(x), 0.12), 0.13, 0.02) for x in (-0.16, -0.05, 0.07, 0.17)], 0.05
+            [
+                sdf.capsule((x, 0.90, 0.05), (1.9 * x, 1.30 - 0.6 * abs(x), 0.12), 0.13, 0.02)
+                for x in (-0.16, -0.05, 0.07, 0.17)
+            ],
+            0.05,
         )
         return {"horns": joined(horns), "tuft": polygonise(tuft, (-0.5, 0.7, -0.2), (0.5, 1.45, 0.35), 0.032)}
 
@@ -165,7 +173,9 @@ def monster_head() -> CreatureHead:
 def bird_head() -> CreatureHead:
     """A round head with a tuft; its beak is in beaks.py."""
     eye, r = (0.44, 0.12, 0.60), 0.29
-    face = sdf.union([sdf.ellipsoid((0, 0.03, 0), (0.94, 0.95, 0.92)), sdf.ellipsoid((0, -0.6, 0.0), (0.82, 0.5, 0.78))], 0.3)
+    face = sdf.union(
+        [sdf.ellipsoid((0, 0.03, 0), (0.94, 0.95, 0.92)), sdf.ellipsoid((0, -0.6, 0.0), (0.82, 0.5, 0.78))], 0.3
+    )
     face = _sockets(face, eye, r)
 
     def tint(p: NDArray) -> NDArray:
@@ -174,25 +184,40 @@ def bird_head() -> CreatureHead:
 
     def extras() -> dict[str, Mesh]:
         feathers = [
-            sdf.chain([(x, 0.86, -0.05), (x * 1.5, 1.16, -0.10), (x * 2.2, 1.36 - abs(x), -0.30)], [0.12, 0.10, 0.02], 0.03)
+            sdf.chain(
+                [(x, 0.86, -0.05), (x * 1.5, 1.16, -0.10), (x * 2.2, 1.36 - abs(x), -0.30)], [0.12, 0.10, 0.02], 0.03
+            )
             for x in (-0.12, 0.0, 0.13)
         ]
         return {"tuft": polygonise(sdf.union(feathers, 0.04), (-0.5, 0.6, -0.6), (0.5, 1.55, 0.2), 0.032)}
 
-    return CreatureHead(face, tint, eye, r, 0.66, MouthPlace(-0.25, 0.3, 0.05), 0.52, extras, has_mouth=False, cant=14.0)
+    return CreatureHead(
+        face, tint, eye, r, 0.66, MouthPlace(-0.25, 0.3, 0.05), 0.52, extras, has_mouth=False, cant=14.0
+    )
 
 
 def seagull_head() -> CreatureHead:
     """Sleeker than the bird, without a tuft."""
     eye, r = (0.46, 0.16, 0.52), 0.27
-    face = sdf.union([sdf.ellipsoid((0, 0.05, 0), (0.86, 0.93, 0.90)), sdf.ellipsoid((0, -0.62, -0.05), (0.76, 0.5, 0.70))], 0.35)
+    face = sdf.union(
+        [sdf.ellipsoid((0, 0.05, 0), (0.86, 0.93, 0.90)), sdf.ellipsoid((0, -0.62, -0.05), (0.76, 0.5, 0.70))], 0.35
+    )
     face = _sockets(face, eye, r)
 
     def extras() -> dict[str, Mesh]:
         return {"tuft": ball((0.10, 0.05, 0.16), 10, 14).moved(turn(-20), (0, 0.97, -0.1))}
 
     return CreatureHead(
-        face, lambda p: np.zeros(len(p)), eye, r, 0.62, MouthPlace(-0.25, 0.3, 0.05), 0.54, extras, has_mouth=False, cant=18.0
+        face,
+        lambda p: np.zeros(len(p)),
+        eye,
+        r,
+        0.62,
+        MouthPlace(-0.25, 0.3, 0.05),
+        0.54,
+        extras,
+        has_mouth=False,
+        cant=18.0,
     )
 
 

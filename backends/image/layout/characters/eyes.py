@@ -33,7 +33,9 @@ class Lids:
     """Degrees that the inner end of both edges lies lower than the outer one."""
 
 
-def eyeball(iris: RGB, iris_size: float, gaze: tuple[float, float], scale: float = 1.0) -> tuple[Mesh, NDArray[np.float32]]:
+def eyeball(
+    iris: RGB, iris_size: float, gaze: tuple[float, float], scale: float = 1.0
+) -> tuple[Mesh, NDArray[np.float32]]:
     """Unit eyeball and its colours.
 
     Args:
@@ -99,7 +101,9 @@ def _edges(lids: Lids, blink: float, side: float, u: NDArray[np.float64]) -> tup
 
 
 def _on_sphere(u: NDArray, elevation: NDArray, radius: NDArray | float) -> NDArray[np.float64]:
-    p = np.stack([np.sin(u) * np.ones_like(elevation), np.cos(u) * np.sin(elevation), np.cos(u) * np.cos(elevation)], -1)
+    p = np.stack(
+        [np.sin(u) * np.ones_like(elevation), np.cos(u) * np.sin(elevation), np.cos(u) * np.cos(elevation)], -1
+    )
     return p * np.asarray(radius, dtype=np.float64)[..., None]
 
 

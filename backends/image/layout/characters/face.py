@@ -15,7 +15,7 @@ from backends.image.layout.characters.mouth import MouthPlace, MouthShape, build
 from backends.image.layout.characters.sdf import Field
 from backends.image.layout.characters.skeleton import SIDES, load_table, turn
 from backends.image.layout.characters.surface import Mesh
-from backends.image.layout.mesh import MeshPart, Material
+from backends.image.layout.mesh import Material, MeshPart
 from backends.image.layout.scene import RGB
 
 Paint = Callable[[NDArray], NDArray[np.float32]]
@@ -106,7 +106,8 @@ def face_meshes(
     shape = mouth_shape(expression, mouth)
     parts = build_mouth(rig.field, rig.place, shape, rig.skin, np.asarray(rig.lip))
     out.append(("mouth", parts.plate, rig.skin_material, parts.plate_colors))
-    out.append(("mouth_inside", parts.cavity, Material(roughness=0.6, specular=0.3), parts.cavity_colors))
+    if parts.cavity is not None:
+        out.append(("mouth_inside", parts.cavity, Material(roughness=0.6, specular=0.3), parts.cavity_colors))
     if parts.teeth is not None:
         out.append(("teeth", parts.teeth, materials.gloss((0.97, 0.96, 0.93), 0.25), None))
     if parts.tongue is not None:
@@ -136,7 +137,11 @@ def eyeball_meshes(
 
 
 def as_parts(
-    owner: str, items: list[tuple[str, Mesh, Material, NDArray[np.float32] | None]], rotation: NDArray, origin: NDArray, scale: float
+    owner: str,
+    items: list[tuple[str, Mesh, Material, NDArray[np.float32] | None]],
+    rotation: NDArray,
+    origin: NDArray,
+    scale: float,
 ) -> list[MeshPart]:
     """Meshes of the head's frame as labelled parts of an outer frame."""
     return [

@@ -78,7 +78,9 @@ def trouser_leg(leg: Leg, radii: list[float], grow: tuple[float, float], end: fl
     return _ended(body, at, direction, r_end + 0.45 * grow[1])
 
 
-def flared(frame: Frame, top: tuple[float, float, float], hem: tuple[float, float, float], folds: int, depth: float) -> Field:
+def flared(
+    frame: Frame, top: tuple[float, float, float], hem: tuple[float, float, float], folds: int, depth: float
+) -> Field:
     """A hollow cone of cloth: (y, half width, half depth) at the top and at the hem, in `frame`; folds grow downward."""
     inverse = np.ascontiguousarray(frame.rotation.T.astype(np.float32))
     origin = sdf.column(frame.origin)

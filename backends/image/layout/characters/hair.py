@@ -60,7 +60,9 @@ def _lock(points: list[ArrayLike], radii: list[float], count: int = 7) -> Field:
     return sdf.chain(list(p), [float(v) for v in np.maximum(r, 0.012)], 0.03)
 
 
-def _sweep_from(shape: HeadShape, root: tuple[float, float], ends: list[tuple[float, float]], fat: float, lift: float) -> list[Field]:
+def _sweep_from(
+    shape: HeadShape, root: tuple[float, float], ends: list[tuple[float, float]], fat: float, lift: float
+) -> list[Field]:
     locks = []
     for i, (az, el) in enumerate(ends):
         a0, e0 = root[0] + 2.0 * i, root[1] - 1.5 * i
@@ -88,7 +90,9 @@ def _short(shape: HeadShape) -> Hair:
     return Hair(body, (-1.2, -0.95, -1.25), (1.2, 1.45, 1.3))
 
 
-def _blobs(shape: HeadShape, count: int, grow: float, size: tuple[float, float], front: float, seed: int) -> list[Field]:
+def _blobs(
+    shape: HeadShape, count: int, grow: float, size: tuple[float, float], front: float, seed: int
+) -> list[Field]:
     rng = np.random.default_rng(seed)
     i = np.arange(count) + 0.5
     el = np.degrees(np.arcsin(1 - 1.75 * i / count))

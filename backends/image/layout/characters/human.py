@@ -19,6 +19,7 @@ from backends.image.layout.characters.face import FaceRig, as_parts, eyeball_mes
 from backends.image.layout.characters.hair import hair_meshes
 from backends.image.layout.characters.hands import hand_mesh
 from backends.image.layout.characters.human_head import HeadShape, head_field, head_mesh, head_shape, skin_colors
+from backends.image.layout.characters.mouth import mouth_ball
 from backends.image.layout.characters.placement import Placement
 from backends.image.layout.characters.shoes import shoe_meshes
 from backends.image.layout.characters.skeleton import SIDES, Rig, build_rig, proportions
@@ -175,7 +176,10 @@ def _clothes(p: _Person) -> list[MeshPart]:
     who = (look.age, look.build, p.posed.pose)
     top = cached("top", (*who, look.top), lambda: top_meshes(rig, body, look.top, ground), p.cache_dir)
     bottom = cached(
-        "bottom", (*who, look.top, look.bottom), lambda: bottom_meshes(rig, body, look.top, look.bottom, ground), p.cache_dir
+        "bottom",
+        (*who, look.top, look.bottom),
+        lambda: bottom_meshes(rig, body, look.top, look.bottom, ground),
+        p.cache_dir,
     )
     surfaces = clothes_materials(look)
     parts = [_in_world(p, name, mesh, surfaces[name]) for name, mesh in {**top, **bottom}.items()]
@@ -207,7 +211,7 @@ def build_human(posed: PosedCharacter, look_target: NDArray | None, cache_dir: P
     parts = (*_head_parts(p), *_face_parts(p), *_limbs(p), *_clothes(p))
     rig, shape, r = p.rig, p.head, p.rig.head_radius
     size = posed.look.height
-    mouth_z = 0.86 if posed.look.age == "child" else 0.84
+    mouth, mouth_radius = mouth_ball(head_field(shape), shape.place)
     hands = {f"{s}_hand": p.place.point(rig.arms[s].hand.at(0, 0.45 * p.body["hand"], 0)) for s in SIDES}
     top = max(float(part.vertices[:, 1].max()) for part in parts)
     extras = {**hands, "hold": ((hands["l_hand"] + hands["r_hand"]) / 2).astype(np.float32)}
@@ -215,11 +219,13 @@ def build_human(posed: PosedCharacter, look_target: NDArray | None, cache_dir: P
     return CharacterModel(
         name=posed.name, parts=parts, joints=_joints(p), head_center=p.place.point(rig.head.origin),
         head_radius=r * size, eye_line=p.place.point(rig.head.at(0, shape.eye_y * r, (shape.eye_z + shape.eye_r) * r)),
-        mouth=p.place.point(rig.head.at(0, (shape.mouth_y - 0.04) * r, mouth_z * r)),
-        mouth_radius=1.48 * shape.mouth_w * r * size, height=size, extras=extras,
+        mouth=p.place.point(rig.head.at(*(mouth * r))),
+        mouth_radius=mouth_radius * r * size, height=size, extras=extras,
     )  # fmt: skip
 
 
-def build_human_face(posed: PosedCharacter, look_target: NDArray | None, cache_dir: Path | None) -> tuple[MeshPart, ...]:
+def build_human_face(
+    posed: PosedCharacter, look_target: NDArray | None, cache_dir: Path | None
+) -> tuple[MeshPart, ...]:
     """Only the parts that change with mouth, blink and expression; see `build.build_face`."""
     return tuple(_face_parts(_person(posed, look_target, cache_dir)))

@@ -128,7 +128,9 @@ def head_mesh(shape: HeadShape) -> Mesh:
     return Mesh(v, np.ascontiguousarray(mesh.faces[keep]), mesh.normals)
 
 
-def skin_colors(shape: HeadShape, skin: RGB, points: NDArray[np.float32], freckles: bool = False) -> NDArray[np.float32]:
+def skin_colors(
+    shape: HeadShape, skin: RGB, points: NDArray[np.float32], freckles: bool = False
+) -> NDArray[np.float32]:
     """Skin with rosy cheeks, nose and ears: (N, 3) points in head radii -> (N, 3) sRGB."""
     base = np.array(skin)
     rosy = np.array(mix(base, (base[0], base[1] * 0.52, base[2] * 0.50), 0.85))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from backends.image.layout.mesh import MeshPart, Material
-from backends.image.layout.scene import RGB
 from backends.image.layout.characters.surface import Mesh
+from backends.image.layout.mesh import Material, MeshPart
+from backends.image.layout.scene import RGB
 
 WHITE: RGB = (0.96, 0.96, 0.95)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from backends.image.layout.characters.materials import smoothstep
 from backends.image.layout.characters.sdf import Field
 from backends.image.layout.characters.skeleton import turn
-from backends.image.layout.characters.surface import Mesh, drop_to_surface, gradient, with_smooth_normals
+from backends.image.layout.characters.surface import Mesh, drop_to_surface, gradient, joined, with_smooth_normals
 from backends.image.layout.characters.sweep import ball, grid_faces
 
 Colors = NDArray[np.float32]
@@ -77,8 +77,8 @@ class MouthPlace:
 class MouthMeshes:
     plate: Mesh
     plate_colors: Colors
-    cavity: Mesh
-    cavity_colors: Colors
+    cavity: Mesh | None
+    cavity_colors: Colors | None
     teeth: Mesh | None
     tongue: Mesh | None
 
@@ -99,6 +99,16 @@ def open_area(shape: MouthShape) -> float:
     """Area inside the lips' inner edge, in squared mouth units."""
     x, y = outline(shape)
     return float(0.5 * abs(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)))
+
+
+def mouth_ball(field: Field, place: MouthPlace) -> tuple[NDArray[np.float32], float]:
+    """Centre and radius of a ball that holds every mouth shape of this head."""
+    a, up, down = place.rim
+    t = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    y = place.y + np.where(np.sin(t) >= 0, up, down) * np.sin(t)
+    xy = np.vstack([[[0.0, place.y - 0.04]], np.stack([a * np.cos(t), y], -1)]).astype(np.float32)
+    p = drop_to_surface(field, xy)
+    return p[0], 1.10 * float(np.linalg.norm(p[1:] - p[0], axis=1).max()) + 0.03
 
 
 def _plate(
@@ -140,7 +150,9 @@ def _plate(
     mesh = Mesh(mesh.vertices, mesh.faces, (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32))
 
     base = skin(surface)
-    tint = (1 - smoothstep(0.75, 1.35, d.reshape(-1).astype(np.float32)))[:, None] * (0.25 + 0.75 * np.tile(corner, rings)[:, None])
+    tint = (1 - smoothstep(0.75, 1.35, d.reshape(-1).astype(np.float32)))[:, None] * (
+        0.25 + 0.75 * np.tile(corner, rings)[:, None]
+    )
     crease = np.exp(-((distance.reshape(-1) / 0.022) ** 2))[:, None]
     color = base * (1 - 0.8 * tint) + lip * 0.8 * tint
     color = color * (1 - 0.72 * crease) + np.array([0.20, 0.06, 0.05]) * 0.72 * crease
@@ -167,7 +179,9 @@ def _band(front: Callable[[NDArray], NDArray], half: float, top: float, bottom: 
     """A row of teeth as one rounded slab; the edge of the upper row is `bottom` (or `top` of the lower)."""
     u = np.linspace(-1, 1, 27)
     height = top - bottom
-    profile = np.array([(0.0, -0.07), (0.0, 0.0), (0.35, 0.006), (0.75, 0.0), (0.93, -0.008), (1.0, -0.028), (0.98, -0.07)])
+    profile = np.array(
+        [(0.0, -0.07), (0.0, 0.0), (0.35, 0.006), (0.75, 0.0), (0.93, -0.008), (1.0, -0.028), (0.98, -0.07)]
+    )
     rows = []
     for along, out in profile:
         y = top - height * along + curve * u * u
@@ -188,7 +202,8 @@ def build_mouth(
         lip: sRGB colour of the lips.
     """
     plate, colors, edge, inner = _plate(field, place, shape, skin, lip)
-    cavity, cavity_colors = _cavity(edge, place)
+    # Closed lips show nothing of the inside.
+    cavity, cavity_colors = _cavity(edge, place) if shape.up + shape.down > 0.02 else (None, None)
     w = place.half_width
     top, low = float(inner[:, 1].max()), float(inner[:, 1].min())
     middle = len(inner) // 4
@@ -212,8 +227,6 @@ def build_mouth(
         rows.append(lower)
     teeth = None
     if rows:
-        from backends.image.layout.characters.surface import joined
-
         teeth = joined(rows)
     return MouthMeshes(plate, colors, cavity, cavity_colors, teeth, _tongue(shape, edge, lower_lip, upper_lip, w))
 

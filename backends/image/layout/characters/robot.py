@@ -59,13 +59,12 @@ def _head_meshes() -> dict[str, Mesh]:
 def _body_meshes() -> dict[str, Mesh]:
     """Body in the chest's frame, height units."""
     egg = sdf.union(
-        [sdf.ellipsoid((0, -0.045, 0), (0.138, 0.150, 0.124)), sdf.ellipsoid((0, -0.095, 0), (0.128, 0.115, 0.118))], 0.05
+        [sdf.ellipsoid((0, -0.045, 0), (0.138, 0.150, 0.124)), sdf.ellipsoid((0, -0.095, 0), (0.128, 0.115, 0.118))],
+        0.05,
     )
     seam = sdf.torus((0, -0.118, 0), (0.1375, 0.1265), 0.0050)
     shell = sdf.subtract(egg, seam, 0.006)
-    panel = sdf.intersect(
-        sdf.inflate(egg, 0.007), sdf.box((0, -0.020, 0.12), (0.066, 0.052, 0.10), 0.030), 0.006
-    )
+    panel = sdf.intersect(sdf.inflate(egg, 0.007), sdf.box((0, -0.020, 0.12), (0.066, 0.052, 0.10), 0.030), 0.006)
     lamp = drop_to_surface(panel, np.array([[0.0, -0.008]], dtype=np.float32), 0.4)[0]
     dots = drop_to_surface(panel, np.array([[-0.028, -0.045], [0.0, -0.047], [0.028, -0.045]], dtype=np.float32), 0.4)
     collar = sdf.torus((0, 0.103, 0), 0.058, 0.020)
@@ -83,7 +82,8 @@ def _mitten() -> dict[str, Mesh]:
     """The left hand: cuff, two broad fingers and a thumb; hand lengths, see hands.py for its axes."""
     palm = sdf.ellipsoid((0, 0.26, 0), (0.30, 0.30, 0.22))
     fingers = [
-        sdf.chain([(x, 0.40, 0.0), (1.25 * x, 0.72, 0.05), (1.0 * x, 0.95, 0.16)], [0.135, 0.14, 0.115], 0.03) for x in (-0.15, 0.15)
+        sdf.chain([(x, 0.40, 0.0), (1.25 * x, 0.72, 0.05), (1.0 * x, 0.95, 0.16)], [0.135, 0.14, 0.115], 0.03)
+        for x in (-0.15, 0.15)
     ]
     thumb = sdf.chain([(-0.22, 0.22, 0.05), (-0.42, 0.42, 0.14), (-0.38, 0.62, 0.24)], [0.125, 0.13, 0.105], 0.03)
     hand = sdf.union([palm, sdf.union([*fingers, thumb], 0.02)], 0.08)
@@ -96,7 +96,9 @@ def _foot() -> dict[str, Mesh]:
     """One foot in foot lengths: a dome on a rubber sole; origin at the ankle."""
     ground = -0.062 / 0.165
     dome = sdf.intersect(
-        sdf.ellipsoid((0, ground + 0.10, 0.14), (0.36, 0.40, 0.48)), sdf.halfspace((0, ground + 0.09, 0), (0, -1, 0)), 0.05
+        sdf.ellipsoid((0, ground + 0.10, 0.14), (0.36, 0.40, 0.48)),
+        sdf.halfspace((0, ground + 0.09, 0), (0, -1, 0)),
+        0.05,
     )
     sole = sdf.intersect(
         sdf.ellipsoid((0, ground + 0.07, 0.14), (0.40, 0.30, 0.52)),
@@ -226,9 +228,17 @@ def build_robot(posed: PosedCharacter, look_target: NDArray | None, cache_dir: P
         mirror = np.diag([side, 1.0, 1.0])
         inside = arm.shoulder - chest.along(side * 0.035, 0, 0)
         parts.append(r.part(f"arm_{s}", _bellows(bent(inside, arm.elbow, arm.wrist), body["arm_radii"][0], 9), dark))
-        parts.append(r.part(f"shoulder_{s}", ball((0.042, 0.042, 0.042)).moved(np.eye(3), arm.shoulder - chest.along(side * 0.008, 0, 0)), accent))
+        parts.append(
+            r.part(
+                f"shoulder_{s}",
+                ball((0.042, 0.042, 0.042)).moved(np.eye(3), arm.shoulder - chest.along(side * 0.008, 0, 0)),
+                accent,
+            )
+        )
         for name, mesh in cached("robot-hand", 0, _mitten, cache_dir).items():
-            parts.append(r.part(f"{name}_{s}", mesh.moved(arm.hand.rotation @ mirror, arm.hand.origin, size), surface[name]))
+            parts.append(
+                r.part(f"{name}_{s}", mesh.moved(arm.hand.rotation @ mirror, arm.hand.origin, size), surface[name])
+            )
         hip = 0.5 * (leg.hip + chest.at(side * 0.055, -0.17, 0))
         parts.append(r.part(f"leg_{s}", _bellows(bent(hip, leg.knee, leg.ankle), body["leg_radii"][0], 6), dark))
         for name, mesh in cached("robot-foot", 0, _foot, cache_dir).items():
@@ -265,7 +275,9 @@ def _model(r: _Robot, parts: tuple[MeshPart, ...]) -> CharacterModel:
     )  # fmt: skip
 
 
-def build_robot_face(posed: PosedCharacter, look_target: NDArray | None, cache_dir: Path | None) -> tuple[MeshPart, ...]:
+def build_robot_face(
+    posed: PosedCharacter, look_target: NDArray | None, cache_dir: Path | None
+) -> tuple[MeshPart, ...]:
     """Eyes and mouth only; see `build.build_face`."""
     return tuple(_face(_robot(posed, look_target, cache_dir)))
 

@@ -46,7 +46,10 @@ def tube(
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
     # Round caps: a few shrinking rings beyond both ends.
     angle = np.radians([80.0, 55.0, 28.0])
-    head, tail = p[0] - tangent[0] * (r[0] * np.sin(angle))[:, None], p[-1] + tangent[-1] * (r[-1] * np.sin(angle))[:, None]
+    head, tail = (
+        p[0] - tangent[0] * (r[0] * np.sin(angle))[:, None],
+        p[-1] + tangent[-1] * (r[-1] * np.sin(angle))[:, None],
+    )
     p = np.vstack([head, p, tail[::-1]])
     r = np.concatenate([r[0] * np.cos(angle), r, r[-1] * np.cos(angle[::-1])])
     tangent = np.vstack([np.repeat(tangent[:1], 3, 0), tangent, np.repeat(tangent[-1:], 3, 0)])

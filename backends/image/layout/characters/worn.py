@@ -20,15 +20,22 @@ def scarf(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
     """A thick scarf wound round the neck, one end hanging in front."""
     r = body["neck_radius"]
     rings = [
-        sdf.torus(rig.neck + rig.chest.along(0, 0.004, 0), (r * 1.62, r * 1.55), 0.024, rig.chest.rotation @ turn(10, 0, 5)),
-        sdf.torus(rig.neck + rig.chest.along(0, -0.018, 0.008), (r * 1.75, r * 1.70), 0.022, rig.chest.rotation @ turn(16, 0, -6)),
+        sdf.torus(
+            rig.neck + rig.chest.along(0, 0.004, 0), (r * 1.62, r * 1.55), 0.024, rig.chest.rotation @ turn(10, 0, 5)
+        ),
+        sdf.torus(
+            rig.neck + rig.chest.along(0, -0.018, 0.008),
+            (r * 1.75, r * 1.70),
+            0.022,
+            rig.chest.rotation @ turn(16, 0, -6),
+        ),
     ]
     outer = torso_field(rig, body, 0.034)
     x = -0.030
-    spots = [on_front(outer, rig.chest, x - 0.004 * i, body["neck"] - body["chest"][2] - 0.035 - 0.034 * i) for i in range(5)]
-    tail = sdf.union(
-        [sdf.box(p, (0.024, 0.022, 0.009), 0.008, rig.chest.rotation) for p in spots], 0.016
-    )
+    spots = [
+        on_front(outer, rig.chest, x - 0.004 * i, body["neck"] - body["chest"][2] - 0.035 - 0.034 * i) for i in range(5)
+    ]
+    tail = sdf.union([sdf.box(p, (0.024, 0.022, 0.009), 0.008, rig.chest.rotation) for p in spots], 0.016)
     knot = sdf.ellipsoid(spots[0] + rig.chest.along(0, 0.008, 0.0), (0.030, 0.026, 0.024), rig.chest.rotation)
     return {"scarf": meshed(sdf.union([*rings, knot, tail], 0.010), rig, body)}
 
@@ -41,9 +48,14 @@ def backpack(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
     pocket = sdf.box(back - rig.chest.along(0, 0.035, 0.070), (0.056, 0.048, 0.022), 0.018, rig.chest.rotation)
     flap = sdf.box(back - rig.chest.along(0, -0.058, 0.030), (0.084, 0.040, 0.056), 0.034, rig.chest.rotation)
     cw = body["chest"][0]
-    hoops = sdf.pair(lambda s: sdf.box(rig.chest.at(s * cw * 0.60, 0.02, 0.0), (0.0135, 0.105, 0.30), 0.006, rig.chest.rotation))
+    hoops = sdf.pair(
+        lambda s: sdf.box(rig.chest.at(s * cw * 0.60, 0.02, 0.0), (0.0135, 0.105, 0.30), 0.006, rig.chest.rotation)
+    )
     straps = sdf.intersect(sdf.inflate(torso, 0.009), hoops, 0.006)
-    return {"backpack": meshed(sdf.union([sdf.union([bag, flap], 0.006), pocket], 0.006), rig, body), "straps": meshed(straps, rig, body)}
+    return {
+        "backpack": meshed(sdf.union([sdf.union([bag, flap], 0.006), pocket], 0.006), rig, body),
+        "straps": meshed(straps, rig, body),
+    }
 
 
 def cape(rig: Rig, body: dict[str, Any], ground: float) -> dict[str, Mesh]:
