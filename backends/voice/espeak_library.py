@@ -97,7 +97,12 @@ class EspeakLibrary:
         self.version = self._info()
 
     def _start(self) -> int:
-        self._lib = ctypes.CDLL(self._library_path)
+        try:
+            self._lib = ctypes.CDLL(self._library_path)
+        except OSError as error:
+            raise EngineError(
+                "The eSpeak library could not be loaded", str(error), "Reinstall the offline extra"
+            ) from error
         self._lib.espeak_Info.restype = ctypes.c_char_p
         self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
         options = _PHONEME_EVENTS | _IPA_EVENTS | _DONT_EXIT
@@ -121,10 +126,11 @@ class EspeakLibrary:
         """
         if os.name != "posix":
             return
-        handle = ctypes.c_void_p(self._lib._handle)
-        self._lib.espeak_Terminate()
-        self._lib = None
-        ctypes.CDLL(None).dlclose(handle)
+        if self._lib is not None:
+            handle = ctypes.c_void_p(self._lib._handle)
+            self._lib.espeak_Terminate()
+            self._lib = None
+            ctypes.CDLL(None).dlclose(handle)
         self._start()
 
     def _collect(self, wave: Any, count: int, events: Any) -> int:
@@ -176,6 +182,8 @@ class EspeakLibrary:
     def ipa(self, text: str, voice: str) -> str:
         """The IPA transcription of `text`, clauses joined by spaces."""
         with _LOCK:
+            if self._lib is None:
+                self._start()
             self._select(voice)
             pointer = ctypes.c_char_p(text.replace("\0", " ").encode("utf-8", errors="replace"))
             clauses: list[str] = []
@@ -201,10 +209,6 @@ def open_library() -> EspeakLibrary:
                     "There is no voice on this machine",
                     "the package espeakng-loader is not installed",
                     "Install it with: pip install 'animation-ai-studio[offline]'",
-                ) from error
-            except OSError as error:
-                raise EngineError(
-                    "The eSpeak library could not be loaded", str(error), "Reinstall the offline extra"
                 ) from error
         return _opened
 

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 Samples = NDArray[np.float32]
 
@@ -62,6 +61,8 @@ def normalise(samples: Samples, sample_rate: int, target_lufs: float, peak: floa
 
 def limit(samples: Samples, sample_rate: int, peak: float = PEAK_DBFS) -> Samples:
     """Keep every sample at or under `peak` dBFS with a gain that moves within LIMITER_S seconds, looking ahead."""
+    from scipy.ndimage import minimum_filter1d, uniform_filter1d
+
     ceiling = 10 ** (peak / 20)
     loud = np.abs(samples)
     if float(np.max(loud, initial=0.0)) <= ceiling:

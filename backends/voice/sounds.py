@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from backends.voice.emotion import Prosody
 from backends.voice.engine import Phoneme
@@ -136,6 +135,8 @@ def _oscillator(
 
 def _resonate(wave: NDArray[np.float64], start_hz: float, end_hz: float, sample_rate: int) -> NDArray[np.float64]:
     """A resonance that moves from one frequency to another (a mouth that opens), by cross-fading two filters."""
+    from scipy import signal
+
     fade = np.linspace(0, 1, len(wave))
     voices = [signal.lfilter(*signal.iirpeak(hz, Q=2.5, fs=sample_rate), wave) for hz in (start_hz, end_hz)]
     moved: NDArray[np.float64] = (1 - fade) * voices[0] + fade * voices[1] + 0.25 * wave

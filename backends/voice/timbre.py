@@ -10,8 +10,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
-from scipy.ndimage import gaussian_filter1d
 
 Samples = NDArray[np.float32]
 
@@ -44,6 +42,8 @@ def formant_ratio(factor: float) -> Fraction:
 
 def shift_formants(samples: Samples, factor: float) -> Samples:
     """Play `factor` times as fast: formants and pitch rise by it, the length shrinks by it (times / factor)."""
+    from scipy import signal
+
     ratio = formant_ratio(factor)
     if ratio == 1:
         return samples
@@ -81,6 +81,9 @@ def tremble(samples: Samples, sample_rate: int, hz: float, cents: float) -> Samp
 
 def whisper(samples: Samples, sample_rate: int, share: float, seed: int) -> Samples:
     """Replace `share` of the voice by noise of the same spectral envelope: what a throat without voicing does."""
+    from scipy import signal
+    from scipy.ndimage import gaussian_filter1d
+
     window = 512
     if len(samples) < window:
         return samples
@@ -116,6 +119,8 @@ def ring(samples: Samples, sample_rate: int, hz: float, mix: float) -> Samples:
 
 def comb(samples: Samples, sample_rate: int, milliseconds: float, mix: float) -> Samples:
     """A metallic tube: feedback comb filter."""
+    from scipy import signal
+
     delay = max(1, round(milliseconds * sample_rate / 1000))
     feedback = np.zeros(delay + 1)
     feedback[0], feedback[-1] = 1.0, -0.6 * mix
@@ -125,6 +130,8 @@ def comb(samples: Samples, sample_rate: int, milliseconds: float, mix: float) ->
 
 def tilt(samples: Samples, sample_rate: int, gain_db: float) -> Samples:
     """High shelf: `gain_db` above SHELF_HZ, nothing far below (RBJ Audio EQ Cookbook, slope 1)."""
+    from scipy import signal
+
     amplitude = 10 ** (gain_db / 40)
     omega = 2 * np.pi * SHELF_HZ / sample_rate
     cosine, alpha = np.cos(omega), np.sin(omega) / 2 * np.sqrt(2)

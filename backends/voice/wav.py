@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from configs.errors import StudioError, UsageError
 
@@ -62,6 +61,8 @@ def read_wav(path: Path) -> tuple[NDArray[np.float32], int]:
 
 def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
     """(N,) samples from `rate` to `wanted` Hz with a polyphase filter."""
+    from scipy import signal
+
     if rate == wanted or not len(samples):
         return samples
     shared = gcd(rate, wanted)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.voice.casting import species_of
 from backends.voice.emotion import prosody
 from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceEngine, VoiceProfile
 from backends.voice.loudness import normalise, trim
@@ -123,14 +124,8 @@ def synthesise_line(
 
 def check_text(text: str, voice: VoiceProfile, language: str) -> None:
     """Raises UsageError in one sentence when `text` cannot be spoken."""
-    limit = gates()["max_characters"]
-    if len(text) > limit:
-        raise UsageError(
-            f"The text is too long to be one line: {len(text):,} characters",
-            f"at most {limit:,} are spoken at once",
-            "Split it into several lines with speak_dialogue",
-        )
-    if read_line(text, _species(voice), language.split("-", maxsplit=1)[0]):
+    check_length(text)
+    if read_line(text, species_of(voice), language.split("-", maxsplit=1)[0]):
         return
     if not text.strip():
         raise UsageError("There is no text to speak", fix="Give the words to say, or a sound such as '*beeps*'")
@@ -141,10 +136,15 @@ def check_text(text: str, voice: VoiceProfile, language: str) -> None:
     )
 
 
-def _species(voice: VoiceProfile) -> str:
-    from backends.voice.casting import species_of
-
-    return species_of(voice)
+def check_length(text: str) -> None:
+    """Raises UsageError when `text` is longer than one line may be."""
+    limit = gates()["max_characters"]
+    if len(text) > limit:
+        raise UsageError(
+            f"The text has {len(text):,} characters, too long to be one line",
+            f"at most {limit:,} are spoken at once",
+            "Split it into several lines with speak_dialogue",
+        )
 
 
 def _finish(engine: VoiceEngine, request: SpeechRequest, raw: SpeechResult, target: float) -> SpokenLine:
@@ -183,7 +183,7 @@ def _transcription(engine: VoiceEngine, request: SpeechRequest) -> str:
     transcribe = getattr(engine, "transcribe", None)
     if transcribe is None:
         return ""
-    segments = read_line(request.text, _species(request.voice), request.language.split("-")[0])
+    segments = read_line(request.text, species_of(request.voice), request.language.split("-")[0])
     return " ".join(str(transcribe(segment.text, request.language)) for segment in segments if segment.kind == "speech")
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from backends.media.audio import read_audio
 from backends.voice.engine import Phoneme, SpeechRequest
 from backends.voice.language import detect_language
 from backends.voice.loudness import speech_span
@@ -61,6 +60,8 @@ class LipSync(Tool):
         return Forecast(seconds=0.3, disk_mib=0.1)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
+        from backends.media.audio import read_audio
+
         asset = ctx.asset(args.audio, "audio", "video")
         ctx.progress(0, 3, "reading the sound")
         path = ctx.path(asset)

@@ -14,10 +14,8 @@ from backends.voice.language import detect_language, language_tag
 from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import sounds_lexicon
 from backends.voice.wav import write_wav
-from configs.errors import UsageError
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.gates import gates
-from tools.voice.line import SpokenLine, synthesise_line
+from tools.voice.line import SpokenLine, check_length, synthesise_line
 
 NARRATOR = "Narrator"
 SECONDS_PER_CHARACTER = 0.0006
@@ -41,13 +39,7 @@ class SpeakArgs(ToolArgs):
     @field_validator("text")
     @classmethod
     def _not_too_long(cls, value: str) -> str:
-        limit = gates()["max_characters"]
-        if len(value) > limit:
-            raise UsageError(
-                f"The text is too long to be one line: {len(value):,} characters",
-                f"at most {limit:,} are spoken at once",
-                "Split it into several lines with speak_dialogue",
-            )
+        check_length(value)
         return value.strip().strip('"“”«»').strip()
 
 
