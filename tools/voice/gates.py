@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from difflib import SequenceMatcher
 from typing import Any
@@ -13,11 +14,13 @@ from backends.voice.casting import species_of, voices_config
 from backends.voice.engine import SpeechRequest, SpeechResult
 from backends.voice.loudness import integrated_lufs, peak_dbfs, rms_dbfs, speech_span
 from backends.voice.script import Segment, read_line
-from backends.voice.visemes import split_ipa
 from memory.records import Score
 
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]", re.UNICODE)
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+SOUNDS_OF_GRACE = 2
+"""Sounds of a line that may be reduced or linked away without a fault."""
 
 
 def gates() -> dict[str, Any]:
@@ -119,9 +122,18 @@ def _signs(text: str) -> list[str]:
 def _phonemes(segments: tuple[Segment, ...], raw: SpeechResult, expected_ipa: str) -> Score:
     """Likeness of the phonemes that came out to the transcription of the text."""
     by, mark = "transcription against phoneme events", gates()["min_phonemes"]
-    expected = split_ipa(expected_ipa)
+    expected = _signs_of(expected_ipa)
     if not expected or not raw.phonemes or any(segment.kind == "sound" for segment in segments):
         return Score("phonemes_spoken", None, "not measured", by, mark, None, "no transcription to compare with")
-    came = [key for phoneme in raw.phonemes for key in split_ipa(phoneme.ipa)]
-    share = SequenceMatcher(None, expected, came, autojunk=False).ratio()
-    return Score("phonemes_spoken", round(share, 3), "measured", by, mark, share >= mark)
+    came = _signs_of("".join(phoneme.ipa for phoneme in raw.phonemes))
+    blocks = SequenceMatcher(None, expected, came, autojunk=False).get_matching_blocks()
+    found = sum(block.size for block in blocks)
+    share = found / len(expected)
+    # In a very short line one reduced or linked sound is a large share, and no fault.
+    passed = share >= mark or len(expected) - found <= SOUNDS_OF_GRACE
+    return Score("phonemes_spoken", round(share, 3), "measured", by, mark, passed)
+
+
+def _signs_of(ipa: str) -> list[str]:
+    """Base letters of an IPA text, without stress, length and diacritics."""
+    return [sign for sign in unicodedata.normalize("NFD", ipa) if unicodedata.category(sign) == "Ll"]
