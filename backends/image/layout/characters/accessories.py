@@ -138,7 +138,7 @@ def beard(shape: HeadShape) -> dict[str, Mesh]:
     body = sdf.subtract(body, hole, 0.06)
 
     def strands(p: NDArray[np.float32]) -> NDArray[np.float32]:
-        return (0.012 * np.sin(26 * np.arctan2(p[0], p[2]) + 3 * np.sin(7 * p[1]))).astype(np.float32)
+        return np.asarray((0.012 * np.sin(26 * np.arctan2(p[0], p[2]) + 3 * np.sin(7 * p[1]))), dtype=np.float32)
 
     return {"beard": polygonise(sdf.displaced(body, strands, 0.1), (-1.1, -1.45, -0.4), (1.1, 0.15, 1.25), 0.040)}
 
@@ -153,7 +153,7 @@ def moustache(shape: HeadShape) -> dict[str, Mesh]:
         y = shape.mouth_y + 0.155 - 0.10 * t**1.5 + 0.07 * np.clip(t - 0.7, 0, 1) * 3
         p = drop_to_surface(field, np.stack([x, y], -1).astype(np.float32)).astype(np.float64)
         r = 0.088 * np.sin(np.pi * (0.18 + 0.80 * t)) + 0.012
-        rows.append(tube(p + [0, 0, 0.03], r, 14, flatten=0.75, up=(0, 0, 1)))
+        rows.append(tube(p + np.array([0, 0, 0.03]), r, 14, flatten=0.75, up=(0, 0, 1)))
     return {"moustache": joined(rows)}
 
 

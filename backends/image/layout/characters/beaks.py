@@ -43,6 +43,8 @@ def beak_meshes(halves: dict[str, Mesh], shape: MouthShape) -> dict[str, Mesh]:
     out = {"beak_upper": up, "beak_lower": low}
     if angle > 4:
         tip = 10.0 if shape.tongue == 2 else 0.0
-        tongue = ball((0.13 * slim, 0.045, 0.26), 12, 18).moved(turn(0.50 * angle - tip), _HINGE + [0, -0.075, 0.20])
+        tongue = ball((0.13 * slim, 0.045, 0.26), 12, 18).moved(
+            turn(0.50 * angle - tip), _HINGE + np.array([0, -0.075, 0.20])
+        )
         out["tongue"] = tongue
     return out

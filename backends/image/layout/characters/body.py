@@ -22,7 +22,6 @@ def torso_field(rig: Rig, body: dict[str, Any], grow: float = 0.0, loose: float 
     pw, pd, py = body["pelvis"]
     bw, bd, by = body["belly"]
     cw, cd, cy = body["chest"]
-    sx, sy = body["shoulder"]
     waist = 0.5 * (rig.pelvis.at(0, by - py, 0) + rig.chest.at(0, by - cy, 0))
     tall = 0.62 * (cy - py)
     blobs = [

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def _load(path: Path) -> Meshes | None:
 
 
 def _save(path: Path, meshes: Meshes) -> None:
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, mesh in meshes.items():
         arrays[f"{name}.v"], arrays[f"{name}.f"], arrays[f"{name}.n"] = mesh.vertices, mesh.faces, mesh.normals
     try:

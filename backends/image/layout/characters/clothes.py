@@ -1,7 +1,7 @@
 """Tops and bottoms: each a function from the posed skeleton to a few meshes, coloured later by name.
 
-Names: 'top' in the top's colour, 'trim' in a shade of it, 'under' the shirt below overalls, 'bottom', 'detail' buttons and
-buckles, 'panel' dark parts of a spacesuit, 'light' its lamps.
+Names: 'top' in the top's colour, 'trim' in a shade of it, 'under' the shirt below overalls, 'bottom', 'detail'
+buttons and buckles, 'panel' dark parts of a spacesuit, 'light' its lamps.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _knit(rig: Rig) -> Field:
 
     def ribs(p: Points) -> Distance:
         q = inverse @ (p - origin)
-        return (0.0016 * np.sin(q[0] * 340.0) * np.sin(q[1] * 260.0)).astype(np.float32)
+        return np.asarray((0.0016 * np.sin(q[0] * 340.0) * np.sin(q[1] * 260.0)), dtype=np.float32)
 
     return ribs
 

@@ -66,7 +66,7 @@ def _creature(posed: PosedCharacter, look_target: NDArray | None, cache_dir: Pat
 
 def _mixed(base: RGB, accent: RGB, amount: NDArray) -> NDArray[np.float32]:
     t = np.clip(amount, 0, 1)[:, None]
-    return (np.asarray(base) * (1 - t) + np.asarray(accent) * t).astype(np.float32)
+    return np.asarray((np.asarray(base) * (1 - t) + np.asarray(accent) * t), dtype=np.float32)
 
 
 def _soft_accent(c: _Creature) -> RGB:
@@ -127,7 +127,8 @@ def _head(c: _Creature) -> list[MeshPart]:
     ears = materials.mix(look.body, (0.25, 0.14, 0.08), 0.45)
     surface = {
         "nose": materials.gloss((0.10, 0.08, 0.08) if look.kind == "dog" else (0.90, 0.50, 0.52), 0.3),
-        "whiskers": materials.hair((0.95, 0.95, 0.93)), "ears": materials.hair(ears), "tuft": materials.hair(materials.shade(look.body, 0.85)),
+        "whiskers": materials.hair((0.95, 0.95, 0.93)), "ears": materials.hair(ears),
+        "tuft": materials.hair(materials.shade(look.body, 0.85)),
         "horns": materials.gloss(materials.mix(look.accent, (0.95, 0.90, 0.78), 0.6), 0.4),
     }  # fmt: skip
     for name, made in cached("creature-extras", look.kind, head.extras, c.cache_dir).items():
@@ -163,12 +164,11 @@ def _body_colors(c: _Creature, name: str, mesh: Mesh, accent: RGB) -> NDArray[np
     look, chest = c.posed.look, c.rig.chest
     local = (mesh.vertices - chest.origin) @ chest.rotation
     if name.startswith("wing"):
-        side = SIDES[name[-1]]
         arm = c.rig.arms[name[-1]]
         out = np.linalg.norm(mesh.vertices - arm.shoulder, axis=1)
         tip = materials.shade(look.body, 0.22) if look.kind == "seagull" else accent
         wing = materials.shade(look.body, 0.72 if look.kind == "seagull" else 0.82)
-        return _mixed(wing, tip, materials.smoothstep(0.30, 0.34, out.astype(np.float32)) * (1.0 if side else 1.0))
+        return _mixed(wing, tip, materials.smoothstep(0.30, 0.34, out.astype(np.float32)))
     if name == "legs":
         return _mixed(look.accent, look.accent, np.zeros(len(mesh.vertices)))
     if name == "tail":
@@ -176,7 +176,7 @@ def _body_colors(c: _Creature, name: str, mesh: Mesh, accent: RGB) -> NDArray[np
         return _mixed(
             look.body, accent, materials.smoothstep(0.30, 0.33, far.astype(np.float32)) * (look.kind == "cat")
         )
-    w, d, y = c.body["belly"]
+    w, _, y = c.body["belly"]
     below = y - c.body["chest"][2]
     oval = np.sqrt((local[:, 0] / (w * 0.72)) ** 2 + ((local[:, 1] - below * 0.75) / 0.135) ** 2)
     patch = (1 - materials.smoothstep(0.92, 1.04, oval.astype(np.float32))) * (local[:, 2] > 0.02)
@@ -190,7 +190,8 @@ def _model(c: _Creature, parts: tuple[MeshPart, ...]) -> CharacterModel:
     for s, side in SIDES.items():
         arm, leg = rig.arms[s], rig.legs[s]
         joints |= {
-            f"{s}_shoulder": place.point(arm.shoulder), f"{s}_elbow": place.point(arm.elbow), f"{s}_wrist": place.point(arm.wrist),
+            f"{s}_shoulder": place.point(arm.shoulder), f"{s}_elbow": place.point(arm.elbow),
+            f"{s}_wrist": place.point(arm.wrist),
             f"{s}_hip": place.point(leg.hip), f"{s}_knee": place.point(leg.knee), f"{s}_ankle": place.point(leg.ankle),
             f"{s}_eye": place.point(frame.at(side * head.eye[0] * r, head.eye[1] * r, (head.eye[2] + head.eye_r) * r)),
         }  # fmt: skip

@@ -52,9 +52,7 @@ def _furry(rig: Rig, body: dict[str, Any]) -> Field:
         leg = rig.legs[s]
         legs.append(sdf.chain([leg.hip, leg.knee, leg.ankle], body["leg_radii"], 0.03))
     torso = sdf.union([torso, sdf.union(legs, 0.012)], 0.045)
-    arms = {
-        s: sdf.chain([rig.arms[s].shoulder, rig.arms[s].elbow, rig.arms[s].wrist], body["arm_radii"], 0.02) for s in SIDES
-    }  # fmt: skip
+    arms = {s: sdf.chain([a.shoulder, a.elbow, a.wrist], body["arm_radii"], 0.02) for s, a in rig.arms.items()}
     return blended_sleeves(torso, arms, rig, 0.085, 0.09)
 
 

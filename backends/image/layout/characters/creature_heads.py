@@ -56,9 +56,10 @@ def _cone_ears(base: tuple[float, float, float], tip: tuple[float, float, float]
     def ear(s: float) -> Field:
         a, b = np.array(base) * [s, 1, 1], np.array(tip) * [s, 1, 1]
         blades = [
-            sdf.capsule(a + [s * o, -abs(o) * 0.3, 0], b, wide * 0.62, thin) for o in (-wide * 0.7, 0.0, wide * 0.7)
+            sdf.capsule(a + np.array([s * o, -abs(o) * 0.3, 0]), b, wide * 0.62, thin)
+            for o in (-wide * 0.7, 0.0, wide * 0.7)
         ]
-        hollow = sdf.capsule(a + [0, 0.06, wide * 0.75], b + [0, -0.10, 0.16], wide * 0.62, thin)
+        hollow = sdf.capsule(a + np.array([0, 0.06, wide * 0.75]), b + np.array([0, -0.10, 0.16]), wide * 0.62, thin)
         return sdf.subtract(sdf.union(blades, 0.08), hollow, 0.06)
 
     return sdf.pair(ear)
@@ -69,7 +70,7 @@ def _whiskers() -> Mesh:
     for s in (1.0, -1.0):
         for i, tilt in enumerate((0.14, 0.02, -0.11)):
             start = np.array([s * 0.30, -0.36 - 0.05 * i, 0.86])
-            end = start + [s * 0.72, tilt, -0.20]
+            end = start + np.array([s * 0.72, tilt, -0.20])
             p, _ = spline([start, (start + end) / 2 + [0, 0.04, 0.05], end], [1, 1, 1], 9)
             rows.append(tube(p, np.linspace(0.013, 0.004, 9), 6))
     return joined(rows)
@@ -89,7 +90,7 @@ def cat_head() -> CreatureHead:
         x = np.abs(p[:, 0])
         muzzle_tint = _near(p, (0, -0.55, 0.85), (0.50, 0.36, 0.5))
         inner = (p[:, 1] > 0.80) * _soft(p[:, 2], 0.02, 0.12) * (np.abs(x - 0.70) < 0.22)
-        return np.maximum(muzzle_tint, inner * 0.9)
+        return np.asarray(np.maximum(muzzle_tint, inner * 0.9))
 
     def extras() -> dict[str, Mesh]:
         nose = sdf.union(
@@ -111,7 +112,7 @@ def dog_head() -> CreatureHead:
 
     def tint(p: NDArray) -> NDArray:
         patch = _near(p, (0.36, 0.12, 0.7), (0.34, 0.40, 0.6))
-        return np.maximum(_near(p, (0, -0.48, 0.95), (0.58, 0.42, 0.62)), 0.0 * patch)
+        return np.asarray(np.maximum(_near(p, (0, -0.48, 0.95), (0.58, 0.42, 0.62)), 0.0 * patch))
 
     def extras() -> dict[str, Mesh]:
         nose = sdf.union(

@@ -1,4 +1,4 @@
-"""What clothes have in common: sleeves, legs, skirts, rings and things fixed to a surface, as fields in height units."""
+"""What clothes have in common: sleeves, legs, skirts, rings, things fixed to a surface; fields in height units."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def trouser_leg(leg: Leg, radii: list[float], grow: tuple[float, float], end: fl
 def flared(
     frame: Frame, top: tuple[float, float, float], hem: tuple[float, float, float], folds: int, depth: float
 ) -> Field:
-    """A hollow cone of cloth: (y, half width, half depth) at the top and at the hem, in `frame`; folds grow downward."""
+    """A hollow cone of cloth: (y, half width, half depth) at top and hem, in `frame`; folds grow downward."""
     inverse = np.ascontiguousarray(frame.rotation.T.astype(np.float32))
     origin = sdf.column(frame.origin)
     (y1, a1, b1), (y0, a0, b0) = top, hem
@@ -94,7 +94,7 @@ def flared(
         a, b = a1 + (a0 - a1) * ease + wave - inset, b1 + (b0 - b1) * ease + wave - inset
         steep = min(1.0, float(abs(y1 - y0)) / float(np.hypot(y1 - y0, a0 - a1)))
         side = (np.sqrt((q[0] / a) ** 2 + (q[2] / b) ** 2) - 1.0) * np.minimum(a, b) * np.float32(steep)
-        return side.astype(np.float32)
+        return np.asarray(side, dtype=np.float32)
 
     def field(p: Points) -> Distance:
         q1 = (inverse @ (p - origin))[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,7 +40,7 @@ def _grooves(count: float, depth: float, crown: tuple[float, float] = (0.0, -0.2
         around = np.arctan2(x, z)
         away = np.sqrt(x * x + z * z)
         wave = np.sin(count * around + 1.3 * np.sin(3 * around)) + 0.5 * np.sin(2.3 * count * around + 1.0)
-        return (np.float32(depth) * wave * np.clip(away * 1.6 - 0.15, 0, 1)).astype(np.float32)
+        return np.asarray((np.float32(depth) * wave * np.clip(away * 1.6 - 0.15, 0, 1)), dtype=np.float32)
 
     return height
 
@@ -61,15 +61,18 @@ def _lock(points: list[ArrayLike], radii: list[float], count: int = 7) -> Field:
 
 
 def _sweep_from(
-    shape: HeadShape, root: tuple[float, float], ends: list[tuple[float, float]], fat: float, lift: float
+    shape: HeadShape, root: tuple[float, float], ends: Sequence[tuple[float, float]], fat: float, lift: float
 ) -> list[Field]:
     locks = []
     for i, (az, el) in enumerate(ends):
         a0, e0 = root[0] + 2.0 * i, root[1] - 1.5 * i
         middle = on_skull(shape, 0.45 * a0 + 0.55 * az, 0.5 * (e0 + el) + 7, lift + 0.045)
-        locks.append(_lock(
-            [on_skull(shape, a0, e0, 0.05), middle, on_skull(shape, az, el, lift * 0.75)], [fat * 0.8, fat, fat * 0.30]
-        ))  # fmt: skip
+        locks.append(
+            _lock(
+                [on_skull(shape, a0, e0, 0.05), middle, on_skull(shape, az, el, lift * 0.75)],
+                [fat * 0.8, fat, fat * 0.30],
+            )
+        )
     return locks
 
 
@@ -79,13 +82,19 @@ def _short(shape: HeadShape) -> Hair:
     fringe = _sweep_from(shape, (46, 60), ends, 0.185, 0.15)
     fringe += _sweep_from(shape, (46, 58), [(58, 32), (72, 16)], 0.15, 0.09)
     sides = [
-        _lock([on_skull(shape, s * 84, 40, 0.04), on_skull(shape, s * 86, 14, 0.10), on_skull(shape, s * 78, -9, 0.06)], [0.14, 0.14, 0.05])
+        _lock(
+            [on_skull(shape, s * 84, 40, 0.04), on_skull(shape, s * 86, 14, 0.10), on_skull(shape, s * 78, -9, 0.06)],
+            [0.14, 0.14, 0.05],
+        )
         for s in (1.0, -1.0)
-    ]  # fmt: skip
+    ]
     tuft = [
-        _lock([on_skull(shape, a, 62, 0.02), on_skull(shape, a, 70, 0.17), on_skull(shape, a - 40, 76, 0.30)], [0.15, 0.11, 0.02])
+        _lock(
+            [on_skull(shape, a, 62, 0.02), on_skull(shape, a, 70, 0.17), on_skull(shape, a - 40, 76, 0.30)],
+            [0.15, 0.11, 0.02],
+        )
         for a in (150.0, 195.0)
-    ]  # fmt: skip
+    ]
     body = sdf.union([cap, sdf.union([*fringe, *sides, *tuft], 0.035)], 0.06)
     return Hair(body, (-1.2, -0.95, -1.25), (1.2, 1.45, 1.3))
 
@@ -121,12 +130,13 @@ def _curly(shape: HeadShape) -> Hair:
 def _afro(shape: HeadShape) -> Hair:
     ball = sdf.intersect(
         sdf.ellipsoid((0, 0.36, -0.16), (1.22 * shape.width, 1.08, 1.12)),
-        sdf.halfspace((0, 0.66, 0.82), (0, -0.83, 0.72)), 0.30,
-    )  # fmt: skip
+        sdf.halfspace((0, 0.66, 0.82), (0, -0.83, 0.72)),
+        0.30,
+    )
 
     def fluff(p: Points) -> Distance:
         n = np.sin(15 * p[0] + 2 * np.sin(9 * p[1])) * np.sin(15 * p[1] + 2 * np.sin(9 * p[2])) * np.sin(15 * p[2])
-        return (0.030 * n).astype(np.float32)
+        return np.asarray((0.030 * n), dtype=np.float32)
 
     return Hair(sdf.displaced(ball, fluff, 0.12), (-1.4, -0.95, -1.45), (1.4, 1.6, 1.25))
 
@@ -179,21 +189,43 @@ def _long(shape: HeadShape) -> Hair:
 
 def _bob(shape: HeadShape) -> Hair:
     bangs = [
-        _lock([on_skull(shape, 0.6 * az, 70, 0.04), on_skull(shape, az, 50, 0.14), on_skull(shape, az * 1.06, 33 - 0.0035 * az * az, 0.11)], [0.13, 0.145, 0.085])
+        _lock(
+            [
+                on_skull(shape, 0.6 * az, 70, 0.04),
+                on_skull(shape, az, 50, 0.14),
+                on_skull(shape, az * 1.06, 33 - 0.0035 * az * az, 0.11),
+            ],
+            [0.13, 0.145, 0.085],
+        )
         for az in (-58, -44, -30, -15, 0, 15, 30, 44, 58)
-    ]  # fmt: skip
+    ]
     body = sdf.union([_cap(shape, 0.12), sdf.union(bangs, 0.05)], 0.07)
     body = sdf.union([body, sdf.union(_curtain(shape, -0.78, 0.80, 0.75, 0.225), 0.08)], 0.06)
     return Hair(sdf.displaced(body, _grooves(13, 0.020), 0.12), (-1.35, -1.2, -1.4), (1.35, 1.25, 1.25))
 
 
 def _ponytail(shape: HeadShape) -> Hair:
-    body = sdf.union([_cap(shape, 0.105), sdf.union(_sweep_from(
-        shape, (34, 60), [(-70, 12), (-55, 27), (-40, 37), (-23, 43), (-5, 46), (58, 28), (71, 12)], 0.145, 0.11), 0.06)], 0.07)  # fmt: skip
+    body = sdf.union(
+        [
+            _cap(shape, 0.105),
+            sdf.union(
+                _sweep_from(
+                    shape,
+                    (34, 60),
+                    [(-70, 12), (-55, 27), (-40, 37), (-23, 43), (-5, 46), (58, 28), (71, 12)],
+                    0.145,
+                    0.11,
+                ),
+                0.06,
+            ),
+        ],
+        0.07,
+    )
     tail = _lock(
         [(0, 0.66, -0.92), (0.02, 0.82, -1.28), (0.06, 0.42, -1.58), (0.04, -0.30, -1.56), (-0.06, -0.92, -1.34)],
-        [0.15, 0.24, 0.30, 0.25, 0.03], 12,
-    )  # fmt: skip
+        [0.15, 0.24, 0.30, 0.25, 0.03],
+        12,
+    )
     tie = sdf.torus((0, 0.70, -1.02), 0.155, 0.062, np.array([[1, 0, 0], [0, 0.25, 0.97], [0, -0.97, 0.25]]).T)
     body = sdf.displaced(sdf.union([body, tail], 0.05), _grooves(13, 0.020), 0.12)
     return Hair(body, (-1.15, -1.15, -2.0), (1.15, 1.25, 1.25), (tie,))
@@ -204,8 +236,10 @@ def _braids(shape: HeadShape) -> Hair:
     beads, ties = [], []
     for s in (1.0, -1.0):
         p, _ = spline(
-            [(s * 0.84, -0.30, -0.22), (s * 1.00, -0.72, -0.06), (s * 0.93, -1.14, 0.20), (s * 0.84, -1.52, 0.34)], [1, 1, 1, 1], 8
-        )  # fmt: skip
+            [(s * 0.84, -0.30, -0.22), (s * 1.00, -0.72, -0.06), (s * 0.93, -1.14, 0.20), (s * 0.84, -1.52, 0.34)],
+            [1, 1, 1, 1],
+            8,
+        )
         for i, at in enumerate(p):
             twist = 0.5 * (1 if i % 2 else -1)
             turn = np.array([[np.cos(twist), -np.sin(twist), 0], [np.sin(twist), np.cos(twist), 0], [0, 0, 1]])
@@ -217,8 +251,22 @@ def _braids(shape: HeadShape) -> Hair:
 
 
 def _bun(shape: HeadShape) -> Hair:
-    body = sdf.union([_cap(shape, 0.105), sdf.union(_sweep_from(
-        shape, (24, 60), [(-70, 12), (-54, 28), (-38, 39), (-20, 46), (40, 42), (56, 28), (70, 12)], 0.14, 0.10), 0.06)], 0.07)  # fmt: skip
+    body = sdf.union(
+        [
+            _cap(shape, 0.105),
+            sdf.union(
+                _sweep_from(
+                    shape,
+                    (24, 60),
+                    [(-70, 12), (-54, 28), (-38, 39), (-20, 46), (40, 42), (56, 28), (70, 12)],
+                    0.14,
+                    0.10,
+                ),
+                0.06,
+            ),
+        ],
+        0.07,
+    )
     knot = sdf.ellipsoid((0, 1.16, -0.46), (0.40, 0.35, 0.40))
     tie = sdf.torus((0, 0.93, -0.40), 0.27, 0.06, np.array([[1, 0, 0], [0, 0.94, 0.34], [0, -0.34, 0.94]]).T)
     body = sdf.union([body, sdf.displaced(knot, _grooves(9, 0.02, (0.0, -0.46)), 0.12)], 0.04)

@@ -104,7 +104,7 @@ def head_field(shape: HeadShape) -> Field:
         face = sdf.union([face, ridge], 0.24 * shape.brow_ridge + 0.05)
 
     r = shape.eye_radii
-    sockets = sdf.pair(lambda s: sdf.ellipsoid(shape.eye_center(s) + [0, 0, 0.06], r * [0.94, 0.93, 0.96]))
+    sockets = sdf.pair(lambda s: sdf.ellipsoid(shape.eye_center(s) + np.array([0, 0, 0.06]), r * [0.94, 0.93, 0.96]))
     face = sdf.subtract(face, sockets, 0.10)
 
     n = shape.nose
@@ -148,7 +148,7 @@ def skin_colors(
         color = color * (1 - 0.10 * near[:, None] * np.array([0.7, 1.0, 1.0]))
     if freckles:
         color = _freckled(shape, color, p, base)
-    return color.astype(np.float32)
+    return np.asarray(color, dtype=np.float32)
 
 
 def _freckled(shape: HeadShape, color: NDArray, p: NDArray, base: NDArray) -> NDArray:
@@ -159,4 +159,4 @@ def _freckled(shape: HeadShape, color: NDArray, p: NDArray, base: NDArray) -> ND
     for sx, sy in spots:
         dark = np.maximum(dark, np.exp(-(((p[:, 0] - sx) ** 2 + (p[:, 1] - sy) ** 2) / 0.020**2)))
     amount = 0.6 * (dark * (p[:, 2] > 0.3))[:, None]
-    return color * (1 - amount) + base * np.array([0.70, 0.50, 0.38]) * amount
+    return np.asarray(color * (1 - amount) + base * np.array([0.70, 0.50, 0.38]) * amount)

@@ -24,7 +24,7 @@ Colors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class MouthShape:
-    """One mouth, in mouth units (1 = half width of the mouth at rest); see faces.yaml for the meaning of each number."""
+    """One mouth, in mouth units (1 = half width of the mouth at rest); faces.yaml says what each number means."""
 
     width: float
     up: float
@@ -170,8 +170,8 @@ def _cavity(edge: NDArray, place: MouthPlace) -> tuple[Mesh, Colors]:
         rows.append(ring)
     p = np.vstack(rows)
     faces = grid_faces(len(rows), len(edge), closed=True)
-    depth = np.repeat(np.arange(len(rows)) / (len(rows) - 1), len(edge))[:, None]
-    color = np.array([0.42, 0.10, 0.10]) * (1 - depth) + np.array([0.16, 0.02, 0.03]) * depth
+    inward = np.repeat(np.arange(len(rows)) / (len(rows) - 1), len(edge))[:, None]
+    color = np.array([0.42, 0.10, 0.10]) * (1 - inward) + np.array([0.16, 0.02, 0.03]) * inward
     return with_smooth_normals(p, faces), color.astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""A small round robot: a screen for a face with glowing eyes and a light bar for a mouth, antenna, bellows for limbs."""
+"""A small round robot: a screen with glowing eyes and a light bar for a mouth, an antenna, bellows for limbs."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _eye_outline(side: float, expression: str, blink: float, gaze: tuple[float, 
     top = np.maximum(top, low + 0.12)
     y = np.minimum(np.maximum(y, low), top)
     look = np.array([0.0042 * gaze[0], 0.0045 * gaze[1]])
-    return np.stack([side * _EYE_X + x * _EYE_W * size, _EYE_Y + y * _EYE_H * size], -1) + look
+    return np.asarray(np.stack([side * _EYE_X + x * _EYE_W * size, _EYE_Y + y * _EYE_H * size], -1) + look)
 
 
 def _mouth_outline(expression: str, mouth: str | None) -> NDArray:
@@ -213,7 +213,8 @@ def build_robot(posed: PosedCharacter, look_target: NDArray | None, cache_dir: P
     light = materials.glow(_lit(look.accent), 1.6)
     trim = materials.paint(materials.mix(look.body, _DARK, 0.55))
     surface = {
-        "head": main, "screen": materials.gloss((0.035, 0.045, 0.065), 0.18), "ears": trim, "knobs": accent, "antenna": dark,
+        "head": main, "screen": materials.gloss((0.035, 0.045, 0.065), 0.18), "ears": trim, "knobs": accent,
+        "antenna": dark,
         "antenna_light": light, "body": main, "panel": trim, "collar": dark, "heart": light, "dots": accent,
         "hand": main, "cuff": accent, "foot": main, "sole": dark,
     }  # fmt: skip
@@ -256,7 +257,8 @@ def _model(r: _Robot, parts: tuple[MeshPart, ...]) -> CharacterModel:
     for s, side in SIDES.items():
         arm, leg = rig.arms[s], rig.legs[s]
         joints |= {
-            f"{s}_shoulder": place.point(arm.shoulder), f"{s}_elbow": place.point(arm.elbow), f"{s}_wrist": place.point(arm.wrist),
+            f"{s}_shoulder": place.point(arm.shoulder), f"{s}_elbow": place.point(arm.elbow),
+            f"{s}_wrist": place.point(arm.wrist),
             f"{s}_hip": place.point(leg.hip), f"{s}_knee": place.point(leg.knee), f"{s}_ankle": place.point(leg.ankle),
             f"{s}_eye": place.point(head.at(side * _EYE_X * radius, _EYE_Y * radius, 0.97 * radius)),
         }  # fmt: skip

@@ -25,7 +25,7 @@ def column(v: ArrayLike) -> Points:
 
 def length(q: Points) -> Distance:
     """Euclidean norm of each column."""
-    return np.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2])
+    return np.asarray(np.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2]), dtype=np.float32)
 
 
 def sphere(center: ArrayLike, radius: float) -> Field:
@@ -46,7 +46,7 @@ def ellipsoid(center: ArrayLike, radii: ArrayLike, rotation: ArrayLike | None = 
             q = turn @ q
         k0 = length(q * inverse)
         k1 = length(q * inverse2)
-        return k0 * (k0 - 1.0) / np.maximum(k1, np.float32(1e-6))
+        return np.asarray(k0 * (k0 - 1.0) / np.maximum(k1, np.float32(1e-6)), dtype=np.float32)
 
     return field
 
@@ -64,7 +64,7 @@ def capsule(a: ArrayLike, b: ArrayLike, ra: float, rb: float | None = None) -> F
         x -= h * ax
         y -= h * ay
         z -= h * az
-        return np.sqrt(x * x + y * y + z * z) - r0 - dr * h
+        return np.asarray(np.sqrt(x * x + y * y + z * z) - r0 - dr * h, dtype=np.float32)
 
     return field
 
@@ -91,7 +91,7 @@ def box(center: ArrayLike, half: ArrayLike, rounding: float, rotation: ArrayLike
         q = np.abs(q) - h
         outside = length(np.maximum(q, np.float32(0)))
         inside = np.minimum(np.maximum(q[0], np.maximum(q[1], q[2])), np.float32(0))
-        return outside + inside - np.float32(rounding)
+        return np.asarray(outside + inside - np.float32(rounding), dtype=np.float32)
 
     return field
 
@@ -109,7 +109,7 @@ def torus(center: ArrayLike, major: ArrayLike, minor: float, rotation: ArrayLike
         if turn is not None:
             q = turn @ q
         ring = np.sqrt((q[0] * sx) ** 2 + (q[2] * sz) ** 2) - np.float32(mean)
-        return np.sqrt(ring * ring + q[1] * q[1]) - np.float32(minor)
+        return np.asarray(np.sqrt(ring * ring + q[1] * q[1]) - np.float32(minor), dtype=np.float32)
 
     return field
 
@@ -128,7 +128,7 @@ def smin(a: Distance, b: Distance, k: float | Distance) -> Distance:
         return np.minimum(a, b)
     width = np.maximum(np.float32(1e-6), np.asarray(k, dtype=np.float32))
     h = np.maximum(width - np.abs(a - b), np.float32(0)) / width
-    return np.minimum(a, b) - h * h * width * np.float32(0.25)
+    return np.asarray(np.minimum(a, b) - h * h * width * np.float32(0.25), dtype=np.float32)
 
 
 def union(fields: Iterable[Field], k: float = 0.0) -> Field:

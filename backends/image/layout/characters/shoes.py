@@ -63,5 +63,5 @@ def _laces(upper: Field, top: float) -> Mesh:
         p = np.stack([x, np.full(9, top + 0.6), np.full(9, z)]).astype(np.float32)
         for _ in range(30):
             p[1] -= 0.9 * upper(p)
-        rows.append(tube(p.T + [0, 0.008, 0], np.full(9, 0.020), 8, up=(0, 1, 0)))
+        rows.append(tube(p.T + np.array([0, 0.008, 0]), np.full(9, 0.020), 8, up=(0, 1, 0)))
     return joined(rows)

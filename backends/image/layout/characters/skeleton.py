@@ -1,7 +1,7 @@
 """The skeleton of two-legged characters: measures by age and build, poses from poses.yaml, joints and frames.
 
-Everything is in units of the character's height, in the character's own frame (feet about the origin, facing +Z, its left
-at +X). Arms are set by directions, legs by foot targets and two-bone inverse kinematics, so that one pose fits every age.
+Everything is in units of the character's height, in its own frame (feet about the origin, facing +Z, its left at +X).
+Arms are set by directions, legs by foot targets and two-bone inverse kinematics, so that one pose fits every age.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def pose_spec(name: str) -> dict[str, Any]:
 
 
 def _sided(v: ArrayLike, side: float) -> Vector:
-    return np.asarray(v, dtype=np.float64) * np.array([side, 1.0, 1.0])
+    return np.asarray(np.asarray(v, dtype=np.float64) * np.array([side, 1.0, 1.0]))
 
 
 def _arm(body: dict[str, Any], spec: dict[str, Any], chest: Frame, side: float) -> Arm:

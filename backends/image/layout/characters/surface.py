@@ -1,4 +1,4 @@
-"""From a signed-distance field to a triangle mesh: sparse sampling, marching cubes, vertices snapped onto the surface."""
+"""From a signed-distance field to a triangle mesh: sparse samples, marching cubes, vertices snapped to the surface."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from backends.image.layout.characters.sdf import Field, length
+from backends.image.layout.characters.sdf import Field
 
 QUALITY = 1.0
 """Cell size factor of every mesh: 1 for pictures, 2 and more for quick checks. Part of every cache key."""
@@ -74,7 +74,7 @@ def gradient(field: Field, points: NDArray[np.float32], step: float) -> NDArray[
 
 
 def _unit(v: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    return np.asarray((v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9)), dtype=np.float32)
 
 
 def _axes(lo: NDArray[np.float64], hi: NDArray[np.float64], cell: float) -> list[NDArray[np.float32]]:
@@ -167,8 +167,3 @@ def drop_to_surface(field: Field, xy: NDArray[np.float32], start_z: float = 2.0)
             break
         p[2] = np.maximum(p[2] - 0.9 * step, np.float32(0))
     return np.ascontiguousarray(p.T)
-
-
-__all__ = [
-    "QUALITY", "Mesh", "bounds_of", "drop_to_surface", "gradient", "joined", "length", "polygonise", "with_smooth_normals",
-]  # fmt: skip
