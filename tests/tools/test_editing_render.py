@@ -23,9 +23,9 @@ from backends.media.probe import probe
 from configs.errors import Cancelled, UsageError
 from configs.settings import Settings
 from memory.records import Asset
+from tools.editing.presets import editing_presets
 from tools.editing.program import read_program
 from tools.editing.segments import plan
-from tools.editing.sources import SourceFinder
 from tools.editing.specs import CaptionSpec, ClipSpec
 from tools.editing.timeline import build_timeline, save_timeline
 from tools.spec import CancelToken
@@ -118,13 +118,31 @@ def test_speed_and_reverse(studio: EditingStudio, counting: Asset) -> None:
     assert shown[24:] == list(range(17, 5, -1))
 
 
-def test_a_long_reverse_is_drawn_in_chunks_without_a_seam(studio: EditingStudio, tmp_path: Path) -> None:
+def test_a_long_reverse_is_drawn_in_chunks_without_a_seam(
+    studio: EditingStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presets = editing_presets()
+    small = presets.model_copy(update={"encode": presets.encode.model_copy(update={"chunk_seconds": 0.7})})
+    monkeypatch.setattr("tools.editing.segments.editing_presets", lambda: small)
     long = studio.attach(counting_film(tmp_path / "long.mp4", 100, sound=False))
-    timeline = build([clip(long, 0, 100 / 24, effects=({"name": "reverse"},))])
-    program = read_program(timeline, lambda *_: _source(studio, long))
-    assert len(plan(program)) > 1
-    film, _ = render(studio, timeline)
+    film, facts = render(studio, build([clip(long, 0, 100 / 24, effects=({"name": "reverse"},))]))
+    assert facts["pieces"] == 6
     assert numbers(film) == [n % 28 for n in range(99, -1, -1)]
+
+
+def test_a_reversed_piece_never_fills_the_memory() -> None:
+    clips = [ClipSpec("v", Path("a.mp4"), 0, 60, effects=({"name": "reverse"},))]
+    program = read_program(build_timeline("t", 60, 3840, 2160, clips, {}), lambda *_: _fake_source())
+    assert max(segment.frames for segment in plan(program)) * 3840 * 2160 * 1.5 <= 128 * 2**20
+
+
+def test_foreign_transitions_that_overlap_are_refused() -> None:
+    timeline = build([ClipSpec("v", Path("a.mp4"), n, 1, 1) for n in range(3)])
+    wide = otio.opentime.RationalTime(20, 24)
+    for at in (1, 3):
+        timeline.video_tracks()[0].insert(at, otio.schema.Transition(in_offset=wide, out_offset=wide))
+    with pytest.raises(UsageError, match="overlap"):
+        plan(read_program(timeline, lambda *_: _fake_source()))
 
 
 def test_black_and_white_is_grey_and_sepia_is_brown(studio: EditingStudio, tmp_path: Path) -> None:
@@ -347,14 +365,6 @@ def _fake_source() -> Any:
     from tools.editing.program import Source
 
     return Source(Path("a.mp4"), "0", "vid-1", None, None)  # type: ignore[arg-type]
-
-
-def _source(studio: EditingStudio, asset: Asset) -> Any:
-    class Context:
-        settings = studio.settings
-        path = staticmethod(studio.path)
-
-    return SourceFinder(Context()).open(asset)  # type: ignore[arg-type]
 
 
 def _graded(clips: list[ClipSpec]) -> list[ClipSpec]:

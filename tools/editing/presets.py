@@ -32,7 +32,7 @@ class EncodePresets(Preset):
     preview: EncodePreset
     workers: int = Field(ge=1, le=16)
     chunk_seconds: float = Field(gt=0.5)
-    reverse_chunk_seconds: float = Field(gt=0.1, le=10)
+    reverse_mib: int = Field(ge=16)
     cache_mib: int = Field(ge=0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -184,7 +184,7 @@ def _cuts(track: otio.schema.Track, rate: Fraction, role: str, find: Find) -> It
             cut = _clip(item, cut, find, read_effects(item))
         if pending is not None and cursor:
             blend = studio_data(pending).get("kind", "dissolve")
-            cut = _replace(
+            cut = replace(
                 cut,
                 blend=blend if blend in ("dissolve", "fade") else "dissolve",
                 before=round(_seconds(pending.in_offset) * rate),
@@ -209,19 +209,13 @@ def _clip(clip: otio.schema.Clip, cut: Cut, find: Find, effects: tuple[dict[str,
         # Editors write source times on the camera's timecode; the file itself begins at zero.
         begin -= _seconds(media.available_range.start_time)
     gain = own.get("gain_db", 0.0)
-    return _replace(
+    return replace(
         cut,
         source=find(str(own.get("asset", "")), str(media.target_url)),
         source_in=begin,
         effects=effects,
         gain_db=float(gain) if isinstance(gain, (int, float)) else 0.0,
     )
-
-
-def _replace(cut: Cut, **changes: Any) -> Cut:
-    from dataclasses import replace
-
-    return replace(cut, **changes)
 
 
 def _words(track: otio.schema.Track, rate: Fraction) -> Iterator[Words]:

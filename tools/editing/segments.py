@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from backends.media.ffmpeg import filter_value, input_args
+from configs.errors import UsageError
 from tools.editing.effects import fades, grade_filters
 from tools.editing.presets import editing_presets
 from tools.editing.program import Cut, Program, Source, Words
@@ -59,7 +60,7 @@ class Frame:
 
 
 def plan(program: Program) -> list[Segment]:
-    """Segments that cover every frame of the program once, in order."""
+    """Segments that cover every frame of the program once, in order. Raises UsageError when transitions overlap."""
     made: list[Segment] = []
     cuts = program.video
     for index, cut in enumerate(cuts):
@@ -72,15 +73,23 @@ def plan(program: Program) -> list[Segment]:
     for cut in cuts:
         begin = max([end for start, end in edges if start <= cut.start < end], default=cut.start)
         finish = min([start for start, end in edges if start < cut.end <= end], default=cut.end)
-        made.extend(_body(cut, begin, finish, program.fps))
+        made.extend(_body(cut, begin, finish, program))
     made.sort(key=lambda segment: segment.start)
+    if sum(segment.frames for segment in made) != program.frames or any(
+        one.start + one.frames != two.start for one, two in pairwise(made)
+    ):
+        raise UsageError(
+            f"The transitions of '{program.name}' overlap", "two of them meet inside one clip", "Shorten them"
+        )
     return [_with_words(segment, program.words) for segment in made]
 
 
-def _body(cut: Cut, begin: int, finish: int, fps: Fraction) -> Iterator[Segment]:
+def _body(cut: Cut, begin: int, finish: int, program: Program) -> Iterator[Segment]:
     presets = editing_presets().encode
-    seconds = presets.reverse_chunk_seconds if cut.backwards else presets.chunk_seconds
-    size = max(1, round(seconds * fps))
+    size = max(1, round(presets.chunk_seconds * program.fps))
+    if cut.backwards:
+        # The reverse filter holds all its frames, 1.5 bytes per pixel.
+        size = max(1, min(size, presets.reverse_mib * 2**20 * 2 // (3 * program.width * program.height)))
     count = math.ceil((finish - begin) / size) if finish > begin else 0
     bounds = [begin + (finish - begin) * n // count for n in range(count + 1)] if count else []
     for start, end in pairwise(bounds):
@@ -167,10 +176,10 @@ def _piece(piece: Piece, frames: int, frame: Frame) -> tuple[list[str], str]:
     steps = [f"setpts=(PTS-{float(shift):.6f}/TB)/{float(cut.speed):.6f}", f"fps={rate}:start_time=0"]
     if lead:
         steps.append(f"tpad=start_mode=clone:start={min(lead, frames)}")
-    steps += [f"tpad=stop_mode=clone:stop={frames}", f"trim=end_frame={frames}"]
+    steps += [f"tpad=stop_mode=clone:stop={frames}", f"trim=end_frame={frames}", *_conform(cut.source, frame)]
     if cut.backwards:
-        steps.append("reverse")
-    steps += [*_conform(cut.source, frame), *grade_filters(cut.effects), *_fade_steps(piece, frames, fps)]
+        steps += ["format=yuv420p", "reverse"]
+    steps += [*grade_filters(cut.effects), *_fade_steps(piece, frames, fps)]
     return opened, ",".join([*steps, "format=yuv420p", _tagged(), f"settb={fps.denominator}/{fps.numerator}"])
 
 

@@ -8,10 +8,7 @@ whole frames at the timeline's rate. A speed change is a `LinearTimeWarp`; every
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +17,11 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import StudioError, UsageError
+from configs.errors import UsageError
 from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, describe, outline
 from tools.editing.placement import Placed, caption_lanes, lanes, meet, place
 from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, frame_rate
+from tools.editing.timeline_file import load_timeline, save_timeline
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -41,9 +39,6 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-MAX_BYTES = 32 * 1024 * 1024
-MAX_NESTING = 64
-"""Deeper JSON than this is no timeline; OTIO's parser would recurse into it."""
 
 
 def build_timeline(
@@ -91,60 +86,6 @@ def build_timeline(
         timeline.tracks.append(_caption_track(number, texts, rate))
     for marker in markers:
         timeline.tracks.markers.append(_marker(marker, rate))
-    return timeline
-
-
-def save_timeline(timeline: otio.schema.Timeline, path: Path) -> Path:
-    """Write the timeline as .otio, whole or not at all; equal timelines give equal bytes.
-
-    Raises StudioError when the file cannot be written.
-    """
-    import opentimelineio as otio
-
-    text = otio.adapters.write_to_string(timeline, "otio_json", indent=2)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise StudioError(
-            f"The timeline {path.name} could not be written", error.strerror or str(error), "Free space or permissions"
-        ) from error
-    return path
-
-
-def load_timeline(path: Path) -> otio.schema.Timeline:
-    """Read an .otio file. Raises UsageError when it is missing, too large, no JSON, or no OTIO timeline."""
-    import opentimelineio as otio
-
-    problem, fix = f"'{path.name}' is not a timeline", "Give an .otio file, or a timeline that the studio made"
-    try:
-        size = path.stat().st_size
-        raw = path.read_bytes() if size <= MAX_BYTES else b""
-    except OSError as error:
-        raise UsageError(f"'{path.name}' cannot be read", error.strerror or str(error), fix) from error
-    if size > MAX_BYTES:
-        raise UsageError(problem, f"it has {size // 2**20} MiB, the limit is {MAX_BYTES // 2**20}", fix)
-    if not raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        raise UsageError(problem, "it does not begin as JSON" if raw else "it is empty", fix)
-    try:
-        text = raw.decode("utf-8-sig")
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(problem, f"its JSON is damaged ({str(error)[:120]})", fix) from error
-    schema = str(data.get("OTIO_SCHEMA", ""))
-    if not schema.startswith("Timeline."):
-        raise UsageError(problem, f"it holds '{schema[:60]}'" if schema else "its JSON is not OTIO", fix)
-    if _nesting(data) > MAX_NESTING:
-        raise UsageError(problem, f"it is nested deeper than {MAX_NESTING} levels", fix)
-    try:
-        timeline = otio.adapters.read_from_string(text, "otio_json")
-    except (otio.exceptions.OTIOError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(problem, f"OpenTimelineIO refuses it ({str(error)[:160]})", fix) from error
-    if not isinstance(timeline, otio.schema.Timeline):
-        raise UsageError(problem, "its schema is unknown", fix)
     return timeline
 
 
@@ -284,14 +225,3 @@ def _range(start: int, frames: int, rate: Fraction) -> otio.opentime.TimeRange:
     import opentimelineio as otio
 
     return otio.opentime.TimeRange(_time(start, rate), _time(frames, rate))
-
-
-def _nesting(data: Any) -> int:
-    """How deep JSON is nested, without recursion."""
-    deepest, todo = 0, [(data, 1)]
-    while todo:
-        node, depth = todo.pop()
-        deepest = max(deepest, depth)
-        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-        todo.extend((child, depth + 1) for child in children)
-    return deepest

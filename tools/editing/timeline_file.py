@@ -1,0 +1,104 @@
+"""Timelines as files: written whole or not at all, read as data that may come from anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import StudioError, UsageError
+
+if TYPE_CHECKING:
+    import opentimelineio as otio
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_NESTING = 64
+"""Deeper JSON than this is no timeline; OTIO's parser would recurse into it."""
+BUNDLED = "content.otio"
+"""Where a bundle (.otioz, a zip) holds its timeline."""
+
+
+def save_timeline(timeline: otio.schema.Timeline, path: Path) -> Path:
+    """Write the timeline as .otio, whole or not at all; equal timelines give equal bytes.
+
+    Raises StudioError when the file cannot be written.
+    """
+    import opentimelineio as otio
+
+    text = otio.adapters.write_to_string(timeline, "otio_json", indent=2)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise StudioError(
+            f"The timeline {path.name} could not be written", error.strerror or str(error), "Free space or permissions"
+        ) from error
+    return path
+
+
+def load_timeline(path: Path) -> otio.schema.Timeline:
+    """Read an .otio file, or the timeline of an .otioz bundle (its media are looked for in the studio).
+
+    Raises UsageError when it is missing, too large, no JSON, or no OTIO timeline.
+    """
+    import opentimelineio as otio
+
+    problem, fix = f"'{path.name}' is not a timeline", "Give an .otio file, or a timeline that the studio made"
+    try:
+        raw = _read(path, problem, fix)
+    except OSError as error:
+        raise UsageError(f"'{path.name}' cannot be read", error.strerror or str(error), fix) from error
+    if not raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        raise UsageError(problem, "it does not begin as JSON" if raw else "it is empty", fix)
+    try:
+        text = raw.decode("utf-8-sig")
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(problem, f"its JSON is damaged ({str(error)[:120]})", fix) from error
+    schema = str(data.get("OTIO_SCHEMA", ""))
+    if not schema.startswith("Timeline."):
+        raise UsageError(problem, f"it holds '{schema[:60]}'" if schema else "its JSON is not OTIO", fix)
+    if _nesting(data) > MAX_NESTING:
+        raise UsageError(problem, f"it is nested deeper than {MAX_NESTING} levels", fix)
+    try:
+        timeline = otio.adapters.read_from_string(text, "otio_json")
+    except (otio.exceptions.OTIOError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(problem, f"OpenTimelineIO refuses it ({str(error)[:160]})", fix) from error
+    if not isinstance(timeline, otio.schema.Timeline):
+        raise UsageError(problem, "its schema is unknown", fix)
+    return timeline
+
+
+def _read(path: Path, problem: str, fix: str) -> bytes:
+    """The JSON of an .otio or .otioz file, never more than MAX_BYTES of it."""
+    with path.open("rb") as file:
+        bundle = file.read(4) == b"PK\x03\x04"
+        file.seek(0)
+        if not bundle:
+            raw = file.read(MAX_BYTES + 1)
+        else:
+            try:
+                with zipfile.ZipFile(file) as archive, archive.open(BUNDLED) as content:
+                    raw = content.read(MAX_BYTES + 1)
+            except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError) as error:
+                raise UsageError(problem, "it is an archive without a timeline", fix) from error
+    if len(raw) > MAX_BYTES:
+        raise UsageError(problem, f"it has more than {MAX_BYTES // 2**20} MiB", fix)
+    return raw
+
+
+def _nesting(data: Any) -> int:
+    """How deep JSON is nested, without recursion."""
+    deepest, todo = 0, [(data, 1)]
+    while todo:
+        node, depth = todo.pop()
+        deepest = max(deepest, depth)
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        todo.extend((child, depth + 1) for child in children)
+    return deepest
