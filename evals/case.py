@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from configs.errors import UsageError
 
@@ -26,16 +26,21 @@ class ExpectedCall(_Strict):
     args: dict[str, Any] = {}
     """Name -> plain value or one matcher: contains, any_of, approx + tol, present."""
 
+    def tools(self) -> list[str]:
+        return self.tool.any_of if isinstance(self.tool, AnyOf) else [self.tool]
+
 
 class Turn(_Strict):
     say: str
     intent: str | AnyOf | None = None
-    """The first tool that serves the wish, `clarify` or `decline`."""
+    """The first tool that serves the wish, `clarify`, `decline` or `chat`."""
     calls: list[ExpectedCall] = []
     forbid: list[str] = []
+    allow: list[str] = []
+    """Tools whose further calls are no fault (another good way to serve the wish)."""
     clarify: bool | None = None
     attach: list[str] = []
-    """Names from setup.files for this turn only; empty: all of them with the first turn."""
+    """Names from setup.files for this turn; empty: with the first turn all that no later turn attaches."""
 
 
 class Entry(_Strict):
@@ -50,9 +55,20 @@ class MemoryItem(_Strict):
     note: Entry | None = None
 
 
+class Sample(_Strict):
+    """A text file with given contents, e.g. one that tries to give orders."""
+
+    name: str
+    text: str
+
+
 class Setup(_Strict):
     memory: list[MemoryItem] = []
-    files: list[str] = []
+    files: list[str | Sample] = []
+    """Names; small valid files of their kind are made."""
+
+    def names(self) -> list[str]:
+        return [f.name if isinstance(f, Sample) else f for f in self.files]
 
 
 class ExpectedAsset(_Strict):
@@ -79,6 +95,19 @@ class Case(_Strict):
     turns: list[Turn] = Field(min_length=1)
     success: Success | None = None
 
+    @model_validator(mode="after")
+    def _files_exist(self) -> Self:
+        for turn in self.turns:
+            if missing := sorted(set(turn.attach) - set(self.setup.names())):
+                raise ValueError(f"'{missing[0]}' is attached, but not in setup.files")
+        return self
+
+    def attached(self, number: int) -> list[str]:
+        """Names of the files that come with a turn."""
+        later = {name for turn in self.turns[1:] for name in turn.attach}
+        first = [n for n in self.setup.names() if n not in later] if number == 0 else []
+        return self.turns[number].attach or first
+
 
 def load_suite(name: str | Path) -> list[Case]:
     """The cases of a suite, by its name under evals/suites or by path.
@@ -97,6 +126,8 @@ def load_suite(name: str | Path) -> list[Case]:
         raise UsageError(f"The suite {path} is not valid YAML", " ".join(str(error).split())[:200]) from error
     if not isinstance(rows, list):
         raise UsageError(f"The suite {path} is no list of cases", "a suite is a YAML list")
+    if not rows:
+        raise UsageError(f"The suite {path} has no cases")
     cases = [_case(row, path) for row in rows]
     ids = [c.id for c in cases]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
@@ -111,4 +142,5 @@ def _case(row: Any, path: Path) -> Case:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"])
         name = row.get("id", "?") if isinstance(row, dict) else "?"
-        raise UsageError(f"The case '{name}' of {path} is wrong at '{where}'", first["msg"]) from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"The case '{name}' of {path} is wrong at '{where or 'turns'}'", reason) from error

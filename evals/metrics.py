@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from evals.matching import Trajectory
+from evals.trajectory import Trajectory
 
 Z95 = 1.959964
+BY_TAG = ("intent_accuracy", "tool_f1", "argument_accuracy", "task_success", "cases_passed")
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,20 @@ class CaseScore:
     passed: bool
     error: str = ""
     pictures: tuple[str, ...] = ()
-    """Paths of pictures made, for the HTML report."""
+    """Small pictures of what was made, as data URIs, for the HTML report."""
     swaps: int = 0
 
 
 @dataclass
 class Rate:
+    """So many right of so many."""
+
     right: int = 0
     total: int = 0
-    low: float = field(init=False, default=0.0)
 
-    def add(self, ok: bool, weight: int = 1) -> None:
-        self.right += weight if ok else 0
-        self.total += weight
+    def add(self, ok: bool) -> None:
+        self.right += ok
+        self.total += 1
 
     def as_dict(self) -> dict[str, Any]:
         low, high = wilson(self.right, self.total)
@@ -85,8 +88,7 @@ def summarise(cases: Sequence[CaseScore]) -> dict[str, Any]:
         for tag in case.tags:
             tags[tag].append(case)
     report["by_tag"] = {
-        tag: {k: v for k, v in _rates(rows).items() if k in ("intent_accuracy", "task_success", "cases_passed")}
-        for tag, rows in sorted(tags.items())
+        tag: {k: v for k, v in _rates(rows).items() if k in BY_TAG} for tag, rows in sorted(tags.items())
     }
     return report
 
@@ -124,6 +126,7 @@ def _rates(cases: Sequence[CaseScore]) -> dict[str, Any]:
 
 
 def _precision(turns: Iterable[TurnScore], kind: str) -> dict[str, Any]:
+    """Of the turns that ended with this intent, how many should have."""
     rate = Rate()
     for turn in turns:
         if turn.got == kind and turn.intent_right is not None:
@@ -132,8 +135,8 @@ def _precision(turns: Iterable[TurnScore], kind: str) -> dict[str, Any]:
 
 
 def _median(values: Iterable[float]) -> float | None:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2] if ordered else None
+    found = list(values)
+    return statistics.median(found) if found else None
 
 
 def _round(value: float | None, digits: int = 4) -> float | None:

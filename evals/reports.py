@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Mapping
@@ -13,7 +12,6 @@ from xml.etree import ElementTree
 from configs.errors import StudioError
 
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
-PICTURE_WIDTH = 320
 RATES = (
     "intent_accuracy", "trajectory_accuracy", "argument_accuracy", "task_success", "clarify_precision",
     "decline_precision", "cases_passed",
@@ -21,8 +19,9 @@ RATES = (
 
 
 def write_json(report: Mapping[str, Any], file: Path) -> None:
-    """The whole report."""
-    _write(file, json.dumps(report, ensure_ascii=False, indent=1))
+    """The whole report; of the pictures only their number."""
+    cases = [{**c, "pictures": len(c["pictures"])} for c in report["cases"]]
+    _write(file, json.dumps({**report, "cases": cases}, ensure_ascii=False, indent=1))
 
 
 def write_junit(report: Mapping[str, Any], file: Path) -> None:
@@ -35,10 +34,8 @@ def write_junit(report: Mapping[str, Any], file: Path) -> None:
         seconds = sum(t["seconds"] for t in case["turns"])
         row = ElementTree.SubElement(suite, "testcase", classname="studio.eval", name=case["id"], time=f"{seconds:.3f}")
         if not case["passed"]:
-            reasons = [case["error"]] if case["error"] else [w for t in case["turns"] for w in t["wrong"]]
-            reasons = reasons or ["the expected result was not made"]
-            failure = ElementTree.SubElement(row, "failure", message=_xml(reasons[0]))
-            failure.text = _xml("\n".join(reasons))
+            failure = ElementTree.SubElement(row, "failure", message=_xml(reasons(case)[0]))
+            failure.text = _xml("\n".join(reasons(case)))
     _write(file, ElementTree.tostring(suite, encoding="unicode", xml_declaration=True))
 
 
@@ -49,13 +46,14 @@ def write_html(report: Mapping[str, Any], file: Path) -> None:
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )
-    cases = [{**c, "shown": [p for p in map(_embedded, c["pictures"]) if p]} for c in report["cases"]]
-    _write(file, template.render(report=report, cases=cases, rates=RATES, percent=percent))
+    cases = sorted(report["cases"], key=lambda c: bool(c["passed"]))  # failures first
+    _write(file, template.render(report=report, cases=cases, rates=RATES, percent=percent, why=reasons))
 
 
 def print_report(report: Mapping[str, Any]) -> None:
     """The figures and what failed."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
@@ -71,32 +69,22 @@ def print_report(report: Mapping[str, Any]) -> None:
     table.add_row("median_seconds", f"{report['median_seconds']}", "", "")
     for case in report["cases"]:
         if not case["passed"]:
-            reasons = [case["error"]] if case["error"] else [w for t in case["turns"] for w in t["wrong"]]
-            said = case["turns"][0]["say"] if case["turns"] else ""
-            console.print(
-                f"[red]failed[/] {case['id']}: [dim]{said[:90]}[/]\n         {'; '.join(reasons)}", soft_wrap=True
-            )
+            said = " / ".join(" ".join(t["say"].split())[:90] for t in case["turns"])
+            console.print(f"[red]failed[/] {case['id']}: [dim]{escape(said)}[/]", soft_wrap=True)
+            console.print(f"         {escape('; '.join(reasons(case)))}", soft_wrap=True)
     console.print(table)
+
+
+def reasons(case: Mapping[str, Any]) -> list[str]:
+    """Why a case failed, in words; empty for one that passed."""
+    if case["passed"]:
+        return []
+    found = [case["error"]] if case["error"] else [w for t in case["turns"] for w in t["wrong"]]
+    return found or ["the expected result was not made"]
 
 
 def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _embedded(path: str) -> str:
-    """A small JPEG as data URI; '' when the picture is gone."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            picture.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH))
-            out = BytesIO()
-            picture.convert("RGB").save(out, "JPEG", quality=85)
-    except OSError:
-        return ""
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def _xml(text: str) -> str:

@@ -8,17 +8,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import StudioError
+from configs.errors import StudioError, UsageError
 from configs.settings import Settings
-from evals.case import Case, ExpectedAsset, Turn
-from evals.matching import READ_ONLY, compare, matches, named
+from evals.case import AnyOf, Case, ExpectedAsset, Sample, Turn
+from evals.matching import matches, named
 from evals.metrics import CaseScore, TurnScore, summarise
+from evals.naming import CaseNames
+from evals.pictures import SHOWN, thumbnail
 from evals.samples import make_sample
+from evals.trajectory import READ_ONLY, Call, compare
+from tools.registry import TOOLS, get_tool
 
 if TYPE_CHECKING:
     from agent.studio_agent import StudioAgent
+    from memory.records import Asset
 
-NO_CALL = ("clarify", "decline")
+NO_CALL = ("clarify", "decline", "chat")
 
 
 def run_suite(
@@ -37,9 +42,8 @@ def run_suite(
             scores.append(_run_case(case, settings.model_copy(update={"home": home}), dry))
             if on_case is not None:
                 on_case(scores[-1])
-        report = summarise(scores)
-        report["cases"] = [case_row(s) for s in scores]
-    return {"brain": settings.brain, "dry": dry, **report}
+    report = summarise(scores)
+    return {"brain": settings.brain, "dry": dry, **report, "cases": [case_row(s) for s in scores]}
 
 
 def _run_case(case: Case, settings: Settings, dry: bool) -> CaseScore:
@@ -54,86 +58,128 @@ def _run_case(case: Case, settings: Settings, dry: bool) -> CaseScore:
 
 
 def _score_case(case: Case, agent: StudioAgent, home: Path, dry: bool) -> CaseScore:
+    memory = agent.studio.memory
     for item in case.setup.memory:
         for kind in ("character", "style", "note"):
             entry = getattr(item, kind)
             if entry is not None:
-                agent.studio.memory.remember(kind, entry.name, entry.description, aliases=tuple(entry.aliases))
+                memory.remember(kind, entry.name, entry.description, aliases=tuple(entry.aliases))
     incoming = home / "incoming"
     incoming.mkdir()
-    files = {name: make_sample(name, incoming) for name in case.setup.files}
+    files = {name: incoming / name for name in case.setup.names()}
+    for wanted in case.setup.files:
+        if isinstance(wanted, Sample):
+            (incoming / Path(wanted.name).name).write_text(wanted.text, encoding="utf-8")
+        else:
+            make_sample(wanted, incoming)
     turns: list[TurnScore] = []
-    report: dict[str, Any] = {}
-    swaps = 0
+    reply, swaps = "", 0
     for number, turn in enumerate(case.turns):
-        named_here = turn.attach or (list(files) if number == 0 else [])
         began = time.perf_counter()
-        report = agent.invoke(turn.say, thread=case.id, attachments=[files[n] for n in named_here], yes=True)
-        turns.append(_score_turn(turn, report, time.perf_counter() - began, agent))
-        swaps += report["swaps"]
-    success = _succeeded(case, agent, report, dry)
+        attached = [files[name] for name in case.attached(number)]
+        report = agent.invoke(turn.say, thread=case.id, attachments=attached, yes=True)
+        turns.append(score_turn(turn, report, time.perf_counter() - began, agent))
+        reply, swaps = report["reply"], swaps + report["swaps"]
+    made = [a for a in memory.list_assets(thread=case.id, limit=500) if a.tool]  # uploads are no results
+    success = _succeeded(case, made, reply, agent, dry)
     passed = success is not False and all(not t.wrong for t in turns)
-    pictures = [a["path"] for a in report["assets"] if a["kind"] == "image"]
-    shown = tuple(str(home / p) for p in pictures) if not dry else ()
+    shown = () if dry else _pictures(made, agent)
     return CaseScore(case.id, tuple(case.tags), tuple(turns), success, passed, "", shown, swaps)
 
 
-def _score_turn(turn: Turn, report: dict[str, Any], seconds: float, agent: StudioAgent) -> TurnScore:
-    calls = [c for c in report["calls"] if c["status"] != "refused"]
-    got = intent_of(report)
-
-    def resolve(value: Any) -> Any:
-        asset = agent.studio.memory.get_asset(value) if isinstance(value, str) else None
-        return asset.name if asset is not None else value
-
-    wanted = turn.intent
-    if wanted is None and turn.clarify is True:
-        wanted = "clarify"
-    if wanted is None and turn.calls:
-        wanted = turn.calls[0].tool
+def score_turn(turn: Turn, report: dict[str, Any], seconds: float, agent: StudioAgent) -> TurnScore:
+    """One turn's report against what the case expects."""
+    calls = [_call(c) for c in report["calls"] if c["status"] != "refused"]
+    wanted = wanted_intent(turn)
+    got = intent_of(report, wanted)
     right = None if wanted is None else named(wanted, got)
-    path = compare(turn.calls, calls, resolve) if turn.calls or wanted in NO_CALL else None
+    if wanted is None and turn.clarify is False:
+        wanted, right = "no question", got != "clarify"
+    acts = wanted is not None and not any(named(wanted, n) for n in NO_CALL)
+    names = CaseNames(agent.studio.memory, report["thread"], [a["id"] for a in report["assets"]])
+    path = compare(turn.calls, calls, names, turn.allow) if turn.calls or not acts else None
     forbidden = tuple(c["tool"] for c in report["calls"] if c["tool"] in turn.forbid)
-    wrong = list(path.wrong) if path else []
-    if right is False:
-        wrong.insert(0, f"intent: wanted {wanted if isinstance(wanted, str) else wanted.any_of}, got {got}")  # type: ignore[union-attr]
+    shown = "" if wanted is None else wanted if isinstance(wanted, str) else "/".join(wanted.any_of)
+    wrong = [f"intent: wanted {shown}, got {got}"] if right is False else []
+    wrong += path.wrong if path else ()
     wrong += [f"forbidden call of {name}" for name in forbidden]
-    shown = wanted if isinstance(wanted, str) else "/".join(wanted.any_of) if wanted else ""
+    if report["error"] and wrong:
+        wrong.append(f"the turn ended with: {report['error']['problem']}")
     return TurnScore(turn.say, shown, got, right, path, forbidden, seconds, report["reply"][:400], tuple(wrong))
 
 
-def intent_of(report: dict[str, Any]) -> str:
-    """What the assistant took the wish for: its first serving tool, or clarify / decline / chat."""
-    tools = [c["tool"] for c in report["calls"] if c["status"] != "refused"]
-    serving = [t for t in tools if t not in READ_ONLY] or tools
+def wanted_intent(turn: Turn) -> str | AnyOf | None:
+    """The intent that a turn expects, said outright or by its clarify and calls; None: it does not matter."""
+    if turn.intent is not None:
+        return turn.intent
+    if turn.clarify is True:
+        return "clarify"
+    return turn.calls[0].tool if turn.calls else None
+
+
+def intent_of(report: dict[str, Any], wanted: str | AnyOf | None = None) -> str:
+    """What the assistant took the wish for: its first serving tool, or clarify / decline / chat / none.
+
+    Looking things up first is no intent of its own, unless nothing else follows or the case wants just that.
+    """
+    tools = [str(c["tool"]) for c in report["calls"] if c["status"] != "refused"]
+    serving = [t for t in tools if t not in READ_ONLY]
+    lookups = tools[: tools.index(serving[0])] if serving else tools
+    if wanted is not None and (asked := next((t for t in lookups if named(wanted, t)), None)):
+        return asked
     if serving:
-        return str(serving[0])
+        return serving[0]
     if report["questions"]:
         return "clarify"
-    return str(report["intent"]) if report["intent"] in ("chat", "decline", "clarify") else "none"
+    if report["intent"] in NO_CALL:
+        return str(report["intent"])
+    return tools[0] if tools else "none"
 
 
-def _succeeded(case: Case, agent: StudioAgent, report: dict[str, Any], dry: bool) -> bool | None:
+def _call(row: dict[str, Any]) -> Call:
+    defaults: dict[str, Any] = {}
+    if row["tool"] in TOOLS:
+        try:
+            fields = get_tool(row["tool"]).Args.model_fields
+        except UsageError:
+            fields = {}
+        defaults = {k: f.get_default(call_default_factory=True) for k, f in fields.items() if not f.is_required()}
+    return Call(row["tool"], row["args"], defaults)
+
+
+def _succeeded(case: Case, made: Sequence[Asset], reply: str, agent: StudioAgent, dry: bool) -> bool | None:
     if case.success is None:
         return None
-    if case.success.reply is not None and not matches(case.success.reply, report["reply"]):
+    if case.success.reply is not None and not matches(case.success.reply, reply):
         return False
-    made = agent.studio.memory.list_assets(thread=case.id, limit=500)
-    made = [a for a in made if a.tool]  # uploads are not results
-    for wanted in case.success.wanted():
-        fitting = [a for a in made if a.kind == wanted.kind and (dry or _long_enough(wanted, a, agent))]
-        if len(fitting) < wanted.count:
-            return False
-    return True
+    return all(
+        sum(a.kind == wanted.kind and (dry or _long_enough(wanted, a, agent)) for a in made) >= wanted.count
+        for wanted in case.success.wanted()
+    )
 
 
-def _long_enough(wanted: ExpectedAsset, asset: Any, agent: StudioAgent) -> bool:
+def _long_enough(wanted: ExpectedAsset, asset: Asset, agent: StudioAgent) -> bool:
+    """Whether the file is there, and its length is as wanted."""
+    path = agent.studio.workspace.inside(asset.path)
     if wanted.min_seconds is None and wanted.max_seconds is None:
-        return True
+        return path.is_file() and path.stat().st_size > 0
+    seconds = _seconds(path)
+    return seconds is not None and (wanted.min_seconds or 0) <= seconds <= (wanted.max_seconds or float("inf"))
+
+
+def _seconds(path: Path) -> float | None:
     from backends.media.probe import probe
 
-    seconds = probe(agent.studio.workspace.inside(asset.path)).seconds
-    return (wanted.min_seconds or 0) <= seconds <= (wanted.max_seconds or float("inf"))
+    try:
+        return probe(path).seconds
+    except StudioError:
+        return None
+
+
+def _pictures(made: Sequence[Asset], agent: StudioAgent) -> tuple[str, ...]:
+    rows = [(agent.studio.workspace.inside(a.path), a.kind) for a in made if a.kind in ("image", "map", "video")]
+    found = (thumbnail(p, k, (_seconds(p) or 0.0) if k == "video" else 0.0) for p, k in reversed(rows[:SHOWN]))
+    return tuple(picture for picture in found if picture)
 
 
 def case_row(case: CaseScore) -> dict[str, Any]:
