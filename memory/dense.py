@@ -172,7 +172,7 @@ class DenseSearch:
             return None
         if not rows:
             return []
-        scores = _matrix([row["vector"] for row in rows]) @ vector
+        scores = _cosines([row["vector"] for row in rows], vector)
         return [(str(rows[i]["ref"]), float(scores[i])) for i in (-scores).argsort(kind="stable")[:n]]
 
     def _approximate(self, vector: Vectors, n: int, scope: Scope) -> list[tuple[str, float]]:
@@ -196,6 +196,13 @@ class DenseSearch:
 def embedded_text(name: str, body: str) -> str:
     """What stands for a record when its meaning is compared."""
     return f"{name}. {body.removesuffix('[]')}"[:TEXT_LIMIT]
+
+
+def _cosines(blobs: Sequence[bytes], vector: Vectors) -> Vectors:
+    import numpy as np
+
+    scores: Vectors = np.einsum("ij,j->i", _matrix(blobs), vector)
+    return scores
 
 
 def _matrix(blobs: Sequence[bytes]) -> Vectors:

@@ -46,14 +46,13 @@ class ChromaIndex:
                 self._collection.upsert(ids=list(ids[part]), embeddings=vectors[part], metadatas=metas)
 
     def query(self, vector: Vectors, n: int, where: Metadata | None = None) -> list[tuple[str, float]]:
-        wanted = min(n, self.count())
-        if wanted < 1:
+        if n < 1:
             return []
         conditions = [{key: value} for key, value in (where or {}).items()]
         with _guarded():
             found = self._collection.query(
                 query_embeddings=[vector.reshape(-1)],
-                n_results=wanted,
+                n_results=n,
                 where={"$and": conditions} if len(conditions) > 1 else (conditions[0] if conditions else None),
                 include=["distances"],
             )

@@ -41,6 +41,7 @@ class Opened:
     def close(self) -> None:
         """Write what is open and free the folder."""
         try:
+            self.search.close()
             self.dense.close()
             self.catalogue.close()
         finally:

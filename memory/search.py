@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from memory.assets import Assets
@@ -40,6 +41,11 @@ class Search:
 
     def __init__(self, catalogue: Catalogue, assets: Assets, entries: Entries, dense: DenseSearch) -> None:
         self._catalogue, self._assets, self._entries, self._dense = catalogue, assets, entries, dense
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="memory-words")
+
+    def close(self) -> None:
+        """End the helper threads."""
+        self._pool.shutdown()
 
     def search(self, query: str, scope: Scope, limit: int, semantic: bool) -> list[Hit]:
         """See `Memory.search`."""
@@ -47,9 +53,16 @@ class Search:
         if not text or limit < 1:
             return []
         tuning = search_tuning()
-        ranked = [self._by_words(text, tuning.candidates, scope)]
-        if semantic:
-            ranked.append(self._dense.nearest(text, tuning.candidates, scope))
+        if not semantic:
+            ranked = [self._by_words(text, tuning.candidates, scope)]
+        else:
+            # Both leave the interpreter lock while they work, so together they take as long as the slower one.
+            by_words = self._pool.submit(self._by_words, text, tuning.candidates, scope)
+            try:
+                by_meaning = self._dense.nearest(text, tuning.candidates, scope)
+            finally:
+                words_found = by_words.result()
+            ranked = [words_found, by_meaning]
         return self._load(self._order(fuse(ranked, tuning.rrf_k))[:limit])
 
     def _by_words(self, text: str, n: int, scope: Scope) -> list[str]:

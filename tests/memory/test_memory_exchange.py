@@ -67,7 +67,8 @@ ENTRY = {"id": "chr-1", "kind": "character", "name": "A", "text": "b"}
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        (["{}"], "type"), (["not json"], "line 1: "), ([json.dumps({"type": "header", "format": "other"})], "no export"),
+        (["{}"], "type"),
+        (["not json"], "line 1: "), ([json.dumps({"type": "header", "format": "other"})], "no export"),
         ([HEADER, "[1, 2"], "line 3: "),
         ([HEADER, json.dumps({"type": "asset", "asset": {**ASSET, "kind": "virus"}})], "kind"),
         ([HEADER, json.dumps({"type": "asset", "asset": {**ASSET, "path": "../../etc/passwd"}})], "assets/"),
