@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +36,7 @@ def resolve(
     geometry: Geometry, tris: Triangles, camera: Camera, triangle: I32, x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> Hits:
     """Surface data of N samples at pixel positions (x, y) that see `triangle` (all >= 0)."""
-    slot = np.full(len(geometry.faces), -1, np.int32)
-    slot[tris.index] = np.arange(len(tris.index), dtype=np.int32)
-    at = slot[triangle]
+    at = np.searchsorted(tris.index, triangle)
     dx = ((x - camera.cx) / camera.focal).astype(np.float32)
     dy = ((y - camera.cy) / camera.focal).astype(np.float32)
     edges, plane = tris.edges[at], tris.plane[at]
@@ -83,6 +82,22 @@ class Frame:
     albedo: F32
 
 
+    def rows(self, start: int, stop: int) -> Frame:
+        """The band of rows start..stop."""
+        x, y, w, _ = self.window
+        band = slice(start, stop)
+        return Frame((x, y + start, w, stop - start), self.triangle[band], self.part[band], self.depth[band],
+                     self.position[band], self.normal[band], self.albedo[band])  # fmt: skip
+
+
+def stack(bands: Sequence[Frame]) -> Frame:
+    """Bands below each other, as one."""
+    x, y, w, _ = bands[0].window
+    whole = [np.concatenate([getattr(band, name) for band in bands])
+             for name in ("triangle", "part", "depth", "position", "normal", "albedo")]  # fmt: skip
+    return Frame((x, y, w, len(whole[0])), *whole)
+
+
 def dense(geometry: Geometry, tris: Triangles, camera: Camera, triangle: I32, window: Window) -> Frame:
     """Buffers of every pixel centre of `window`."""
     x, y, w, h = window
@@ -107,7 +122,16 @@ def edge_pixels(frame: Frame, patterned: F32) -> NDArray[np.bool_]:
         change = frame.part[a] != frame.part[b]
         change |= np.abs(inverse[a] - inverse[b]) > 0.035 * np.maximum(inverse[a], inverse[b])
         change |= np.einsum("ijk,ijk->ij", frame.normal[a], frame.normal[b]) < 0.72 * (frame.part[a] >= 0)
-        change |= np.abs(patterned[a] - patterned[b]).max(-1) > 0.11
+        near[a] |= change
+        near[b] |= change
+    return near | colour_edges(patterned)
+
+
+def colour_edges(patterned: F32, step: float = 0.11) -> NDArray[np.bool_]:
+    """(h, w): pixels whose surface colour (linear) differs from a neighbour's by more than `step`."""
+    near = np.zeros(patterned.shape[:2], bool)
+    for a, b in (((slice(None), slice(None, -1)), (slice(None), slice(1, None))), ((slice(None, -1),), (slice(1, None),))):
+        change = np.abs(patterned[a] - patterned[b]).max(-1) > step
         near[a] |= change
         near[b] |= change
     return near

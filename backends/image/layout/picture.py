@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from backends.image.layout import denoise, raster, shade
 from backends.image.layout.camera import Camera
-from backends.image.layout.gbuffer import Frame, Window, dense, edge_pixels, resolve
+from backends.image.layout.gbuffer import Frame, Hits, Window, colour_edges, dense, edge_pixels, resolve, stack
 from backends.image.layout.geometry import F32, Geometry
 from backends.image.layout.sky import Sky
 from backends.image.layout.stage import Surface
@@ -21,6 +23,9 @@ from backends.image.layout.trace import Tracer
 OFFSETS = np.array([[0.5625, 0.3125], [0.4375, 0.6875], [0.8125, 0.5625], [0.3125, 0.1875],
                     [0.1875, 0.8125], [0.0625, 0.4375], [0.6875, 0.9375], [0.9375, 0.0625]], np.float32)  # fmt: skip
 """The rasteriser's usual eight sample positions (Direct3D 11 specification, standard pattern): no two share a row."""
+
+BANDS = 2
+"""numpy works on this many threads (it lets go of Python's lock); the pixels do not depend on it."""
 
 OnStep = Callable[[int, int], None]
 
@@ -62,15 +67,33 @@ def draw(
     camera = subject.camera
     wide = _widen(window, margin, camera)
     tris = raster.prepare(subject.geometry, camera, wide)
-    triangle = raster.centres(tris, camera, wide)
-    frame = dense(subject.geometry, tris, camera, triangle, wide)
-    clock.lap("visibility")
-    light, guide = _light(subject, tracer, frame, samples, seed, on_step, clock)
-    radiance, patterned = _colours(subject, frame, light, guide)
-    display = shade.film(radiance, subject.sky)
-    clock.lap("surfaces")
-    _antialias(subject, tris, frame, light, guide, patterned, display)
-    clock.lap("antialias")
+    with ThreadPoolExecutor(BANDS) as pool:
+
+        def see(band: tuple[int, int]) -> Frame:
+            window = (wide[0], wide[1] + band[0], wide[2], band[1] - band[0])
+            return dense(subject.geometry, tris, camera, raster.centres(tris, camera, window), window)
+
+        bands = _bands(wide[3])
+        frame = stack(list(pool.map(see, bands)))
+        clock.lap("visibility")
+        light, guide = _light(subject, tracer, frame, samples, seed, on_step, clock)
+
+        def colour(band: tuple[int, int]) -> tuple[F32, F32, F32]:
+            radiance, patterned = _colours(subject, frame.rows(*band), light, guide, wide[1])
+            return radiance, patterned, shade.film(radiance, subject.sky)
+
+        radiance, patterned, display = (np.concatenate(part) for part in zip(*pool.map(colour, bands), strict=True))
+        clock.lap("surfaces")
+        busy = edge_pixels(frame, patterned)
+        rich = colour_edges(patterned)
+
+        def refine(pixels: NDArray[np.int64]) -> F32:
+            return _antialias(subject, tris, frame, light, guide, pixels, rich)
+
+        chosen = np.flatnonzero(busy.ravel()).astype(np.int64)
+        if len(chosen):
+            display.reshape(-1, 3)[chosen] = np.concatenate(list(pool.map(refine, np.array_split(chosen, BANDS))))
+        clock.lap("antialias")
     inner = (slice(window[1] - wide[1], window[1] - wide[1] + window[3]),
              slice(window[0] - wide[0], window[0] - wide[0] + window[2]))  # fmt: skip
     shine = glow
@@ -79,6 +102,11 @@ def draw(
     rgb = shade.finish(display[inner], shine, subject.sky, window, (camera.width, camera.height))
     clock.lap("film")
     return Drawing(rgb, _crop(frame, inner, window), shine, clock.seconds)
+
+
+def _bands(height: int) -> list[tuple[int, int]]:
+    cuts = np.linspace(0, height, BANDS + 1).astype(int)
+    return [(int(a), int(b)) for a, b in pairwise(cuts) if b > a]
 
 
 class _Clock:
@@ -128,8 +156,8 @@ def _unit(rays: F32) -> F32:
     return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True), np.float32)
 
 
-def _colours(subject: Subject, frame: Frame, light: F32, guide: denoise.Guides) -> tuple[F32, F32]:
-    """(h, w, 3) radiance at the pixel centres, and the painted surface colour there."""
+def _colours(subject: Subject, frame: Frame, light: F32, guide: denoise.Guides, top: int) -> tuple[F32, F32]:
+    """(h, w, 3) radiance at the pixel centres, and the painted surface colour there; `top` is the light's first row."""
     x, y, w, h = frame.window
     camera, sky = subject.camera, subject.sky
     radiance = np.zeros((h * w, 3), np.float32)
@@ -146,42 +174,55 @@ def _colours(subject: Subject, frame: Frame, light: F32, guide: denoise.Guides) 
         depth = frame.depth.ravel()[seen]
         color, extra = shade.paint(subject.geometry, subject.surfaces, sky, camera, part[seen], position, normal,
                                    frame.albedo.reshape(-1, 3)[seen], depth)  # fmt: skip
-        lit = denoise.spread_to(light, guide, seen % w + 0.5, seen // w + 0.5, position, normal)
+        lit = denoise.spread_to(light, guide, seen % w + 0.5, seen // w + 0.5 + (y - top), position, normal)
         radiance[seen] = shade.compose(color, extra, lit, depth, rays[seen], sky)
         patterned[seen] = color
     return radiance.reshape(h, w, 3), patterned.reshape(h, w, 3)
 
 
 def _antialias(
-    subject: Subject, tris: raster.Triangles, frame: Frame, light: F32, guide: denoise.Guides, patterned: F32,
-    display: F32,
-) -> None:  # fmt: skip
-    """Replace the pixels on edges of `display` (in place) by the mean of eight samples."""
+    subject: Subject, tris: raster.Triangles, frame: Frame, light: F32, guide: denoise.Guides,
+    pixels: NDArray[np.int64], rich: NDArray[np.bool_],
+) -> F32:  # fmt: skip
+    """(N, 3) display-linear mean of eight samples in each of N pixels (flat, ascending).
+
+    Samples of a pixel that see the same surface are shaded once, unless its colours change there (`rich`).
+    """
     x, y, w, _ = frame.window
     camera, sky = subject.camera, subject.sky
-    pixels = np.flatnonzero(edge_pixels(frame, patterned).ravel()).astype(np.int64)
-    if not len(pixels):
-        return
-    triangle = raster.samples(tris, camera, frame.window, pixels, OFFSETS).ravel()
     count = len(OFFSETS)
-    sx = (pixels % w)[:, None] + OFFSETS[None, :, 0]
-    sy = (pixels // w)[:, None] + OFFSETS[None, :, 1]
-    sx, sy = sx.ravel().astype(np.float32), sy.ravel().astype(np.float32)
     shown = np.zeros((len(pixels) * count, 3), np.float32)
+    if not len(pixels):
+        return shown
+    triangle = raster.samples(tris, camera, frame.window, pixels, OFFSETS).ravel()
+    sx = ((pixels % w)[:, None] + OFFSETS[None, :, 0]).ravel().astype(np.float32)
+    sy = ((pixels // w)[:, None] + OFFSETS[None, :, 1]).ravel().astype(np.float32)
     empty = np.flatnonzero(triangle < 0)
     if len(empty):
-        owner = np.unique(empty // count)
+        owner, back = np.unique(empty // count, return_inverse=True)
         middle = pixels[owner]
         rays = _unit(camera.rays(middle % w + x + 0.5, middle // w + y + 0.5))
-        behind = np.zeros((len(pixels), 3), np.float32)
-        behind[owner] = shade.film(sky.seen(rays), sky)
-        shown[empty] = behind[empty // count]
+        shown[empty] = shade.film(sky.seen(rays), sky)[back]
     seen = np.flatnonzero(triangle >= 0)
     if len(seen):
         hits = resolve(subject.geometry, tris, camera, triangle[seen], sx[seen] + x, sy[seen] + y)
+        first, back = _same(hits, seen // count, rich.ravel()[pixels], np.arange(len(seen)))
+        hits = Hits(*(getattr(hits, name)[first] for name in ("part", "depth", "position", "normal", "albedo")))
         color, extra = shade.paint(subject.geometry, subject.surfaces, sky, camera, hits.part, hits.position,
                                    hits.normal, hits.albedo, hits.depth, scale=0.4)  # fmt: skip
-        lit = denoise.spread_to(light, guide, sx[seen], sy[seen], hits.position, hits.normal)
+        lit = denoise.spread_to(light, guide, sx[seen][first], sy[seen][first], hits.position, hits.normal)
         rays = _unit(hits.position - camera.position.astype(np.float32))
-        shown[seen] = shade.film(shade.compose(color, extra, lit, hits.depth, rays, sky), sky)
-    display.reshape(-1, 3)[pixels] = shown.reshape(-1, count, 3).mean(1)
+        shown[seen] = shade.film(shade.compose(color, extra, lit, hits.depth, rays, sky), sky)[back]
+    return np.asarray(shown.reshape(-1, count, 3).mean(1), np.float32)
+
+
+def _same(
+    hits: Hits, pixel: NDArray[np.int64], rich: NDArray[np.bool_], number: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(first, back): samples to shade, and for each sample which of them stands for it."""
+    facing = (np.rint(hits.normal * 1.6).astype(np.int64) + 2) @ np.array([25, 5, 1])
+    layer = np.rint(np.log(np.maximum(hits.depth, 1e-3)) * 22).astype(np.int64) % 512
+    key = ((pixel * 4096 + hits.part) * 128 + facing) * 512 + layer
+    key = np.where(rich[pixel], -1 - number, key)
+    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    return first, back

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -94,11 +94,14 @@ def flowers(kit: Kit, group: str, rng: np.random.Generator, count: int, area: tu
 
 
 def grass(kit: Kit, group: str, rng: np.random.Generator, count: int, area: tuple[float, float, float, float],
-          leaf: Color = (0.40, 0.62, 0.22), height: float = 0.13) -> None:  # fmt: skip
-    """Tufts of blades within area (x0, x1, z0, z1)."""
+          leaf: Color = (0.40, 0.62, 0.22), height: float = 0.13,
+          grows: Callable[[float, float], bool] = lambda x, z: True) -> None:  # fmt: skip
+    """Tufts of blades within area (x0, x1, z0, z1) where `grows(x, z)`."""
     vertices, faces, colors = [], [], []
-    for n in range(count):
+    for _ in range(count):
         x, z = rng.uniform(area[0], area[1]), rng.uniform(area[2], area[3])
+        if not grows(x, z):
+            continue
         tone = np.asarray(leaf) * rng.uniform(0.8, 1.2)
         for _ in range(6):
             a, h = rng.uniform(0, 2 * np.pi), height * rng.uniform(0.6, 1.2)
@@ -109,6 +112,5 @@ def grass(kit: Kit, group: str, rng: np.random.Generator, count: int, area: tupl
             vertices += [foot - side, foot + side, tip]
             faces.append([start, start + 1, start + 2])
             colors += [tone * 0.72, tone * 0.72, tone * 1.15]
-        _ = n
     up = np.tile([0.0, 1.0, 0.0], (len(vertices), 1))
     kit.paint(f"{group}.blade", (np.array(vertices), np.array(faces), up), np.clip(np.array(colors), 0, 1))

@@ -118,10 +118,10 @@ def centres(tris: Triangles, camera: Camera, window: tuple[int, int, int, int]) 
     """(h, w) int32: the triangle (into Geometry.faces) at each pixel's centre, -1 for none."""
     x, y, w, h = window
     buffer = np.full((h, w), NOTHING, np.uint64)
-    x0 = np.ceil(tris.box[:, 0] - 0.5).astype(np.int32)
-    y0 = np.ceil(tris.box[:, 1] - 0.5).astype(np.int32)
-    nx = np.ceil(tris.box[:, 2] - 0.5).astype(np.int32) - x0
-    ny = np.ceil(tris.box[:, 3] - 0.5).astype(np.int32) - y0
+    x0 = np.clip(np.ceil(tris.box[:, 0] - 0.5).astype(np.int32), x, x + w)
+    y0 = np.clip(np.ceil(tris.box[:, 1] - 0.5).astype(np.int32), y, y + h)
+    nx = np.clip(np.ceil(tris.box[:, 2] - 0.5).astype(np.int32), x, x + w) - x0
+    ny = np.clip(np.ceil(tris.box[:, 3] - 0.5).astype(np.int32), y, y + h) - y0
     area = np.maximum(nx, 0).astype(np.int64) * np.maximum(ny, 0)
     dxs = ((np.arange(w) + x + 0.5 - camera.cx) / camera.focal).astype(np.float32)
     dys = ((np.arange(h) + y + 0.5 - camera.cy) / camera.focal).astype(np.float32)

@@ -55,6 +55,9 @@ class Kept:
     sky: Sky
     camera: Camera
     glow: F32
+    part: I32
+    """(H, W) into `labels`; -1 (the last, empty one) where nothing stands."""
+    labels: NDArray[np.str_]
     look_targets: dict[str, F32 | None]
 
 
@@ -123,11 +126,12 @@ class LayoutRenderer:
         began = time.perf_counter()
         subject = self._subject(parts, stage, sky, camera)
         seconds["scene"] = time.perf_counter() - began
-        drawing = draw(subject, self._tracer, (0, 0, *even), self.samples, scene.seed, on_step)
+        drawing = draw(subject, self._tracer, (0, 0, *even), samples_for(self.samples, *even), scene.seed, on_step)
         seconds |= drawing.seconds
         if on_step is not None:
             on_step(4, 4)
-        kept = Kept(parts, stage, sky, camera, drawing.glow, targets)
+        labels = np.array([*(part.label for part in subject.geometry.parts), ""])
+        kept = Kept(parts, stage, sky, camera, drawing.glow, drawing.frame.part, labels, targets)
         return _frame(scene, models, subject, drawing, kept, (width, height), seconds)
 
     def _subject(self, parts: Sequence[MeshPart], stage: Stage, sky: Sky, camera: Camera) -> Subject:
@@ -160,7 +164,17 @@ class LayoutRenderer:
         """
         from backends.image.layout.faces import redraw
 
-        return redraw(frame, character, variants, self._tracer, self.samples)
+        height, width = frame.depth.shape
+        return redraw(frame, character, variants, self._tracer, samples_for(self.samples, width, height))
+
+
+NOMINAL_PIXELS = 768 * 432
+
+
+def samples_for(samples: int, width: int, height: int) -> int:
+    """Samples per half-size pixel: `samples` up to 768x432, fewer above, where the filter sees more of them."""
+    scale = min(1.0, float(np.sqrt(NOMINAL_PIXELS / (width * height))))
+    return max(2, round(samples * scale / 2) * 2)
 
 
 def _check(scene: LayoutScene, width: int, height: int) -> None:

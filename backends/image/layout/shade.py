@@ -100,17 +100,17 @@ def shafts(radiance: F32, depth: F32, sky: Sky, camera: Camera) -> F32:
         return np.zeros((h, w, 3), np.float32)
     small = (max(w // 4, 8), max(h // 4, 8))
     open_ = (np.minimum(depth, 60.0) > 14.0).astype(np.float32)
-    source = cv2.resize(np.clip(radiance * sky.exposure, 0, 2.5) * open_[..., None], small, interpolation=cv2.INTER_AREA)
+    source = cv2.resize(np.clip(radiance * sky.exposure, 0, 1) * open_[..., None], small, interpolation=cv2.INTER_AREA)
     x = (camera.cx + camera.focal * local[0] / local[2]) / w * small[0]
     y = max((camera.cy + camera.focal * local[1] / local[2]) / h, -1.2) * small[1]
     reach = float(np.hypot(max(x, small[0] - x), max(y, small[1] - y)))
-    polar = cv2.warpPolar(source, (160, 720), (x, y), reach, cv2.INTER_LINEAR)
+    polar = cv2.warpPolar(source, (160, 720), (x, y), reach, cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS)
     trail, beam = np.zeros_like(polar[:, 0]), np.empty_like(polar)
     for i in range(polar.shape[1]):
         trail = trail * 0.965 + polar[:, i] * 0.035
         beam[:, i] = trail
     beam = np.maximum(beam - cv2.blur(beam, (1, 91), borderType=cv2.BORDER_REFLECT) * 0.72, 0)
-    back = cv2.warpPolar(beam, small, (x, y), reach, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    back = cv2.warpPolar(beam, small, (x, y), reach, cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS | cv2.WARP_INVERSE_MAP)
     soft = cv2.GaussianBlur(back, (0, 0), 1.2)
     return np.asarray(cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR) * sky.shafts, np.float32)
 

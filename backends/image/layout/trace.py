@@ -46,6 +46,7 @@ def mitsuba() -> Any:
 
             if mi.variant() != "scalar_rgb":
                 mi.set_variant("scalar_rgb")
+                mi.set_log_level(mi.LogLevel.Error)
         except (ImportError, OSError, RuntimeError) as error:
             raise EngineError("The preview renderer Mitsuba could not be loaded", str(error).splitlines()[0],
                               "Install it again: pip install mitsuba") from error  # fmt: skip

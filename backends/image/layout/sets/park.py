@@ -17,7 +17,7 @@ POND = (-5.2, -10.5, 4.6, 2.6)
 """Middle x, z and half axes."""
 
 
-def _path(z: F32) -> F32:
+def _path(z: F32 | np.float32) -> F32:
     """x of the path's middle."""
     return np.asarray(0.9 + 1.5 * np.sin((z - 2.0) * 0.22) + 0.02 * z, np.float32)
 
@@ -87,7 +87,8 @@ def build(time_of_day: str, seed: int) -> Stage:
     blooms = ((0.95, 0.38, 0.42), (0.98, 0.80, 0.32), (0.96, 0.94, 0.96), (0.70, 0.48, 0.86))
     plants.flowers(kit, "bed", rng, 46, (-3.4, -1.2, -3.9, -2.7), blooms)
     plants.flowers(kit, "bed", rng, 30, (2.6, 4.4, -3.4, -1.4), blooms)
-    plants.grass(kit, "grass", rng, 700, (-5.5, 5.5, -5.5, 2.5), (0.42, 0.64, 0.22), 0.11)
+    plants.grass(kit, "grass", rng, 700, (-5.5, 5.5, -5.5, 2.5), (0.42, 0.64, 0.22), 0.11,
+                 lambda gx, gz: abs(gx - float(_path(np.float32(gz)))) > 1.05)  # fmt: skip
     houses.lantern(kit, 2.75, -3.3, night)
     kit.surface("bench", planks(0.12, 3.0, "xy"))
     kit.surface("globe", grainy(0.02))

@@ -40,7 +40,7 @@ def build(time_of_day: str, seed: int) -> Stage:
     for side in (-1, 1):
         kit.add("walk", shapes.box((2.4, 0.12, 96.0), (side * (HALF_ROAD + 1.2), 0.06, -38.0), 0.03), (0.76, 0.73, 0.68))
         kit.add("kerb", shapes.box((0.16, 0.13, 96.0), (side * (HALF_ROAD + 0.06), 0.066, -38.0), 0.03), (0.84, 0.82, 0.78))
-        z = 4.0
+        z = 4.0 if side > 0 else -1.2
         k = 0
         while z > -58:
             width = rng.uniform(4.6, 6.4)
@@ -73,5 +73,5 @@ def build(time_of_day: str, seed: int) -> Stage:
     if time_of_day in ("night", "sunset"):
         power = 2.8 if time_of_day == "night" else 0.8
         lamps = (Lamp((2.85, 3.05, -1.6), (1.0, 0.76, 0.45), power, 0.14),)
-    gains = {"haze": 0.62, "exposure": 1.14, "key": 1.15}
+    gains = {"haze": 0.9, "exposure": 1.14, "key": 1.2}
     return Stage(kit.parts(), kit.surfaces(), lamps, Backdrop(gains=gains), {}, clutter, far_limit=12.0)
