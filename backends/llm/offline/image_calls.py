@@ -1,0 +1,196 @@
+"""Calls about pictures."""
+
+from __future__ import annotations
+
+import re
+
+from backends.llm.offline import slots
+from backends.llm.offline.lexicon import lexicon, patterns
+from backends.llm.offline.references import find_character, find_characters, need_file
+from backends.llm.offline.request import Ask, Call, Request
+from backends.llm.offline.wish import number
+
+_MEDIUM = patterns(lexicon().words["medium_words"])
+_VERB = (
+    r"(?:draw|paint|sketch|illustrate|depict|doodle|visuali[sz]e|imagine|generate|make|create|render|produce|design|do|give|get|show|see|have|"
+    r"try|queue up|run|need|want|like|batch(?:\s+generate)?|disegn\w+|dipingi\w*|illustra\w*|raffigura|genera|crea|fai|fammi|fare|voglio|vorrei|mostra\w*|produci|vedere)"
+)
+_LEAD = re.compile(
+    rf"^(?:(?:i|we|io)(?:'d|’d| would| want| need)?\s+)?(?:(?:really|just|also|un po')\s+)?(?:{_VERB}\b\s*(?:to\s+(?:see|have)\s+|me\b\s*|us\b\s*|mi\s+)?)(?:up\s+)?",
+    re.IGNORECASE,
+)
+_AGAIN = re.compile(
+    r"^(?:again|once more|ancora|di nuovo|same(?: (?:one|thing|picture|image))?|the same(?: (?:one|thing|picture|image))?|redo it|one more time|another(?: one)?|one more|"
+    r"(?:draw|paint|do|make|try|generate)\s+(?:it|that|this|him|her|the same|another one|one more)(?:\s+again)?)\b[\s,]*(?:but|ma|and|this time|only|now|except)?\s*",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    rf"^(?:(?:an?|the|some|one|un[oa]?|un'|another|new|nuov[ao]|few|couple of|qualche|{slots.NUMBER})\s+)*"
+    rf"(?:(?:[\w-]+\s+){{0,3}}?(?:{_MEDIUM})\b\s*)+(?:\b(?:of|with|showing|where|for|in which|that shows|about|di|del|della|dello|dei|con|in cui|che mostra|raffigurante)\b|[:,])\s*",
+    re.IGNORECASE,
+)
+_BATCH = re.compile(
+    rf"^(?:(?:an?|the|another|whole|un[oa]?|una?\s+intera)\s+)*(?:batch|series|set|bunch|pack|stack|serie|lotto|gruppo|bulk generation)\s*(?:run\s+)?(?:of|di|with|con|[:,])?\s*(?:{slots.NUMBER}\s+)?",
+    re.IGNORECASE,
+)
+
+
+def generate_image(request: Request) -> list[Call]:
+    """prompt, character, style, count, width, height, seed, background."""
+    args = _look(request)
+    again = _repeated(request)
+    prompt = again if again is not None else picture_prompt(request)
+    if answer := request.answers.get("prompt"):
+        prompt = answer.strip()
+    if not prompt and "character" in args:
+        prompt = str(args["character"])
+    if not prompt:
+        raise Ask("prompt", "need_prompt")
+    return [Call("generate_image", {"prompt": prompt, **args})]
+
+
+def generate_batch(request: Request) -> list[Call]:
+    """prompts or prompt with count, character, style."""
+    args = _look(request)
+    for pixels in ("width", "height", "seed", "background"):
+        args.pop(pixels, None)
+    subject = picture_prompt(request)
+    subject = slots.tidy(_BATCH.sub("", subject))
+    listed = _list_of_prompts(request, subject)
+    if listed:
+        args.pop("count", None)
+        return [Call("generate_batch", {"prompts": listed, **args})]
+    amount = slots.count(request.wish.blank_quotes) or slots.batch_count(request.wish.blank_quotes)
+    if amount:
+        args["count"] = amount
+    subject = re.sub(rf"^(?:{slots.NUMBER}|different|different\s+{slots.NUMBER})\s+", "", subject, flags=re.IGNORECASE)
+    subject = request.answers.get("prompt", subject).strip()
+    if not subject:
+        raise Ask("prompt", "need_prompts")
+    return [Call("generate_batch", {"prompt": subject, **args})]
+
+
+def edit_image(request: Request) -> list[Call]:
+    """image, instruction."""
+    image = need_file(request, "image", "which_image")
+    instruction = request.answers.get("instruction") or request.command.rstrip(" .!")
+    if re.fullmatch(r"(?:edit|change|modify|retouch|fix|modifica|cambia|ritocca)\s+(?:it|this|that|the|my|last|la|questa|quest'|l')?\s*(?:\w+)?", instruction, re.I):
+        raise Ask("instruction", "need_instruction")
+    return [Call("edit_image", {"image": image, "instruction": instruction})]
+
+
+def make_control_maps(request: Request) -> list[Call]:
+    """image or shot, kinds."""
+    text = request.wish.blank_quotes
+    kinds = lexicon().group("control_kinds").names(text)
+    args: dict[str, object] = {"kinds": kinds} if kinds and not re.search(r"\ball\b|\btutt", text, re.I) else {}
+    shot = re.search(rf"\b(?:shot|inquadratura)\s+(?:number\s+|n\.?\s*)?({slots.NUMBER})\b|\b(first|second|third)\s+shot\b", text, re.I)
+    if shot and not request.facts.attachments:
+        word = (shot.group(1) or shot.group(2)).lower()
+        index = {"first": 1, "second": 2, "third": 3}.get(word) or number(word)
+        return [Call("make_control_maps", {"shot": str(index), **args})]
+    return [Call("make_control_maps", {"image": need_file(request, "image", "which_image"), **args})]
+
+
+def check_identity(request: Request) -> list[Call]:
+    """image, character."""
+    image = need_file(request, "image", "which_image")
+    name = find_character(request) or _unknown_name(request)
+    if not name:
+        known = tuple(c.name for c in request.facts.characters)
+        if len(known) != 1:
+            raise Ask("character", "need_character", known[:6])
+        name = known[0]
+    return [Call("check_identity", {"image": image, "character": name})]
+
+
+def analyze_image(request: Request) -> list[Call]:
+    """image."""
+    return [Call("analyze_image", {"image": need_file(request, "image", "which_image")})]
+
+
+def picture_prompt(request: Request) -> str:
+    """What the picture shall show, without command words, numbers, sizes, seeds and style."""
+    text = request.command
+    for find in (slots.seed, slots.size):
+        if found := find(text):
+            text = slots.strip_span(text, found[-1])
+    if found_style := slots.style(text, request.facts.styles):
+        medium = re.match(rf"^(.*?)\b({_MEDIUM})\b", text[found_style[1][1] :], re.IGNORECASE)
+        inside = found_style[1][0] < 40 and medium is not None and not medium.group(1).strip()
+        if not inside:
+            text = slots.strip_span(text, found_style[1])
+    text = re.sub(r"\s*\b(?:please|per favore|thanks|grazie)\b[\s!.]*", " ", text, flags=re.IGNORECASE).strip(" ,")
+    before = None
+    while before != text:
+        before = text
+        text = _LEAD.sub("", text).strip()
+        text = _COUNTED.sub("", text).strip()
+        text = _BATCH.sub("", text).strip() if re.match(r"(?:an?|the|una?)?\s*(?:whole\s+|another\s+)?(?:batch|series|set|serie|lotto)\b", text, re.I) else text
+    text = re.sub(r"^(?:how|what)\s+(.+?)\s+(?:would|could|will|might)\s+look\s+like\b", r"\1", text, flags=re.IGNORECASE)
+    text = re.sub(rf",?\s*\b(?:in|as)\s+(?:an?\s+)?(?:{_MEDIUM})\s*$", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bx\s?\d{1,2}\b|\b\d{1,2}\s?x\b", "", text)
+    if re.fullmatch(rf"(?:an?|the|some|one|un[oa]?|new|another|it|this|that|something|{slots.NUMBER}|\s)*(?:{_MEDIUM})?", text, re.IGNORECASE):
+        return ""
+    return slots.tidy(text)
+
+
+def _look(request: Request) -> dict[str, object]:
+    """The arguments that pictures share."""
+    text, args = request.wish.blank_quotes, dict[str, object]()
+    characters = find_characters(request)
+    if characters:
+        args["character"] = find_character(request) if "character" in request.answers else characters[0]
+    if style := slots.style(text, request.facts.styles):
+        args["style"] = style[0]
+    if (amount := slots.count(text)) and amount > 1:
+        args["count"] = amount
+    if size := slots.size(text):
+        args["width"], args["height"] = size[0], size[1]
+    if seed := slots.seed(text):
+        args["seed"] = seed[0]
+    if background := slots.background(text):
+        args["background"] = background
+    return args
+
+
+def _repeated(request: Request) -> str | None:
+    """'again but at night' -> the last picture's prompt with what is new; None when it is no repetition."""
+    match = _AGAIN.match(request.command)
+    if not match:
+        return None
+    last = next((call.args.get("prompt") for call in reversed(request.recent) if call.tool == "generate_image"), None)
+    text = last or next((a.text for a in request.facts.assets if a.tool == "generate_image" and a.text), "")
+    if not text:
+        return None
+    rest = request.command[match.end() :]
+    for found in (slots.seed(rest), slots.size(rest)):
+        rest = slots.strip_span(rest, found[-1]) if found else rest
+    if style := slots.style(rest, request.facts.styles):
+        rest = slots.strip_span(rest, style[1])
+    rest = slots.tidy(re.sub(r"^(?:again|ancora)\b[\s,]*(?:but|ma)?\s*", "", rest.rstrip(" .!"), flags=re.IGNORECASE))
+    return f"{text.rstrip(' .')}, {rest}" if rest else text
+
+
+def _list_of_prompts(request: Request, subject: str) -> list[str]:
+    """Several prompts: quoted, one per line, or listed after a colon or with commas and articles."""
+    if len(request.wish.quotes) > 1:
+        return [quote.content for quote in request.wish.quotes]
+    lines = [line.strip(" -*•\t") for line in subject.splitlines() if line.strip(" -*•\t")]
+    if len(lines) > 2:
+        return lines[1:] if lines[0].endswith(":") else lines
+    head, colon, tail = subject.partition(":")
+    body = tail if colon and len(head.split()) <= 8 else subject
+    if ";" in body:
+        return [part.strip(" .") for part in body.split(";") if part.strip(" .")]
+    parts = [part.strip(" .") for part in re.split(r"\s*,\s*(?:and\s+|e\s+)?|\s+and\s+(?=an?\s)|\s+e\s+(?=un)", body) if part.strip(" .")]
+    articles = [part for part in parts if re.match(r"(?:an?|the|un|una|uno)\s", part, re.IGNORECASE)]
+    if len(parts) >= 2 and (colon or len(articles) >= 2):
+        start = 0 if colon else parts.index(articles[0])
+        return parts[start:]
+    return []
+
+
+def _unknown_name(request: Request) -> str | None:
+    match = re.search(r"(?<=[\w,] )([A-Z][\w'-]+)(?:'s)?\b", re.sub(r"'s\b", "", request.wish.blank_quotes))
+    return match.group(1) if match else None

@@ -1,0 +1,163 @@
+"""How likely each intent is for one clause: templates first, then the classifier, then what 'it' can mean here."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from backends.llm.offline.classify import Classifier, Encode
+from backends.llm.offline.encoder import MiniLm, packaged_model
+from backends.llm.offline.grammar import grammar
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.references import mentioned_kind, pronoun_kind
+from backends.llm.offline.request import Request
+from backends.llm.offline.wish import matching_form
+
+_CHANGE = {"edit_image": "image", "edit_video": "video"}
+_ANALYSE = {"analyze_image": "image", "analyze_video": "video", "analyze_audio": "audio"}
+_VIDEO_ONLY = ("add_captions", "add_effects", "remix_style")
+_TEMPLATE_GAIN = 3.0
+"""How much a template with wildcards multiplies the odds of its intent, per share of the text that it names."""
+_SURE = 0.97
+"""Probability reported for a reading that a template decided alone."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The most likely intents of a clause."""
+
+    ranking: tuple[tuple[str, float], ...]
+    matched: str
+    """template | classifier | rule."""
+
+    @property
+    def intent(self) -> str:
+        return self.ranking[0][0]
+
+    @property
+    def p(self) -> float:
+        return self.ranking[0][1]
+
+    @property
+    def margin(self) -> float:
+        return self.ranking[0][1] - (self.ranking[1][1] if len(self.ranking) > 1 else 0.0)
+
+    @property
+    def clear(self) -> bool:
+        """Sure enough to act."""
+        limits = lexicon().words["thresholds"]
+        return self.p >= limits["sure"] or self.margin >= limits["margin"]
+
+
+class Reader:
+    """Reads clauses. The encoder is loaded when the first clause needs it; without one, n-grams and cues decide.
+
+    Args:
+        embed: sentence encoder; None = the packaged MiniLM when it is installed.
+        cache_dir: where the fitted classifier is kept.
+        packaged: False = never use the packaged encoder.
+    """
+
+    def __init__(self, embed: Encode | None = None, cache_dir: Path | None = None, *, packaged: bool = True) -> None:
+        self._embed, self._cache_dir = embed, cache_dir
+        self._folder = packaged_model() if packaged and embed is None else None
+        self._lock = threading.Lock()
+        self._classifier: Classifier | None = None
+        self._common: frozenset[str] | None = None
+
+    @property
+    def stands_on(self) -> str:
+        """What it reads with, in words."""
+        if self._embed is not None:
+            return "sentence encoder"
+        return "all-MiniLM-L6-v2" if self._folder else "TF-IDF"
+
+    def common_words(self) -> frozenset[str]:
+        """Words that are never typos, from the packaged encoder's vocabulary; empty without it."""
+        if self._common is None:
+            self._common = _vocabulary(self._folder) if self._folder else frozenset()
+        return self._common
+
+    def read(self, request: Request) -> Reading:
+        """The ranking for this clause in this situation."""
+        text = request.wish.match
+        head = _head(request.command)
+        for form in dict.fromkeys((head, text)):
+            words = max(1, len(form.replace(",", " ").split()))
+            parsed = grammar().parse(form)
+            if parsed and (form == head != text or len(parsed) == 1 or parsed[0].literal > parsed[1].literal):
+                share = parsed[0].literal / words
+                if share >= lexicon().words["thresholds"]["template"]:
+                    return self._in_context(request, {parsed[0].intent: _SURE}, "template")
+        parsed = grammar().parse(text)
+        chances = dict(self._guess(text))
+        words = max(1, len(text.replace(",", " ").split()))
+        for fit in parsed:
+            chances[fit.intent] = chances.get(fit.intent, 0.0) * (1 + _TEMPLATE_GAIN * fit.literal / words) + 0.02
+        total = sum(chances.values())
+        chances = {name: chance / total for name, chance in chances.items()}
+        best = max(chances, key=lambda name: chances[name])
+        supported = any(fit.intent == best for fit in parsed)
+        return self._in_context(request, chances, "template" if supported else "classifier")
+
+    def warm(self) -> None:
+        """Load and fit everything now."""
+        grammar()
+        self._guess("warm up")
+
+    def _guess(self, text: str) -> tuple[tuple[str, float], ...]:
+        with self._lock:
+            if self._classifier is None:
+                encode, name = self._embed, "given"
+                if encode is None and self._folder is not None:
+                    encoder = MiniLm(self._folder)
+                    encode, name = encoder, encoder.id
+                elif encode is None:
+                    name = "none"
+                self._classifier = Classifier(encode, name, self._cache_dir)
+        return self._classifier.guess(text).ranking
+
+    def _in_context(self, request: Request, chances: Mapping[str, float], matched: str) -> Reading:
+        """Move probability to what the attached and newest files allow."""
+        chances = dict(chances)
+        text = request.wish.blank_quotes
+        named = mentioned_kind(text)
+        kind = named if named in ("video", "image", "audio") else None
+        pronoun = kind is None or re.search(r"\b(?:it|this|that|them|him|her|lo|la|quest[oa])\b", text, re.I) is not None
+        meant = kind or (pronoun_kind(request) if pronoun else None)
+        if meant in ("video", "image", "audio"):
+            for group in (_CHANGE, _ANALYSE):
+                target = next((name for name, wanted in group.items() if wanted == meant), None)
+                if target:
+                    chances[target] = sum(chances.pop(name, 0.0) for name in group)
+            if meant == "image" and kind is None:
+                for name in _VIDEO_ONLY:
+                    if name in chances and not (name == "add_captions" and _has_video(request)):
+                        chances["edit_image"] = chances.get("edit_image", 0.0) + chances.pop(name)
+        ranking = sorted(((name, chance) for name, chance in chances.items() if chance > 0), key=lambda item: -item[1])
+        return Reading(tuple(ranking), matched)
+
+
+def _has_video(request: Request) -> bool:
+    return any(file.kind == "video" for file in (*request.facts.attachments, *request.facts.assets))
+
+
+def _head(command: str) -> str:
+    """The matching form of what stands before a colon: 'make a 15 second film: ...' is decided by its head."""
+    head, colon, _ = command.partition(":")
+    if colon and len(head.split()) <= 12 and not re.search(r"\d$", head):
+        return matching_form(head)
+    return matching_form(command)
+
+
+@lru_cache(maxsize=2)
+def _vocabulary(folder: Path) -> frozenset[str]:
+    import json
+
+    data: dict[str, Any] = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    return frozenset(word for word in data["model"]["vocab"] if word.isalpha())

@@ -1,0 +1,265 @@
+"""Which file, which result, which character a wish means: 'this clip', 'the second picture', 'hero.png', 'the robot'."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from rapidfuzz import fuzz
+
+from backends.llm.facts import CharacterFact, FileFact
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.request import Ask, Request
+from backends.llm.offline.wish import FILE_NAME
+
+SUITABLE = {
+    "video": ("video",),
+    "image": ("image", "map", "storyboard"),
+    "audio": ("audio",),
+    "sound": ("audio", "video"),
+    "timeline": ("timeline",),
+    "film": ("timeline", "video"),
+    "any": ("video", "image", "audio", "timeline", "storyboard", "map", "subtitle", "lipsync", "dataset", "report", "file"),
+}
+"""What is asked for -> kinds of assets that will do."""
+
+_ORDINALS = {
+    "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
+    "prima": 0, "primo": 0, "seconda": 1, "secondo": 1, "terza": 2, "terzo": 2,
+}  # fmt: skip
+_ASSET_ID = re.compile(r"\b[a-z]{2,12}-[0-9a-f]{6,40}\b")
+_FUZZY_NAME = 88.0
+"""rapidfuzz ratio above which a file name with a slip is still the attached file."""
+
+
+def find_file(request: Request, want: str) -> str | None:
+    """The id (or name) of the file that the wish means, None when there is none of a suitable kind.
+
+    Raises Ask when several attached files fit equally well.
+    """
+    named = _named(request, SUITABLE[want])
+    if named:
+        return named[0]
+    kinds = SUITABLE[want]
+    for made in reversed(request.made):
+        if made.kind in kinds:
+            return f"${made.step}"
+    attached = [file for file in request.facts.attachments if file.kind in kinds]
+    attached = _best_kind(attached, kinds)
+    if picked := _by_ordinal(request.wish.blank_quotes, attached, want):
+        return picked.id
+    if len(attached) > 1:
+        raise Ask("file", f"which_{'asset' if want in ('any', 'sound', 'film') else want}", tuple(f.name for f in attached))
+    if attached:
+        return attached[0].id
+    assets = _best_kind([file for file in request.facts.assets if file.kind in kinds], kinds)
+    if picked := _by_ordinal(request.wish.blank_quotes, list(reversed(assets)), want):
+        return picked.id
+    if picked := _by_description(request.wish.blank_quotes, assets):
+        return picked.id
+    return assets[0].id if assets else None
+
+
+def need_file(request: Request, want: str, key: str) -> str:
+    """As `find_file`, and the answer to an earlier question. Raises Ask when there is none."""
+    if answer := request.answers.get("file"):
+        chosen = _match_name(answer, [*request.facts.attachments, *request.facts.assets], SUITABLE[want])
+        if chosen:
+            return chosen
+        if FILE_NAME.search(answer) or _ASSET_ID.search(answer):
+            return answer.strip()
+    found = find_file(request, want)
+    if found is None:
+        raise Ask("file", key, _names(request.facts.assets, SUITABLE[want]))
+    return found
+
+
+def find_files(request: Request, want: str) -> list[str]:
+    """All files that a wish about several means: those it names, else those attached, else the newest two."""
+    kinds = SUITABLE[want]
+    named = _named(request, kinds)
+    if len(named) > 1:
+        return named
+    attached = [file.id for file in request.facts.attachments if file.kind in kinds]
+    if len(attached) > 1:
+        return attached
+    assets = [file.id for file in request.facts.assets if file.kind in kinds]
+    several = list(dict.fromkeys([*attached, *named, *assets]))
+    return list(reversed(several[:2])) if len(several) >= 2 and not attached else several[:2]
+
+
+def mentioned_kind(text: str) -> str | None:
+    """'video' | 'image' | 'audio' | 'timeline' | 'storyboard' when the text names one, None otherwise."""
+    file = FILE_NAME.search(text)
+    if file:
+        return kind_of_extension(file.group("ext"))
+    return lexicon().group("reference_nouns").first(text)
+
+
+def kind_of_extension(extension: str) -> str | None:
+    """Kind of file by its ending."""
+    low = extension.lower()
+    table = (
+        ("video", "mp4 mov mkv webm avi m4v gif"),
+        ("audio", "wav mp3 flac ogg m4a aac"),
+        ("image", "png jpg jpeg webp bmp tif tiff"),
+        ("timeline", "otio otioz edl fcpxml xml"),
+        ("subtitle", "srt vtt"),
+    )
+    return next((kind for kind, endings in table if low in endings.split()), None)
+
+
+def pronoun_kind(request: Request) -> str | None:
+    """Kind of what 'it' means: made in this plan, attached now, or newest."""
+    if request.made:
+        return request.made[-1].kind
+    for files in (request.facts.attachments, request.facts.assets):
+        for file in files:
+            if file.kind in ("video", "image", "audio", "timeline", "storyboard", "map"):
+                return "image" if file.kind == "map" else file.kind
+    return None
+
+
+def find_characters(request: Request, text: str | None = None) -> list[str]:
+    """Names of the remembered characters in a text, in its order.
+
+    Raises Ask when a word such as 'the robot' fits several of them.
+    """
+    text = request.wish.blank_quotes if text is None else text
+    found: list[tuple[int, str]] = []
+    for character in request.facts.characters:
+        for name in (character.name, *character.aliases):
+            match = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+            if match:
+                found.append((match.start(), character.name))
+                break
+    taken = {name for _, name in found}
+    pattern = rf"\b(?:the|our|my|that|this|little|tiny|il|lo|la|l'|al|del|dal|nostr[oa])\s?(?:\w+\s)?({_nouns()})\b"
+    for match in re.finditer(pattern, text, re.IGNORECASE):
+        fits = [c for c in request.facts.characters if _is_a(c, match.group(1))]
+        if any(character.name in taken for character in fits):
+            continue
+        if len(fits) > 1:
+            chosen = _chosen(request.answers.get("character", ""), [c.name for c in fits])
+            if not chosen:
+                raise Ask("character", "which_character", tuple(c.name for c in fits))
+            fits = [c for c in fits if c.name == chosen]
+        if fits:
+            found.append((match.start(), fits[0].name))
+            taken.add(fits[0].name)
+    return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def find_character(request: Request, text: str | None = None) -> str | None:
+    """The first remembered character in a text, or the one that the user answered with."""
+    if answer := request.answers.get("character"):
+        known = [c.name for c in request.facts.characters]
+        return _chosen(answer, known) or answer.strip(" .!?\"'")
+    found = find_characters(request, text)
+    return found[0] if found else None
+
+
+def choice(answer: str, choices: Sequence[str]) -> str | None:
+    """Which of the offered choices an answer means: by number, ordinal, or words."""
+    return _chosen(answer, list(choices))
+
+
+def _chosen(answer: str, choices: list[str]) -> str | None:
+    low = " ".join(answer.lower().split()).strip(" .!?\"'")
+    if not low:
+        return None
+    for option in choices:
+        if option.lower() == low or re.search(rf"(?<!\w){re.escape(option.lower())}(?!\w)", low):
+            return option
+    for word, index in _ORDINALS.items():
+        if re.search(rf"\b{word}\b", low) and index < len(choices):
+            return choices[index]
+    if low.isdigit() and 1 <= int(low) <= len(choices):
+        return choices[int(low) - 1]
+    if re.search(r"\b(?:last|ultim[oa])\b", low) and choices:
+        return choices[-1]
+    best = max(choices, key=lambda option: fuzz.ratio(option.lower(), low), default=None)
+    return best if best and fuzz.ratio(best.lower(), low) >= 75 else None
+
+
+def _nouns() -> str:
+    return "|".join(map(re.escape, lexicon().words["character_nouns"]))
+
+
+def _is_a(character: CharacterFact, noun: str) -> bool:
+    described = f"{character.name} {' '.join(character.aliases)} {character.text}".lower()
+    return re.search(rf"\b{re.escape(noun.lower())}\b", described) is not None
+
+
+def _named(request: Request, kinds: tuple[str, ...]) -> list[str]:
+    text, files = request.wish.text, [*request.facts.attachments, *request.facts.assets]
+    found: dict[str, None] = {}
+    for match in _ASSET_ID.finditer(text):
+        if any(file.id == match.group() for file in files):
+            found[match.group()] = None
+    for match in FILE_NAME.finditer(text):
+        known = _match_name(match.group(), files, kinds)
+        if known:
+            found[known] = None
+        elif kind_of_extension(match.group("ext")) in kinds:
+            found[match.group()] = None
+    for file in files:
+        stem = re.sub(r"\.\w{2,6}$", "", file.name)
+        if file.kind in kinds and len(stem) >= 3 and "." in file.name and _has_words(text, stem):
+            found[file.id] = None
+    return list(found)
+
+
+def _has_words(text: str, stem: str) -> bool:
+    """Whether a file is named without its ending, in the text's own words or with '-' and '_' as spaces."""
+    loose = r"[\s_-]*".join(re.escape(part) for part in re.split(r"[\s_-]+", stem) if part)
+    generic = lexicon().group("reference_nouns").canonical(stem.lower()) in SUITABLE
+    return not generic and re.search(rf"(?<!\w){loose}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _match_name(name: str, files: Iterable[FileFact], kinds: tuple[str, ...]) -> str | None:
+    low = name.strip(" .!?\"'").lower()
+    fitting = [file for file in files if file.kind in kinds]
+    for file in fitting:
+        stem = re.sub(r"\.\w{2,6}$", "", file.name.lower())
+        if low in (file.id.lower(), file.name.lower(), stem) or (len(stem) > 2 and _has_words(low, stem)):
+            return file.id
+    scored = [(fuzz.ratio(file.name.lower(), low), file.id) for file in fitting if file.name]
+    best = max(scored, default=(0.0, ""))
+    return best[1] if best[0] >= _FUZZY_NAME else None
+
+
+def _best_kind(files: list[FileFact], kinds: tuple[str, ...]) -> list[FileFact]:
+    """Files of the first of the suitable kinds that there is, when kinds differ in rank."""
+    if set(kinds) in ({"timeline", "video"}, {"image", "map", "storyboard"}):
+        for kind in kinds:
+            if first := [file for file in files if file.kind == kind]:
+                return first
+    return files
+
+
+def _by_ordinal(text: str, files: list[FileFact], want: str) -> FileFact | None:
+    nouns = {"any": r"\w+"}.get(want, "|".join(map(re.escape, lexicon().words["reference_nouns"].get(want, [want]))))
+    match = re.search(rf"\b({'|'.join(_ORDINALS)})\s+(?:one|{nouns})s?\b", text, re.IGNORECASE)
+    if not match:
+        return None
+    index = _ORDINALS[match.group(1).lower()]
+    return files[index] if index < len(files) else None
+
+
+def _by_description(text: str, files: list[FileFact]) -> FileFact | None:
+    """'the picture of the dragon' -> the asset whose prompt or name speaks of a dragon."""
+    match = re.search(r"\b(?:of|with|where|about|di|del|della|con)\s+(?:the\s+|a\s+|an\s+|il\s+|la\s+)?([^,.;]+)", text, re.IGNORECASE)
+    if not match or len(files) < 2:
+        return None
+    wanted = {word for word in re.findall(r"[^\W\d_]{3,}", match.group(1).lower())}
+    scored = [
+        (len(wanted & set(re.findall(r"[^\W\d_]{3,}", f"{file.name} {file.text}".lower()))), -index, file)
+        for index, file in enumerate(files)
+    ]
+    best = max(scored, key=lambda item: item[:2])
+    return best[2] if best[0] else None
+
+
+def _names(files: Iterable[FileFact], kinds: tuple[str, ...], limit: int = 5) -> tuple[str, ...]:
+    return tuple(file.name or file.id for file in files if file.kind in kinds)[:limit]

@@ -1,0 +1,176 @@
+"""Calls that look at, cut, title, restyle and hand over moving pictures."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backends.llm.offline import slots
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.references import SUITABLE, find_file, find_files, need_file
+from backends.llm.offline.request import Ask, Call, Request
+from backends.llm.offline.wish import FILE_NAME
+
+_JOIN = re.compile(
+    r"\b(?:join|merge|concatenate|combine|stitch|splice|glue|append|one after the other|back to back|together|unisci|attacca|both (?:clips|videos)|these (?:two|three|\d) (?:clips|videos)|"
+    r"(?:the|all|my) (?:two |three |attached |\d )?(?:clips|videos)|with a (?:crossfade|dissolve|wipe) between)\b",
+    re.IGNORECASE,
+)
+_BARE_EDIT = re.compile(
+    r"(?:edit|cut|trim|change|recut|shorten|modify|do something with|work on|monta|taglia|modifica|accorcia)?\s*(?:(?:it|this|that|the|my|attached|last|il|questo|un po'|down)\s*)*(?:video|clip|film|movie|footage|short|filmato|it|a bit)?",
+    re.IGNORECASE,
+)
+_PLACE_WORDS = r"(?:on|at|over|across|in|onto|to|into|above|below|under|sul|sulla|in|al|alla|nel)"
+
+
+def analyze_video(request: Request) -> list[Call]:
+    """video, aspects."""
+    video = need_file(request, "video", "which_video")
+    aspects = lexicon().group("aspects").names(FILE_NAME.sub(" ", request.wish.blank_quotes))
+    if re.search(r"\b(?:scenes?|scena)\b", request.text, re.I) and "shots" not in aspects:
+        aspects = [aspect for aspect in aspects if aspect != "camera" or re.search(r"\bcamera\b", request.text, re.I)]
+    return [Call("analyze_video", {"video": video, **({"aspects": aspects} if aspects else {})})]
+
+
+def edit_video(request: Request) -> list[Call]:
+    """video (or several), instruction in the wish's own words."""
+    video: str | list[str]
+    if _JOIN.search(request.wish.blank_quotes) and not request.answers.get("file"):
+        several = find_files(request, "video")
+        if len(several) < 2:
+            choices = tuple(a.name for a in request.facts.assets if a.kind in SUITABLE["video"])[:5]
+            raise Ask("file", "need_two_videos" if several else "which_video", choices)
+        video = several
+    else:
+        video = need_file(request, "video", "which_video")
+    instruction = request.answers.get("instruction") or instruction_of(request)
+    if _BARE_EDIT.fullmatch(FILE_NAME.sub("", instruction).strip(" .!")):
+        raise Ask("instruction", "need_instruction_video")
+    return [Call("edit_video", {"video": video, "instruction": instruction})]
+
+
+def instruction_of(request: Request) -> str:
+    """The wish's own words, without politeness."""
+    return request.command.strip(" .!")
+
+
+def render_timeline(request: Request) -> list[Call]:
+    """timeline."""
+    args: dict[str, Any] = {"timeline": need_file(request, "timeline", "which_timeline")}
+    if size := slots.size(request.wish.blank_quotes):
+        args["width"], args["height"] = size[0], size[1]
+    return [Call("render_timeline", args)]
+
+
+def export_timeline(request: Request) -> list[Call]:
+    """timeline, format."""
+    text = FILE_NAME.sub(" ", request.wish.blank_quotes)
+    args: dict[str, Any] = {"timeline": need_file(request, "film", "which_timeline")}
+    found = lexicon().group("formats").names(text)
+    if found:
+        target = re.search(rf"\b(?:as|to|into|in|format|come|for|per)\s+(?:an?\s+|the\s+|un\s+)?({lexicon().group('formats').pattern})\b", text, re.I)
+        args["format"] = lexicon().group("formats").canonical(target.group(1)) if target else found[-1]
+    return [Call("export_timeline", args)]
+
+
+def add_captions(request: Request) -> list[Call]:
+    """video, text, position."""
+    text = request.answers.get("caption", "").strip() or caption_text(request)
+    args: dict[str, Any] = {"video": need_file(request, "video", "which_video")}
+    if text:
+        args["text"] = text
+    elif not re.search(r"\b(?:captions|subtitles?|sottotitol\w+|srt|spoken)\b", request.text, re.I) and not re.match(r"\s*caption\b", request.command, re.I):
+        raise Ask("caption", "need_caption")
+    elif srt := next((f.id for f in [*request.facts.attachments, *request.facts.assets] if f.kind == "subtitle"), None):
+        args["text"] = srt
+    outside = request.wish.blank_quotes.replace(text, " ") if text else request.wish.blank_quotes
+    if place := slots.position(outside):
+        args["position"] = place
+    if language := slots.language(outside):
+        args["language"] = language
+    return [Call("add_captions", args)]
+
+
+def caption_text(request: Request) -> str:
+    """Quoted words, words after 'saying' or a colon, or a run of capitals."""
+    if request.wish.quotes:
+        return request.wish.quotes[0].content
+    text = request.wish.raw_slice(request.wish.command_start).strip()
+    after = re.search(r"\b(?:saying|that says|that reads|reading|with the (?:text|words)|the (?:text|words|caption|title)(?: is)?:?|che dice|con (?:scritto|la scritta|il testo))\s+(.+?)(?=\s+(?:on|at|over|in|sul|in alto|in basso)\s+(?:the|this|my|top|bottom|it|video|clip|alto|basso)\b|[.!]?$)", text, re.I)
+    colon = re.search(r":\s*(.+)$", text)
+    capitals = re.search(r"(?<!\w)[A-Z][A-Z0-9'’!?]*(?:[\s,]+[A-Z0-9][A-Z0-9'’!?]*)*(?!\w)", text)
+    middle = re.match(rf"(?:put|write|add|place|overlay|show|display|stamp|slap|type|insert|scrivi|metti|aggiungi)\s+(?!(?:a|an|the|some|in)?\s*(?:\w+\s+)?(?:captions?|subtitles?|titles?|text|sottotitoli|didascali\w+|scritta|testo)\b)(.+?)\s+{_PLACE_WORDS}\s+(?:top\b|the\b|this\b|my\b|it\b|them\b|bottom\b|alto|basso|video|filmato|clip)", text, re.I)
+    if capitals and len(capitals.group()) >= 3 and capitals.group() not in ("SRT", "VHS", "EDL", "OTIO", "MP4"):
+        return capitals.group().strip(" ,")
+    for found in (after, colon, middle):
+        if found:
+            return found.group(1).strip(" .\"'")
+    return ""
+
+
+def add_effects(request: Request) -> list[Call]:
+    """video, effect."""
+    text = request.wish.blank_quotes
+    found = lexicon().group("effects").names(text)
+    effect = request.answers.get("effect", "").strip() or (found[0] if found else _named_effect(text))
+    video = need_file(request, "video", "which_video")
+    if not effect:
+        raise Ask("effect", "need_effect", ("film grain", "vignette", "vhs", "glow"))
+    return [Call("add_effects", {"video": video, "effect": effect})]
+
+
+def remix_style(request: Request) -> list[Call]:
+    """video, style."""
+    text = request.wish.blank_quotes
+    found = slots.style(text, request.facts.styles, bare=True)
+    style = request.answers.get("style", "").strip() or (found[0] if found else "")
+    if not style:
+        like = re.search(r"\b(?:look like|as|into|in)\s+(?:an?\s+|the\s+)?([^,.;]+?)(?:\s+(?:version|style|look))?[.!]?$", request.command, re.I)
+        style = like.group(1) if like and not re.search(r"\b(?:video|clip|film|style)\b", like.group(1), re.I) else ""
+    video = need_file(request, "video", "which_video")
+    if not style:
+        raise Ask("style", "need_style", tuple(request.facts.styles[:5]) or ("watercolor", "anime", "comic", "noir"))
+    return [Call("remix_style", {"video": video, "style": style})]
+
+
+def make_parody(request: Request) -> list[Call]:
+    """video or topic, tone, seconds."""
+    text = request.wish.blank_quotes
+    args: dict[str, Any] = {}
+    refers = re.search(r"\b(?:this|that|the|my|attached|last|questo|il|mio)\s+(?:\w+\s+)?(?:video|clip|film|movie|footage|short|trailer|commercial|ad|filmato)\b|\b(?:it|this)\b[.!]?$|out of this", text, re.I)
+    topic = request.answers.get("topic", "").strip() or _topic(request)
+    attached = any(file.kind == "video" for file in request.facts.attachments) or FILE_NAME.search(text)
+    video = find_file(request, "video") if refers or attached else None
+    if video and (attached or not topic):
+        args["video"] = video
+    elif topic:
+        args["topic"] = topic
+    else:
+        raise Ask("topic", "need_topic")
+    tone = lexicon().group("tones").first(text.replace(topic, " ") if topic else text)
+    if tone:
+        args["tone"] = tone
+    if length := slots.seconds(text):
+        args["seconds"] = int(length) if length.is_integer() else length
+    return [Call("make_parody", args)]
+
+
+def _topic(request: Request) -> str:
+    match = re.search(
+        r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|take|fun|advert|broadcast|video)\s+(?:of|about|on|for|su|sui|sulle|di|del|dei|delle|della|un|in giro)\s+(.+)$|"
+        r"\b(?:spoof|parody|parodize|ridicule|mock)\s+(.+)$|\b(?:prendi in giro)\s+(.+)$",
+        request.command, re.I,
+    )  # fmt: skip
+    if not match:
+        return ""
+    topic = next(group for group in match.groups() if group)
+    topic = re.sub(rf"[\s,]*\b(?:(?:in|for|lasting|about)\s+)?{slots.NUMBER}[\s-]*(?:seconds?|secs?|s|secondi|minutes?)\b(?:\s+long)?", "", topic, flags=re.I)
+    topic = re.sub(r"[\s,]*\b(?:with\s+an?\s+\w+\s+tone|tone\s+\w+|in\s+an?\s+\w+\s+tone)\b", "", topic, flags=re.I)
+    topic = slots.tidy(topic.rstrip(" .!"))
+    vague = re.fullmatch(r"(?:(?:the|this|that|my|attached|a|it|questo|il)\s*)*(?:video|clip|film|movie|footage|filmato)?", topic, re.I)
+    return "" if vague else topic
+
+
+def _named_effect(text: str) -> str:
+    match = re.search(r"\b(?:an?|the|some|un|l')\s*([\w-]+(?:\s[\w-]+)?)\s+(?:effect|filter)\b|\beffett[oi]\s+([\w-]+)", text, re.I)
+    return next((group for group in match.groups() if group), "") if match else ""
