@@ -20,6 +20,7 @@ from tools.editing.presets import caption_presets
 from tools.editing.program import Words
 from tools.editing.specs import CaptionSpec
 from tools.editing.srt import read_srt, write_srt
+from tools.editing.timeline import load_timeline, outline
 
 GREY = 90
 """Grey level of the test film: letters are white (255) on it, their outlines black."""
@@ -51,9 +52,32 @@ def test_meme_is_big_white_capitals_with_a_black_outline(studio: EditingStudio) 
     film, _ = studio.make("add_captions", video="flat.mp4", text="wait for it", position="top", style="meme")
     picture = frames(film)[12][:60]
     assert (picture > 240).all(axis=2).sum() > 1000 and (picture < 20).all(axis=2).sum() > 500
-    small, _ = studio.make("add_captions", video="flat.mp4", text="wait for it", position="top")
+    small, _ = studio.make("add_captions", video="flat.mp4", text="wait for it", style="subtitle", position="top")
     assert (frames(small)[12][:60] > 240).all(axis=2).sum() < (picture > 240).all(axis=2).sum() / 2
     assert set_text("wait", "meme", 320, 180).lines[0][0][1] == "WAIT"
+
+
+def test_a_line_on_top_or_in_capitals_is_a_meme(studio: EditingStudio) -> None:
+    sizes = {
+        said: written(studio, said, **more)[3].sum() for said, more in (("wait", {"position": "top"}), ("WAIT", {}))
+    }
+    assert min(sizes.values()) > 2 * written(studio, "wait")[3].sum()
+
+
+def test_an_edited_film_is_drawn_once_with_its_words(studio: EditingStudio) -> None:
+    both = "keep the first half in sepia and write 'one' at the bottom"
+    _, edited = studio.make("edit_video", video="flat.mp4", instruction=both)
+    film, outcome = studio.make("add_captions", video=edited.assets[0].id, text="two", position="top")
+    cut = load_timeline(studio.path(outcome.assets[1]))
+    source = studio.memory.find_asset("flat.mp4", (), thread="t")
+    clips = [clip for track in outline(cut)["tracks"] for clip in track["clips"]]
+    assert [clip.get("asset") or clip["text"] for clip in clips] == [source.id, "one", "two"]
+    assert set(outcome.assets[0].parents) == {outcome.assets[1].id, edited.assets[0].id, source.id}
+    seen = frames(film)[3]
+    assert (seen[:60] > 200).any() and (seen[120:] > 200).any()
+    studio.path(source).unlink()
+    film, outcome = studio.make("add_captions", video=edited.assets[0].id, text="three", position="top")
+    assert len(frames(film)) == 12, "without the source, onto the finished film"
 
 
 def test_only_on_its_frames(studio: EditingStudio) -> None:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.arrange import arrange
-from tools.editing.program import Source
+from tools.editing.outline import studio_data
+from tools.editing.program import Source, read_program
 from tools.editing.render import render
-from tools.editing.sources import SourceFinder
+from tools.editing.sources import SourceFinder, cut_of
 from tools.editing.specs import CaptionSpec
 from tools.editing.srt import read_srt
-from tools.editing.timeline import describe, save_timeline
+from tools.editing.timeline import add_words, describe, load_timeline, save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+
+if TYPE_CHECKING:
+    import opentimelineio as otio
 
 
 class AddCaptionsArgs(ToolArgs):
     video: str = Field(description="The clip: asset id, attached file's name, path in the workspace, or 'last'.")
     text: str = Field("", description="What to write, exactly as it should be read. Leave empty with `subtitles`.")
     position: Literal["bottom", "top", "center"] = Field("bottom", description="Where on the picture.")
-    style: Literal["subtitle", "meme"] = Field(
-        "subtitle", description="'subtitle': small and quiet; 'meme': big white capitals with a black outline."
+    style: Literal["auto", "subtitle", "meme"] = Field(
+        "auto",
+        description="'subtitle': small and quiet; 'meme': big white capitals with a black outline; 'auto': meme for a "
+        "text on top or in capitals.",
     )
     start: float = Field(0.0, ge=0, description="Seconds from which the text is seen.")
     end: float = Field(0.0, ge=0, description="Seconds until which it is seen; 0 = to the end.")
@@ -53,21 +59,59 @@ class AddCaptions(Tool):
         whole = arrange([(source, asset.path, Path(asset.name).stem)], [], _no_analysis)
         captions, parents = _captions(args, float(whole.seconds), asset, ctx)
         title = f"{Path(asset.name).stem}-captions"
-        timeline = replace(whole, captions=captions).timeline(title)
+        timeline, base = _own_cut(asset, source, ctx)
+        if timeline is None:
+            timeline = replace(whole, captions=captions).timeline(title)
+        else:
+            add_words(timeline, captions)
+            timeline.name = title
         rendered = render(timeline, ctx)
-        params = {"captions": len(captions), "style": args.style, "position": args.position, "text": args.text[:400]}
+        params = {
+            "captions": len(captions),
+            "style": captions[0].style,
+            "position": args.position,
+            "text": args.text[:400],
+        }
         cut = ctx.save(
             save_timeline(timeline, ctx.scratch(".otio")),
             "timeline",
             f"{title}.otio",
             params=params,
-            parents=(asset.id, *parents),
+            parents=(asset.id, *base, *parents),
             summary=describe(timeline),
         )
-        film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id, *parents), params=params)
+        film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id, asset.id, *parents), params=params)
         what = f"{len(captions)} subtitles" if args.subtitles else f"'{args.text[:200]}' at the {args.position}"
         text = f"Wrote {what} onto {asset.name}: {rendered.program.seconds:.2f} s, {rendered.width}x{rendered.height}."
         return ToolResult(text[:SUMMARY_LIMIT], (film, cut), rendered.measurements)
+
+
+def _own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema.Timeline | None, tuple[str, ...]]:
+    """The timeline that the film was rendered from, and its id, when the film can be drawn from its sources again.
+
+    Drawn again with the words, the picture is encoded once; written onto the finished film, twice.
+    """
+    cut = cut_of(asset, ctx)
+    if cut is None or asset.params.get("preview") is not False:
+        return None, ()
+    try:
+        timeline = load_timeline(ctx.path(cut))
+        program = read_program(timeline, SourceFinder(ctx).find)
+    except UsageError:
+        return None, ()
+    same = (program.width, program.height, program.frames) == (
+        source.info.width,
+        source.info.height,
+        source.info.frames,
+    )
+    return (timeline, (cut.id,)) if same and "fps" in studio_data(timeline) else (None, ())
+
+
+def _style(args: AddCaptionsArgs) -> Literal["subtitle", "meme"]:
+    if args.style != "auto":
+        return args.style
+    shouted = not args.subtitles and (args.position == "top" or args.text.isupper())
+    return "meme" if shouted else "subtitle"
 
 
 def _captions(
@@ -86,7 +130,7 @@ def _captions(
             f"A caption from {args.start:g} to {end:g} s does not fit", f"{asset.name} lasts {seconds:.2f} s"
         )
     if not args.subtitles:
-        return (CaptionSpec(args.start, min(end, seconds), args.text, args.style, args.position),), ()
+        return (CaptionSpec(args.start, min(end, seconds), args.text, _style(args), args.position),), ()
     file = ctx.asset(args.subtitles, "subtitle", "file")
     read = read_srt(ctx.path(file))
     inside = [caption for caption in read if args.start <= caption.start < end]
@@ -98,7 +142,7 @@ def _captions(
         replace(
             caption,
             end=min(caption.end, end),
-            style=args.style,
+            style=_style(args),
             position=args.position if args.position != "bottom" else caption.position,
         )
         for caption in inside

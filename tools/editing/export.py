@@ -11,7 +11,7 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.outline import CAPTION_KIND, outline, studio_data
 from tools.editing.program import Program, read_program
-from tools.editing.sources import SourceFinder
+from tools.editing.sources import SourceFinder, cut_of
 from tools.editing.specs import CaptionSpec
 from tools.editing.srt import write_srt
 from tools.editing.timeline import describe, load_timeline, save_timeline
@@ -90,10 +90,8 @@ def timeline_of(asset: Asset, ctx: ToolContext) -> Asset:
     """The asset itself, or the timeline that a video was rendered from. Raises UsageError when there is none."""
     if asset.kind == "timeline":
         return asset
-    for parent in asset.parents:
-        found = ctx.memory.get_asset(parent)
-        if found is not None and found.kind == "timeline":
-            return found
+    if (cut := cut_of(asset, ctx)) is not None:
+        return cut
     raise UsageError(
         f"'{asset.name}' has no timeline", "it was not cut here", "Edit it first, or name a film that the studio made"
     )

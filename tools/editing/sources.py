@@ -67,6 +67,12 @@ class SourceFinder:
         return source
 
 
+def cut_of(film: Asset, ctx: ToolContext) -> Asset | None:
+    """The timeline that a film was rendered from, while it is remembered."""
+    found = (ctx.memory.get_asset(parent) for parent in film.parents)
+    return next((asset for asset in found if asset is not None and asset.kind == "timeline"), None)
+
+
 def _shape(path: Path, sniffed: SniffedFile, info: MediaInfo) -> tuple[str, bool]:
     """Colour matrix other than BT.709 ('' when there is none), and whether pixels are not square."""
     if info.kind != "video":

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UsageError
-from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, describe, outline
+from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, describe, outline, studio_data
 from tools.editing.placement import Placed, caption_lanes, lanes, meet, place
 from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, frame_rate
 from tools.editing.timeline_file import load_timeline, save_timeline
@@ -30,6 +30,7 @@ __all__ = [
     "CaptionSpec",
     "ClipSpec",
     "MarkerSpec",
+    "add_words",
     "build_timeline",
     "describe",
     "frame_rate",
@@ -87,6 +88,16 @@ def build_timeline(
     for marker in markers:
         timeline.tracks.markers.append(_marker(marker, rate))
     return timeline
+
+
+def add_words(timeline: otio.schema.Timeline, captions: Sequence[CaptionSpec]) -> None:
+    """Add captions to a timeline that the studio made, on tracks of their own. Raises UsageError without its rate."""
+    rate = studio_data(timeline).get("fps")
+    if rate is None:
+        raise UsageError(f"The timeline '{timeline.name}' was not made here", "it does not say its frame rate")
+    there = sum(track.kind == CAPTION_KIND for track in timeline.tracks)
+    for number, texts in enumerate(caption_lanes(captions, Fraction(str(rate))), there + 1):
+        timeline.tracks.append(_caption_track(number, texts, Fraction(str(rate))))
 
 
 @dataclass
