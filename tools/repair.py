@@ -61,7 +61,8 @@ def validate_args(tool: Tool, args: Mapping[str, Any]) -> ToolArgs:
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         where = ".".join(str(p) for p in first["loc"]) or "arguments"
         if first["type"] == "missing":
-            raise UsageError(f"{tool.name} needs '{where}'", tool.Args.model_fields[where].description or "") from error
+            described = tool.Args.model_fields[str(first["loc"][0])].description or ""
+            raise UsageError(f"{tool.name} needs '{where}'", described) from error
         if first["type"] == "extra_forbidden":
             near = difflib.get_close_matches(where, tool.Args.model_fields, n=1)
             known = ", ".join(tool.Args.model_fields)

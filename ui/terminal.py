@@ -77,6 +77,8 @@ class TerminalView:
             for name, score in asset["scores"].items():
                 out.print(f"             {name}: {_score(score)}", markup=False)
         for notice in report["notices"]:
+            if notice in report["reply"]:
+                continue
             out.print(f"  note: {notice}", markup=False)
 
 

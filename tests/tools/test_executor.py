@@ -178,6 +178,11 @@ def test_wrong_arguments_are_told_with_what_is_right(
     assert all(w in caught.value.sentence for w in words)
 
 
+def test_a_missing_part_of_a_list_item_is_named() -> None:
+    with pytest.raises(UsageError, match=r"needs 'lines\.0\.text'"):
+        validate_args(get_tool("speak_dialogue"), {"lines": [{"character": "Luca"}]})
+
+
 def test_not_json_is_told(executor: Executor) -> None:
     outcome = executor.run("write_note", "{text: hi", Run())
     assert outcome.status == "failed" and "not valid JSON" in outcome.error.sentence  # type: ignore[union-attr]
