@@ -118,10 +118,10 @@ def _blobs(
 
 
 def _curly(shape: HeadShape) -> Hair:
-    blobs = _blobs(shape, 150, 0.11, (0.135, 0.195), 0.74, 3)
+    blobs = _blobs(shape, 150, 0.11, (0.135, 0.195), 0.78, 3)
     rng = np.random.default_rng(5)
     for az in (-58, -43, -29, -14, 1, 16, 30, 45, 59):
-        el = 42 - 0.0050 * az * az + rng.uniform(-4, 4)
+        el = 45 - 0.0052 * az * az + rng.uniform(-4, 4)
         blobs.append(sdf.sphere(on_skull(shape, az, el, 0.085), rng.uniform(0.125, 0.165)))
     curls = sdf.union([_cap(shape, 0.10), *blobs], 0.035)
     return Hair(curls, (-1.3, -1.0, -1.35), (1.3, 1.42, 1.2))
@@ -277,6 +277,11 @@ _STYLES: dict[str, Callable[[HeadShape], Hair]] = {
     "curly": _curly, "short": _short, "long": _long, "bob": _bob, "ponytail": _ponytail, "braids": _braids,
     "bun": _bun, "spiky": _spiky, "afro": _afro,
 }  # fmt: skip
+
+
+def hair_field(shape: HeadShape, style: str) -> Field | None:
+    """The surface of a style; None for bald."""
+    return None if style == "bald" else _STYLES[style](shape).body
 
 
 def hair_meshes(shape: HeadShape, style: str, under_hat: float | None = None) -> dict[str, Mesh]:

@@ -16,7 +16,7 @@ from backends.image.layout.characters.body import arm_mesh, leg_mesh, neck_mesh
 from backends.image.layout.characters.cache import Meshes, cached
 from backends.image.layout.characters.clothes import bottom_meshes, clothes_materials, top_meshes
 from backends.image.layout.characters.face import FaceRig, as_parts, eyeball_meshes, face_meshes
-from backends.image.layout.characters.hair import hair_meshes
+from backends.image.layout.characters.hair import hair_field, hair_meshes
 from backends.image.layout.characters.hands import hand_mesh
 from backends.image.layout.characters.human_head import HeadShape, head_field, head_mesh, head_shape, skin_colors
 from backends.image.layout.characters.mouth import mouth_ball
@@ -117,10 +117,12 @@ def _head_parts(p: _Person) -> list[MeshPart]:
         tie = materials.cloth(materials.mix(look.top_color, (0.85, 0.20, 0.35), 0.6))
         items.append((name, mesh, materials.hair(look.hair) if name == "hair" else tie, None))
     surfaces = accessory_materials(look)
-    for name in HEAD_ACCESSORIES:
-        if name in look.accessories:
-            made = cached("worn", (name, shape), lambda n=name: head_accessory(shape, n), p.cache_dir)  # type: ignore[misc]
-            items += [(n, mesh, surfaces[n], None) for n, mesh in made.items()]
+    for name in (n for n in HEAD_ACCESSORIES if n in look.accessories):
+        made = cached(
+            "worn", (name, shape, style),
+            lambda n=name: head_accessory(shape, n, hair_field(shape, style)), p.cache_dir,  # type: ignore[misc]
+        )  # fmt: skip
+        items += [(n, mesh, surfaces[n], None) for n, mesh in made.items()]
     return as_parts(p.posed.name, [_placed_head(p, i) for i in items], np.eye(3), np.zeros(3), 1.0)
 
 

@@ -37,7 +37,7 @@ def scarf(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
     ]
     tail = sdf.union([sdf.box(p, (0.024, 0.022, 0.009), 0.008, rig.chest.rotation) for p in spots], 0.016)
     knot = sdf.ellipsoid(spots[0] + rig.chest.along(0, 0.008, 0.0), (0.030, 0.026, 0.024), rig.chest.rotation)
-    return {"scarf": meshed(sdf.union([*rings, knot, tail], 0.010), rig, body)}
+    return {"scarf": meshed(sdf.union([*rings, knot, tail], 0.010), rig, body, 0.0085)}
 
 
 def backpack(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
@@ -53,7 +53,7 @@ def backpack(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
     )
     straps = sdf.intersect(sdf.inflate(torso, 0.009), hoops, 0.006)
     return {
-        "backpack": meshed(sdf.union([sdf.union([bag, flap], 0.006), pocket], 0.006), rig, body),
+        "backpack": meshed(sdf.union([sdf.union([bag, flap], 0.006), pocket], 0.006), rig, body, 0.0085),
         "straps": meshed(straps, rig, body),
     }
 
@@ -64,11 +64,11 @@ def cape(rig: Rig, body: dict[str, Any], ground: float) -> dict[str, Mesh]:
     columns, rows = 33, 26
     u = np.linspace(-1, 1, columns)[None, :]
     v = np.linspace(0, 1, rows)[:, None]
-    top, low = sy - body["chest"][2] + 0.030, body["knee"] * 0.9 - body["chest"][2]
-    wide = sx * (0.92 + 0.75 * v)
+    top, low = sy - body["chest"][2] + 0.040, body["knee"] * 0.9 - body["chest"][2]
+    wide = sx * (1.12 + 0.62 * v)
     x = u * wide
     y = top + (low - top) * v - 0.018 * u * u * (1 - v)
-    depth = body["chest"][1] + 0.038 + 0.10 * v**1.4
+    depth = body["chest"][1] + 0.052 + 0.10 * v**1.4
     z = -depth * np.sqrt(np.clip(1.0 - 0.80 * u * u * (1 - 0.75 * v), 0.02, 1)) + 0.016 * v * np.sin(9.0 * u + 1.2 * v)
     z = z + 0.05 * (1 - v) ** 3 * u * u
     sheet = np.stack([x + 0 * v, y + 0 * u, z + 0 * x], -1).reshape(-1, 3)
