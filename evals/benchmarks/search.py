@@ -99,7 +99,7 @@ def run(records: int = 20_000, index: IndexName = "chroma", queries: int = 60) -
 
     Keys: records, index, embedder, write_p50_ms, write_p95_ms, index_seconds, open_ms, encode_p50_ms, search_p50_ms,
     search_p95_ms, search_cpu_ms (mean, all threads), filtered_p50_ms, words_only_p50_ms, passed {limit name: bool},
-    machine_load (waiting programs per core: above 1 the times in ms say more about the neighbours than about the search).
+    machine_load (waiting programs per core: above 1 the times tell more of the neighbours than of the search).
     """
     pick = random.Random(7)
     embedder = _QueriesOnly(shared_embedder("auto"))
