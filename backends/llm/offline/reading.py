@@ -10,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from backends.llm.offline.classify import Classifier, Encode
+from backends.llm.offline.classify import Classifier
 from backends.llm.offline.encoder import MiniLm, packaged_model
+from backends.llm.offline.features import Encode
 from backends.llm.offline.grammar import grammar
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import mentioned_kind, pronoun_kind
@@ -95,7 +96,7 @@ class Reader:
                 if share >= lexicon().words["thresholds"]["template"]:
                     return self._in_context(request, {parsed[0].intent: _SURE}, "template")
         parsed = grammar().parse(text)
-        chances = dict(self._guess(text))
+        chances = self._guess(text)
         words = max(1, len(text.replace(",", " ").split()))
         for fit in parsed:
             chances[fit.intent] = chances.get(fit.intent, 0.0) * (1 + _TEMPLATE_GAIN * fit.literal / words) + 0.02
@@ -110,17 +111,12 @@ class Reader:
         grammar()
         self._guess("warm up")
 
-    def _guess(self, text: str) -> tuple[tuple[str, float], ...]:
+    def _guess(self, text: str) -> dict[str, float]:
         with self._lock:
             if self._classifier is None:
-                encode, name = self._embed, "given"
-                if encode is None and self._folder is not None:
-                    encoder = MiniLm(self._folder)
-                    encode, name = encoder, encoder.id
-                elif encode is None:
-                    name = "none"
-                self._classifier = Classifier(encode, name, self._cache_dir)
-        return self._classifier.guess(text).ranking
+                encode = self._embed or (MiniLm(self._folder) if self._folder else None)
+                self._classifier = Classifier(encode, self._cache_dir)
+        return self._classifier.chances(text)
 
     def _in_context(self, request: Request, chances: Mapping[str, float], matched: str) -> Reading:
         """Move probability to what the attached and newest files allow."""
