@@ -13,7 +13,8 @@ from configs.errors import UsageError
 from memory.catalogue import Catalogue
 from memory.entries import restore
 
-CHANGE_KINDS = ("assets", "entry", "rating")
+CHANGE_KINDS = {"assets": "assets", "entry": "history_id", "rating": "asset_id"}
+"""Each kind with the key that its payload needs."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Undone:
 class Changes:
     """Rows of `changes`.
 
-    Payloads: 'assets' {"asset_ids": [...], "title": "..."}, 'entry' {"history_id": n},
+    Payloads: 'assets' {"assets": [ids], "tool": "..."}, 'entry' {"history_id": n},
     'rating' {"asset_id": "...", "before": 3 or null}.
     """
 
@@ -38,9 +39,11 @@ class Changes:
         self._catalogue = catalogue
 
     def record(self, thread: str, kind: str, payload: Mapping[str, Any]) -> int:
-        """Note a change; returns its number. Raises UsageError on an unknown kind."""
+        """Note a change; returns its number. Raises UsageError on an unknown kind or a payload without its key."""
         if kind not in CHANGE_KINDS:
             raise UsageError(f"A change of kind '{kind}' cannot be undone", fix=f"One of: {', '.join(CHANGE_KINDS)}")
+        if CHANGE_KINDS[kind] not in payload:
+            raise UsageError(f"A change of kind '{kind}' needs '{CHANGE_KINDS[kind]}'", "its payload lacks it")
         with self._catalogue.writing() as db:
             cursor = db.execute(
                 "INSERT INTO changes (thread, kind, payload, created_at) VALUES (?, ?, ?, ?)",
@@ -63,7 +66,7 @@ class Changes:
 
 def _take_back(db: sqlite3.Connection, kind: str, payload: dict[str, Any]) -> Undone:
     if kind == "assets":
-        return _hide(db, payload.get("asset_ids", []))
+        return _hide(db, payload["assets"])
     if kind == "entry":
         restored = restore(db, int(payload["history_id"]))
         if restored is None:

@@ -51,6 +51,9 @@ class Exchanged:
     kept: int = 0
     """Records that were here already and stayed as they were."""
 
+    def __str__(self) -> str:
+        return str(self.assets + self.entries)
+
 
 def export_memory(memory: Memory, target: Path, *, files: bool = False) -> Exchanged:
     """Write all entries and visible assets to `target` (.jsonl); with `files`, copies to '<target>.files/'.

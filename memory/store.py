@@ -268,7 +268,7 @@ class Memory:
     # Undo
 
     def record_change(self, thread: str, kind: str, payload: Mapping[str, Any]) -> int:
-        """Note what `undo` may take back: 'assets' with {"asset_ids": [...]}. Returns its number."""
+        """Note what `undo` may take back: 'assets' with {"assets": [ids]}. Returns its number."""
         return self._it.changes.record(thread, kind, payload)
 
     def undo(self, thread: str, steps: int = 1) -> list[Undone]:

@@ -90,7 +90,7 @@ while True:
     stored = memory.add_asset(asset)
     memory.job_step_done("job", f"step-{number}", [stored.id], 0.1)
     memory.remember("note", f"n{number % 7}", f"text {number}", thread="t")
-    memory.record_change("t", "assets", {"asset_ids": [stored.id]})
+    memory.record_change("t", "assets", {"assets": [stored.id]})
     print(number, flush=True)
 """
 )

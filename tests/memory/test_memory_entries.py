@@ -58,7 +58,7 @@ def test_forget_and_undo(memory):
 
 def test_undo_goes_back_step_by_step_and_only_in_its_thread(memory, make_asset):
     asset = memory.add_asset(make_asset("Luca waving", thread="t"))
-    memory.record_change("t", "assets", {"asset_ids": [asset.id, "img-gone"]})
+    memory.record_change("t", "assets", {"assets": [asset.id, "img-gone"]})
     memory.rate(asset.id, 2, thread="t")
     memory.rate(asset.id, 5, thread="t")
     entry = memory.remember("character", "Luca", "a boy", thread="t")
@@ -98,3 +98,5 @@ def test_wrong_undo_is_refused(memory):
         memory.undo("t", 0)
     with pytest.raises(UsageError):
         memory.record_change("t", "database", {})
+    with pytest.raises(UsageError, match="needs 'assets'"):
+        memory.record_change("t", "assets", {"ids": []})
