@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -67,7 +68,11 @@ class StudioAgent:
         self._running: dict[str, _Turn] = {}
         self._saver_stack: Any = None
         self._closed = False
-        self._graph = self._worker.submit(self._open_graph()).result()
+        try:
+            self._graph = self._worker.submit(self._open_graph()).result()
+        except BaseException:
+            self._worker.close()
+            raise
 
     # -- the doors -----------------------------------------------------------------------------------------------
 
@@ -289,9 +294,15 @@ class StudioAgent:
     async def _open_graph(self) -> Any:
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-        self._saver_stack = AsyncSqliteSaver.from_conn_string(str(self.studio.workspace.home / "threads.db"))
-        saver = await self._saver_stack.__aenter__()
-        await saver.setup()
+        file = self.studio.workspace.home / "threads.db"
+        try:
+            self._saver_stack = AsyncSqliteSaver.from_conn_string(str(file))
+            saver = await self._saver_stack.__aenter__()
+            await saver.setup()
+        except sqlite3.Error as error:
+            raise StudioError(
+                f"The conversations in {file} cannot be read", str(error), "Move the file away; everything made stays"
+            ) from error
         return build_graph(saver)
 
 

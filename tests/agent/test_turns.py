@@ -16,7 +16,7 @@ from agent.events import ApprovalAsked, AssetMade, Done, PlanProposed, StepFinis
 from agent.state import Decision
 from agent.studio_agent import StudioAgent
 from backends.gpu.arbiter import Arbiter
-from configs.errors import UsageError
+from configs.errors import StudioError, UsageError
 from configs.models import ModelTable
 from configs.settings import Settings
 from configs.workspace import Workspace
@@ -303,3 +303,12 @@ def test_the_conversation_survives_a_new_agent(make_agent: Make) -> None:
     agent.close()
     again = make_agent(ScriptedBrain())
     assert asyncio.run(again.history("a")) == [("user", "hi"), ("assistant", "Hello!")]
+
+
+def test_damaged_conversations_are_told_and_nothing_is_lost(make_agent: Make, settings: Settings) -> None:
+    Workspace.open(settings.home)
+    file = settings.home / "threads.db"
+    file.write_bytes(b"no database at all" * 300)
+    with pytest.raises(StudioError, match="Move the file away"):
+        make_agent(ScriptedBrain())
+    assert file.read_bytes().startswith(b"no database")
