@@ -1,4 +1,4 @@
-"""Tops and bottoms: each a function from the posed skeleton to a few meshes, coloured later by name.
+"""Tops: each a function from the posed skeleton to a few meshes, coloured later by name.
 
 Names: 'top' in the top's colour, 'trim' in a shade of it, 'under' the shirt below overalls, 'bottom', 'detail'
 buttons and buckles, 'panel' dark parts of a spacesuit, 'light' its lamps.
@@ -12,14 +12,13 @@ import numpy as np
 
 from backends.image.layout.characters import materials, sdf
 from backends.image.layout.characters.body import blended_sleeves, torso_field
+from backends.image.layout.characters.bottoms import skirt_field, trousers_field
 from backends.image.layout.characters.garments import (
     cuff,
-    flared,
     limb_point,
     meshed,
     on_front,
     sleeve,
-    trouser_leg,
     upright,
 )  # fmt: skip
 from backends.image.layout.characters.sdf import Distance, Field, Points
@@ -48,7 +47,7 @@ _LOOSE = {"tshirt": 0.006, "shirt": 0.005, "sweater": 0.004, "hoodie": 0.005}
 def _neck_ring(
     rig: Rig, body: dict[str, Any], major: float, minor: float, up: float = 0.0, pitch: float = 14.0
 ) -> Field:
-    at = rig.neck + rig.chest.along(0, -0.004 + up, 0.002)
+    at = rig.neck + rig.chest.along(0, 0.009 + up, 0.003)
     r = body["neck_radius"] * major
     return sdf.torus(at, (r * 1.08, r), minor, rig.chest.rotation @ turn(pitch))
 
@@ -93,9 +92,9 @@ def top_meshes(rig: Rig, body: dict[str, Any], top: str, ground: float) -> dict[
     out: dict[str, Mesh] = {}
     trim: list[Field] = []
     if top in ("dress", "coat"):
-        shirt = sdf.union([shirt, _skirt_field(rig, body, "dress" if top == "dress" else "coat", ground)], 0.03)
+        shirt = sdf.union([shirt, skirt_field(rig, body, "dress" if top == "dress" else "coat", ground)], 0.03)
     if top == "tshirt":
-        trim = [_neck_ring(rig, body, 1.30, 0.0095)]
+        trim = [_neck_ring(rig, body, 1.20, 0.0105)]
         trim += [cuff(rig.arms[s], radii, puff[1] + 0.003, end, 0.0065) for s in SIDES]
     elif top == "shirt":
         trim = _shirt_collar(rig, body) + [cuff(rig.arms[s], radii, puff[1] + 0.004, end, 0.010) for s in SIDES]
@@ -117,7 +116,7 @@ def top_meshes(rig: Rig, body: dict[str, Any], top: str, ground: float) -> dict[
         out["detail"] = _buttons(shirt, rig, spots, 0.0105)
         shirt = sdf.subtract(shirt, seam, 0.012)
     elif top == "dress":
-        trim = [_neck_ring(rig, body, 1.35, 0.010), *(cuff(rig.arms[s], radii, puff[1], end, 0.006) for s in SIDES)]
+        trim = [_neck_ring(rig, body, 1.24, 0.0105), *(cuff(rig.arms[s], radii, puff[1], end, 0.006) for s in SIDES)]
         trim.append(_belt(rig, body, grow + 0.004))
     elif top == "spacesuit":
         return _spacesuit(rig, body, shirt)
@@ -201,40 +200,6 @@ def _belt(rig: Rig, body: dict[str, Any], grow: float) -> Field:
     return sdf.torus(at + rig.chest.along(0, -0.02, 0), (bw + grow, bd + grow), 0.010, rig.chest.rotation)
 
 
-_SKIRTS = {
-    "dress": (0.018, 0.62, 1.52, 9, 0.010),
-    "coat": (0.026, 0.26, 1.10, 0, 0.0),
-    "skirt": (0.012, 0.50, 1.50, 11, 0.011),
-}
-
-
-def _skirt_field(rig: Rig, body: dict[str, Any], kind: str, ground: float) -> Field:
-    grow, length, flare, folds, depth = _SKIRTS[kind]
-    pw, pd, py = body["pelvis"]
-    bw, bd, by = body["belly"]
-    hip, knee = body["hip"][1], body["knee"]
-    hem = hip - py - length * (hip - knee) * 1.45
-    top = (by - py) * (0.42 if kind == "skirt" else 0.25)
-    cone = flared(
-        rig.pelvis, (top, bw + grow, bd + grow),
-        (hem, pw * flare + grow, (pd * flare + grow) * 1.06), folds, depth,
-    )  # fmt: skip
-    # Raised thighs lift the cloth: it is draped over them instead of being pierced.
-    drapes = []
-    for s in SIDES:
-        leg = rig.legs[s]
-        at, direction = limb_point(leg.hip, leg.knee, leg.ankle, min(0.62 * length * 1.7, 0.92))
-        r = body["leg_radii"]
-        # Where the thigh hangs inside the cone, the drape must not thicken its wall.
-        hang = float(np.clip(-(rig.pelvis.rotation.T @ direction)[1], 0, 1))
-        grown = 0.020 * (1 - hang**2) - 0.008 * hang**2
-        drapes.append(sdf.intersect(
-            sdf.capsule(leg.hip, at, r[0] + grown, r[1] + grown), sdf.halfspace(at, direction), 0.012
-        ))  # fmt: skip
-    cloth = sdf.union([cone, *drapes], 0.045)
-    return sdf.intersect(cloth, sdf.halfspace((0, ground + 0.004, 0), (0, -1, 0)), 0.008)
-
-
 def _bib(rig: Rig, body: dict[str, Any]) -> list[Field]:
     shell = torso_field(rig, body, 0.020)
     turned = rig.chest.rotation
@@ -247,13 +212,13 @@ def _bib(rig: Rig, body: dict[str, Any]) -> list[Field]:
 
 def _overalls(rig: Rig, body: dict[str, Any], shirt: Field) -> dict[str, Mesh]:
     cw = body["chest"][0]
-    trousers = _trousers_field(rig, body, 1.90, (0.014, 0.018), 0.020)
+    trousers = trousers_field(rig, body, 1.90, (0.014, 0.018), 0.020)
     bib = sdf.union([trousers, *_bib(rig, body)], 0.012)
     shell = torso_field(rig, body, 0.020)
     spots = [(cw * 0.48, 0.026), (-cw * 0.48, 0.026)]
     pocket_at = on_front(shell, rig.chest, 0.0, -0.055)
     pocket = sdf.box(pocket_at, (cw * 0.34, 0.026, 0.006), 0.006, rig.chest.rotation)
-    ring = _neck_ring(rig, body, 1.30, 0.009)
+    ring = _neck_ring(rig, body, 1.20, 0.0100)
     cuffs = []
     for s in SIDES:
         leg = rig.legs[s]
@@ -268,7 +233,7 @@ def _overalls(rig: Rig, body: dict[str, Any], shirt: Field) -> dict[str, Mesh]:
 
 
 def _spacesuit(rig: Rig, body: dict[str, Any], suit: Field) -> dict[str, Mesh]:
-    legs = _trousers_field(rig, body, 1.86, (0.026, 0.026), 0.034)
+    legs = trousers_field(rig, body, 1.86, (0.026, 0.026), 0.034)
     whole = sdf.union([suit, legs], 0.04)
     chest_at = on_front(whole, rig.chest, 0.0, -0.01)
     box = sdf.box(chest_at, (0.050, 0.034, 0.016), 0.010, rig.chest.rotation)
@@ -289,30 +254,6 @@ def _spacesuit(rig: Rig, body: dict[str, Any], suit: Field) -> dict[str, Mesh]:
         "panel": meshed(box, rig, body, cell=0.0064),
         "light": lamps,
     }
-
-
-def _trousers_field(rig: Rig, body: dict[str, Any], end: float, puff: tuple[float, float], grow: float) -> Field:
-    waist = rig.pelvis.at(0, (body["belly"][2] - body["pelvis"][2]) * 0.45, 0)
-    seat = sdf.intersect(torso_field(rig, body, grow), sdf.halfspace(waist, rig.pelvis.along(0, 1, 0)), 0.014)
-    legs = [trouser_leg(rig.legs[s], body["leg_radii"], puff, end) for s in SIDES]
-    return sdf.union([seat, sdf.union(legs, 0.010)], 0.035)
-
-
-def bottom_meshes(rig: Rig, body: dict[str, Any], top: str, bottom: str, ground: float) -> dict[str, Mesh]:
-    """Meshes of one bottom (none under a dress, overalls or spacesuit, which cover the legs themselves)."""
-    if top in ("overalls", "spacesuit"):
-        return {}
-    if top == "dress" or bottom == "none":
-        return {"bottom": meshed(_trousers_field(rig, body, 0.30, (0.006, 0.008), 0.004), rig, body)}
-    if bottom == "skirt":
-        return {"bottom": meshed(_skirt_field(rig, body, "skirt", ground), rig, body)}
-    if bottom == "shorts":
-        field = _trousers_field(rig, body, 0.78, (0.012, 0.022), 0.006)
-    elif bottom == "trousers":
-        field = _trousers_field(rig, body, 1.88, (0.010, 0.013), 0.006)
-    else:
-        raise KeyError(bottom)
-    return {"bottom": meshed(field, rig, body, cell=0.0078)}
 
 
 def clothes_materials(look: CharacterLook) -> dict[str, Material]:

@@ -128,7 +128,7 @@ def eyelids(lids: Lids, blink: float, side: float) -> Mesh:
     u = np.radians(np.linspace(-88, 88, 41))
     upper, lower = _edges(lids, blink, side, u)
     top = _lid(u, np.radians(upper), np.radians(150.0), 1.07)
-    bottom = _lid(u, np.radians(lower), np.radians(-150.0), 1.055)
+    bottom = _lid(u, np.radians(lower), np.radians(-150.0), 1.065)
     return joined([top, bottom])
 
 

@@ -46,8 +46,6 @@ class FaceRig:
     """Degrees that the eyes look outwards, following the face's curve."""
     has_mouth: bool = True
     """False for beaks."""
-    skull: Field | None = None
-    """Surface that the brows lie on, where it is not `field`."""
 
 
 def expression_row(name: str) -> dict[str, Any]:
@@ -98,8 +96,7 @@ def face_meshes(
         if rig.brow > 0:
             b = row["brow"]
             pose = BrowPose(_either(b["raise"], s), _either(b["tilt"], s), _either(b["bend"], s))
-            surface = rig.skull or rig.field
-            stroke = brow_mesh(surface, rig.eye_x + 0.02, rig.brow_y, 0.23, rig.brow, side, pose)
+            stroke = brow_mesh(rig.field, rig.eye_x + 0.02, rig.brow_y, 0.23, rig.brow, side, pose)
             out.append((f"brow_{s}", stroke, materials.hair(rig.brow_color), None))
     if not rig.has_mouth:
         return out

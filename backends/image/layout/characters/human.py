@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from backends.image.layout.characters import materials
 from backends.image.layout.characters.accessories import BRIM, HEAD_ACCESSORIES, accessory_materials, head_accessory
 from backends.image.layout.characters.body import arm_mesh, leg_mesh, neck_mesh
+from backends.image.layout.characters.bottoms import bottom_meshes
 from backends.image.layout.characters.cache import Meshes, cached
-from backends.image.layout.characters.clothes import bottom_meshes, clothes_materials, top_meshes
+from backends.image.layout.characters.clothes import clothes_materials, top_meshes
 from backends.image.layout.characters.face import FaceRig, as_parts, eyeball_meshes, face_meshes
 from backends.image.layout.characters.hair import hair_field, hair_meshes
 from backends.image.layout.characters.hands import hand_mesh

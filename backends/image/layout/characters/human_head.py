@@ -39,7 +39,6 @@ class HeadShape:
     mouth_w: float
     brow: float
     brow_y: float
-    long: float
 
     @property
     def place(self) -> MouthPlace:
@@ -70,7 +69,7 @@ def head_shape(body: dict[str, Any], variation: NDArray[np.float64]) -> HeadShap
         chin=f["chin"] * (1 + 0.12 * jaw), nose=f["nose"] * (1 + 0.18 * nose), nose_wide=1 + 0.15 * wide - 0.1 * nose,
         bridge=f["bridge"], brow_ridge=f["brow_ridge"], ear=f["ear"] * (1 + 0.14 * ears),
         eye_x=f["eye_x"] * (1 + 0.03 * eyes), eye_y=f["eye_y"], eye_z=f["eye_z"], eye_r=f["eye_r"] * (1 + 0.04 * eyes),
-        iris=f["iris"], mouth_y=f["mouth_y"], mouth_w=f["mouth_w"], brow=f["brow"], brow_y=f["brow_y"], long=f["long"],
+        iris=f["iris"], mouth_y=f["mouth_y"], mouth_w=f["mouth_w"], brow=f["brow"], brow_y=f["brow_y"],
     )  # fmt: skip
 
 

@@ -172,30 +172,6 @@ def displaced(a: Field, height: Field, reach: float) -> Field:
     return field
 
 
-def mirrored(center: ArrayLike) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """The point and its mirror image in the x = 0 plane."""
-    x, y, z = (float(v) for v in np.asarray(center, dtype=np.float64))
-    return (x, y, z), (-x, y, z)
-
-
 def pair(make: Callable[[float], Field], k: float = 0.0) -> Field:
     """Union of `make(+1)` and `make(-1)`: commutative, so that the result is symmetric."""
     return union((make(1.0), make(-1.0)), k)
-
-
-def nearby(a: Field, center: ArrayLike, radius: float) -> Field:
-    """`a`, evaluated only where a ball about its parts is closer than `radius`; elsewhere that ball's distance.
-
-    Keeps fields of many blobs cheap: far points cost one distance instead of dozens.
-    """
-    ball = sphere(center, radius)
-
-    def field(p: Points) -> Distance:
-        far = ball(p)
-        d = far + np.float32(radius)
-        near = np.flatnonzero(far < 0)
-        if near.size:
-            d[near] = a(p[:, near])
-        return d
-
-    return field
