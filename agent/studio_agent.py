@@ -261,6 +261,7 @@ class StudioAgent:
             values, self.studio.memory, thread=thread, brain=self.capabilities.name,
             home=str(self.studio.workspace.home), waiting=asked.reason if asked else "",
         )  # fmt: skip
+        report["notices"] += self.studio.memory.warnings()
         if self.notice and self.notice not in report["notices"]:
             report["notices"].insert(0, self.notice)
         return Done(thread=thread, reply=report["reply"], report=report)

@@ -94,6 +94,6 @@ def import_workspace_file(
     if not looks_like_path or "\x00" in ref or len(ref) > 4096:
         return None
     path = workspace.inside(ref)
-    if not path.is_file() or path == workspace.database:
-        return None
+    if not path.is_file() or path == workspace.database or workspace.assets in path.parents:
+        return None  # what lies below assets/ is an asset already
     return attach(path, workspace, memory, settings, thread)

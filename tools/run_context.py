@@ -47,13 +47,14 @@ class RunContext:
         raise UsageError(f"{self._tool.name} did not lease an engine of kind '{kind}'")
 
     def asset(self, ref: str, *kinds: AssetKind) -> Asset:
+        # a path means the file as it is now, not an older import of the same name
+        found = self._from_path(ref) if "/" in ref else None
         try:
-            found = self.memory.find_asset(ref, kinds, thread=self.thread)
+            found = found or self.memory.find_asset(ref, kinds, thread=self.thread)
         except UsageError:
-            path = import_workspace_file(ref, self.workspace, self.memory, self.settings, self.thread)
-            if path is None:
+            found = self._from_path(ref)
+            if found is None:
                 raise
-            found = path
         if kinds and found.kind not in kinds:
             wanted = " or ".join(KINDS_IN_WORDS.get(k, k) for k in kinds)
             raise UsageError(
@@ -61,6 +62,9 @@ class RunContext:
                 f"{self._tool.name} needs {wanted} here",
             )
         return found
+
+    def _from_path(self, ref: str) -> Asset | None:
+        return import_workspace_file(ref, self.workspace, self.memory, self.settings, self.thread)
 
     def path(self, asset: Asset) -> Path:
         path = self.workspace.inside(asset.path)
@@ -129,6 +133,9 @@ class RunContext:
         if outcome.error is not None:
             raise outcome.error
         return outcome
+
+    def engine_states(self) -> list[dict[str, Any]]:
+        return self._executor.arbiter.status()
 
     def warn(self, text: str) -> None:
         if text not in self.warnings:

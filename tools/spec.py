@@ -157,6 +157,9 @@ class ToolContext(Protocol):
         Raises the call's StudioError when it fails.
         """
 
+    def engine_states(self) -> list[dict[str, Any]]:
+        """All engines of the studio: name, kind, device, state, leases, need_mib, error."""
+
     def warn(self, text: str) -> None:
         """Something the user should know: a fallback with its reason, a doubtful input."""
 

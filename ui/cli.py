@@ -254,5 +254,13 @@ def memory_rebuild(home: Home = None) -> None:
     guarded(lambda: rebuild(home))
 
 
+@memory_app.command("repair")
+def memory_repair(home: Home = None) -> None:
+    """Move a damaged database aside and save what can be read into a new one."""
+    from ui.commands.memory import repair
+
+    guarded(lambda: repair(home))
+
+
 if __name__ == "__main__":
     main()

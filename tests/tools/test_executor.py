@@ -150,6 +150,20 @@ def test_files_are_resolved_by_name_and_kind(executor: Executor) -> None:
         assert RUNS["x"] <= 4 and len(failed.error.sentence) < 500
 
 
+def test_a_path_means_the_file_as_it_is_now(executor: Executor) -> None:
+    own = executor.studio.workspace.home / "mine" / "poem.txt"
+    own.parent.mkdir()
+    ids = []
+    for text in ("first", "second"):
+        own.write_text(text)
+        made = executor.run("write_note", {"text": text, "source": "mine/poem.txt"}, Run(thread="t")).assets[0]
+        ids.append(made.parents[0])
+    assert ids[0] != ids[1]
+    by_path = executor.studio.memory.get_asset(ids[1]).path  # type: ignore[union-attr]
+    again = executor.run("write_note", {"text": "x", "source": by_path}, Run(thread="t")).assets[0]
+    assert again.parents == (ids[1],), "an asset's own path is that asset, not a new upload"
+
+
 @pytest.mark.parametrize(
     ("raw", "wanted"),
     [

@@ -12,15 +12,17 @@ class GpuStatus(Tool):
     name = "gpu_status"
     description = "Tell which GPU there is, how much of its memory is used and free, and which engines are loaded."
     effect = "read"
-    group = "project"
 
     class Args(ToolArgs):
         pass
 
     def run(self, args: Args, ctx: ToolContext) -> ToolResult:
         seen = snapshot()
-        facts = dataclasses.asdict(seen)
-        return ToolResult(summary=_sentence(seen), measurements=facts, data=facts)
+        engines = ctx.engine_states()
+        up = [f"{e['name']} ({e['need_mib']} MiB, {e['device']})" for e in engines if e["state"] == "active"]
+        loaded = f"Loaded: {', '.join(up)}." if up else "No engine is loaded."
+        facts = {**dataclasses.asdict(seen), "engines": engines}
+        return ToolResult(summary=f"{_sentence(seen)} {loaded}", measurements=facts, data=facts)
 
 
 def _sentence(seen: Snapshot) -> str:

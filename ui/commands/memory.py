@@ -40,6 +40,7 @@ def search(home: Path | None, query: str, limit: int, as_json: bool) -> None:
     """Print the best hits."""
     with _memory(home) as memory:
         hits = memory.search(query, limit=limit)
+        warnings = memory.warnings()
     if as_json:
         rows = [{"id": h.id, "kind": h.kind, "name": h.name, "text": h.text, "score": round(h.score, 5)} for h in hits]
         print(json.dumps({"hits": rows}, ensure_ascii=False))
@@ -48,6 +49,8 @@ def search(home: Path | None, query: str, limit: int, as_json: bool) -> None:
         print(f"{hit.kind:<10} {hit.name}: {hit.text[:120]}")
     if not hits:
         print("Nothing found.")
+    for warning in warnings:
+        print(f"note: {warning}")
 
 
 def list_all(home: Path | None, kind: str, as_json: bool) -> None:
@@ -89,3 +92,14 @@ def rebuild(home: Path | None) -> None:
     with _memory(home) as memory:
         count = memory.rebuild()
     print(f"The index holds {count} records again.")
+
+
+def repair(home: Path | None) -> None:
+    """Salvage a damaged database."""
+    from memory.store import Memory
+
+    report = Memory.repair(Workspace.open(settings_for(home).home))
+    rows = ", ".join(f"{count} {table}" for table, count in report.saved.items() if count) or "nothing"
+    print(f"Saved {rows}. The damaged file is {report.moved_to}.")
+    if report.unlisted_files:
+        print(f"{report.unlisted_files} files under assets/ are in no record any more; they stay where they are.")
