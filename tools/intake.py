@@ -6,12 +6,11 @@ import shutil
 from pathlib import Path
 
 from backends.media.guard import MediaLimits, sniff
-from memory.store import Memory
-
 from configs.errors import StudioError, UsageError
 from configs.settings import Settings
 from configs.workspace import Workspace
 from memory.records import Asset, AssetKind
+from memory.store import Memory
 from tools.publish import publish
 
 KINDS_IN_WORDS: dict[str, str] = {

@@ -26,6 +26,9 @@ class Context:
     def asset(self, ref: str, *kinds: Any) -> Asset:
         return self.memory.find_asset(ref, kinds, self.thread)
 
+    def engine_states(self) -> list[dict]:
+        return [{"name": "preview", "state": "active", "need_mib": 900, "device": "cpu"}]
+
     def warn(self, text: str) -> None:
         self.warnings.append(text)
 
@@ -140,4 +143,5 @@ def test_gpu_status_tells_what_the_machine_has(ctx):
         assert first["name"] in seen.summary
     else:
         assert seen.summary.startswith("No GPU (")
+        assert "preview (900 MiB, cpu)" in seen.summary
         assert facts["reason"]
