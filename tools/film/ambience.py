@@ -81,8 +81,12 @@ def _bed(place: str, time: str, count: int, chance: np.random.Generator) -> Mono
         layers = [layer for layer in layers if layer["kind"] not in data["night_silences"]]
     out = np.zeros(count, np.float32)
     makers: dict[str, Callable[[int, dict[str, Any], np.random.Generator], Mono]] = {
-        "noise": _noise, "birds": _birds, "gulls": _gulls, "crickets": _crickets, "drone": _drone,
-    }  # fmt: skip
+        "noise": _noise,
+        "birds": _birds,
+        "gulls": _gulls,
+        "crickets": _crickets,
+        "drone": _drone,
+    }
     for layer in layers:
         out += _at_level(makers[layer["kind"]](count, layer, chance), layer["level"])
     return out

@@ -56,7 +56,7 @@ class AnimateShotArgs(ToolArgs):
 class AnimateShot(Tool):
     name: ClassVar[str] = "animate_shot"
     description: ClassVar[str] = (
-        "Brings a picture to life as a silent clip: camera move with parallax, breathing, blinking, lips on the spoken line. "
+        "Brings a picture to life as a silent clip: camera move, parallax, breath, blinks, lips on the spoken line. "
         "Use it to animate a picture that generate_image made."
     )
     Args: ClassVar[type[ToolArgs]] = AnimateShotArgs
@@ -81,8 +81,12 @@ class AnimateShot(Tool):
         seconds = args.seconds or shot.seconds
         frames = max(1, round((seconds + args.handle_in + args.handle_out) * film.fps))
         rgb = np.asarray(load_image(ctx.path(asset)))
-        rgb = _cover(rgb, size)
         layers = _layers(asset, rgb, ctx)
+        window = _cover(rgb.shape[1], rgb.shape[0], size)
+        if window != (0, 0, rgb.shape[1], rgb.shape[0]):
+            left, top, right, bottom = window
+            rgb = np.ascontiguousarray(rgb[top:bottom, left:right])
+            layers = layers.crop(*window) if layers is not None else None
         cast = tuple(CastMember.model_validate(one) for one in asset.params.get("cast", []))
         speeches = [_speech(line, args.handle_in, ctx) for line in args.lines]
         if speeches and (layers is None or not any(one.mouth for one in layers.patches)):
@@ -96,12 +100,28 @@ class AnimateShot(Tool):
             )
         )
         params = {
-            "shot": shot.id, "move": shot.camera.move, "seconds": seconds, "frames": frames, "fps": film.fps,
-            "handle_in": args.handle_in, "handle_out": args.handle_out, "width": size[0], "height": size[1],
+            "shot": shot.id,
+            "move": shot.camera.move,
+            "seconds": seconds,
+            "frames": frames,
+            "fps": film.fps,
+            "handle_in": args.handle_in,
+            "handle_out": args.handle_out,
+            "width": size[0],
+            "height": size[1],
             "lines": [line.model_dump() for line in args.lines],
-        }  # fmt: skip
-        saved = ctx.save(clip, "video", f"{shot.id} clip", engine="animator", engine_version="1", params=params,
-                         seed=args.seed, parents=used, summary=f"{shot.id}: {shot.camera.move}, {frames / film.fps:.2f} s")  # fmt: skip
+        }
+        saved = ctx.save(
+            clip,
+            "video",
+            f"{shot.id} clip",
+            engine="animator",
+            engine_version="1",
+            params=params,
+            seed=args.seed,
+            parents=used,
+            summary=f"{shot.id}: {shot.camera.move}, {frames / film.fps:.2f} s",
+        )
         summary = f"Animated {shot.id}: {frames} frames at {film.fps} fps, {shot.camera.move.replace('_', ' ')}"
         summary += f", {len(speeches)} lines with lips" if speeches else ""
         return ToolResult(summary + ".", (saved,), {"frames": frames, "seconds": round(frames / film.fps, 4)})
@@ -131,11 +151,36 @@ def write_clip(
     clip = VideoClip(frame_function=frame_at, duration=(frames + 0.5) / fps)  # MoviePy rounds down
     try:
         clip.write_videofile(
-            str(path), fps=fps, codec="libx264", preset=PRESET, audio=False, logger=None, pixel_format="yuv420p",
-            ffmpeg_params=["-crf", str(CRF), "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709",
-                           "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-bf", "0",
-                           "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"],
-        )  # fmt: skip
+            str(path),
+            fps=fps,
+            codec="libx264",
+            preset=PRESET,
+            audio=False,
+            logger=None,
+            pixel_format="yuv420p",
+            ffmpeg_params=[
+                "-crf",
+                str(CRF),
+                "-vf",
+                "scale=out_color_matrix=bt709:out_range=tv",
+                "-colorspace",
+                "bt709",
+                "-color_primaries",
+                "bt709",
+                "-color_trc",
+                "bt709",
+                "-color_range",
+                "tv",
+                "-bf",
+                "0",
+                "-fflags",
+                "+bitexact",
+                "-flags:v",
+                "+bitexact",
+                "-map_metadata",
+                "-1",
+            ],
+        )
     except OSError as error:
         raise StudioError(
             "The clip could not be encoded", " ".join(str(error).split())[:200], "Free space and try again"
@@ -200,19 +245,18 @@ def _cues(path: Path, start: float) -> tuple[Cue, ...]:
         ) from error
 
 
-def _cover(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The middle of a picture in the film's shape; its own resolution is kept."""
-    height, width = rgb.shape[:2]
+def _cover(width: int, height: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """left, top, right, bottom: the middle of a picture in the film's shape; its own resolution is kept."""
     wanted = size[0] / size[1]
-    if abs(width / height - wanted) < 0.01:
-        return rgb
+    if abs(width / height / wanted - 1) < 0.02:
+        return 0, 0, width, height
     if width / height > wanted:
         keep = round(height * wanted)
         left = (width - keep) // 2
-        return np.ascontiguousarray(rgb[:, left : left + keep])
+        return left, 0, left + keep, height
     keep = round(width / wanted)
     top = (height - keep) // 3  # faces are above the middle
-    return np.ascontiguousarray(rgb[top : top + keep])
+    return 0, top, width, top + keep
 
 
 def _even(value: int) -> int:

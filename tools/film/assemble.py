@@ -34,9 +34,16 @@ class MadeFilm:
 
 
 def assemble(
-    board: Storyboard, written: Asset, pictures: Mapping[str, Asset], clips: Mapping[str, Asset], voices: Sequence[Voice],
-    ctx: ToolContext, *, captions: bool, music: bool,
-) -> MadeFilm:  # fmt: skip
+    board: Storyboard,
+    written: Asset,
+    pictures: Mapping[str, Asset],
+    clips: Mapping[str, Asset],
+    voices: Sequence[Voice],
+    ctx: ToolContext,
+    *,
+    captions: bool,
+    music: bool,
+) -> MadeFilm:
     """Lay everything on a timeline, render it, and draw the sheet."""
     from tools.editing.timeline import build_timeline, save_timeline
 
@@ -46,10 +53,16 @@ def assemble(
     lines = _line_spans(board, voices, spans)
     video = _video(board, clips, spans)
     dialogue = [
-        ClipSpec(voice.audio.id, Path(voice.audio.path), start, voice.seconds, name=f"{voice.line.character}: {voice.line.text[:40]}",
-                 source_seconds=voice.seconds)
+        ClipSpec(
+            voice.audio.id,
+            Path(voice.audio.path),
+            start,
+            voice.seconds,
+            name=f"{voice.line.character}: {voice.line.text[:40]}",
+            source_seconds=voice.seconds,
+        )
         for voice, (start, _) in zip(voices, lines, strict=True)
-    ]  # fmt: skip
+    ]
     tracks: dict[str, list[ClipSpec]] = {"dialogue": dialogue} if dialogue else {}
     ambience = _sound(ctx, "Ambience", lambda: place_sound(board.shots, spans, total, board.seed), lines, total)
     tracks["ambience"] = [ClipSpec(ambience.id, Path(ambience.path), 0.0, total, name="Ambience", source_seconds=total)]
@@ -65,11 +78,24 @@ def assemble(
     save_timeline(timeline, file)
     used = tuple(clips[shot.id].id for shot in board.shots)
     sounds = tuple(clip.asset_id for track in tracks.values() for clip in track)
-    kept = ctx.save(file, "timeline", f"{board.title}.otio", engine="editor", params={"shots": len(board.shots), "seconds": total},
-                    seed=board.seed, parents=(written.id, *used, *sounds), summary=f"Timeline of '{board.title}', {total:.2f} s")  # fmt: skip
+    kept = ctx.save(
+        file,
+        "timeline",
+        f"{board.title}.otio",
+        engine="editor",
+        params={"shots": len(board.shots), "seconds": total},
+        seed=board.seed,
+        parents=(written.id, *used, *sounds),
+        summary=f"Timeline of '{board.title}', {total:.2f} s",
+    )
     rendered = ctx.call("render_timeline", {"timeline": kept.id}, key="render", title="Final render")
-    sheet = save_sheet(board, _stills(pictures, ctx), f"{pictures[board.shots[0].id].engine} engine", ctx,
-                       (written.id, *(one.id for one in pictures.values())))  # fmt: skip
+    sheet = save_sheet(
+        board,
+        _stills(pictures, ctx),
+        f"{pictures[board.shots[0].id].engine} engine",
+        ctx,
+        (written.id, *(one.id for one in pictures.values())),
+    )
     for warning in rendered.result.warnings if rendered.result else ():
         ctx.warn(warning)
     return MadeFilm(rendered.assets[0], kept, sheet, _subtitles(board, voices, lines, kept, ctx), tuple(lines))
@@ -111,10 +137,19 @@ def _video(board: Storyboard, clips: Mapping[str, Asset], spans: Sequence[tuple[
             effects.append({"name": "fade_out", "seconds": ending})
         inner = shot.transition if number else "cut"
         out.append(
-            ClipSpec(clip.id, Path(clip.path), start, shot.seconds, source_in=handle, name=shot.id, transition=inner,
-                     transition_seconds=mix if inner != "cut" else 0.0, effects=tuple(effects),
-                     source_seconds=float(clip.params["frames"]) / float(clip.params["fps"]))
-        )  # fmt: skip
+            ClipSpec(
+                clip.id,
+                Path(clip.path),
+                start,
+                shot.seconds,
+                source_in=handle,
+                name=shot.id,
+                transition=inner,
+                transition_seconds=mix if inner != "cut" else 0.0,
+                effects=tuple(effects),
+                source_seconds=float(clip.params["frames"]) / float(clip.params["fps"]),
+            )
+        )
     return out
 
 
@@ -161,8 +196,15 @@ def _sound(
     ctx.cancel.check()
     file = ctx.scratch(".wav")
     write_wav(file, duck(make(), lines), RATE)
-    return ctx.save(file, "audio", name, engine="studio synth", engine_version="1", params={"seconds": round(total, 3)},
-                    summary=f"{name}, synthesised, {total:.1f} s")  # fmt: skip
+    return ctx.save(
+        file,
+        "audio",
+        name,
+        engine="studio synth",
+        engine_version="1",
+        params={"seconds": round(total, 3)},
+        summary=f"{name}, synthesised, {total:.1f} s",
+    )
 
 
 def _stills(pictures: Mapping[str, Asset], ctx: ToolContext) -> dict[str, NDArray[np.uint8]]:
@@ -193,5 +235,13 @@ def _subtitles(
         for voice, (start, end) in zip(voices, lines, strict=True)
     ]
     file.write_text(srt(rows), encoding="utf-8")
-    return (ctx.save(file, "subtitle", f"{board.title}.srt", engine="editor", parents=(timeline.id,),
-                     summary=f"{len(rows)} subtitles of '{board.title}'"),)  # fmt: skip
+    return (
+        ctx.save(
+            file,
+            "subtitle",
+            f"{board.title}.srt",
+            engine="editor",
+            parents=(timeline.id,),
+            summary=f"{len(rows)} subtitles of '{board.title}'",
+        ),
+    )

@@ -1,4 +1,4 @@
-"""Camera moves over a finished picture: where the window is at each moment, and how far things at other depths shift."""
+"""Camera moves over a finished picture: where the window is, and how far things at other depths shift."""
 
 from __future__ import annotations
 

@@ -113,8 +113,13 @@ def _member(name: str, person: Person, entry: Entry | None) -> CastMember:
             return CastMember(name=name, description=description, named=True, gender=gender, look=stored)
         described = "; ".join(part for part in (entry.text, person.description) if part)
         head = "" if entry.text else person.head
-        return CastMember(name=name, description=described, named=True, gender=gender,
-                          look=look_to_data(describe_look(name, described, head, gender)))  # fmt: skip
+        return CastMember(
+            name=name,
+            description=described,
+            named=True,
+            gender=gender,
+            look=look_to_data(describe_look(name, described, head, gender)),
+        )
     look = describe_look(name, description, person.head, gender)
     return CastMember(name=name, description=description, named=person.named, gender=gender, look=look_to_data(look))
 

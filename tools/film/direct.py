@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,8 +43,8 @@ def shot_count(seconds: float, asked: int = 0) -> int:
     if asked > 0:
         return asked
     grammar = _grammar()
-    wanted = round(seconds / grammar["seconds_per_shot"])
-    most = max(1, int(seconds / grammar["shortest"]))
+    wanted: int = round(seconds / grammar["seconds_per_shot"])
+    most: int = max(1, int(seconds / grammar["shortest"]))
     return max(1, min(max(wanted, 3), most))
 
 
@@ -77,7 +78,7 @@ def _moments(story: Story) -> list[Moment]:
         return _empty_place(story)
     moments: list[Moment] = []
     present: list[str] = []
-    place, scene, mood = "", 0, "neutral"
+    place, scene, mood = ("", ""), 0, "neutral"
     for number, beat in enumerate(story.beats):
         if (beat.set, beat.time_of_day) != place:
             place, scene = (beat.set, beat.time_of_day), scene + 1
@@ -109,7 +110,7 @@ def _moments(story: Story) -> list[Moment]:
 
 
 def _establish(beat: Beat, scene: int, first: bool) -> Moment:
-    pose = "walking" if beat.role in ("find", "move") else "standing"
+    pose = "walking" if beat.role == "move" else "standing"
     if beat.role in ("calm", "gesture"):
         pose = str(lexicon("actions")["actions"][beat.action]["pose"])
     who = beat.actors[:1] if first and beat.role == "find" else beat.actors
@@ -123,8 +124,11 @@ def _empty_place(story: Story) -> list[Moment]:
     names = tuple(person.name for person in story.people)
     beat = Beat(story.text, "stand", "place", names, set=story.set, time_of_day=story.time_of_day, props=story.props)
     actor = names[0] if names else ""
-    return [Moment("establish", beat, names, actor), *[Moment("place" if not names else "calm", beat, names, actor)] * 2,
-            Moment("end", beat, names, actor)]  # fmt: skip
+    return [
+        Moment("establish", beat, names, actor),
+        *[Moment("place" if not names else "calm", beat, names, actor)] * 2,
+        Moment("end", beat, names, actor),
+    ]
 
 
 def _together(names: Sequence[str]) -> str:
@@ -137,7 +141,7 @@ def _answer(mood: str) -> str:
 
 
 def _choose(moments: list[Moment], count: int) -> list[Moment]:
-    """`count` of the moments: lines first, then by need; too few are filled with further angles, too many lines joined."""
+    """`count` of the moments: lines first, then by need; too few are filled with further angles, too many joined."""
     if count == 1 and not any(moment.lines for moment in moments):
         best = max(moments, key=lambda one: (one.role in ("find", "gesture", "move", "emotion"), one.need))
         return [best]
@@ -162,7 +166,7 @@ def _joinable(chosen: list[Moment]) -> int | None:
     """Where two neighbouring moments with lines are shortest together."""
     pairs = [
         (sum(len(line.text) for line in (*one.lines, *two.lines)), at)
-        for at, (one, two) in enumerate(zip(chosen, chosen[1:], strict=False))
+        for at, (one, two) in enumerate(itertools.pairwise(chosen))
         if one.lines and two.lines and one.scene == two.scene
     ]
     return min(pairs)[1] if pairs else None
@@ -198,9 +202,15 @@ def _sides(story: Story) -> dict[str, Place]:
 
 
 def _shot(
-    moment: Moment, number: int, total: int, before: list[Shot], sides: Mapping[str, Place],
-    chance: random.Random, story: Story, cast: Sequence[CastMember],
-) -> Shot:  # fmt: skip
+    moment: Moment,
+    number: int,
+    total: int,
+    before: list[Shot],
+    sides: Mapping[str, Place],
+    chance: random.Random,
+    story: Story,
+    cast: Sequence[CastMember],
+) -> Shot:
     grammar = _grammar()
     present = [name for name in moment.present if name in sides][:4]
     camera = _camera(moment, before, sides, chance, present)
@@ -213,18 +223,41 @@ def _shot(
         or lights["lights"][moment.beat.time_of_day]
     )
     return Shot(
-        id=f"shot-{number + 1}", scene=f"scene-{moment.scene}", description=_description(moment), role=moment.role,
-        actors=actors, set=moment.beat.set, time_of_day=moment.beat.time_of_day, light=light, camera=camera,
-        lines=moment.lines, transition=transition, props=tuple(dict.fromkeys((*story.props, *moment.beat.props)))[:6],
+        id=f"shot-{number + 1}",
+        scene=f"scene-{moment.scene}",
+        description=_description(moment),
+        role=moment.role,
+        actors=actors,
+        set=moment.beat.set,
+        time_of_day=moment.beat.time_of_day,
+        light=light,
+        camera=camera,
+        lines=moment.lines,
+        transition=transition,
+        props=tuple(dict.fromkeys((*story.props, *moment.beat.props)))[:6],
         seed=chance.randrange(2**31) if not before else before[0].seed,
-    )  # fmt: skip
+    )
 
 
 def _description(moment: Moment) -> str:
-    text = moment.beat.text
-    if moment.role in ("reaction", "reveal", "look", "introduce") and moment.actor:
-        return f"{moment.actor}, {'revealed' if moment.role == 'reveal' else moment.mood}"
-    return text
+    """What the shot shows, as a sentence for the sheet and for captions of pictures."""
+    words = lexicon("grammar")["words"]
+    names = _together(moment.present)
+    facts = {
+        "names": names,
+        "name": moment.actor or names,
+        "mood": words["moods"].get(moment.mood, ""),
+        "place": lexicon("prompt")["sets"][moment.beat.set],
+        "time": words["times"][moment.beat.time_of_day],
+    }
+    pattern = words["roles"].get(moment.role, "")
+    if moment.role in ("line", "sound") and moment.lines:
+        pattern = words["roles"]["speaks"]
+    if not moment.present and moment.role != "establish":
+        pattern = ""
+    text = pattern.format(**facts) if pattern else moment.beat.text
+    text = " ".join(text.replace(" ,", ",").split()).strip(" ,")
+    return text[:1].upper() + text[1:]
 
 
 def _camera(
@@ -258,7 +291,7 @@ def _camera(
 
 
 def _likeness(framing: Sequence[Any], focus_of: Mapping[str, str | None], last: Camera | None) -> int:
-    """2 for the same framing as the shot before, 1 for a neighbouring scale of the same subject (a jump cut), else 0."""
+    """2 for the same framing as the shot before, 1 for a near scale of the same subject (a jump cut), else 0."""
     if last is None or focus_of[framing[5]] != last.focus:
         return 0
     gap = abs(SCALES.index(framing[0]) - SCALES.index(last.scale))
@@ -288,8 +321,8 @@ def _actor(name: str, moment: Moment, present: list[str], sides: Mapping[str, Pl
     if moment.role in ("line",) and name == moment.actor:
         pose = "talking"
     walking = pose in ("walking", "running")
-    facing = partner or ("camera" if moment.role in ("end", "reaction", "line") else "camera")
-    if walking and (moment.role != "find" or partner is None):
+    facing = partner or "camera"
+    if partner is None and (walking or (moment.role == "establish" and pose == "standing")):
         facing = "right" if side != "right" else "left"
     look_at = partner if not walking or moment.role == "find" else None
     if partner is None and moment.role in ("line", "end", "gesture"):

@@ -18,7 +18,7 @@ def line_language(text: str, default: str = "en") -> str:
     winners = [language for language, score in scores.items() if score == best]
     if best == 0 or default in winners:
         return default
-    return winners[0]
+    return str(winners[0])
 
 
 def named_language(text: str) -> str:

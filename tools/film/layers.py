@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from configs.errors import StudioError
 
 VERSION = 1
 REST = "X"
-_SMALLEST_FACE = 0.02
+_SMALLEST_FACE = 0.06
 """Share of the picture's height; in smaller faces lids and lips cannot be seen."""
+_JAW = 0.22
+"""How far an open mouth reaches below the head's box, share of its height."""
 _FAR = 6.0e4
 """Metres; sky is stored as this, the greatest depth that half precision holds well."""
 
@@ -54,6 +56,21 @@ class Layers:
             return np.zeros(self.owner.shape, bool)
         return np.asarray(self.owner == self.owners.index(name))
 
+    def crop(self, left: int, top: int, right: int, bottom: int) -> Layers:
+        """The layers of a part of the picture; face patches that are cut by its border are left out."""
+        boxes = {name: (x0 - left, y0 - top, x1 - left, y1 - top) for name, (x0, y0, x1, y1) in self.face_box.items()}
+        whole = [
+            one
+            for one in self.patches
+            if one.x >= left
+            and one.y >= top
+            and one.x + one.rgb.shape[1] <= right
+            and one.y + one.rgb.shape[0] <= bottom
+        ]
+        moved = tuple(replace(one, x=one.x - left, y=one.y - top) for one in whole)
+        area = (slice(top, bottom), slice(left, right))
+        return Layers(self.depth[area], self.owner[area], self.owners, boxes, moved)
+
     def patch(self, character: str, mouth: str | None, blink: float = 0.0) -> Patch | None:
         """The stored variant, or None."""
         return next(
@@ -75,10 +92,11 @@ def collect_layers(renderer: Any, frame: Any, scene: LayoutScene, mouths: Mappin
         box = frame.face_box.get(character.name)
         if box is None or min(box[2], box[3]) < _SMALLEST_FACE * height:
             continue
-        lids = [(None, 0.5), (None, 1.0)]
+        lids = [(None, 1.0)]
         shapes = [(mouth, 0.0) for mouth in mouths.get(character.name, ()) if mouth in MOUTHS]
         wanted = [FaceVariant(mouth, blink, character.expression) for mouth, blink in (*shapes, *lids)]
-        for made in renderer.render_faces(frame, character.name, wanted):
+        roomy = replace(frame, face_box={**frame.face_box, character.name: _with_chin(box, frame.rgb.shape[:2])})
+        for made in renderer.render_faces(roomy, character.name, wanted):
             variant = made.variant
             patches.append(
                 Patch(
@@ -88,10 +106,16 @@ def collect_layers(renderer: Any, frame: Any, scene: LayoutScene, mouths: Mappin
     depth = np.asarray(frame.depth, np.float32)
     depth = np.where(np.isfinite(depth) & (depth > 0), depth, _FAR)
     boxes = {name: (float(x), float(y), float(x + w), float(y + h)) for name, (x, y, w, h) in frame.face_box.items()}
-    return Layers(
-        depth, np.asarray(frame.owner).astype(np.uint8), tuple(str(one) for one in frame.owners),
-        boxes, tuple(patches),
-    )  # type: ignore[arg-type]  # fmt: skip
+    owner = np.asarray(frame.owner).astype(np.uint8)
+    return Layers(depth, owner, tuple(str(one) for one in frame.owners), boxes, tuple(patches))
+
+
+def _with_chin(box: Sequence[int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """x, y, w, h of a head's box with the open jaw below it, within the picture (height, width)."""
+    x, y, w, h = box
+    aside = round(0.06 * w)
+    left, right = max(0, x - aside), min(size[1], x + w + aside)
+    return left, y, right - left, min(size[0], y + round(h * (1 + _JAW))) - y
 
 
 def save_layers(layers: Layers, path: Path) -> None:

@@ -12,7 +12,7 @@ from backends.image.layout.scene import CameraSpec, CharacterLook, LayoutScene, 
 from tools.film.look import describe_look, look_from_data
 from tools.film.shot import Actor, CastMember, Shot
 
-_CHEAT_DEG = 52.0
+_CHEAT_DEG = 44.0
 """Actors who talk to each other still stand open to the camera (theatre's 'cheating out'), not in pure profile."""
 _WALK_DEG = 62.0
 
@@ -85,20 +85,20 @@ def scene_key(scene: LayoutScene, width: int, height: int, version: str) -> str:
 def _width(look: CharacterLook) -> float:
     """Half the room a character takes, metres."""
     stout = {"slim": 0.9, "stocky": 1.2}.get(look.build, 1.0)
-    return (0.2 + 0.16 * look.height) * stout
+    return (0.15 + 0.14 * look.height) * stout
 
 
 def _spots(
     actors: tuple[Actor, ...], cast: Mapping[str, CharacterLook], spread: float
 ) -> dict[str, tuple[float, float]]:
-    """Name -> (x, z): left ones at -x, right ones at +x, side by side with room between them, third ones further back."""
+    """Name -> (x, z): left ones at -x, right ones at +x, side by side with some room, third ones further back."""
     if len(actors) == 1:
         return {actors[0].name: (0.0, 0.0)}
     groups: dict[str, list[Actor]] = {"left": [], "center": [], "right": []}
     for actor in actors:
         groups[actor.place].append(actor)
     spots: dict[str, tuple[float, float]] = {}
-    gap = 0.16 * spread
+    gap = 0.08 * spread
     for side, sign in (("left", -1.0), ("right", 1.0)):
         reach = gap if groups["left"] and groups["right"] else 0.0
         for row, actor in enumerate(groups[side]):
@@ -122,10 +122,15 @@ def _spots(
 def _posed(actor: Actor, look: CharacterLook, spots: Mapping[str, tuple[float, float]], vary: Jitter) -> PosedCharacter:
     x, z = spots[actor.name]
     return PosedCharacter(
-        name=actor.name, look=look, pose=actor.pose, expression=actor.expression, x=x, z=z,
+        name=actor.name,
+        look=look,
+        pose=actor.pose,
+        expression=actor.expression,
+        x=x,
+        z=z,
         facing_deg=round(_facing(actor, spots) + vary.turn_deg, 3),
         look_at=actor.look_at if actor.look_at == "camera" or actor.look_at in spots else None,
-    )  # fmt: skip
+    )
 
 
 def _facing(actor: Actor, spots: Mapping[str, tuple[float, float]]) -> float:

@@ -69,9 +69,16 @@ def describe_in_words(look: CharacterLook, gender: str = "neutral") -> str:
     if look.kind != "human":
         size = "tiny " if look.height < 0.5 else ("small " if look.height < 0.8 else "")
         return f"{size}{colour_name(look.body)} {look.kind} with {colour_name(look.accent)} details"
-    nouns = {("child", "male"): "boy", ("child", "female"): "girl", ("adult", "male"): "man", ("adult", "female"): "woman",
-             ("teen", "male"): "teenage boy", ("teen", "female"): "teenage girl", ("elder", "male"): "old man",
-             ("elder", "female"): "old woman"}  # fmt: skip
+    nouns = {
+        ("child", "male"): "boy",
+        ("child", "female"): "girl",
+        ("adult", "male"): "man",
+        ("adult", "female"): "woman",
+        ("teen", "male"): "teenage boy",
+        ("teen", "female"): "teenage girl",
+        ("elder", "male"): "old man",
+        ("elder", "female"): "old woman",
+    }
     noun = nouns.get(
         (look.age, gender), {"child": "child", "teen": "teenager", "elder": "old person"}.get(look.age, "person")
     )
@@ -84,12 +91,12 @@ def describe_in_words(look: CharacterLook, gender: str = "neutral") -> str:
 
 def colour_name(colour: RGB) -> str:
     """The nearest named colour (squared distance in sRGB, English names)."""
-    english = list(lexicon("looks")["colours"])[:36]
+    english = [str(word) for word in lexicon("looks")["colours"]][:36]
     return min(english, key=lambda word: _distance(_rgb(lexicon("looks")["colours"][word]), colour))
 
 
 def hair_name(colour: RGB) -> str:
-    names = lexicon("looks")["hair_colours"]
+    names: dict[str, str] = lexicon("looks")["hair_colours"]
     return min(names, key=lambda word: _distance(_rgb(names[word]), colour))
 
 
@@ -134,10 +141,16 @@ def _chosen_by_name(name: str, kind: str, age: str, gender: str) -> dict[str, An
     if gender == "female" and age in ("child", "teen") and digest[6] % 3 == 0:
         top, bottom = "dress", "none"
     return {
-        "top": top, "top_color": _rgb(top_color), "bottom": bottom, "bottom_color": _rgb(bottom_color), "shoes": _rgb(shoes),
-        "skin": _rgb(pick(looks["skin_palette"], 1)), "hair": _rgb(pick(looks["hair_palette"][age], 2)),
-        "hair_style": pick(looks["hair_by_gender"][gender], 3), "eyes": _rgb(pick(looks["eye_palette"], 4)),
-    }  # fmt: skip
+        "top": top,
+        "top_color": _rgb(top_color),
+        "bottom": bottom,
+        "bottom_color": _rgb(bottom_color),
+        "shoes": _rgb(shoes),
+        "skin": _rgb(pick(looks["skin_palette"], 1)),
+        "hair": _rgb(pick(looks["hair_palette"][age], 2)),
+        "hair_style": pick(looks["hair_by_gender"][gender], 3),
+        "eyes": _rgb(pick(looks["eye_palette"], 4)),
+    }
 
 
 def _head_in(text: str) -> str:
@@ -196,7 +209,7 @@ def _word_kinds() -> dict[str, tuple[str, str]]:
 
 
 def _before(text: str, position: int, count: int = 5) -> list[str]:
-    """Up to `count` words before a noun, back to the nearest break, nearest last; 'curly-haired' counts as two words."""
+    """Up to `count` words before a noun, back to the nearest break, nearest last; 'curly-haired' is two words."""
     words = re.findall(r"[^\W_]+|[;,.]", text[:position].replace("-", " "))
     kept: list[str] = []
     for word in reversed(words[-count:]):
@@ -241,7 +254,7 @@ def _described(text: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for position, _, phrase in find_phrase(text.replace("-", " "), {word: word for word in _word_kinds()}):
         slot, value = _word_kinds()[phrase]
-        near = _before(text, position) + [phrase] + _after(text, position + len(phrase))
+        near = [*_before(text, position), phrase, *_after(text, position + len(phrase))]
         if slot == "hair":
             colour = _colour(near, looks["hair_colours"]) or _colour(near, looks["colours"])
             out |= {"hair": colour} if colour else {}

@@ -37,7 +37,7 @@ class MakeFilmArgs(ToolArgs):
 class MakeFilm(Tool):
     name: ClassVar[str] = "make_film"
     description: ClassVar[str] = (
-        "Makes a whole animated short from a story: storyboard, pictures, voices, lip-sync, camera moves, sound, captions, "
+        "Makes a whole animated short from a story: storyboard, pictures, voices, lip-sync, moves, sound, captions, "
         "an mp4 and an editable timeline. Use it for 'make a film / movie / short / animation'."
     )
     Args: ClassVar[type[ToolArgs]] = MakeFilmArgs
@@ -58,8 +58,14 @@ class MakeFilm(Tool):
         if not any(letter.isalpha() for letter in args.story) and args.storyboard is None:
             raise UsageError("There is no story to film", "the text has no words", "Say who does what, and where")
         ctx.progress(0, len(STAGES), "storyboard")
-        wanted: dict[str, Any] = {"story": args.story, "seconds": args.seconds, "shots": args.shots, "style": args.style,
-                                  "seed": args.seed, "draw": False}  # fmt: skip
+        wanted: dict[str, Any] = {
+            "story": args.story,
+            "seconds": args.seconds,
+            "shots": args.shots,
+            "style": args.style,
+            "seed": args.seed,
+            "draw": False,
+        }
         if args.storyboard is not None:
             wanted["storyboard"] = args.storyboard
         written = ctx.call("write_storyboard", wanted, key="storyboard", title="Storyboard")
@@ -89,12 +95,13 @@ class MakeFilm(Tool):
         engine = pictures[board.shots[0].id].engine
         seconds = sum(shot.seconds for shot in board.shots)
         spoken = "; ".join(f"{voice.line.character}: '{voice.line.text}'" for voice in voices)
-        summary = f"Made the film '{board.title}': {seconds:.2f} s, {len(board.shots)} shots, pictures by the {engine} engine."
+        summary = f"Made the film '{board.title}': {seconds:.2f} s, {len(board.shots)} shots, pictures by {engine}."
         summary += f" Lines: {spoken}." if spoken else ""
         summary += f" New in memory: {', '.join(new)}." if new else ""
         figures = {score.name: score.value for score in film.scores if score.value is not None}
         return ToolResult(
-            summary[:1000], (film, made.timeline, made.sheet, *made.subtitles),
+            summary[:1000],
+            (film, made.timeline, made.sheet, *made.subtitles),
             {"shots": len(board.shots), "seconds": round(seconds, 3), **figures},
             data={"storyboard": written.assets[0].id, "shots": [clips[shot.id].id for shot in board.shots]},
-        )  # fmt: skip
+        )

@@ -11,8 +11,34 @@ from tools.film.lexicon import lexicon, word_index
 from tools.film.words import Token, verb_at
 
 _DESCRIBES = frozenset({"with", "wearing", "con", "who", "whose", "in", "having", "dressed", "dai", "dagli", "dalle"})
-_PLACES = frozenset({"on", "at", "near", "under", "by", "into", "to", "from", "inside", "through", "across", "behind",
-                     "along", "su", "sulla", "sul", "nel", "nella", "al", "alla", "around", "over", "during", "next"})  # fmt: skip
+_PLACES = frozenset(
+    {
+        "on",
+        "at",
+        "near",
+        "under",
+        "by",
+        "into",
+        "to",
+        "from",
+        "inside",
+        "through",
+        "across",
+        "behind",
+        "along",
+        "su",
+        "sulla",
+        "sul",
+        "nel",
+        "nella",
+        "al",
+        "alla",
+        "around",
+        "over",
+        "during",
+        "next",
+    }
+)
 _COUNTS = {"two": 2, "three": 3, "four": 4, "due": 2, "tre": 3, "quattro": 4}
 
 
@@ -94,9 +120,9 @@ class CastReader:
                 if not token.is_word:
                     continue
                 bare = _bare(token)
-                if bare.lower() in self._known:
-                    self._names.add(bare.lower())
-                elif token.capital and bare.lower() not in _vocabulary() and self._acts_like_name(items, index):
+                if bare.lower() in self._known or (
+                    token.capital and bare.lower() not in _vocabulary() and self._acts_like_name(items, index)
+                ):
                     self._names.add(bare.lower())
 
     def _acts_like_name(self, items: list[Token], index: int) -> bool:

@@ -144,7 +144,7 @@ class Performer:
         """Light of a machine while it beeps, 0..1."""
         if self._kind != "robot":
             return 0.0
-        return self.level(seconds) ** 0.7
+        return float(self.level(seconds) ** 0.7)
 
     def sway(self, seconds: float) -> float:
         """Sideways lean at the head, share of the body's height."""
@@ -159,7 +159,7 @@ class Performer:
 
     def lift(self, seconds: float) -> float:
         """Rise of the whole body, share of its height: steps of a walk, hops on sounds."""
-        rise = 0.0
+        rise: float = 0.0
         if self._pose in ("walking", "running", "jumping"):
             pace = self._plan["walk_hz"] * (1.35 if self._pose == "running" else 1.0)
             rise += self._plan["walk"] * abs(math.sin(math.pi * pace * seconds + self._phase))
@@ -167,7 +167,7 @@ class Performer:
             rise += self._plan["walk"] * abs(math.sin(math.pi * 1.4 * seconds))
         if any(one.sound for one in self._speeches):
             rise += self._plan["hop"] * self.level(seconds) ** 1.5
-        return rise
+        return float(rise)
 
     def nod(self, seconds: float) -> float:
         """Drop of the head, share of the face's height: speakers move with their stress."""

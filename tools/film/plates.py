@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tools.film.layers import Layers
 
-_SPREAD = 3
-"""Pixels by which a cut-out is larger than its mask, so that it carries its own soft edge."""
+_SPREAD = 4
+"""Pixels around a character that carry its soft edge and glow, and so belong to neither plate."""
 _LEAST = 0.0006
 """Characters with a smaller share of the picture stay part of the background."""
 _FAR_METRES = 1.0e3
@@ -59,8 +59,8 @@ def take_apart(rgb: NDArray[np.uint8], layers: Layers | None, names: list[str], 
     everyone = np.zeros((height, width), np.uint8)
     for mask in masks.values():
         everyone |= mask.astype(np.uint8)
-    hole = cv2.dilate(everyone, _disc(_SPREAD + 2)) > 0
-    background = fill_holes(rgb, hole) if masks else rgb
+    hole = cv2.dilate(everyone, _disc(_SPREAD)) > 0
+    background = fill_background(rgb, hole) if masks else rgb
     plain_depth = (
         fill_holes(np.repeat(np.log(depth)[..., None], 3, axis=2).astype(np.float32), hole)[..., 0]
         if masks
@@ -94,20 +94,49 @@ def _cutout(
 ) -> Cutout:
     import cv2
 
-    solid = cv2.dilate(mask.astype(np.uint8), _disc(_SPREAD - 1))
-    alpha = cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 1.1)
-    inner = cv2.erode(mask.astype(np.uint8), _disc(1)) > 0
+    alpha = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.9)
     near = cv2.dilate(mask.astype(np.uint8), _disc(_SPREAD + 4)) > 0
     colours = rgb.copy()
     ys, xs = np.nonzero(near)
     x0, y0, x1, y1 = int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
     area = (slice(max(0, y0 - 8), y1 + 8), slice(max(0, x0 - 8), x1 + 8))
-    rim = ~(cv2.dilate(mask.astype(np.uint8), _disc(1)) > 0) if inner.any() else ~mask
+    rim = ~mask
     colours[area] = np.where(rim[area][..., None], fill_holes(rgb[area], rim[area]), rgb[area])
     return Cutout(
-        name, np.ascontiguousarray(colours), alpha, float(np.clip(subject / float(np.median(depth[mask])), 0.0, 1.6)),
-        (x0, y0, x1, y1), layers.face_box.get(name),
-    )  # fmt: skip
+        name,
+        np.ascontiguousarray(colours),
+        alpha,
+        float(np.clip(subject / float(np.median(depth[mask])), 0.0, 1.6)),
+        (x0, y0, x1, y1),
+        layers.face_box.get(name),
+    )
+
+
+def fill_background(rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """`rgb` (H, W, 3) with `hole` filled row by row with what lies beside it, mirrored at the hole's edges.
+
+    Horizons, shores and walls run across pictures, so rows continue them; only a rim of the fill is ever seen. What has
+    no neighbour in its row is filled smoothly.
+    """
+    width = rgb.shape[1]
+    smooth = fill_holes(rgb, hole).astype(np.float32)
+    column = np.arange(width)[None, :]
+    left = np.maximum.accumulate(np.where(hole, -1, column), axis=1)
+    right = np.minimum.accumulate(np.where(hole, width, column)[:, ::-1], axis=1)[:, ::-1]
+    rows = np.arange(rgb.shape[0])[:, None]
+    out = np.zeros_like(smooth)
+    total = np.zeros(hole.shape, np.float32)
+    for edge, present in ((left, left >= 0), (right, right < width)):
+        mirrored = np.clip(2 * edge - column, 0, width - 1)
+        taken = np.where(hole[rows, mirrored], np.clip(edge, 0, width - 1), mirrored)
+        weight = present / np.maximum(np.abs(column - edge), 1).astype(np.float32) ** 2
+        out += rgb[rows, taken] * weight[..., None]
+        total += weight
+    found = hole & (total > 0)
+    filled = rgb.copy()
+    filled[hole] = np.clip(smooth[hole] + 0.5, 0, 255).astype(np.uint8)
+    filled[found] = np.clip(out[found] / total[found][:, None] + 0.5, 0, 255).astype(np.uint8)
+    return filled
 
 
 def fill_holes(image: NDArray, hole: NDArray[np.bool_]) -> NDArray:

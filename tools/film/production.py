@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,8 @@ from tools.film.shot import Line, Shot, Storyboard
 from tools.film.timing import fit_lengths
 from tools.spec import ToolContext, ToolOutcome
 
-OVERSCAN = 1.06
-"""Pictures are this much larger than the film, so that a moving camera hardly enlarges pixels."""
+OVERSCAN = 1.05
+"""Pictures are at least this much larger than the film, so that a moving camera hardly enlarges pixels."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,12 @@ def speak_lines(board: Storyboard, ctx: ToolContext) -> list[Voice]:
         audio = made.assets[0]
         result = made.result
         seconds = float(result.data.get("duration", 0.0)) if result else 0.0
-        moved = ctx.call("lip_sync", {"audio": audio.id, "character": line.character}, key=f"{shot.id}-lips-{index + 1}",
-                         title=f"Mouth of {line.character}")  # fmt: skip
+        moved = ctx.call(
+            "lip_sync",
+            {"audio": audio.id, "character": line.character},
+            key=f"{shot.id}-lips-{index + 1}",
+            title=f"Mouth of {line.character}",
+        )
         cues = moved.result.data.get("cues", []) if moved.result else []
         mouths = tuple(sorted({str(cue[2]) for cue in cues}))
         voices.append(
@@ -81,9 +86,9 @@ def line_starts(shot: Shot, voices: Sequence[Voice]) -> dict[int, float]:
 
 
 def make_pictures(board: Storyboard, voices: Sequence[Voice], ctx: ToolContext) -> dict[str, Asset]:
-    """One picture per shot at the film's size with its layers; all of them in one go while the image engine is loaded."""
+    """One picture per shot at the film's size with its layers; all in one go while the image engine is loaded."""
     film = ctx.settings.film
-    width, height = _even(film.width * OVERSCAN), _even(film.height * OVERSCAN)
+    width, height = picture_size(film.width, film.height)
     cast = [member.model_dump(mode="json") for member in board.characters]
     pictures: dict[str, Asset] = {}
     for number, shot in enumerate(board.shots, 1):
@@ -93,9 +98,16 @@ def make_pictures(board: Storyboard, voices: Sequence[Voice], ctx: ToolContext) 
             if voice.shot == shot.id:
                 mouths[voice.line.character] = sorted({*mouths.get(voice.line.character, []), *voice.mouths})
         wanted: dict[str, Any] = {
-            "prompt": shot.description, "shot": shot.model_copy(update={"seconds": 1.0}).model_dump(mode="json"), "cast": cast, "style": board.style,
-            "width": width, "height": height, "seed": shot.seed, "layers": True, "mouths": mouths,
-        }  # fmt: skip
+            "prompt": shot.description,
+            "shot": shot.model_copy(update={"seconds": 1.0}).model_dump(mode="json"),
+            "cast": cast,
+            "style": board.style,
+            "width": width,
+            "height": height,
+            "seed": shot.seed,
+            "layers": True,
+            "mouths": mouths,
+        }
         made = ctx.call(
             "generate_image", wanted, key=f"{shot.id}-picture", title=f"Picture {number} of {len(board.shots)}"
         )
@@ -116,15 +128,25 @@ def animate_shots(
         following = board.shots[number + 1].transition if number + 1 < len(board.shots) else "cut"
         starts = line_starts(shot, voices)
         lines = [
-            {"character": voice.line.character, "audio": voice.audio.id, "start": starts[voice.index],
-             "lipsync": voice.lipsync.id if voice.lipsync else "", "sound": voice.line.sound}
-            for voice in voices if voice.shot == shot.id
-        ]  # fmt: skip
+            {
+                "character": voice.line.character,
+                "audio": voice.audio.id,
+                "start": starts[voice.index],
+                "lipsync": voice.lipsync.id if voice.lipsync else "",
+                "sound": voice.line.sound,
+            }
+            for voice in voices
+            if voice.shot == shot.id
+        ]
         wanted: dict[str, Any] = {
-            "picture": pictures[shot.id].id, "shot": shot.model_dump(mode="json"), "lines": lines, "seconds": shot.seconds,
+            "picture": pictures[shot.id].id,
+            "shot": shot.model_dump(mode="json"),
+            "lines": lines,
+            "seconds": shot.seconds,
             "handle_in": half if shot.transition == "dissolve" and number else 0.0,
-            "handle_out": half if following == "dissolve" else 0.0, "seed": shot.seed % 2**31,
-        }  # fmt: skip
+            "handle_out": half if following == "dissolve" else 0.0,
+            "seed": shot.seed % 2**31,
+        }
         made = ctx.call("animate_shot", wanted, key=f"{shot.id}-clip", title=f"Shot {number + 1} comes to life")
         if not made.assets:
             raise StudioError(f"{shot.id} has no clip", "animate_shot gave no file", "Try again")
@@ -134,5 +156,11 @@ def animate_shots(
     return clips
 
 
-def _even(value: float) -> int:
-    return 2 * round(value / 2)
+def picture_size(width: int, height: int) -> tuple[int, int]:
+    """The film's size with overscan, in even pixels and exactly the same shape where that is possible nearby."""
+    step = 2 * math.gcd(width, height)
+    unit_w, unit_h = 2 * width // step, 2 * height // step
+    count = math.ceil(width * OVERSCAN / unit_w / 2) * 2
+    if count * unit_w <= width * (OVERSCAN + 0.08):
+        return count * unit_w, count * unit_h
+    return 2 * round(width * OVERSCAN / 2), 2 * round(height * OVERSCAN / 2)

@@ -40,7 +40,7 @@ def _script_line(match: re.Match[str]) -> str:
         len(name.split()) <= 3 and name.split()[0].lower() not in _NOT_SPEAKERS and (name.isupper() or name.istitle())
     )
     quoted = bool(words) and words[0] in "'\"“‘«"
-    if not plain or quoted and not name.isupper() and len(words) > 400:
+    if not plain or (quoted and not name.isupper() and len(words) > 400):
         return match.group(0)
     spoken = words if quoted else f"“{words}”"
     return f"{name.title() if name.isupper() else name} says{f' {manner}' if manner else ''} {spoken} ."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -14,6 +15,11 @@ from tools.film.quotes import MARK, take_quotes
 from tools.film.shot import Line
 from tools.film.words import Token, emotion_in, find_phrase, tokens, verb_at
 
+_LED_BY = (
+    r"\b(?:in|on|at|inside|through|across|along|into|to|by|near|int\.|ext\.|su|sulla|nella|nel|in una?|alla|al)\s+"
+    r"(?:(?:a|an|the|his|her|their|its|\w+)\s+){0,2}$"
+)
+"""What stands before the place that a sentence plays in."""
 MAX_SENTENCES = 60
 """A longer text is read up to here; the rest is reported, not silently dropped."""
 
@@ -108,8 +114,11 @@ def _place(sentence: str) -> tuple[str, str]:
     led = [
         key
         for position, key, _ in sets
-        if re.search(r"\b(?:in|on|at|inside|through|across|along|into|to|by|near|int\.|ext\.|su|sulla|nella|nel|in una?|alla|al)\s+(?:(?:a|an|the|his|her|their|its|\w+)\s+){0,2}$", low[:position])
-    ]  # fmt: skip
+        if re.search(
+            _LED_BY,
+            low[:position],
+        )
+    ]
     place = led[-1] if led else (sets[0][1] if sets else "")
     times = [key for _, key, _ in find_phrase(sentence, word_index("world", "times"))]
     time = next((key for key in times if key != "day"), times[0] if times else "")
@@ -136,9 +145,14 @@ def _verbs(items: list[Token], mentions: list[Mention]) -> list[_Verb]:
 
 
 def _sentence_beats(
-    sentence: str, items: list[Token], cast: CastReader, quotes: list[str], language: str,
-    scene: tuple[str, str], before: list[Beat],
-) -> list[Beat]:  # fmt: skip
+    sentence: str,
+    items: list[Token],
+    cast: CastReader,
+    quotes: list[str],
+    language: str,
+    scene: tuple[str, str],
+    before: list[Beat],
+) -> list[Beat]:
     mentions = cast.mentions(items)
     verbs = _main_verbs(items, _verbs(items, mentions))
     marks = [index for index, item in enumerate(items) if MARK.fullmatch(item.text)]
@@ -207,7 +221,7 @@ def _sentence_beats(
 
 def _main_verbs(items: list[Token], verbs: list[_Verb]) -> list[_Verb]:
     """Without copulas next to another verb ('is walking') and without helpers of a stronger verb ('comes running')."""
-    kept = []
+    kept: list[_Verb] = []
     for number, verb in enumerate(verbs):
         follower = verbs[number + 1] if number + 1 < len(verbs) else None
         close = follower is not None and follower.start - verb.end <= 1
@@ -279,7 +293,7 @@ def _subject(items: list[Token], mentions: list[Mention], verb: _Verb, clause_st
         nearest = [m for m in mentions if m.end <= clause_start]
         return _names(nearest[-1]) if relative and nearest else ()
     names = list(_names(inside[0]))
-    for first, second in zip(inside, inside[1:], strict=False):
+    for first, second in itertools.pairwise(inside):
         between = {one.low for one in items[first.end : second.start]}
         if not between <= {"and", ",", "e", "with", "con"}:
             break

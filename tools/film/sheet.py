@@ -24,8 +24,13 @@ _PAPER, _INK, _SOFT, _LINE, _ACCENT = (250, 248, 243), (34, 36, 44), (112, 114, 
 _EMPTY = (226, 223, 216)
 _SHADOW = (20, 22, 28)
 _ARROWS = {
-    "pan_left": (-1, 0), "pan_right": (1, 0), "truck": (1, 0), "tilt_up": (0, -1), "tilt_down": (0, 1), "crane": (0, -1),
-}  # fmt: skip
+    "pan_left": (-1, 0),
+    "pan_right": (1, 0),
+    "truck": (1, 0),
+    "tilt_up": (0, -1),
+    "tilt_down": (0, 1),
+    "crane": (0, -1),
+}
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,15 @@ def _header(pen: ImageDraw, board: Storyboard, fonts: _Fonts, width: int) -> Non
 
 
 def _cell(
-    sheet: Any, pen: ImageDraw, shot: Shot, picture: NDArray[np.uint8] | None, notes: list[tuple[str, Any, tuple[int, int, int]]],
-    corner: tuple[int, int], height: int, fonts: _Fonts,
-) -> None:  # fmt: skip
+    sheet: Any,
+    pen: ImageDraw,
+    shot: Shot,
+    picture: NDArray[np.uint8] | None,
+    notes: list[tuple[str, Any, tuple[int, int, int]]],
+    corner: tuple[int, int],
+    height: int,
+    fonts: _Fonts,
+) -> None:
     from PIL import Image
 
     left, top = corner

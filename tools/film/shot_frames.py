@@ -19,8 +19,6 @@ from tools.film.shot import Shot
 
 _COARSE = 4
 """Warps are computed on a grid this much coarser than the frame and interpolated: they are smooth."""
-_LIDS_END = 0.56
-"""Lids lie in the upper part of a face patch, the mouth below (share of the patch's height)."""
 _PAD = 28
 
 
@@ -46,9 +44,17 @@ class ShotFrames:
     """
 
     def __init__(
-        self, shot: Shot, rgb: NDArray[np.uint8], layers: Layers | None, looks: Mapping[str, CharacterLook],
-        speeches: Sequence[Speech], size: tuple[int, int], fps: int, frames: int, seed: int,
-    ) -> None:  # fmt: skip
+        self,
+        shot: Shot,
+        rgb: NDArray[np.uint8],
+        layers: Layers | None,
+        looks: Mapping[str, CharacterLook],
+        speeches: Sequence[Speech],
+        size: tuple[int, int],
+        fps: int,
+        frames: int,
+        seed: int,
+    ) -> None:
         self.width, self.height = size
         self.fps, self.count = fps, frames
         names = [actor.name for actor in shot.actors]
@@ -78,15 +84,21 @@ class ShotFrames:
         return width / 2, height / 2
 
     def _body(
-        self, cutout: Cutout, shot: Shot, layers: Layers | None, looks: Mapping[str, CharacterLook],
-        speeches: Sequence[Speech], seconds: float, seed: int,
-    ) -> _Body:  # fmt: skip
+        self,
+        cutout: Cutout,
+        shot: Shot,
+        layers: Layers | None,
+        looks: Mapping[str, CharacterLook],
+        speeches: Sequence[Speech],
+        seconds: float,
+        seed: int,
+    ) -> _Body:
         actor = shot.actor(cutout.name)
         look = looks.get(cutout.name)
         performer = Performer(
             cutout.name, seconds, speeches, actor.pose if actor else "standing", look.kind if look else "human", seed
         )
-        x0, y0, x1, y1 = cutout.box
+        _x0, y0, _x1, y1 = cutout.box
         height = float(y1 - y0)
         feet = float(y1)
         if y1 >= self._source[1] - 2:  # cut by the frame: the feet are somewhere below
@@ -186,12 +198,11 @@ class ShotFrames:
             return None
         face = _blend(self._variant(body, mouth.before, own), self._variant(body, mouth.after, own), mouth.part)
         if blink >= 0.05:
-            half, closed = body.patches.get((None, 0.5)), body.patches.get((None, 1.0))
-            if half is not None and closed is not None:
-                lids = _blend(own, half.rgb, blink * 2) if blink < 0.5 else _blend(half.rgb, closed.rgb, blink * 2 - 1)
-                edge = round(height * _LIDS_END)
-                face = face.copy()
-                face[:edge] = lids[:edge]
+            closed = body.patches.get((None, 1.0))
+            if closed is not None:
+                # a patch differs from the picture only where something moves, so lids and lips do not meet
+                moved = (closed.rgb != own).any(axis=2)
+                face = np.where(moved[..., None], _blend(own, closed.rgb, blink), face)
         return face, area
 
     @staticmethod
@@ -284,7 +295,8 @@ def _lit(cutout: Cutout, look: CharacterLook) -> NDArray[np.uint8]:
     accent = np.asarray(look.accent, np.float32)
     chroma = crop / np.maximum(crop.sum(axis=2, keepdims=True), 1e-4)
     goal = accent / max(float(accent.sum()), 1e-4)
-    lamp = np.clip(1 - np.abs(chroma - goal).sum(axis=2) / 0.16, 0, 1) * (cutout.alpha[y0:y1, x0:x1] > 0.5)
+    bright = crop.max(axis=2) > 0.55
+    lamp = np.clip(1 - np.abs(chroma - goal).sum(axis=2) / 0.16, 0, 1) * bright * (cutout.alpha[y0:y1, x0:x1] > 0.5)
     lamp = cv2.GaussianBlur(lamp.astype(np.float32), (0, 0), 1.2)
     bloom = cv2.GaussianBlur(lamp, (0, 0), max(2.0, 0.05 * (y1 - y0)))
     light = (plan["strength"] * lamp + plan["bloom"] * bloom)[..., None] * (0.35 + 0.65 * accent)

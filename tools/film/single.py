@@ -33,19 +33,29 @@ def single_shot(story: Story, names: tuple[str, ...], seed: int) -> Shot:
         looks = partner if partner and (meets or (beat is None and len(names) > 1)) else None
         actors.append(
             Actor(
-                name=name, pose=poses[name], expression=expression, place=_place(number, len(names)),
-                facing=looks or "camera", look_at=looks or ("camera" if len(names) == 1 else None),
+                name=name,
+                pose=poses[name],
+                expression=expression,
+                place=_place(number, len(names)),
+                facing=looks or "camera",
+                look_at=looks or ("camera" if len(names) == 1 else None),
             )
-        )  # fmt: skip
+        )
     scale, asked = _scale(text, poses, len(names))
     angle = next((key for _, key, _ in find_phrase(text, word_index("world", "angle_words"))), "eye")
     lens = {"ECU": 75, "CU": 65, "MCU": 55, "MS": 45, "MLS": 40, "LS": 34, "ELS": 26}[scale]
     yaw = 0.0 if not names else (-1 if seed % 2 else 1) * (16.0 if len(names) == 1 else 6.0)
     return Shot(
-        id="shot-1", description=text, role="action" if asked else "gesture", actors=tuple(actors), set=story.set,
-        time_of_day=story.time_of_day, camera=Camera(scale=scale, angle=angle, lens_mm=lens, yaw_deg=yaw),
-        props=story.props[:6], seed=seed,
-    )  # fmt: skip
+        id="shot-1",
+        description=text,
+        role="action" if asked else "gesture",
+        actors=tuple(actors),
+        set=story.set,
+        time_of_day=story.time_of_day,
+        camera=Camera(scale=scale, angle=angle, lens_mm=lens, yaw_deg=yaw),
+        props=story.props[:6],
+        seed=seed,
+    )
 
 
 def stable_seed(text: str) -> int:

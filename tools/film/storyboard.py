@@ -92,9 +92,15 @@ def told_board(args: WriteStoryboardArgs, ctx: ToolContext) -> Storyboard:
         casting.story, casting.members, args.seconds, shots=args.shots, seed=seed, fps=ctx.settings.film.fps
     )
     return Storyboard(
-        title=story.title, story=story.text, style=args.style, seconds=args.seconds, seed=seed,
-        characters=casting.members, shots=shots, notes=(*story.notes, *casting.notes, *notes),
-    )  # fmt: skip
+        title=story.title,
+        story=story.text,
+        style=args.style,
+        seconds=args.seconds,
+        seed=seed,
+        characters=casting.members,
+        shots=shots,
+        notes=(*story.notes, *casting.notes, *notes),
+    )
 
 
 def given_board(args: WriteStoryboardArgs, ctx: ToolContext) -> Storyboard:
@@ -149,8 +155,16 @@ def save_board(board: Storyboard, ctx: ToolContext) -> Asset:
     file.write_text(json.dumps(board.model_dump(mode="json"), ensure_ascii=False, indent=1), encoding="utf-8")
     params = {"story": board.story[:4000], "seconds": board.seconds, "shots": len(board.shots), "style": board.style}
     words = "; ".join(shot.description for shot in board.shots)[:600]
-    return ctx.save(file, "storyboard", board.title, engine="story reader", engine_version="1", params=params,
-                    seed=board.seed, summary=f"{board.title}: {words}")  # fmt: skip
+    return ctx.save(
+        file,
+        "storyboard",
+        board.title,
+        engine="story reader",
+        engine_version="1",
+        params=params,
+        seed=board.seed,
+        summary=f"{board.title}: {words}",
+    )
 
 
 def load_board(path: Path) -> Storyboard:
@@ -173,8 +187,16 @@ def save_sheet(
         storyboard_sheet(board, pictures, made_by),
         {"studio": json.dumps({"title": board.title, "engine": made_by})},
     )
-    return ctx.save(file, "image", f"{board.title} storyboard", engine=made_by, params={"sheet": True, "shots": len(board.shots)},
-                    seed=board.seed, parents=parents, summary=f"Storyboard sheet of '{board.title}'")  # fmt: skip
+    return ctx.save(
+        file,
+        "image",
+        f"{board.title} storyboard",
+        engine=made_by,
+        params={"sheet": True, "shots": len(board.shots)},
+        seed=board.seed,
+        parents=parents,
+        summary=f"Storyboard sheet of '{board.title}'",
+    )
 
 
 def _sketches(board: Storyboard, ctx: ToolContext) -> dict[str, NDArray[np.uint8]]:

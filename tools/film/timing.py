@@ -55,7 +55,7 @@ def fit_lengths(
 
 
 def _whole_frames(floors: list[float], weights: list[float], frames: int, fps: int) -> list[int]:
-    """Frames per shot: max(floor, weight * k) with the k for which they sum to `frames`, rounded by largest remainder."""
+    """Frames per shot: max(floor, weight * k) with the k for which they sum to `frames`; largest remainder."""
     low, high = 0.0, frames / fps / max(min(weights), 1e-6) + 1.0
     for _ in range(60):
         middle = (low + high) / 2

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,33 +11,33 @@ from backends.image.layout.scene import RGB, CharacterLook, LayoutScene
 from memory.records import Score
 from tools.film.lexicon import lexicon
 
+if TYPE_CHECKING:
+    from backends.image.layout.render import LayoutFrame
+
 _COLOUR_REACH = 24.0
 """CIE76 distance in a and b (lightness left out) within which a lit pixel still counts as a surface's colour."""
 
 
 def picture_scores(rgb: NDArray[np.uint8]) -> tuple[Score, ...]:
     """Exposure, contrast, sharpness and clipping of a picture (H, W, 3) uint8 RGB, each against its pass mark."""
-    import cv2
+    from backends.vision.quality import measure_image
 
     marks = lexicon("gates")["picture"]
-    height = max(1, round(rgb.shape[0] * 512 / rgb.shape[1]))
-    small = cv2.resize(rgb, (512, height), interpolation=cv2.INTER_AREA)
-    luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    mean, contrast = float(luma.mean()), float(luma.std())
-    sharp = float(cv2.Laplacian(luma, cv2.CV_32F).var())
-    clipped = float(((small == 0).all(axis=2) | (small == 255).all(axis=2)).mean())
+    seen = measure_image(rgb)
+    mean, contrast = float(seen["mean_luma"]), float(seen["contrast"])
+    sharp, clipped = float(seen["sharpness"]), float(seen["clipped_share"])
     return (
         _score("exposure", mean, marks["black_luma"], marks["black_luma"] <= mean <= marks["white_luma"], "mean luma"),
         _score("contrast", contrast, marks["contrast"], contrast >= marks["contrast"], "deviation of luma"),
         _score("sharpness", sharp, marks["sharpness"], sharp >= marks["sharpness"], "variance of the Laplacian"),
-        _score("clipping", clipped, marks["clipped"], clipped <= marks["clipped"], "share of clipped pixels"),
+        _score("clipping", clipped, marks["clipped"], clipped <= marks["clipped"], "share of burnt-out pixels"),
     )
 
 
-def identity_scores(frame: Any, scene: LayoutScene) -> tuple[Score, ...]:
+def identity_scores(frame: LayoutFrame, scene: LayoutScene) -> tuple[Score, ...]:
     """Per framed character of a layout picture: its colours are there, it is seen, its face is inside the frame.
 
-    `frame` is the layout renderer's (rgb, owner masks, face boxes).
+    Of a shot that frames one character, only that one is asked for.
     """
     marks = lexicon("gates")["identity"]
     focus = scene.camera.target
@@ -46,12 +45,12 @@ def identity_scores(frame: Any, scene: LayoutScene) -> tuple[Score, ...]:
     for character in scene.characters:
         if focus is not None and character.name != focus:
             continue
-        mask = owner_mask(frame, character.name)
+        mask = frame.mask(character.name)
         share = float(mask.mean())
         by = f"layout mask of {character.name}"
         scores.append(_score(f"visible {character.name}", share, marks["visible"], share >= marks["visible"], by))
         inside = face_inside(frame, character.name)
-        if inside is not None and abs(character.facing_deg) < 100:
+        if inside is not None and abs(character.facing_deg) < 100 and scene.camera.scale != "ECU":
             scores.append(
                 _score(f"face {character.name}", inside, marks["face_inside"], inside >= marks["face_inside"], by)
             )
@@ -69,20 +68,6 @@ def identity_not_measured(scene: LayoutScene, engine: str) -> tuple[Score, ...]:
     return tuple(Score(f"identity {one.name}", None, "not measured", "none", note=note) for one in scene.characters)
 
 
-def owner_mask(frame: Any, name: str) -> NDArray[np.bool_]:
-    """(H, W) bool: pixels of one character in a layout frame; all False when it is not in it."""
-    owners = [str(one) for one in frame.owners]
-    owner = np.asarray(frame.owner)
-    if name not in owners:
-        return np.zeros(owner.shape[:2], bool)
-    return np.asarray(owner == owner_value(frame, name))
-
-
-def owner_value(frame: Any, name: str) -> int:
-    """The number that marks `name` in `frame.owner`."""
-    return [str(one) for one in frame.owners].index(name)
-
-
 def face_inside(frame: LayoutFrame, name: str) -> float | None:
     """Share of the head that lies in the frame; None when it is outside or faces away.
 
@@ -91,7 +76,7 @@ def face_inside(frame: LayoutFrame, name: str) -> float | None:
     box = frame.face_box.get(name)
     if box is None:
         return None
-    return min(box[2], box[3]) / max(box[2], box[3])
+    return float(min(box[2], box[3]) / max(box[2], box[3]))
 
 
 def colours_found(pixels: NDArray[np.uint8], look: CharacterLook, face: bool) -> float | None:
@@ -102,9 +87,9 @@ def colours_found(pixels: NDArray[np.uint8], look: CharacterLook, face: bool) ->
     if len(pixels) < 40:
         return None
     wanted = _main_colours(look, face)
-    lab = _lab(pixels[:: max(1, len(pixels) // 4000)].astype(np.float32) / 255)
+    lab = _lab(pixels[:: max(1, len(pixels) // 4000)].astype(np.float32) / np.float32(255))
     goal = _lab(np.asarray(wanted, np.float32))
-    shift = np.median(lab[:, 1:], axis=0) - goal[:, 1:].mean(axis=0)
+    shift: NDArray[np.float32] = np.median(lab[:, 1:], axis=0) - goal[:, 1:].mean(axis=0)
     found = 0
     for colour in goal:
         near = np.minimum(np.hypot(*(lab[:, 1:] - colour[1:]).T), np.hypot(*(lab[:, 1:] - shift - colour[1:]).T))

@@ -176,7 +176,7 @@ def _best_take(
         shot = _step_back(shot)
         if shot == wish.shot and getattr(engine, "renderer", None) is not None and args.shot is not None:
             break  # nothing left to change: the same layout would give the same picture
-    assert best is not None  # noqa: S101 - rounds >= 1
+    assert best is not None
     return best
 
 
@@ -188,9 +188,16 @@ def _step_back(shot: Shot) -> Shot:
 
 
 def _take(
-    shot: Shot, wish: Wish, vary: Jitter, seed: int, size: tuple[int, int], args: GenerateImageArgs, engine: Any,
-    ctx: ToolContext, note: str,
-) -> Take:  # fmt: skip
+    shot: Shot,
+    wish: Wish,
+    vary: Jitter,
+    seed: int,
+    size: tuple[int, int],
+    args: GenerateImageArgs,
+    engine: Any,
+    ctx: ToolContext,
+    note: str,
+) -> Take:
     width, height = size
     scene = layout_scene(shot, wish.looks, vary)
 
@@ -219,17 +226,30 @@ def _save(take: Take, wish: Wish, args: GenerateImageArgs, number: int, ctx: Too
 
     height, width = take.rgb.shape[:2]
     params: dict[str, Any] = {
-        "prompt": wish.wish or wish.prompt, "engine_prompt": wish.prompt, "negative_prompt": wish.negative,
-        "scene": scene_to_dict(take.scene), "shot": wish.shot.model_dump(mode="json"), "width": width, "height": height,
-        "cast": [member.model_dump(mode="json") for member in wish.members], "variant": number,
+        "prompt": wish.wish or wish.prompt,
+        "engine_prompt": wish.prompt,
+        "negative_prompt": wish.negative,
+        "scene": scene_to_dict(take.scene),
+        "shot": wish.shot.model_dump(mode="json"),
+        "width": width,
+        "height": height,
+        "cast": [member.model_dump(mode="json") for member in wish.members],
+        "variant": number,
         **{key: value for key, value in take.params.items() if key not in ("scene", "layout")},
-    }  # fmt: skip
+    }
     parents: tuple[str, ...] = ()
     if take.layers is not None:
         file = ctx.scratch(".npz")
         save_layers(take.layers, file)
-        kept = ctx.save(file, "file", f"{wish.shot.id} layers", engine=take.engine, engine_version=take.version,
-                        params={"of": wish.shot.id}, summary="Depth, masks and faces for animation")  # fmt: skip
+        kept = ctx.save(
+            file,
+            "file",
+            f"{wish.shot.id} layers",
+            engine=take.engine,
+            engine_version=take.version,
+            params={"of": wish.shot.id},
+            summary="Depth, masks and faces for animation",
+        )
         params["layers"] = kept.id
         parents = (kept.id,)
     picture = ctx.scratch(".png")
@@ -237,10 +257,19 @@ def _save(take: Take, wish: Wish, args: GenerateImageArgs, number: int, ctx: Too
     save_png(picture, take.rgb, text)
     name = wish.name if args.count == 1 else f"{wish.name} ({number + 1})"
     return ctx.save(
-        picture, "image", name, engine=take.engine, engine_version=take.version, params=params, seed=take.seed,
-        parents=parents, scores=take.scores, summary=f"{wish.name}; engine {take.engine}",
-    )  # fmt: skip
+        picture,
+        "image",
+        name,
+        engine=take.engine,
+        engine_version=take.version,
+        params=params,
+        seed=take.seed,
+        parents=parents,
+        scores=take.scores,
+        summary=f"{wish.name}; engine {take.engine}",
+    )
 
 
 def _told(score: Score) -> str:
-    return f"The picture's {score.name} is {score.value:.3g}, the mark is {score.threshold:.3g}: the best of the tries is kept"
+    mark = f"{score.value:.3g}, the mark is {score.threshold:.3g}"
+    return f"The picture's {score.name} is {mark}: the best of the tries is kept"
