@@ -77,7 +77,7 @@ class PreviewEngine:
         return NEED_MIB
 
     def frame(self, request: ImageRequest, on_step: StepCallback | None = None) -> LayoutFrame:
-        """The request's layout with all its buffers. Raises EngineError without a layout, UsageError for a wrong one."""
+        """The request's layout with all its buffers. Raises EngineError without a layout, UsageError."""
         if request.layout is None:
             raise EngineError("The preview engine has nothing to draw", "the request has no layout",
                               "Describe the shot as a layout, or choose another image engine")  # fmt: skip

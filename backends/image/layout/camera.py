@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from backends.image.layout.mesh import CharacterModel
 from backends.image.layout.scene import CameraSpec, LayoutScene
@@ -45,9 +45,10 @@ class Camera:
     def forward(self) -> Vec:
         return self.axes[2]
 
-    def to_local(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def to_local(self, points: ArrayLike) -> NDArray[np.float64]:
         """(..., 3) world -> (..., 3) right, down, forward metres."""
-        return np.asarray((np.asarray(points, np.float64) - self.position) @ self.axes.T)
+        local: NDArray[np.float64] = (np.asarray(points, np.float64) - self.position) @ self.axes.T
+        return local
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 3) world -> (..., 3): x px, y px, z metres along the view axis (x, y are NaN behind the camera)."""
@@ -138,8 +139,8 @@ def place(
     """
     spec = scene.camera
     if spec.scale not in presets()["scales"] or spec.angle not in presets()["angles"]:
-        raise UsageError(f"There is no camera '{spec.scale} {spec.angle}'", "",
-                         f"Scales: {', '.join(presets()['scales'])}; angles: {', '.join(presets()['angles'])}")  # fmt: skip
+        known = f"Scales: {', '.join(presets()['scales'])}; angles: {', '.join(presets()['angles'])}"
+        raise UsageError(f"There is no camera '{spec.scale} {spec.angle}'", "", known)
     facing = {posed.name: posed.facing_deg for posed in scene.characters}
     everyone = [Subject.of(model, facing.get(model.name, 0.0)) for model in models if model.parts]
     subjects = [s for s in everyone if spec.target in (None, s.name)]
@@ -179,9 +180,9 @@ def _frame(
     angle, scale = presets()["angles"][spec.angle], presets()["scales"][spec.scale]
     bands = [band(s, spec.scale) for s in subjects]
     bottom, top = min(b for b, _ in bands), max(t for _, t in bands)
-    if spec.scale in ("ECU", "CU", "MCU", "MS", "MLS"):
+    if len(subjects) > 1 and spec.scale in ("ECU", "CU", "MCU", "MS", "MLS"):
         # Characters of different height: keep every head, cut the body of the tallest where the scale says.
-        bottom = min(b for b, _ in bands) if len(subjects) == 1 else float(np.mean([b for b, _ in bands]))
+        bottom = min(float(np.mean([b for b, _ in bands])), *(s.chin - 0.35 * s.radius for s in subjects))
     visible = (top - bottom) / (1.0 - scale["headroom"] - scale["footroom"])
     centre_y = bottom - scale["footroom"] * visible + visible / 2
     centre = np.mean([s.eyes * (1, 0, 1) if spec.scale in ("ECU", "CU", "MCU") else s.centre for s in subjects], 0)
@@ -196,7 +197,7 @@ def _frame(
     shown = width / focal * distance
     position = target + distance * away + np.array([0.0, angle["lift"] * visible, 0.0])
     shift = right * shown * _lead_room(spec, subjects, right, scale)
-    if spec.angle == "eye" or spec.angle == "dutch":
+    if spec.angle in ("eye", "dutch"):
         # At eye height, tilted a little: looking level from the body's middle would show the underside of a chin.
         position[1] = np.mean([s.eyes[1] for s in subjects]) * angle["eye"] + target[1] * (1 - angle["eye"])
     return look_at(_above_ground(position + shift), target + shift, angle["roll"], focal, width, height)

@@ -62,7 +62,9 @@ def guides(frame: Frame, glowing: NDArray[np.bool_], focal: float) -> Guides:
     glow = np.stack(four(glowing)).any(0)
     trust = np.where(hit.any(0), np.where(same, 1.0, 0.02), 0.0) * np.where(glow, 1e-3, 1.0)
     span = np.where(np.isfinite(nearest), nearest, 1.0) * 2 / focal
-    albedo = np.mean([np.maximum(a, DARK) * (p >= 0)[..., None] for a, p in zip(four(frame.albedo), parts, strict=True)], 0)
+    albedo = np.mean(
+        [np.maximum(a, DARK) * (p >= 0)[..., None] for a, p in zip(four(frame.albedo), parts, strict=True)], 0
+    )
     return Guides(normal, position, span.astype(np.float32), trust.astype(np.float32), albedo.astype(np.float32))
 
 

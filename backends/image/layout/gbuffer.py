@@ -81,7 +81,6 @@ class Frame:
     normal: F32
     albedo: F32
 
-
     def rows(self, start: int, stop: int) -> Frame:
         """The band of rows start..stop."""
         x, y, w, _ = self.window
@@ -130,7 +129,10 @@ def edge_pixels(frame: Frame, patterned: F32) -> NDArray[np.bool_]:
 def colour_edges(patterned: F32, step: float = 0.11) -> NDArray[np.bool_]:
     """(h, w): pixels whose surface colour (linear) differs from a neighbour's by more than `step`."""
     near = np.zeros(patterned.shape[:2], bool)
-    for a, b in (((slice(None), slice(None, -1)), (slice(None), slice(1, None))), ((slice(None, -1),), (slice(1, None),))):
+    for a, b in (
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+        ((slice(None, -1),), (slice(1, None),)),
+    ):
         change = np.abs(patterned[a] - patterned[b]).max(-1) > step
         near[a] |= change
         near[b] |= change

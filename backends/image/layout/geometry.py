@@ -6,24 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from backends.image.layout.mesh import MeshPart
 
-F32 = NDArray[np.float32]
+F32 = NDArray[np.floating]
+"""float32 by convention; wider in type because numpy widens intermediate results."""
 I32 = NDArray[np.int32]
 
 
-def to_linear(srgb: NDArray[np.floating] | Sequence[float]) -> F32:
+def to_linear(srgb: ArrayLike) -> F32:
     """sRGB 0..1 -> linear 0..1 (IEC 61966-2-1)."""
     c = np.asarray(srgb, np.float32)
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return np.asarray(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4), np.float32)
 
 
 def to_srgb(linear: NDArray[np.floating]) -> F32:
     """Linear 0..1 -> sRGB 0..1 (IEC 61966-2-1)."""
     c = np.clip(linear, 0.0, 1.0)
-    return np.where(c <= 0.0031308, c * 12.92, 1.055 * c ** (1 / 2.4) - 0.055).astype(np.float32)
+    return np.asarray(np.where(c <= 0.0031308, c * 12.92, 1.055 * c ** (1 / 2.4) - 0.055), np.float32)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from backends.image.layout.mesh import Material, MeshPart
 from backends.image.layout.shapes import Mesh, merge, part
@@ -15,12 +13,17 @@ from backends.image.layout.stage import Surface
 class Kit:
     """Collects meshes by group; a group's flat and smooth meshes become a part each, coloured per vertex."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "set") -> None:
+        self._prefix = prefix
         self._groups: dict[str, list[tuple[Mesh, NDArray[np.float64]]]] = {}
         self._materials: dict[str, Material] = {}
         self._surfaces: dict[str, Surface] = {}
 
-    def add(self, group: str, mesh: Mesh, color: Sequence[float]) -> None:
+    @property
+    def _root(self) -> str:
+        return f"{self._prefix}/" if "/" not in self._prefix else f"{self._prefix}."
+
+    def add(self, group: str, mesh: Mesh, color: ArrayLike) -> None:
         """Put a mesh of one sRGB colour into a group."""
         self.paint(group, mesh, np.tile(np.asarray(color, float), (len(mesh[0]), 1)))
 
@@ -46,11 +49,11 @@ class Kit:
             for smooth in (False, True):
                 chosen = [(mesh, colors) for mesh, colors in items if (mesh[2] is not None) == smooth]
                 if chosen:
-                    label = f"set/{group}.s" if smooth else f"set/{group}"
+                    label = f"{self._root}{group}.s" if smooth else f"{self._root}{group}"
                     colors = np.concatenate([c for _, c in chosen])
                     made.append(part(label, merge([m for m, _ in chosen]), material, colors))
         return tuple(made)
 
     def surfaces(self) -> dict[str, Surface]:
         """Surfaces by part label."""
-        return {f"set/{group}{end}": surface for group, surface in self._surfaces.items() for end in ("", ".s")}
+        return {f"{self._root}{group}{end}": surface for group, surface in self._surfaces.items() for end in ("", ".s")}

@@ -48,12 +48,12 @@ def depth_map(frame: LayoutFrame) -> Map:
 
 
 def normal_map(frame: LayoutFrame) -> Map:
-    """(H, W, 3) uint8: camera-space normals, red = right, green = up, blue = towards the camera; the sky is (128,128,255)."""
+    """(H, W, 3) uint8: camera-space normals, red = right, green = up, blue = to the camera; the sky faces it."""
     local = np.zeros_like(frame.normal)
     if frame.kept is not None:
         local = (frame.normal @ frame.kept.camera.axes.T.astype(np.float32)) * np.array([1, -1, -1], np.float32)
     local[~np.isfinite(frame.depth)] = (0, 0, 1)
-    return np.clip(np.rint((local * 0.5 + 0.5) * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint((local * 0.5 + 0.5) * 255), 0, 255), np.uint8)
 
 
 def pose_map(frame: LayoutFrame) -> Map:
@@ -96,4 +96,3 @@ def canny_map(frame: LayoutFrame) -> Map:
     features = cv2.Canny(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), 70, 160)
     edges[(frame.owner > 1) & (features > 0)] = 255
     return np.repeat(edges[..., None], 3, 2)
-

@@ -26,7 +26,7 @@ def tile(seed: int, slope: float, low: float = 1.0, high: float = 256.0) -> F32:
     gain = np.where((f >= low) & (f <= high), np.maximum(f, 1.0) ** -slope, 0.0)
     spectrum = np.fft.fft2(rng.standard_normal((SIZE, SIZE))) * gain
     field = np.fft.ifft2(spectrum).real
-    return np.clip(0.5 + 0.16 * field / field.std(), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(0.5 + 0.16 * field / field.std(), 0.0, 1.0), np.float32)
 
 
 def sample(field: F32, u: NDArray[np.floating], v: NDArray[np.floating]) -> F32:

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from backends.image.layout import shapes
 from backends.image.layout.kit import Kit
 
-Color = Sequence[float]
+Color = ArrayLike
 
 
-def tree(kit: Kit, group: str, x: float, z: float, height: float, rng: np.random.Generator,
-         leaf: Color = (0.36, 0.58, 0.24), wood: Color = (0.42, 0.30, 0.21), spread: float = 0.42) -> None:  # fmt: skip
+def tree(
+    kit: Kit,
+    group: str,
+    x: float,
+    z: float,
+    height: float,
+    rng: np.random.Generator,
+    leaf: Color = (0.36, 0.58, 0.24),
+    wood: Color = (0.42, 0.30, 0.21),
+    spread: float = 0.42,
+    detail: int = 20,
+) -> None:
     """A broad-leaved tree: '<group>.wood' and '<group>.leaf'."""
     trunk = height * 0.5
     bend = rng.uniform(-0.05, 0.05, 2) * height
@@ -29,14 +40,24 @@ def tree(kit: Kit, group: str, x: float, z: float, height: float, rng: np.random
         offset = np.array([np.cos(a) * ring, (0.55 if k == 0 else rng.uniform(-0.35, 0.45)), np.sin(a) * ring]) * radius
         size = radius * rng.uniform(0.55, 0.75)
         tone = np.clip(np.asarray(leaf) * rng.uniform(0.86, 1.14) * (1 + 0.10 * offset[1] / radius), 0, 1)
-        blob = shapes.blob(crown + offset, (size, size * 0.82, size), int(rng.integers(999)), 0.22, 24, 2.6)
+        blob = shapes.blob(crown + offset, (size, size * 0.82, size), int(rng.integers(999)), 0.22, detail, 2.6)
         kit.add(f"{group}.leaf", blob, tone)
 
 
-def pine(kit: Kit, group: str, x: float, z: float, height: float, rng: np.random.Generator,
-         leaf: Color = (0.16, 0.34, 0.22), wood: Color = (0.36, 0.25, 0.18)) -> None:  # fmt: skip
+def pine(
+    kit: Kit,
+    group: str,
+    x: float,
+    z: float,
+    height: float,
+    rng: np.random.Generator,
+    leaf: Color = (0.16, 0.34, 0.22),
+    wood: Color = (0.36, 0.25, 0.18),
+) -> None:
     """A conifer of jagged skirts."""
-    kit.add(f"{group}.wood", shapes.move(shapes.cylinder(0.03 * height, height * 0.5, 0.02 * height), (x, -0.05, z)), wood)
+    kit.add(
+        f"{group}.wood", shapes.move(shapes.cylinder(0.03 * height, height * 0.5, 0.02 * height), (x, -0.05, z)), wood
+    )
     layers = 5
     for k in range(layers):
         s = k / layers
@@ -49,55 +70,82 @@ def pine(kit: Kit, group: str, x: float, z: float, height: float, rng: np.random
         spot = (x, height * (0.16 + 0.70 * s), z)
         mesh = (vertices, faces, shapes.smooth_normals(vertices, faces))
         tone = np.clip(np.asarray(leaf) * rng.uniform(0.9, 1.1) * (0.92 + 0.24 * s), 0, 1)
-        kit.add(f"{group}.leaf", shapes.move(mesh, spot, (wide, height * 0.32, wide), yaw=float(rng.uniform(0, 90))), tone)
+        kit.add(
+            f"{group}.leaf", shapes.move(mesh, spot, (wide, height * 0.32, wide), yaw=float(rng.uniform(0, 90))), tone
+        )
 
 
-def bush(kit: Kit, group: str, x: float, z: float, size: float, rng: np.random.Generator,
-         leaf: Color = (0.30, 0.52, 0.24)) -> None:  # fmt: skip
+def bush(
+    kit: Kit, group: str, x: float, z: float, size: float, rng: np.random.Generator, leaf: Color = (0.30, 0.52, 0.24)
+) -> None:
     """A few lumps of foliage on the ground."""
     for _ in range(4):
         r = size * rng.uniform(0.5, 0.8)
         spot = (x + rng.uniform(-0.5, 0.5) * size, r * 0.62, z + rng.uniform(-0.4, 0.4) * size)
         tone = np.clip(np.asarray(leaf) * rng.uniform(0.85, 1.15), 0, 1)
-        kit.add(f"{group}.leaf", shapes.blob(spot, (r, r * 0.85, r), int(rng.integers(999)), 0.2, 20, 2.4), tone)
+        kit.add(f"{group}.leaf", shapes.blob(spot, (r, r * 0.85, r), int(rng.integers(999)), 0.2, 16, 2.4), tone)
 
 
-def fern(kit: Kit, group: str, x: float, z: float, size: float, rng: np.random.Generator,
-         leaf: Color = (0.30, 0.56, 0.22)) -> None:  # fmt: skip
+def fern(
+    kit: Kit, group: str, x: float, z: float, size: float, rng: np.random.Generator, leaf: Color = (0.30, 0.56, 0.22)
+) -> None:
     """A rosette of arching fronds."""
     for k in range(9):
         a = k / 9 * 2 * np.pi + rng.uniform(-0.25, 0.25)
         length = size * rng.uniform(0.8, 1.15)
         s = np.linspace(0, 1, 14)
         out, side = np.array([np.cos(a), 0, np.sin(a)]), np.array([-np.sin(a), 0, np.cos(a)])
-        rib = np.array([x, 0, z]) + out * (length * s)[:, None] + np.array([0, 1.0, 0]) * (
-            size * (1.15 * s - 0.95 * s**2.2))[:, None]  # fmt: skip
+        rib = (
+            np.array([x, 0, z])
+            + out * (length * s)[:, None]
+            + np.array([0, 1.0, 0]) * (size * (1.15 * s - 0.95 * s**2.2))[:, None]
+        )
         wide = size * 0.20 * np.sin(np.pi * np.clip(s * 0.9 + 0.08, 0, 1)) * (1 - 0.5 * (np.arange(14) % 2))
         drop = np.array([0, 0.35, 0]) * wide[:, None]
-        vertices = np.stack([rib + side * wide[:, None] - drop, rib, rib - side * wide[:, None] - drop], 1).reshape(-1, 3)
+        vertices = np.stack([rib + side * wide[:, None] - drop, rib, rib - side * wide[:, None] - drop], 1).reshape(
+            -1, 3
+        )
         faces = shapes.sheet(14, 3)
         tone = np.clip(np.asarray(leaf) * rng.uniform(0.85, 1.15), 0, 1)
         kit.add(f"{group}.frond", (vertices, faces, shapes.smooth_normals(vertices, faces)), tone)
 
 
-def flowers(kit: Kit, group: str, rng: np.random.Generator, count: int, area: tuple[float, float, float, float],
-            palette: Sequence[Color]) -> None:  # fmt: skip
+def flowers(
+    kit: Kit,
+    group: str,
+    rng: np.random.Generator,
+    count: int,
+    area: tuple[float, float, float, float],
+    palette: Sequence[Color],
+) -> None:
     """Small blossoms on stalks within area (x0, x1, z0, z1)."""
     for _ in range(count):
         x, z = rng.uniform(area[0], area[1]), rng.uniform(area[2], area[3])
         h = rng.uniform(0.10, 0.20)
-        kit.add(f"{group}.stalk", shapes.tube([(x, 0, z), (x + 0.01, h * 0.6, z), (x + 0.015, h, z)], [0.006] * 3, 6),
-                (0.30, 0.50, 0.20))  # fmt: skip
+        kit.add(
+            f"{group}.stalk",
+            shapes.tube([(x, 0, z), (x + 0.01, h * 0.6, z), (x + 0.015, h, z)], [0.006] * 3, 6),
+            (0.30, 0.50, 0.20),
+        )
         color = palette[int(rng.integers(len(palette)))]
         kit.add(f"{group}.bloom", shapes.ball((x + 0.015, h + 0.01, z), (0.034, 0.018, 0.034), 8), color)
         kit.add(f"{group}.bloom", shapes.ball((x + 0.015, h + 0.024, z), 0.012, 6), (0.98, 0.82, 0.25))
 
 
-def grass(kit: Kit, group: str, rng: np.random.Generator, count: int, area: tuple[float, float, float, float],
-          leaf: Color = (0.40, 0.62, 0.22), height: float = 0.13,
-          grows: Callable[[float, float], bool] = lambda x, z: True) -> None:  # fmt: skip
+def grass(
+    kit: Kit,
+    group: str,
+    rng: np.random.Generator,
+    count: int,
+    area: tuple[float, float, float, float],
+    leaf: Color = (0.40, 0.62, 0.22),
+    height: float = 0.13,
+    grows: Callable[[float, float], bool] = lambda x, z: True,
+) -> None:
     """Tufts of blades within area (x0, x1, z0, z1) where `grows(x, z)`."""
-    vertices, faces, colors = [], [], []
+    vertices: list[NDArray[np.float64]] = []
+    faces: list[list[int]] = []
+    colors: list[NDArray[np.float64]] = []
     for _ in range(count):
         x, z = rng.uniform(area[0], area[1]), rng.uniform(area[2], area[3])
         if not grows(x, z):

@@ -104,7 +104,7 @@ def _pairs(
         tri = np.repeat(np.arange(first, last), n)
         inside = np.arange(int(n.sum())) - np.repeat(np.cumsum(n) - n, n)
         row, column = np.divmod(inside, nx[tri])
-        yield tri, x0[tri] + column, y0[tri] + row
+        yield tri, (x0[tri] + column).astype(np.int64), (y0[tri] + row).astype(np.int64)
         first = last
 
 
@@ -139,10 +139,10 @@ def centres(tris: Triangles, camera: Camera, window: tuple[int, int, int, int]) 
     for local, px, py in _pairs(x0[small] - x, y0[small] - y, nx[small], ny[small]):
         tri = small[local]
         dx, dy = dxs[px], dys[py]
-        e = tris.edges[tri]
-        hit = e[:, 0, 0] * dx + e[:, 0, 1] * dy + e[:, 0, 2] >= 0
-        hit &= e[:, 1, 0] * dx + e[:, 1, 1] * dy + e[:, 1, 2] >= 0
-        hit &= e[:, 2, 0] * dx + e[:, 2, 1] * dy + e[:, 2, 2] >= 0
+        edges = tris.edges[tri]
+        hit = edges[:, 0, 0] * dx + edges[:, 0, 1] * dy + edges[:, 0, 2] >= 0
+        hit &= edges[:, 1, 0] * dx + edges[:, 1, 1] * dy + edges[:, 1, 2] >= 0
+        hit &= edges[:, 2, 0] * dx + edges[:, 2, 1] * dy + edges[:, 2, 2] >= 0
         tri, dx, dy, pixel = tri[hit], dx[hit], dy[hit], (py * w + px)[hit]
         plane = tris.plane[tri]
         inverse = plane[:, 0] * dx + plane[:, 1] * dy + plane[:, 2]

@@ -14,7 +14,8 @@ from backends.image.layout.camera import Camera, place
 from backends.image.layout.geometry import F32, I32, join
 from backends.image.layout.mesh import JOINTS, CharacterModel, MeshPart
 from backends.image.layout.picture import Drawing, Subject, draw
-from backends.image.layout.scene import LayoutScene, PosedCharacter
+from backends.image.layout.props import PROPS, place_props
+from backends.image.layout.scene import LayoutScene
 from backends.image.layout.sets.build import build_stage
 from backends.image.layout.sky import Sky
 from backends.image.layout.stage import Stage
@@ -117,12 +118,13 @@ class LayoutRenderer:
             on_step(0, 4)
         began = time.perf_counter()
         even = (width + width % 2, height + height % 2)
-        stage = build_stage(scene.set, scene.time_of_day, scene.seed, scene.props)
+        stage = build_stage(scene.set, scene.time_of_day, scene.seed)
+        things, unknown = place_props(scene.props)
         models, targets, camera = self._actors(scene, stage, even)
         seconds = {"characters": time.perf_counter() - began}
         sky = Sky(scene.time_of_day, stage.backdrop)
         aims = [model.head_center.astype(float) for model in models] or [camera.position + 4 * camera.forward]
-        parts = (*stage.visible(camera.position, aims), *(part for model in models for part in model.parts))
+        parts = (*stage.visible(camera.position, aims), *things, *(part for model in models for part in model.parts))
         began = time.perf_counter()
         subject = self._subject(parts, stage, sky, camera)
         seconds["scene"] = time.perf_counter() - began
@@ -132,7 +134,11 @@ class LayoutRenderer:
             on_step(4, 4)
         labels = np.array([*(part.label for part in subject.geometry.parts), ""])
         kept = Kept(parts, stage, sky, camera, drawing.glow, drawing.frame.part, labels, targets)
-        return _frame(scene, models, subject, drawing, kept, (width, height), seconds)
+        frame = _frame(scene, models, subject, drawing, kept, (width, height), seconds)
+        if not unknown:
+            return frame
+        note = f"No such prop: {', '.join(unknown)}; known: {', '.join(sorted(PROPS))}"
+        return replace(frame, warnings=(note,))
 
     def _subject(self, parts: Sequence[MeshPart], stage: Stage, sky: Sky, camera: Camera) -> Subject:
         traced = self._tracer.scene(parts, sky.light_map(), stage.lamps)
@@ -155,9 +161,7 @@ class LayoutRenderer:
                 models[i] = build_character(posed, look_target=target, cache_dir=self.cache_dir)
         return models, targets, camera
 
-    def render_faces(
-        self, frame: LayoutFrame, character: str, variants: Sequence[FaceVariant]
-    ) -> list[FacePatch]:
+    def render_faces(self, frame: LayoutFrame, character: str, variants: Sequence[FaceVariant]) -> list[FacePatch]:
         """Redraw only the face of `character` for each variant; paste each patch into frame.rgb at its (x, y).
 
         Empty when the face is outside the picture. Raises UsageError for an unknown character.
@@ -207,9 +211,14 @@ def _frame(
 
 
 def face_boxes(model: CharacterModel, camera: Camera, size: tuple[int, int]) -> tuple[Box, Box]:
-    """Boxes of the head and of the mouth within the picture; width 0 when outside."""
-    return (_ball_box(model.head_center, model.head_radius * 1.08, camera, size),
-            _ball_box(model.mouth, model.mouth_radius, camera, size))  # fmt: skip
+    """Boxes of the face (head and mouth) and of the mouth within the picture; width 0 when outside."""
+    head = _ball_box(model.head_center, model.head_radius * 1.08, camera, size)
+    mouth = _ball_box(model.mouth, model.mouth_radius, camera, size)
+    if not (head[2] and mouth[2]):
+        return head, mouth
+    x0, y0 = min(head[0], mouth[0]), min(head[1], mouth[1])
+    x1, y1 = max(head[0] + head[2], mouth[0] + mouth[2]), max(head[1] + head[3], mouth[1] + mouth[3])
+    return (x0, y0, x1 - x0, y1 - y0), mouth
 
 
 def _ball_box(center: F32, radius: float, camera: Camera, size: tuple[int, int]) -> Box:
@@ -241,6 +250,3 @@ def _joints(model: CharacterModel, camera: Camera, depth: F32, own: NDArray[np.b
             seen = bool(nearer < (1.25 * model.head_radius if own[row, column] else 0.02))
         table[i] = (x, y, float(seen))
     return table
-
-
-__all__ = ["FacePatch", "FaceVariant", "LayoutFrame", "LayoutRenderer", "PosedCharacter", "replace"]

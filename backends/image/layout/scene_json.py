@@ -16,7 +16,6 @@ from backends.image.layout.scene import (
     SETS,
     TIMES,
     TOPS,
-    CameraSpec,
     CharacterLook,
     LayoutScene,
     PosedCharacter,
@@ -68,8 +67,8 @@ def _object(kind: type, data: object, where: str) -> Any:
         choices = VOCABULARY.get((kind, key))
         if choices is not None and values[key] is not None and values[key] not in choices:
             raise _wrong(at, f"one of {', '.join(choices)}", value)
-    missing = {f.name for f in dataclasses.fields(kind)
-               if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING} - set(values)  # fmt: skip
+    bare = (f for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING)
+    missing = {f.name for f in bare} - set(values)
     if missing:
         raise UsageError(f"'{where}' lacks '{sorted(missing)[0]}'", "", "Add it")
     return kind(**values)

@@ -89,7 +89,7 @@ def bloom(radiance: F32, sky: Sky, strength: float = 0.10) -> F32:
 
 
 def shafts(radiance: F32, depth: F32, sky: Sky, camera: Camera) -> F32:
-    """(H, W, 3) display-linear light shafts: what shines between near things, smeared away from the rim light's place."""
+    """(H, W, 3) display-linear light shafts: what shines between near things, smeared away from the rim light."""
     import cv2
 
     h, w = depth.shape
@@ -115,7 +115,9 @@ def shafts(radiance: F32, depth: F32, sky: Sky, camera: Camera) -> F32:
     return np.asarray(cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR) * sky.shafts, np.float32)
 
 
-def finish(display: F32, glow: F32, sky: Sky, window: tuple[int, int, int, int], size: tuple[int, int]) -> NDArray[np.uint8]:
+def finish(
+    display: F32, glow: F32, sky: Sky, window: tuple[int, int, int, int], size: tuple[int, int]
+) -> NDArray[np.uint8]:
     """Display-linear picture (h, w, 3) of `window` in a picture of `size` (w, h) -> sRGB uint8 with vignette.
 
     A fixed ordered dither of half a step keeps the sky's slow gradients free of bands.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from backends.image.layout.geometry import F32
 from backends.image.layout.mesh import Material, MeshPart
 from backends.image.layout.noise import sample, tile
 
@@ -36,7 +36,7 @@ def merge(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
-def move(mesh: Mesh, offset: Sequence[float] = (0, 0, 0), scale: float | Sequence[float] = 1.0, yaw: float = 0.0,
+def move(mesh: Mesh, offset: ArrayLike = (0, 0, 0), scale: ArrayLike = 1.0, yaw: float = 0.0,
          tilt: float = 0.0, roll: float = 0.0) -> Mesh:  # fmt: skip
     """Scaled, then rolled about Z, tilted about X, turned about Y (degrees), then moved."""
     vertices, faces, normals = mesh
@@ -92,7 +92,7 @@ def ground(size: float = 120.0, y: float = 0.0) -> Mesh:
     return terrain(edge, edge, np.full((9, 9), y))
 
 
-def ball(center: Sequence[float] = (0, 0, 0), radius: float | Sequence[float] = 1.0, detail: int = 20) -> Mesh:
+def ball(center: ArrayLike = (0, 0, 0), radius: ArrayLike = 1.0, detail: int = 20) -> Mesh:
     """An ellipsoid."""
     return move(lathe([(np.sin(t), -np.cos(t)) for t in np.linspace(0, np.pi, detail)], detail * 2), center, radius)
 
@@ -112,7 +112,9 @@ def lathe(profile: Sequence[tuple[float, float]], around: int = 32) -> Mesh:
     return flat, faces, normals.reshape(-1, 3)
 
 
-def cylinder(radius: float = 1.0, height: float = 1.0, top: float | None = None, around: int = 28, bevel: float = 0.04) -> Mesh:
+def cylinder(
+    radius: float = 1.0, height: float = 1.0, top: float | None = None, around: int = 28, bevel: float = 0.04
+) -> Mesh:
     """An upright solid on y = 0 with rounded rims; `top` is the upper radius."""
     upper = radius if top is None else top
     b = min(bevel, radius * 0.5, upper * 0.5 if upper > 0 else bevel, height * 0.45)
@@ -137,18 +139,31 @@ def box(size: Sequence[float], center: Sequence[float] = (0, 0, 0), bevel: float
                 p[(axis + 1) % 3] = s * (half[(axis + 1) % 3] - b)
                 p[(axis + 2) % 3] = t * (half[(axis + 2) % 3] - b)
                 vertices.append(p)
+    return np.array(vertices) + np.asarray(center, float), _bevelled_cube(), None
+
+
+@cache
+def _bevelled_cube() -> NDArray[np.int64]:
+    """Faces over the 24 vertices of `box`: they connect the same way whatever the size."""
     from scipy.spatial import ConvexHull
 
-    points = np.array(vertices)
-    hull = ConvexHull(points)
+    points = []
+    for axis in range(3):
+        for side in (-1, 1):
+            for s, t in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
+                p = np.zeros(3)
+                p[axis], p[(axis + 1) % 3], p[(axis + 2) % 3] = side, 0.8 * s, 0.8 * t
+                points.append(p)
+    cloud = np.array(points)
+    hull = ConvexHull(cloud)
     faces = hull.simplices.astype(np.int64)
-    a, b_, c = (points[faces[:, i]] for i in range(3))
-    inward = np.einsum("ij,ij->i", np.cross(b_ - a, c - a), hull.equations[:, :3]) < 0
+    a, b, c = (cloud[faces[:, i]] for i in range(3))
+    inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), hull.equations[:, :3]) < 0
     faces[inward] = faces[inward][:, ::-1]
-    return points + np.asarray(center, float), faces, None
+    return np.asarray(faces)
 
 
-def blob(center: Sequence[float], radius: float | Sequence[float], seed: int, rough: float = 0.18, detail: int = 22,
+def blob(center: ArrayLike, radius: ArrayLike, seed: int, rough: float = 0.18, detail: int = 22,
          waves: float = 1.0) -> Mesh:  # fmt: skip
     """A lumpy ellipsoid: foliage, rocks, clouds of dust."""
     vertices, faces, _ = ball(detail=detail)
@@ -162,7 +177,7 @@ def blob(center: Sequence[float], radius: float | Sequence[float], seed: int, ro
     return vertices, faces, normals
 
 
-def tube(points: Sequence[Sequence[float]], radii: Sequence[float], around: int = 14) -> Mesh:
+def tube(points: ArrayLike, radii: ArrayLike, around: int = 14) -> Mesh:
     """A bent pipe through `points` (P, 3) with a radius at each, closed at both ends."""
     p = np.array(points, float)
     tangent = np.gradient(p, axis=0)

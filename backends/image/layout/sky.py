@@ -209,5 +209,6 @@ class Sky:
             edge = smoothstep(float(radius) * 1.25, float(radius) * 0.75, angle)
             weight = edge * np.repeat(sin[:, 0], ENV_WIDTH)
             solid = weight.sum() * (np.pi / ENV_HEIGHT) * (2 * np.pi / ENV_WIDTH)
-            light = light + edge[:, None] * to_linear(lamp["color"]) * lamp["irradiance"] * factor / solid
+            color = (self._indoor or {}).get("key_color", lamp["color"]) if name == "key" else lamp["color"]
+            light = light + edge[:, None] * to_linear(color) * lamp["irradiance"] * factor / solid
         return np.asarray(light, np.float32).reshape(ENV_HEIGHT, ENV_WIDTH, 3)

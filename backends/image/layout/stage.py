@@ -41,7 +41,7 @@ class Stage:
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
     """Part label -> how it is painted, evaluated for every picture sample."""
     lamps: tuple[Lamp, ...] = ()
-    backdrop: Backdrop = Backdrop()
+    backdrop: Backdrop = field(default_factory=Backdrop)
     walls: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = field(default_factory=dict)
     """Label prefix -> (point, normal into the set): left out when the camera stands behind it."""
     clutter: Mapping[str, tuple[tuple[float, float, float], float]] = field(default_factory=dict)
@@ -56,9 +56,8 @@ class Stage:
             if float(np.dot(np.subtract(camera, point), normal)) < 0.25:
                 gone.add(name)
         for name, (centre, radius) in self.clutter.items():
-            if any(_distance(np.asarray(centre, float), camera, target) < radius for target in targets):
-                gone.add(name)
-            elif float(np.linalg.norm(np.subtract(camera, centre))) < radius + 0.9:
+            between = any(_distance(np.asarray(centre, float), camera, target) < radius for target in targets)
+            if between or float(np.linalg.norm(np.subtract(camera, centre))) < radius + 0.9:
                 gone.add(name)
         return tuple(part for part in self.parts if not any(_below(part.label, name) for name in gone))
 

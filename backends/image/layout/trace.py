@@ -61,7 +61,7 @@ def _bsdf(material: Material, vertex_colors: bool) -> dict[str, Any]:
         color = {"type": "rgb", "value": [float(c) for c in np.maximum(to_linear(material.color), DARK)]}
     plain = max(material.specular, material.sheen, material.clearcoat, material.metallic) < 0.15
     if plain:
-        inner = {"type": "diffuse", "reflectance": color}
+        inner: dict[str, Any] = {"type": "diffuse", "reflectance": color}
     else:
         inner = {
             "type": "principled", "base_color": color, "roughness": max(material.roughness, 0.12),

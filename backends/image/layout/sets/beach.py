@@ -37,7 +37,7 @@ def _sand() -> MeshPart:
 def _palm(x: float, z: float, rng: np.random.Generator, label: str) -> list[MeshPart]:
     lean = rng.uniform(0.5, 1.0) * (1 if x < 0 else -1)
     t = np.linspace(0, 1, 14)
-    spine = np.stack([x + lean * t**1.8 * 1.3, 3.9 * t - 0.15, z + 0.2 * np.sin(t * 3)], -1)
+    spine = np.stack([x + lean * t**1.8 * 1.3, 2.9 * t - 0.15, z + 0.2 * np.sin(t * 3)], -1)
     rings = 0.15 - 0.055 * t + 0.012 * (np.arange(14) % 2)
     trunk = shapes.part(f"{label}.trunk", shapes.tube(spine, rings), Material((0.55, 0.40, 0.27), specular=0.0))
     top = spine[-1]
@@ -59,7 +59,9 @@ def _palm(x: float, z: float, rng: np.random.Generator, label: str) -> list[Mesh
         shade = rng.uniform(0.85, 1.15)
         colors.append(np.tile(np.array([0.24, 0.50, 0.20]) * shade, (len(vertices), 1)))
     leaves = shapes.part(f"{label}.leaves", shapes.merge(fronds), Material(specular=0.0), np.concatenate(colors))
-    nuts = shapes.merge([shapes.ball(top + [0.14 * np.cos(a), -0.12, 0.14 * np.sin(a)], 0.09, 10) for a in (0.3, 2.2, 4.4)])
+    nuts = shapes.merge(
+        [shapes.ball(top + np.array([0.14 * np.cos(a), -0.12, 0.14 * np.sin(a)]), 0.09, 10) for a in (0.3, 2.2, 4.4)]
+    )
     return [trunk, leaves, shapes.part(f"{label}.nuts", nuts, Material((0.40, 0.25, 0.14), specular=0.0))]
 
 
@@ -71,7 +73,9 @@ def _parasol(x: float, z: float) -> list[MeshPart]:
     scallop = 1 - 0.05 * (1 - np.abs(np.cos(a * ribs / 2)))[None, :]
     radius = 1.35 * np.sin(s * np.pi / 2) * scallop
     rise = 0.62 * np.cos(s * np.pi / 2) - 0.05 * s**6 * (1 - np.abs(np.cos(a * ribs / 2)))[None, :]
-    vertices = np.stack([radius * np.cos(a), np.broadcast_to(rise, radius.shape), radius * np.sin(a)], -1).reshape(-1, 3)
+    vertices = np.stack([radius * np.cos(a), np.broadcast_to(rise, radius.shape), radius * np.sin(a)], -1).reshape(
+        -1, 3
+    )
     faces = shapes.sheet(rings, len(a))
     normals = shapes.smooth_normals(vertices, faces)
     canopy = shapes.move((vertices, faces, normals * np.sign(normals[:, 1:2] + 1e-9)), (x + 0.21, 1.80, z), roll=-7)
@@ -85,7 +89,9 @@ def _parasol(x: float, z: float) -> list[MeshPart]:
 
 def _shells(rng: np.random.Generator) -> list[MeshPart]:
     meshes, colors = [], []
-    palette = np.array([[0.97, 0.90, 0.82], [0.93, 0.72, 0.62], [0.86, 0.80, 0.74], [0.98, 0.95, 0.90], [0.62, 0.54, 0.50]])
+    palette = np.array(
+        [[0.97, 0.90, 0.82], [0.93, 0.72, 0.62], [0.86, 0.80, 0.74], [0.98, 0.95, 0.90], [0.62, 0.54, 0.50]]
+    )
     for _ in range(46):
         x, z = rng.uniform(-6, 6), rng.uniform(-3.2, 3.4)
         size = rng.uniform(0.016, 0.042)
@@ -100,7 +106,11 @@ def _headland() -> list[MeshPart]:
     z = np.linspace(-16, 16, 12)
     gx, gz = np.meshgrid(x, z)
     ridge = sample(tile(53, 1.7, 1, 40), gx / 300, gz / 90 + 0.3)
-    body = np.exp(-(((gx + 58) / 34) ** 2)) * 15 + np.exp(-(((gx + 96) / 24) ** 2)) * 24 + np.exp(-(((gx - 118) / 26) ** 2)) * 12
+    body = (
+        np.exp(-(((gx + 58) / 34) ** 2)) * 15
+        + np.exp(-(((gx + 96) / 24) ** 2)) * 24
+        + np.exp(-(((gx - 118) / 26) ** 2)) * 12
+    )
     height = body * (0.55 + 0.9 * ridge) * (1 - (gz / 16) ** 2) - 1.4
     land = shapes.move(shapes.terrain(x, z, height), (0, 0, -165))
     return [shapes.part("set/headland", land, Material((0.33, 0.43, 0.34), specular=0.0))]
@@ -113,22 +123,33 @@ def build(time_of_day: str, seed: int) -> Stage:
     x = shapes.graded(30, 600, 41)
     z = -np.concatenate([[600, 300, 160], np.linspace(90, 2.5, 40)])
     water = shapes.terrain(x, z, np.full((len(z), len(x)), -0.36))
-    rocks = [shapes.blob((px, -0.15, pz), (r, r * 0.62, r * 0.9), k, 0.16, 18)
-             for k, (px, pz, r) in enumerate([(-6.6, -4.4, 0.75), (-7.6, -5.0, 1.15), (7.4, -6.4, 1.0), (8.6, -5.6, 0.6)])]  # fmt: skip
+    rocks = [
+        shapes.blob((px, -0.15, pz), (r, r * 0.62, r * 0.9), k, 0.16, 18)
+        for k, (px, pz, r) in enumerate([(-6.6, -4.4, 0.75), (-7.6, -5.0, 1.15), (7.4, -6.4, 1.0), (8.6, -5.6, 0.6)])
+    ]
     parts = [
-        _sand(), shapes.part("set/sea", water, Material((0.10, 0.22, 0.28), specular=0.0)), *_headland(), *_shells(rng),
+        _sand(),
+        shapes.part("set/sea", water, Material((0.10, 0.22, 0.28), specular=0.0)),
+        *_headland(),
+        *_shells(rng),
         shapes.part("set/rocks", shapes.merge(rocks), Material((0.47, 0.42, 0.40), specular=0.0)),
-        *_palm(-3.4, -2.7, rng, "set/palm0"), *_palm(-5.0, -3.3, rng, "set/palm1"), *_palm(6.6, -3.2, rng, "set/palm2"),
+        *_palm(-3.4, -2.7, rng, "set/palm0"),
+        *_palm(-5.0, -3.3, rng, "set/palm1"),
+        *_palm(6.6, -3.2, rng, "set/palm2"),
         *_parasol(2.5, -2.3),
-    ]  # fmt: skip
+    ]
     surfaces = {
-        "set/sand": sand(shore, (0.60, 0.47, 0.35)), "set/sea": sea(shore, deep, shallow, 1.8 if time_of_day == "storm" else 1.0),
-        "set/rocks": grainy(0.35, 1.2, "xy"), "set/headland": leafy(0.5, 14.0),
-    }  # fmt: skip
+        "set/sand": sand(shore, (0.60, 0.47, 0.35)),
+        "set/sea": sea(shore, deep, shallow, 1.8 if time_of_day == "storm" else 1.0),
+        "set/rocks": grainy(0.35, 1.2, "xy"),
+        "set/headland": leafy(0.5, 14.0),
+    }
     for k in range(3):
         surfaces[f"set/palm{k}.trunk"] = bark(0.4)
     clutter = {
-        "set/palm0": ((-3.0, 1.8, -2.7), 0.9), "set/palm1": ((-4.6, 1.8, -3.3), 0.9), "set/palm2": ((6.2, 1.8, -3.2), 0.9),
+        "set/palm0": ((-3.0, 1.8, -2.7), 0.9),
+        "set/palm1": ((-4.6, 1.8, -3.3), 0.9),
+        "set/palm2": ((6.2, 1.8, -3.2), 0.9),
         "set/parasol": ((2.7, 1.4, -2.3), 1.2),
-    }  # fmt: skip
+    }
     return Stage(tuple(parts), surfaces, clutter=clutter)

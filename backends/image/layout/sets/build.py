@@ -1,4 +1,4 @@
-"""Sets by name, with the props of a shot."""
+"""Sets by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from configs.errors import UsageError
 
 
 @lru_cache(maxsize=8)
-def build_stage(name: str, time_of_day: str, seed: int, props: tuple[str, ...] = ()) -> Stage:
+def build_stage(name: str, time_of_day: str, seed: int) -> Stage:
     """The set `name` at `time_of_day`; `seed` places small details. Raises UsageError for unknown names."""
     if name not in SETS:
         raise UsageError(f"There is no set '{name}'", "", f"Choose one of: {', '.join(SETS)}")

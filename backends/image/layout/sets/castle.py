@@ -17,14 +17,32 @@ BACK = -7.0
 
 
 def _pillar(kit: Kit, x: float, z: float) -> None:
-    profile = [(0, 0), (0.46, 0), (0.46, 0.16), (0.38, 0.22), (0.40, 0.30), (0.29, 0.40), (0.27, 3.0), (0.33, 3.06), (0.31, 3.14),
-               (0.44, 3.34), (0.46, 3.5), (0, 3.5)]  # fmt: skip
+    profile = [
+        (0, 0),
+        (0.46, 0),
+        (0.46, 0.16),
+        (0.38, 0.22),
+        (0.40, 0.30),
+        (0.29, 0.40),
+        (0.27, 3.0),
+        (0.33, 3.06),
+        (0.31, 3.14),
+        (0.44, 3.34),
+        (0.46, 3.5),
+        (0, 3.5),
+    ]
     kit.add("pillar", shapes.move(shapes.lathe(profile, 32), (x, 0, z)), PALE)
 
 
 def _torch(kit: Kit, x: float, y: float, z: float) -> None:
-    kit.add("iron", shapes.tube([(x, y - 0.32, z + 0.04), (x, y - 0.1, z + 0.13), (x, y, z + 0.16)], [0.02, 0.025, 0.05]), (0.16, 0.14, 0.13))
-    for k, (size, lift, color) in enumerate([(0.085, 0.08, (1.0, 0.42, 0.10)), (0.06, 0.11, (1.0, 0.68, 0.20)), (0.036, 0.10, (1.0, 0.92, 0.62))]):
+    kit.add(
+        "iron",
+        shapes.tube([(x, y - 0.32, z + 0.04), (x, y - 0.1, z + 0.13), (x, y, z + 0.16)], [0.02, 0.025, 0.05]),
+        (0.16, 0.14, 0.13),
+    )
+    for k, (size, lift, color) in enumerate(
+        [(0.085, 0.08, (1.0, 0.42, 0.10)), (0.06, 0.11, (1.0, 0.68, 0.20)), (0.036, 0.10, (1.0, 0.92, 0.62))]
+    ):
         flame = shapes.lathe([(0, -0.8), (0.7, -0.4), (0.9, 0.0), (0.62, 0.7), (0.25, 1.5), (0, 2.1)], 18)
         kit.add("flame", shapes.move(flame, (x, y + lift, z + 0.16 + 0.03 * k), size), color)
 
@@ -32,14 +50,27 @@ def _torch(kit: Kit, x: float, y: float, z: float) -> None:
 def _banner(kit: Kit, x: float, z: float) -> None:
     kit.add("cloth", shapes.box((0.85, 2.0, 0.03), (x, 2.9, z + 0.06), 0.008), RED)
     for side in (-1, 1):
-        kit.add("cloth", shapes.move(shapes.lathe([(0, -0.42), (0.215, 0.0), (0, 0.001)], 4), (x + side * 0.21, 1.90, z + 0.06), (1, 1, 0.07), yaw=0), RED)
+        kit.add(
+            "cloth",
+            shapes.move(
+                shapes.lathe([(0, -0.42), (0.215, 0.0), (0, 0.001)], 4),
+                (x + side * 0.21, 1.90, z + 0.06),
+                (1, 1, 0.07),
+                yaw=0,
+            ),
+            RED,
+        )
         kit.add("cloth", shapes.box((0.04, 2.0, 0.035), (x + side * 0.37, 2.9, z + 0.06), 0.008), GOLD)
     star = shapes.lathe([(0, -0.02), (0.24, 0.0), (0, 0.02)], 8)
     vertices, faces, _ = star
     spike = np.where(np.arange(len(vertices)) % 2 == 0, 1.0, 0.45)
     vertices = vertices * np.stack([spike, np.ones_like(spike), spike], -1)
     kit.add("cloth", shapes.move((vertices, faces, None), (x, 3.0, z + 0.09), tilt=90), GOLD)
-    kit.add("iron", shapes.tube([(x - 0.5, 3.92, z + 0.07), (x, 3.92, z + 0.07), (x + 0.5, 3.92, z + 0.07)], [0.025] * 3), (0.25, 0.2, 0.15))
+    kit.add(
+        "iron",
+        shapes.tube([(x - 0.5, 3.92, z + 0.07), (x, 3.92, z + 0.07), (x + 0.5, 3.92, z + 0.07)], [0.025] * 3),
+        (0.25, 0.2, 0.15),
+    )
 
 
 def _throne(kit: Kit, x: float, z: float) -> None:
@@ -75,7 +106,13 @@ def build(time_of_day: str, seed: int) -> Stage:
             kit.add("vault", shapes.move(arch, (x + 0.25, 3.5, z0 + 1.5), yaw=90), PALE)
     for x in (-2.2, 2.2):
         kit.add("outside", shapes.panel(0.95, 2.2, (x, 2.9, BACK + 0.02)), (0.5, 0.6, 0.7))
-        kit.add("outside", shapes.move(shapes.lathe([(0, 0), (0.475, 0), (0.475, 0.001), (0, 0.001)], 40), (x, 4.0, BACK + 0.018), tilt=90), (0.5, 0.6, 0.7))
+        kit.add(
+            "outside",
+            shapes.move(
+                shapes.lathe([(0, 0), (0.475, 0), (0.475, 0.001), (0, 0.001)], 40), (x, 4.0, BACK + 0.018), tilt=90
+            ),
+            (0.5, 0.6, 0.7),
+        )
         kit.add("frame", shapes.move(shapes.arch(1.5, 2.68, 3.1, 0.475, 0.16), (x, 1.80, BACK + 0.16)), PALE)
         for k in range(4):
             kit.add("iron", shapes.box((0.95, 0.03, 0.03), (x, 2.1 + 0.5 * k, BACK + 0.05), 0.008), (0.2, 0.18, 0.17))
@@ -102,7 +139,17 @@ def build(time_of_day: str, seed: int) -> Stage:
     kit.material("cloth", Material(specular=0.0, sheen=0.5), grainy(0.12, 0.8, "side"))
     kit.material("flame", Material(emission=4.5))
     power = {"day": 1.2, "sunset": 1.6, "night": 2.4, "storm": 2.0}[time_of_day]
-    lamps = (Lamp((-3.2, 2.25, -1.9), (1.0, 0.58, 0.24), power, 0.12), Lamp((3.2, 2.25, -1.9), (1.0, 0.58, 0.24), power, 0.12))
-    paper = {"day": (0.36, 0.33, 0.31), "sunset": (0.34, 0.25, 0.21), "night": (0.07, 0.07, 0.10), "storm": (0.20, 0.21, 0.22)}
-    backdrop = Backdrop(indoor=True, studio=paper[time_of_day], gains={"haze": 0.6, "fill": 0.75, "key": 0.95}, air=(0.45, 0.40, 0.38))
+    lamps = (
+        Lamp((-3.2, 2.25, -1.9), (1.0, 0.58, 0.24), power, 0.12),
+        Lamp((3.2, 2.25, -1.9), (1.0, 0.58, 0.24), power, 0.12),
+    )
+    paper = {
+        "day": (0.36, 0.33, 0.31),
+        "sunset": (0.34, 0.25, 0.21),
+        "night": (0.07, 0.07, 0.10),
+        "storm": (0.20, 0.21, 0.22),
+    }
+    backdrop = Backdrop(
+        indoor=True, studio=paper[time_of_day], gains={"haze": 0.6, "fill": 0.75, "key": 0.95}, air=(0.45, 0.40, 0.38)
+    )
     return Stage(kit.parts(), kit.surfaces(), lamps, backdrop, walls, far_limit=8.5)

@@ -33,14 +33,27 @@ def _trunk(kit: Kit, group: str, x: float, z: float, radius: float, rng: np.rand
 
 
 def _mushroom(kit: Kit, x: float, z: float, size: float) -> None:
-    kit.add("stem", shapes.move(shapes.lathe([(0, 0), (0.30, 0), (0.22, 0.5), (0.24, 0.9), (0, 0.95)], 18), (x, 0, z), size), (0.93, 0.89, 0.80))
+    kit.add(
+        "stem",
+        shapes.move(shapes.lathe([(0, 0), (0.30, 0), (0.22, 0.5), (0.24, 0.9), (0, 0.95)], 18), (x, 0, z), size),
+        (0.93, 0.89, 0.80),
+    )
     cap = shapes.lathe([(0, 0.86), (0.72, 0.80), (0.78, 0.90), (0.66, 1.16), (0.38, 1.36), (0, 1.44)], 26)
     kit.add("cap", shapes.move(cap, (x, 0, z), size), (0.80, 0.18, 0.13))
     for a, r, y in ((0.4, 0.45, 1.30), (2.2, 0.5, 1.27), (3.9, 0.42, 1.31), (5.3, 0.58, 1.19), (1.3, 0.12, 1.42)):
-        kit.add("cap", shapes.ball((x + np.cos(a) * r * size, y * size, z + np.sin(a) * r * size), 0.085 * size, 8), (0.97, 0.94, 0.88))
+        kit.add(
+            "cap",
+            shapes.ball((x + np.cos(a) * r * size, y * size, z + np.sin(a) * r * size), 0.085 * size, 8),
+            (0.97, 0.94, 0.88),
+        )
 
 
-CANOPY = {"day": (0.74, 0.92, 0.58), "sunset": (0.98, 0.72, 0.46), "night": (0.13, 0.24, 0.34), "storm": (0.50, 0.58, 0.54)}
+CANOPY = {
+    "day": (0.90, 0.97, 0.78),
+    "sunset": (0.98, 0.72, 0.46),
+    "night": (0.13, 0.24, 0.34),
+    "storm": (0.50, 0.58, 0.54),
+}
 """What shows between far trees, sRGB."""
 
 
@@ -53,7 +66,12 @@ def _thicket(color: tuple[float, float, float]) -> Callable[[F32, F32], F32]:
         leaves = smoothstep(0.42, 0.62, sample(tile(311, 1.25, 4, 160), az * 3, rays[:, 1] * 1.4))
         trunks = smoothstep(0.60, 0.68, sample(tile(313, 0.9, 6, 70), az * 4, rays[:, 1] * 0.04))
         cover = smoothstep(0.95, 0.25, rays[:, 1] + 0.25 * (leaves - 0.5))[:, None]
-        wood = bright * (1.05 - 0.30 * leaves - 0.22 * trunks * smoothstep(0.6, 0.1, rays[:, 1]))[:, None]
+        middle = np.exp(-(((np.mod(az + 0.5, 1.0) - 0.54) / 0.11) ** 2)) * smoothstep(0.75, 0.0, rays[:, 1])
+        shade = (
+            0.50 + 0.75 * middle - (0.20 - 0.12 * middle) * leaves - 0.10 * trunks * smoothstep(0.6, 0.1, rays[:, 1])
+        )
+        leaf = bright * np.array([0.72, 1.0, 0.62], np.float32)
+        wood = (leaf * (1 - middle[:, None]) + bright * middle[:, None]) * shade[:, None]
         return np.asarray(sky * (1 - cover) + wood * cover, np.float32)
 
     return overlay
@@ -70,8 +88,18 @@ def build(time_of_day: str, seed: int) -> Stage:
     kit.add("ground", shapes.terrain(x, z, height), (0.36, 0.30, 0.19))
     kit.surface("ground", litter([(0.58, 0.42, 0.20), (0.42, 0.46, 0.20), (0.52, 0.30, 0.16)]))
     clutter = {}
-    places = [(-2.9, -2.2, 0.34), (3.1, -2.7, 0.40), (-4.9, -4.4, 0.45), (5.3, -5.2, 0.5), (-1.5, -7.2, 0.36), (1.9, -8.4, 0.42),
-              (-7.4, -7.4, 0.5), (8.0, -8.0, 0.5), (-3.6, 1.8, 0.36), (4.2, 1.6, 0.38)]  # fmt: skip
+    places = [
+        (-2.9, -2.2, 0.34),
+        (3.1, -2.7, 0.40),
+        (-4.9, -4.4, 0.45),
+        (5.3, -5.2, 0.5),
+        (-1.5, -7.2, 0.36),
+        (1.9, -8.4, 0.42),
+        (-7.4, -7.4, 0.5),
+        (8.0, -8.0, 0.5),
+        (-3.6, 1.8, 0.36),
+        (4.2, 1.6, 0.38),
+    ]
     for _ in range(34):
         a, r = rng.uniform(np.pi * 0.95, np.pi * 2.05), rng.uniform(9.5, 30)
         places.append((r * np.cos(a), r * np.sin(a), rng.uniform(0.25, 0.5)))
@@ -84,7 +112,9 @@ def build(time_of_day: str, seed: int) -> Stage:
         spot = (r * np.cos(a), rng.uniform(3.4, 6.2), r * np.sin(a))
         size = rng.uniform(1.2, 2.3)
         tone = np.array([0.30, 0.50, 0.18]) * rng.uniform(0.8, 1.25)
-        kit.add("crown", shapes.blob(spot, (size * 1.3, size * 0.62, size * 1.3), k, 0.26, 26, 3.2), np.clip(tone, 0, 1))
+        kit.add(
+            "crown", shapes.blob(spot, (size * 1.3, size * 0.62, size * 1.3), k, 0.26, 20, 3.2), np.clip(tone, 0, 1)
+        )
     kit.surface("crown", leafy(0.9, 0.9))
     for k in range(14):
         a, r = rng.uniform(np.pi * 0.95, np.pi * 2.05), rng.uniform(3.4, 9.0)
@@ -95,7 +125,13 @@ def build(time_of_day: str, seed: int) -> Stage:
         a, r = rng.uniform(np.pi * 0.85, np.pi * 2.15), rng.uniform(1.9, 6.5)
         plants.fern(kit, "fern", r * np.cos(a), r * np.sin(a), rng.uniform(0.28, 0.55), rng)
     plants.grass(kit, "grass", rng, 420, (-5, 5, -6, 2.2), (0.36, 0.52, 0.18), 0.12)
-    for mx, mz, size in ((-1.35, -1.0, 0.14), (-1.6, -1.15, 0.09), (1.7, -1.3, 0.12), (2.0, -0.9, 0.08), (-2.2, 0.4, 0.10)):
+    for mx, mz, size in (
+        (-1.35, -1.0, 0.14),
+        (-1.6, -1.15, 0.09),
+        (1.7, -1.3, 0.12),
+        (2.0, -0.9, 0.08),
+        (-2.2, 0.4, 0.10),
+    ):
         _mushroom(kit, mx, mz, size)
     kit.material("cap", Material(specular=0.4, roughness=0.35))
     log = shapes.tube([(1.4, 0.2, -2.4), (2.4, 0.24, -1.9), (3.3, 0.22, -1.6)], [0.22, 0.23, 0.21], 22)
@@ -105,5 +141,5 @@ def build(time_of_day: str, seed: int) -> Stage:
         kit.add("rock", shapes.blob((rx, r * 0.3, rz), (r, r * 0.7, r * 0.9), k, 0.15, 16), (0.46, 0.48, 0.44))
     kit.surface("rock", grainy(0.35, 0.8, "xy"))
     gains = {"haze": 0.20, "key": 1.25, "exposure": 1.20, "fill": 0.9}
-    backdrop = Backdrop(overlay=_thicket(CANOPY[time_of_day]), gains=gains, shafts=0.5, air=(0.86, 0.98, 0.78))
+    backdrop = Backdrop(overlay=_thicket(CANOPY[time_of_day]), gains=gains, shafts=1.5, air=(0.86, 0.98, 0.78))
     return Stage(kit.parts(), kit.surfaces(), backdrop=backdrop, clutter=clutter, far_limit=9.0)

@@ -19,11 +19,34 @@ TRIM = (0.93, 0.89, 0.80)
 
 def _fountain(kit: Kit, x: float, z: float) -> None:
     stone = (0.84, 0.79, 0.70)
-    basin = [(0, 0), (1.42, 0), (1.46, 0.10), (1.36, 0.16), (1.33, 0.40), (1.45, 0.46), (1.45, 0.54), (1.24, 0.55),
-             (1.20, 0.30), (0, 0.28)]  # fmt: skip
+    basin = [
+        (0, 0),
+        (1.42, 0),
+        (1.46, 0.10),
+        (1.36, 0.16),
+        (1.33, 0.40),
+        (1.45, 0.46),
+        (1.45, 0.54),
+        (1.24, 0.55),
+        (1.20, 0.30),
+        (0, 0.28),
+    ]
     kit.add("carved", shapes.move(shapes.lathe(basin, 48), (x, 0, z)), stone)
-    stem = [(0.30, 0.25), (0.22, 0.4), (0.14, 0.75), (0.20, 1.0), (0.62, 1.18), (0.66, 1.25), (0.55, 1.25), (0.15, 1.16),
-            (0.10, 1.5), (0.16, 1.62), (0.30, 1.70), (0.30, 1.74), (0.0, 1.74)]  # fmt: skip
+    stem = [
+        (0.30, 0.25),
+        (0.22, 0.4),
+        (0.14, 0.75),
+        (0.20, 1.0),
+        (0.62, 1.18),
+        (0.66, 1.25),
+        (0.55, 1.25),
+        (0.15, 1.16),
+        (0.10, 1.5),
+        (0.16, 1.62),
+        (0.30, 1.70),
+        (0.30, 1.74),
+        (0.0, 1.74),
+    ]
     kit.add("carved", shapes.move(shapes.lathe(stem, 40), (x, 0, z)), stone)
     kit.add("water", shapes.move(shapes.cylinder(1.23, 0.03), (x, 0.44, z)), (0.45, 0.72, 0.80))
     kit.add("water", shapes.move(shapes.cylinder(0.56, 0.03), (x, 1.21, z)), (0.50, 0.76, 0.84))
@@ -49,7 +72,11 @@ def _arcade(kit: Kit, z: float, bays: int, bay: float) -> None:
     kit.add("wall", shapes.box((width, 3.7, 4.0), (0, 5.85, z - 2.0), 0.02), wall)
     kit.add("stone", shapes.box((width + 0.3, 0.25, 0.4), (0, 4.02, z + 0.05), 0.06), TRIM)
     kit.add("stone", shapes.box((width + 0.5, 0.35, 0.7), (0, 7.75, z + 0.1), 0.08), TRIM)
-    kit.add("roof", shapes.move(shapes.box((width + 0.9, 0.12, 3.4), (0, 0, 0), 0.02), (0, 8.5, z - 1.2), tilt=22), (0.68, 0.38, 0.27))
+    kit.add(
+        "roof",
+        shapes.move(shapes.box((width + 0.9, 0.12, 3.4), (0, 0, 0), 0.02), (0, 8.5, z - 1.2), tilt=22),
+        (0.68, 0.38, 0.27),
+    )
     for k in range(bays):
         x = (k + 0.5) * bay - width / 2
         kit.add("pane", shapes.panel(1.0, 1.7, (x, 5.75, z + 0.02)), (0.30, 0.36, 0.42))
@@ -89,24 +116,52 @@ def build(time_of_day: str, seed: int) -> Stage:
     for side, rows in ((-1, 2), (1, 3)):
         for k in range(rows):
             z = -10.0 + k * 5.4
-            houses.front(kit, (side * 9.4, z), -side * 90, 5.3, 3, WALLS[int(rng.integers(len(WALLS)))], TRIM,
-                         SHUTTERS[int(rng.integers(len(SHUTTERS)))], rng, night=night, shop=k == 1,
-                         awning=(0.80, 0.32, 0.26) if side < 0 else (0.30, 0.48, 0.42))  # fmt: skip
+            houses.front(
+                kit,
+                (side * 9.4, z),
+                -side * 90,
+                5.3,
+                3,
+                WALLS[int(rng.integers(len(WALLS)))],
+                TRIM,
+                SHUTTERS[int(rng.integers(len(SHUTTERS)))],
+                rng,
+                night=night,
+                shop=k == 1,
+                awning=(0.80, 0.32, 0.26) if side < 0 else (0.30, 0.48, 0.42),
+            )
     for x, width in ((12.0, 6.0), (18.5, 6.4), (-16.5, 6.0)):
-        houses.front(kit, (x, -15.0), 0, width, 3, WALLS[int(rng.integers(len(WALLS)))], TRIM, SHUTTERS[1], rng, night=night)
+        houses.front(
+            kit, (x, -15.0), 0, width, 3, WALLS[int(rng.integers(len(WALLS)))], TRIM, SHUTTERS[1], rng, night=night
+        )
     for x, z in ((-3.4, -3.4), (6.2, -7.0), (-6.0, -8.6)):
         houses.lantern(kit, x, z, night)
     for x, z in ((-5.4, -5.6), (-6.6, -2.2), (6.9, -2.4)):
-        kit.add("pot", shapes.move(shapes.lathe([(0, 0), (0.26, 0), (0.36, 0.5), (0.42, 0.52), (0.42, 0.6), (0.3, 0.6), (0, 0.55)]), (x, 0, z)), (0.72, 0.40, 0.28))
+        kit.add(
+            "pot",
+            shapes.move(
+                shapes.lathe([(0, 0), (0.26, 0), (0.36, 0.5), (0.42, 0.52), (0.42, 0.6), (0.3, 0.6), (0, 0.55)]),
+                (x, 0, z),
+            ),
+            (0.72, 0.40, 0.28),
+        )
         for j in range(5):
             spot = (x + rng.uniform(-0.15, 0.15), 0.85 + 0.12 * j, z + rng.uniform(-0.15, 0.15))
-            kit.add("hedge", shapes.blob(spot, 0.36 - 0.045 * j, int(rng.integers(999)), 0.2, 18, 2.4), (0.30, 0.47, 0.24))
+            kit.add(
+                "hedge", shapes.blob(spot, 0.36 - 0.045 * j, int(rng.integers(999)), 0.2, 18, 2.4), (0.30, 0.47, 0.24)
+            )
     kit.surface("hedge", leafy(0.7, 0.6))
     kit.surface("carved", grainy(0.25, 1.0, "xy", 151))
     kit.surface("brick", paving((0.3, 0.1), "side", True, 0.014, 0.16, 0.75, 153))
     kit.material("water", Material(specular=0.6, roughness=0.1))
     kit.material("iron", Material(specular=0.4, roughness=0.4))
-    lamps = tuple(Lamp((x, 3.05, z), (1.0, 0.74, 0.42), 2.6 if time_of_day == "night" else 0.8, 0.14)
-                  for x, z in ((-3.4, -3.4),)) if night else ()  # fmt: skip
+    lamps = (
+        tuple(
+            Lamp((x, 3.05, z), (1.0, 0.74, 0.42), 2.6 if time_of_day == "night" else 0.8, 0.14)
+            for x, z in ((-3.4, -3.4),)
+        )
+        if night
+        else ()
+    )
     backdrop = Backdrop(gains={"exposure": 1.12, "key": 1.12})
     return Stage(kit.parts(), kit.surfaces(), lamps, backdrop, far_limit=11.0)

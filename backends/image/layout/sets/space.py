@@ -61,21 +61,41 @@ def _dust(points: Points) -> tuple[F32, F32 | None]:
 
 
 def _rocket(kit: Kit, x: float, z: float, scale: float) -> None:
-    hull = [(0.0, 0.55), (0.42, 0.55), (0.62, 1.0), (0.72, 1.7), (0.70, 2.5), (0.56, 3.3), (0.32, 3.95), (0.10, 4.3), (0, 4.36)]
+    hull = [
+        (0.0, 0.55),
+        (0.42, 0.55),
+        (0.62, 1.0),
+        (0.72, 1.7),
+        (0.70, 2.5),
+        (0.56, 3.3),
+        (0.32, 3.95),
+        (0.10, 4.3),
+        (0, 4.36),
+    ]
     vertices, faces, normals = shapes.lathe(hull, 40)
     colors = np.tile([0.93, 0.92, 0.90], (len(vertices), 1))
     colors[vertices[:, 1] > 3.25] = (0.86, 0.26, 0.22)
     colors[(vertices[:, 1] < 1.05)] = (0.86, 0.26, 0.22)
     kit.paint("hull", shapes.move((vertices, faces, normals), (x, 0, z), scale), colors)
-    kit.add("brass", shapes.move(shapes.lathe([(0.30, 0.55), (0.40, 0.25), (0.44, 0.25), (0.34, 0.6)], 30), (x, 0, z), scale), (0.42, 0.42, 0.45))
+    kit.add(
+        "brass",
+        shapes.move(shapes.lathe([(0.30, 0.55), (0.40, 0.25), (0.44, 0.25), (0.34, 0.6)], 30), (x, 0, z), scale),
+        (0.42, 0.42, 0.45),
+    )
     port = shapes.lathe([(0.0, 0.0), (0.24, 0.0), (0.24, 0.06), (0.19, 0.08), (0.0, 0.05)], 30)
     spot = (x, 2.35 * scale, z + 0.69 * scale)
     kit.add("brass", shapes.move(port, spot, scale, tilt=90), (0.80, 0.62, 0.34))
-    kit.add("lit", shapes.move(shapes.ball((0, 0, 0), (0.17, 0.17, 0.05), 16), (spot[0], spot[1], spot[2] + 0.06 * scale), scale), (0.62, 0.92, 1.0))
+    kit.add(
+        "lit",
+        shapes.move(shapes.ball((0, 0, 0), (0.17, 0.17, 0.05), 16), (spot[0], spot[1], spot[2] + 0.06 * scale), scale),
+        (0.62, 0.92, 1.0),
+    )
     for k in range(3):
         a = k * 120 + 30
         fin = shapes.tube([(0, 1.5, 0.62), (0, 0.9, 1.0), (0, 0.35, 1.25), (0, 0.0, 1.3)], [0.05, 0.12, 0.10, 0.06], 16)
-        kit.add("hull", shapes.move(shapes.move(fin, (0, 0, 0), (1, 1, 1)), (x, 0, z), scale, yaw=a), (0.86, 0.26, 0.22))
+        kit.add(
+            "hull", shapes.move(shapes.move(fin, (0, 0, 0), (1, 1, 1)), (x, 0, z), scale, yaw=a), (0.86, 0.26, 0.22)
+        )
 
 
 def build(time_of_day: str, seed: int) -> Stage:
@@ -86,9 +106,22 @@ def build(time_of_day: str, seed: int) -> Stage:
     x, z = shapes.graded(9.0, 130.0, 191, 2.4), shapes.graded(9.0, 130.0, 191, 2.4)
     gx, gz = np.meshgrid(x, z)
     r = np.hypot(gx, gz)
-    height = smoothstep(3.5, 22, r) * (sample(tile(821, 1.9, 1, 14), gx / 90, gz / 90) - 0.45) * 5.0 - 0.0011 * np.maximum(r - 6, 0) ** 2
+    height = (
+        smoothstep(3.5, 22, r) * (sample(tile(821, 1.9, 1, 14), gx / 90, gz / 90) - 0.45) * 5.0
+        - 0.0011 * np.maximum(r - 6, 0) ** 2
+    )
     height = height + 0.035 * (sample(tile(823, 1.4, 4, 80), gx / 14, gz / 14) - 0.5) * smoothstep(0.8, 3.0, r)
-    holes = [(-3.9, -3.6, 1.5), (3.2, -5.6, 1.9), (5.8, -2.2, 1.2), (-7.0, -8.2, 3.0), (1.0, -11.0, 2.6), (9.5, -11.0, 3.6), (-2.3, -1.7, 0.55), (2.3, -1.6, 0.4), (-5.2, 1.2, 0.9)]
+    holes = [
+        (-3.9, -3.6, 1.5),
+        (3.2, -5.6, 1.9),
+        (5.8, -2.2, 1.2),
+        (-7.0, -8.2, 3.0),
+        (1.0, -11.0, 2.6),
+        (9.5, -11.0, 3.6),
+        (-2.3, -1.7, 0.55),
+        (2.3, -1.6, 0.4),
+        (-5.2, 1.2, 0.9),
+    ]
     holes += [(rng.uniform(-40, 40), rng.uniform(-55, -14), rng.uniform(1.5, 5)) for _ in range(24)]
     for hx, hz, size in holes:
         d = np.hypot(gx - hx, gz - hz) / size
@@ -96,25 +129,30 @@ def build(time_of_day: str, seed: int) -> Stage:
     kit.add("moon", shapes.terrain(x, z, height), (0.66, 0.64, 0.66))
     kit.surface("moon", _dust)
     for k in range(38):
-        a, d = rng.uniform(0, 2 * np.pi), rng.uniform(2.0, 11.0)
-        size = rng.uniform(0.05, 0.26) * (0.5 + d / 8)
-        sx, sz = d * np.cos(a), d * np.sin(a)
+        a, away = rng.uniform(0, 2 * np.pi), rng.uniform(2.0, 11.0)
+        size = rng.uniform(0.05, 0.26) * (0.5 + away / 8)
+        sx, sz = away * np.cos(a), away * np.sin(a)
         if sz > 1.0 and abs(sx) < 2.5:
             continue
         ground = height[np.abs(z - sz).argmin(), np.abs(x - sx).argmin()]
-        kit.add("stones", shapes.blob((sx, ground + size * 0.25, sz), (size, size * 0.7, size), k, 0.2, 14, 1.6), (0.56, 0.54, 0.57))
+        kit.add(
+            "stones",
+            shapes.blob((sx, ground + size * 0.25, sz), (size, size * 0.7, size), k, 0.2, 14, 1.6),
+            (0.56, 0.54, 0.57),
+        )
     kit.surface("stones", grainy(0.3, 0.7, "xy"))
     _rocket(kit, -3.6, -6.2, 0.95)
     pole = shapes.tube([(1.9, 0, -2.3), (1.9, 0.7, -2.3), (1.9, 1.4, -2.3)], [0.018] * 3)
     kit.add("brass", pole, (0.85, 0.85, 0.88))
     s, t = np.meshgrid(np.linspace(0, 0.72, 24), np.linspace(0, 0.42, 8))
     cloth = np.stack([1.92 + s, 0.96 + t, -2.3 + 0.035 * np.sin(s * 12 + t * 2)], -1).reshape(-1, 3)
-    flag = np.where((np.abs(t - 0.21) < 0.07).ravel()[:, None], np.array([0.97, 0.95, 0.90]), np.array([0.26, 0.48, 0.74]))
+    flag = np.where(
+        (np.abs(t - 0.21) < 0.07).ravel()[:, None], np.array([0.97, 0.95, 0.90]), np.array([0.26, 0.48, 0.74])
+    )
     faces = shapes.sheet(8, 24)
     kit.paint("flag", (cloth, faces, shapes.smooth_normals(cloth, faces)), flag)
     kit.material("hull", Material(specular=0.5, roughness=0.3, clearcoat=0.5))
     kit.material("brass", Material(specular=0.5, metallic=0.5, roughness=0.35))
     kit.material("lit", Material(emission=1.6))
-    clutter = {}
     gains = {"key": 1.1, "rim": 1.2, "bounce": 0.9, "fill": 0.8}
-    return Stage(kit.parts(), kit.surfaces(), (), Backdrop(airless=True, overlay=_planet, gains=gains), {}, clutter, far_limit=12.0)
+    return Stage(kit.parts(), kit.surfaces(), (), Backdrop(airless=True, overlay=_planet, gains=gains), far_limit=12.0)

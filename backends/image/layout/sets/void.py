@@ -9,7 +9,12 @@ from backends.image.layout.mesh import Material
 from backends.image.layout.sky import Backdrop
 from backends.image.layout.stage import Stage
 
-PAPER = {"day": (0.80, 0.86, 0.90), "sunset": (0.95, 0.76, 0.62), "night": (0.24, 0.29, 0.46), "storm": (0.56, 0.60, 0.64)}
+PAPER = {
+    "day": (0.80, 0.86, 0.90),
+    "sunset": (0.95, 0.76, 0.62),
+    "night": (0.24, 0.29, 0.46),
+    "storm": (0.56, 0.60, 0.64),
+}
 
 
 def build(time_of_day: str, seed: int) -> Stage:
@@ -19,7 +24,9 @@ def build(time_of_day: str, seed: int) -> Stage:
     z = np.concatenate([[30.0, 15.0, 6.0, 0.0, -4.0], -6.0 - 4.0 * np.sin(angle)[1:], [-10.0]])
     y = np.concatenate([np.zeros(5), 4.0 - 4.0 * np.cos(angle)[1:], [30.0]])
     x = np.linspace(-60, 60, 5)
-    vertices = np.stack([np.broadcast_to(x, (len(z), 5)), np.repeat(y[:, None], 5, 1), np.repeat(z[:, None], 5, 1)], -1).reshape(-1, 3)
+    vertices = np.stack(
+        [np.broadcast_to(x, (len(z), 5)), np.repeat(y[:, None], 5, 1), np.repeat(z[:, None], 5, 1)], -1
+    ).reshape(-1, 3)
     faces = shapes.sheet(len(z), 5)
     normals = shapes.smooth_normals(vertices, faces)
     if normals[0, 1] < 0:
