@@ -65,7 +65,7 @@ def hat(shape: HeadShape) -> dict[str, Mesh]:
         sdf.box((0, 0.700, -0.12), (2, 0.085, 2), 0.03, lean), 0.03,
     )  # fmt: skip
     lo, hi = (-1.75, 0.0, -1.9), (1.75, 1.5, 1.7)
-    return {"hat": polygonise(felt, lo, hi, 0.055), "band": polygonise(band, lo, hi, 0.055)}
+    return {"hat": polygonise(felt, lo, hi, 0.068), "band": polygonise(band, lo, hi, 0.075)}
 
 
 def cap(shape: HeadShape) -> dict[str, Mesh]:

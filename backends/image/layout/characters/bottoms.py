@@ -70,4 +70,4 @@ def bottom_meshes(rig: Rig, body: dict[str, Any], top: str, bottom: str, ground:
         field = trousers_field(rig, body, 1.88, (0.010, 0.013), 0.006)
     else:
         raise KeyError(bottom)
-    return {"bottom": meshed(field, rig, body, cell=0.0078)}
+    return {"bottom": meshed(field, rig, body, cell=0.0084)}

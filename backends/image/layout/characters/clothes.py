@@ -121,7 +121,7 @@ def top_meshes(rig: Rig, body: dict[str, Any], top: str, ground: float) -> dict[
     elif top == "spacesuit":
         return _spacesuit(rig, body, shirt)
     out["top"] = meshed(shirt, rig, body)
-    out["trim"] = meshed(sdf.union(trim, 0.004), rig, body, cell=0.0064)
+    out["trim"] = meshed(sdf.union(trim, 0.004), rig, body, cell=0.0070)
     return out
 
 
@@ -227,7 +227,7 @@ def _overalls(rig: Rig, body: dict[str, Any], shirt: Field) -> dict[str, Mesh]:
     return {
         "under": meshed(sdf.union([shirt, ring], 0.006), rig, body),
         "top": meshed(bib, rig, body),
-        "trim": meshed(sdf.union([pocket, *cuffs]), rig, body, cell=0.0064),
+        "trim": meshed(sdf.union([pocket, *cuffs]), rig, body, cell=0.0070),
         "detail": _buttons(shell, rig, spots, 0.010),
     }
 
@@ -250,8 +250,8 @@ def _spacesuit(rig: Rig, body: dict[str, Any], suit: Field) -> dict[str, Mesh]:
     lamps = _buttons(box, rig, [(x, 0.0) for x in (-0.028, 0.0, 0.028)], 0.0085)
     return {
         "top": meshed(sdf.union([whole, pack], 0.012), rig, body),
-        "trim": meshed(sdf.union(rings), rig, body, cell=0.0066),
-        "panel": meshed(box, rig, body, cell=0.0064),
+        "trim": meshed(sdf.union(rings), rig, body, cell=0.0070),
+        "panel": meshed(box, rig, body, cell=0.0070),
         "light": lamps,
     }
 

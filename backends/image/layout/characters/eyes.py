@@ -125,7 +125,7 @@ def _lid(u: NDArray, edge: NDArray, far: float, outer: float) -> Mesh:
 
 def eyelids(lids: Lids, blink: float, side: float) -> Mesh:
     """Upper and lower lid of one eye; `side` +1 for the character's left eye."""
-    u = np.radians(np.linspace(-88, 88, 41))
+    u = np.radians(np.linspace(-88, 88, 35))
     upper, lower = _edges(lids, blink, side, u)
     top = _lid(u, np.radians(upper), np.radians(150.0), 1.07)
     bottom = _lid(u, np.radians(lower), np.radians(-150.0), 1.065)

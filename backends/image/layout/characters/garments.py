@@ -13,7 +13,7 @@ from backends.image.layout.characters.sdf import Distance, Field, Points
 from backends.image.layout.characters.skeleton import Arm, Frame, Leg, Rig, Vector, unit
 from backends.image.layout.characters.surface import Mesh, bounds_of, polygonise
 
-CELL = 0.0072
+CELL = 0.0080
 """Cell of cloth meshes, height units."""
 
 
@@ -131,4 +131,6 @@ def meshed(field: Field, rig: Rig, body: dict[str, Any], cell: float = CELL) -> 
     axes = [np.arange(lo[i], hi[i] + step, step) for i in range(3)]
     grid = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")]).astype(np.float32)
     near = grid[:, field(grid) < step]
-    return polygonise(field, near.min(axis=1) - step, near.max(axis=1) + step, cell)
+    # Wide people get wider cells: the same number of triangles.
+    wide = max(1.0, body["belly"][0] / 0.080)
+    return polygonise(field, near.min(axis=1) - step, near.max(axis=1) + step, cell * wide)

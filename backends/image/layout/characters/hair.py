@@ -303,7 +303,7 @@ def hair_meshes(shape: HeadShape, style: str, under_hat: float | None = None) ->
         flat = skull_field(shape, 0.07)
         above = sdf.halfspace((0, under_hat, 0), (0, -1, 0))
         body = sdf.subtract(body, sdf.subtract(above, flat), 0.05)
-    out = {"hair": polygonise(body, made.lo, made.hi, 0.050)}
+    out = {"hair": polygonise(body, made.lo, made.hi, 0.053 if style not in ("long", "afro", "bob") else 0.060)}
     if made.ties:
         ties = sdf.union(made.ties)
         out["ties"] = polygonise(ties, made.lo, made.hi, 0.035)

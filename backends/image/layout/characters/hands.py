@@ -63,4 +63,4 @@ def hand_field(pose: str, wrist: float) -> Field:
 
 def hand_mesh(pose: str, wrist: float) -> Mesh:
     """Mesh of the left hand, open at no side; it starts 0.16 hand lengths before the wrist."""
-    return polygonise(hand_field(pose, wrist), (-0.75, -0.45, -0.35), (0.6, 1.1, 0.55), 0.036)
+    return polygonise(hand_field(pose, wrist), (-0.75, -0.45, -0.35), (0.6, 1.1, 0.55), 0.041)

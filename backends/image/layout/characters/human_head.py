@@ -120,7 +120,7 @@ def head_field(shape: HeadShape) -> Field:
 
 def head_mesh(shape: HeadShape) -> Mesh:
     """The head without the skin that the mouth's plate replaces."""
-    mesh = polygonise(head_field(shape), (-1.25, -1.05, -1.1), (1.25, 1.05, 1.3), 0.046)
+    mesh = polygonise(head_field(shape), (-1.25, -1.05, -1.1), (1.25, 1.05, 1.3), 0.049)
     v = mesh.vertices
     hole = shape.place.inside(v[:, 0], v[:, 1], 0.84) & (v[:, 2] > 0.2)
     keep = ~hole[mesh.faces].all(axis=1)

@@ -36,7 +36,7 @@ def shoe_meshes(ankle: float, leg: float, boot: float = 0.0) -> dict[str, Mesh]:
     ground = -ankle
     thick = 0.115
     top = ground + thick
-    sole = polygonise(_sole(ground, thick), (-0.33, ground, -0.38), (0.33, top, 0.74), 0.031)
+    sole = polygonise(_sole(ground, thick), (-0.33, ground, -0.38), (0.33, top, 0.74), 0.037)
 
     toe = sdf.ellipsoid((0, top + 0.075, 0.40), (0.262, 0.185, 0.275))
     heel = sdf.ellipsoid((0, top + 0.10, -0.11), (0.19, 0.20, 0.215))
@@ -49,7 +49,7 @@ def shoe_meshes(ankle: float, leg: float, boot: float = 0.0) -> dict[str, Mesh]:
     upper = sdf.intersect(upper, sdf.halfspace((0, collar_y + 0.015, 0), (0, 1, 0)), 0.02)
     upper = sdf.union([upper, rim], 0.03)
     upper = sdf.intersect(upper, sdf.halfspace((0, top - 0.03, 0), (0, -1, 0)), 0.01)
-    body = polygonise(upper, (-0.36, top - 0.04, -0.40), (0.36, collar_y + 0.08, 0.74), 0.033)
+    body = polygonise(upper, (-0.36, top - 0.04, -0.40), (0.36, collar_y + 0.08, 0.74), 0.038)
     meshes = {"upper": body, "sole": sole}
     if boot <= 0:
         meshes["laces"] = _laces(upper, top)

@@ -37,7 +37,7 @@ def scarf(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
     ]
     tail = sdf.union([sdf.box(p, (0.024, 0.022, 0.009), 0.008, rig.chest.rotation) for p in spots], 0.016)
     knot = sdf.ellipsoid(spots[0] + rig.chest.along(0, 0.008, 0.0), (0.030, 0.026, 0.024), rig.chest.rotation)
-    return {"scarf": meshed(sdf.union([*rings, knot, tail], 0.010), rig, body, 0.0085)}
+    return {"scarf": meshed(sdf.union([*rings, knot, tail], 0.010), rig, body, 0.0095)}
 
 
 def backpack(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
@@ -53,7 +53,7 @@ def backpack(rig: Rig, body: dict[str, Any]) -> dict[str, Mesh]:
     )
     straps = sdf.intersect(sdf.inflate(torso, 0.009), hoops, 0.006)
     return {
-        "backpack": meshed(sdf.union([sdf.union([bag, flap], 0.006), pocket], 0.006), rig, body, 0.0085),
+        "backpack": meshed(sdf.union([sdf.union([bag, flap], 0.006), pocket], 0.006), rig, body, 0.0095),
         "straps": meshed(straps, rig, body),
     }
 
