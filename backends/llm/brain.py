@@ -22,7 +22,8 @@ def make_brain(settings: Settings, *, embed: Embed | None = None) -> tuple[BaseC
 
     Args:
         settings: `brain` (auto | offline | llm) and `llm`.
-        embed: sentence encoder for the built-in brain; None = the packaged MiniLM when installed, else TF-IDF alone.
+        embed: sentence encoder for the built-in brain when `memory.embedder` names one; the packaged MiniLM is loaded
+            without it, and with neither the brain stands on TF-IDF alone.
 
     Raises:
         StudioError: brain 'llm' is asked for, and its endpoint does not answer or lists no model.
@@ -32,8 +33,10 @@ def make_brain(settings: Settings, *, embed: Embed | None = None) -> tuple[BaseC
         raise UsageError(
             "No language model is set", "brain is 'llm' but llm.base_url is empty", "Set llm.base_url, or brain: offline"
         )
-    if settings.brain == "offline" or not settings.llm.base_url:
-        return (*_offline(embed), None)
+    if settings.brain == "offline":
+        return (*_offline(settings, embed), None)
+    if not settings.llm.base_url:
+        return (*_offline(settings, embed), "Using the built-in brain: no language model is set (llm.base_url)")
     from backends.llm.remote import make_llm_brain
 
     try:
@@ -41,12 +44,15 @@ def make_brain(settings: Settings, *, embed: Embed | None = None) -> tuple[BaseC
     except StudioError as error:
         if settings.brain == "llm":
             raise
-        brain, capabilities = _offline(embed)
+        brain, capabilities = _offline(settings, embed)
         return brain, capabilities, f"Using the built-in brain: {error.problem[0].lower()}{error.problem[1:]} ({error.cause})"
 
 
-def _offline(embed: Embed | None) -> tuple[BaseChatModel, Capabilities]:
+def _offline(settings: Settings, embed: Embed | None) -> tuple[BaseChatModel, Capabilities]:
     from backends.llm.offline.brain import OfflineBrain
+    from backends.llm.offline.encoder import packaged_model
 
-    brain = OfflineBrain(embed=embed)
+    # The packaged MiniLM is ready in half a second here; the same weights through torch take many.
+    own = settings.memory.embedder == "auto" and packaged_model() is not None
+    brain = OfflineBrain(embed=None if own else embed)
     return brain, brain.capabilities

@@ -199,7 +199,7 @@ def _answered(reader: Reader, wish: Wish, question: OpenQuestion, facts: Facts, 
     open_wish = _wish(reader, question.wish, facts)
     before = _fresh(reader, open_wish, facts, ())
     chosen = choice(wish.text, question.choices) if question.choices else None
-    if before.slot == "intent" or before.intent == CLARIFY and not before.slot:
+    if before.slot == "intent" or (before.intent == CLARIFY and not before.slot):
         intent = _intent_titled(chosen) if chosen else None
         if intent:
             return _fresh(reader, open_wish, facts, (), {}, intent)

@@ -82,15 +82,15 @@ def _story(request: Request, medium: str) -> tuple[str, str]:
 def _command_length(text: str, medium: str) -> int:
     """How far the command reaches before the story begins."""
     head = rf"^(?:(?:i|we|io)(?:'d|’d| would| want| need| have)?\s+(?:like\s+|love\s+)?(?:an?\s+idea\s+for\s+)?)?(?:(?:let's|please|just|now|the)\s+)*(?:{_START}\s+)*(?:(?:me|us|it|up|out|down|mi)\s+)*(?:(?:do|shoot|make)\s+)?"
-    filler = rf"(?:(?!\b(?:about|where|who|that|called)\b)[\w'’-]+(?:\.\d+)?[,\s]+){{0,9}}?"
+    filler = r"(?:(?!\b(?:about|where|who|that|called)\b)[\w'’-]+(?:\.\d+)?[,\s]+){0,9}?"
     tail = rf"(?:[\s,]+(?:(?:in|con|with|of|di|da)\s+)?(?:the\s+|an?\s+)?(?:{_LENGTH}|{slots.NUMBER}\s+(?:shots|panels|frames|boards|inquadrature|vignette|pictures)|(?:in|nello?|con)\s+(?:the\s+|an?\s+)?(?:[\w-]+\s+){{1,2}}(?:style|look)|(?:in|nello|con)\s+stile\s+[\w-]+|style of [\w-]+))*"
     shapes = (
         rf"{head}{filler}{medium}\b{tail}\s*(?:[:–—]|-\s|,?\s*\b{_LINK}\b:?|[,.]\s+(?=\S))\s*",
-        rf"^(?:storyboard|story board|film|shoot|animate|anima|board)\s+(?:this|the story|the following|that|questo|this story)?\s*[:,]\s*",
+        r"^(?:storyboard|story board|film|shoot|animate|anima|board)\s+(?:this|the story|the following|that|questo|this story)?\s*[:,]\s*",
         rf"^(?:break|split|divide|turn|dividi|trasforma)\s+(?:down\s+)?(?:this|the|my|questa|la|this short)?\s*(?:story|script|idea|tale|text|scene|storia|sceneggiatura)?\s*(?:down\s+)?(?:into|in)?\s*(?:an?\s+)?(?:{slots.NUMBER}\s+)?(?:[\w-]+\s+){{0,2}}?(?:{medium}|shots|panels|film|movie)\s*[:,]\s*",
-        rf"^(?:bring|turn|make)\s+(?:this|my|the)\s+(?:story|idea|tale)\s+(?:to life|into [^:,]{{1,40}}?)\s*[:,]\s*",
+        r"^(?:bring|turn|make)\s+(?:this|my|the)\s+(?:story|idea|tale)\s+(?:to life|into [^:,]{1,40}?)\s*[:,]\s*",
         rf"^(?:{_START}\s+)(?:me\s+|us\s+)?(?:an?\s+)?(?:\w+\s+)?(?:scene|story)\s+(?:where|in which|about|with)\s+",
-        rf"^(?:animate|film|shoot|anima|gira|tell me|tell|raccontami)\s+",
+        r"^(?:animate|film|shoot|anima|gira|tell me|tell|raccontami)\s+",
         rf"^{_LENGTH}\s+(?:of|about|di|su)\s+",
         rf"^{medium}\s*(?:[:–—-]|\b{_LINK}\b)\s*",
     )
