@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from agent.studio_agent import StudioAgent
     from memory.records import Asset
 
+RAM_DISK = Path("/dev/shm")
+"""A dry case is a few SQLite files; without waiting for the disk a suite takes a third less time."""
 NO_CALL = ("clarify", "decline", "chat")
 
 
@@ -36,12 +39,12 @@ def run_suite(
         on_case: called with each finished case, for progress.
     """
     scores: list[CaseScore] = []
-    with tempfile.TemporaryDirectory(prefix="studio-eval-") as folder:
-        for number, case in enumerate(cases):
-            home = Path(folder) / f"{number:04d}"
-            scores.append(_run_case(case, settings.model_copy(update={"home": home}), dry))
-            if on_case is not None:
-                on_case(scores[-1])
+    fast = RAM_DISK if dry and os.access(RAM_DISK, os.W_OK) else None
+    for case in cases:
+        with tempfile.TemporaryDirectory(prefix="studio-eval-", dir=fast) as folder:
+            scores.append(_run_case(case, settings.model_copy(update={"home": Path(folder) / "home"}), dry))
+        if on_case is not None:
+            on_case(scores[-1])
     report = summarise(scores)
     return {"brain": settings.brain, "dry": dry, **report, "cases": [case_row(s) for s in scores]}
 
