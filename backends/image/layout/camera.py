@@ -43,11 +43,12 @@ class Camera:
 
     @property
     def forward(self) -> Vec:
-        return self.axes[2]
+        return np.asarray(self.axes[2], np.float64)
 
     def to_local(self, points: ArrayLike) -> NDArray[np.float64]:
         """(..., 3) world -> (..., 3) right, down, forward metres."""
-        local: NDArray[np.float64] = (np.asarray(points, np.float64) - self.position) @ self.axes.T
+        offset: Vec = np.asarray(points, np.float64) - self.position
+        local: Vec = np.matmul(offset, self.axes.T)
         return local
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:

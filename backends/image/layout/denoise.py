@@ -20,8 +20,8 @@ from backends.image.layout.geometry import F32
 DARK = 0.03
 """Least linear albedo that is traced: dividing by less would only blow up noise. Darker things are darkened when the
 light is multiplied back."""
-LEVELS = 3
-NORMAL_FALLOFF = 22.0
+LEVELS = 4
+NORMAL_FALLOFF = 16.0
 LOOKUP_FALLOFF = 10.0
 
 
@@ -41,6 +41,8 @@ class Guides:
 
 def guides(frame: Frame, glowing: NDArray[np.bool_], focal: float) -> Guides:
     """Reduce full-size buffers (even h, w) by two. `glowing` marks pixels that the renderer does not draw."""
+    import cv2
+
     h, w = frame.part.shape[0] // 2, frame.part.shape[1] // 2
 
     def four(values: NDArray) -> list[NDArray]:
@@ -60,7 +62,9 @@ def guides(frame: Frame, glowing: NDArray[np.bool_], focal: float) -> Guides:
         same &= np.einsum("ijk,ijk->ij", n, normal) > 0.8
         same &= np.abs(1 - np.where(np.isfinite(d), d, 0) / np.where(np.isfinite(nearest), nearest, 1)) < 0.04
     glow = np.stack(four(glowing)).any(0)
-    trust = np.where(hit.any(0), np.where(same, 1.0, 0.02), 0.0) * np.where(glow, 1e-3, 1.0)
+    # Four samples cannot tell how much of a pixel an edge leaves, so its light is a guess; next to it, nearly so.
+    inside = cv2.erode(same.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    trust = np.where(hit.any(0), np.where(inside, 1.0, np.where(same, 0.2, 0.003)), 0.0) * np.where(glow, 1e-3, 1.0)
     span = np.where(np.isfinite(nearest), nearest, 1.0) * 2 / focal
     albedo = np.mean(
         [np.maximum(a, DARK) * (p >= 0)[..., None] for a, p in zip(four(frame.albedo), parts, strict=True)], 0
@@ -95,7 +99,7 @@ def _luma(light: F32) -> F32:
 def smooth(first: F32, second: F32, guide: Guides) -> F32:
     """(h, w, 3) filtered mean of two independent noisy lights (h, w, 3)."""
     light = (first + second) / 2
-    variance = _box((_luma(first) - _luma(second)) ** 2 / 4, 3)
+    variance = _box((_luma(first) - _luma(second)) ** 2 / 4, 4)
     limit = _box(_luma(light), 2)
     # Fireflies: no half-size pixel may shine far above its surroundings.
     top = (3.0 * limit + 0.2)[..., None]

@@ -128,7 +128,8 @@ class LayoutRenderer:
         began = time.perf_counter()
         subject = self._subject(parts, stage, sky, camera)
         seconds["scene"] = time.perf_counter() - began
-        drawing = draw(subject, self._tracer, (0, 0, *even), samples_for(self.samples, *even), scene.seed, on_step)
+        samples = samples_for(self.samples, *even, len(stage.lamps))
+        drawing = draw(subject, self._tracer, (0, 0, *even), samples, scene.seed, on_step)
         seconds |= drawing.seconds
         if on_step is not None:
             on_step(4, 4)
@@ -169,15 +170,17 @@ class LayoutRenderer:
         from backends.image.layout.faces import redraw
 
         height, width = frame.depth.shape
-        return redraw(frame, character, variants, self._tracer, samples_for(self.samples, width, height))
+        lamps = len(frame.kept.stage.lamps) if frame.kept is not None else 0
+        return redraw(frame, character, variants, self._tracer, samples_for(self.samples, width, height, lamps))
 
 
 NOMINAL_PIXELS = 768 * 432
 
 
-def samples_for(samples: int, width: int, height: int) -> int:
-    """Samples per half-size pixel: `samples` up to 768x432, fewer above, where the filter sees more of them."""
-    scale = min(1.0, float(np.sqrt(NOMINAL_PIXELS / (width * height))))
+def samples_for(samples: int, width: int, height: int, lamps: int) -> int:
+    """Samples per half-size pixel: `samples` up to 768x432, fewer above, where the filter sees more of them; more where
+    lamps share them with the sky."""
+    scale = min(1.0, float(np.sqrt(NOMINAL_PIXELS / (width * height)))) * (1.0 + 0.3 * min(lamps, 2))
     return max(2, round(samples * scale / 2) * 2)
 
 

@@ -141,5 +141,5 @@ def build(time_of_day: str, seed: int) -> Stage:
         kit.add("rock", shapes.blob((rx, r * 0.3, rz), (r, r * 0.7, r * 0.9), k, 0.15, 16), (0.46, 0.48, 0.44))
     kit.surface("rock", grainy(0.35, 0.8, "xy"))
     gains = {"haze": 0.20, "key": 1.25, "exposure": 1.20, "fill": 0.9}
-    backdrop = Backdrop(overlay=_thicket(CANOPY[time_of_day]), gains=gains, shafts=1.5, air=(0.86, 0.98, 0.78))
+    backdrop = Backdrop(overlay=_thicket(CANOPY[time_of_day]), gains=gains, shafts=0.85, air=(0.86, 0.98, 0.78))
     return Stage(kit.parts(), kit.surfaces(), backdrop=backdrop, clutter=clutter, far_limit=9.0)
