@@ -71,8 +71,8 @@ class VoiceSettings(Section):
 
 
 class FilmSettings(Section):
-    width: int = Field(1280, ge=128, le=3840)
-    height: int = Field(720, ge=128, le=2160)
+    width: int = Field(1280, ge=64, le=3840)
+    height: int = Field(720, ge=64, le=2160)
     fps: int = Field(24, ge=1, le=60)
     loudness_lufs: float = Field(-16.0, ge=-40, le=-6)
 

@@ -49,15 +49,14 @@ class Executor:
         self.studio, self.arbiter = studio, arbiter
 
     def forecast(self, name: str, args: Mapping[str, Any] | str) -> tuple[Forecast, frozenset[str], dict[str, Any]]:
-        """Cost, engines and repaired arguments of a call, without running it. Raises UsageError for wrong arguments.
+        """Cost, engines (those of sub-steps included) and repaired arguments of a call, without running it. Raises UsageError for wrong arguments.
 
         References to earlier steps ('$1') are accepted as they are.
         """
         tool = get_tool(name)
         mended, _ = repair_args(tool, args)
         model = validate_args(tool, mended)
-        needs = tool.needs(model, self.studio)
-        return self._price(tool, model, needs), needs, mended
+        return self._price(tool, model), tool.uses(model, self.studio), mended
 
     def run(self, name: str, args: Mapping[str, Any] | str, run: Run, *, key: str = "", title: str = "") -> ToolOutcome:
         """One call, whatever happens inside it: the outcome says how it ended. Only programming errors escape."""
@@ -194,10 +193,11 @@ class Executor:
         if run.depth == 0 and ids and tool.effect == "create":
             memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": ids})
 
-    def _price(self, tool: Tool, model: ToolArgs, needs: frozenset[str]) -> Forecast:
+    def _price(self, tool: Tool, model: ToolArgs) -> Forecast:
         guess = tool.forecast(model, self.studio)
+        needs, uses = tool.needs(model, self.studio), tool.uses(model, self.studio)
         seen = self.studio.memory.typical_seconds(tool.name, "+".join(sorted(needs)), size_key(model.model_dump()))
-        vram = max(guess.vram_mib, sum(self.arbiter.need_mib(n) for n in needs if self.arbiter.device(n) == "gpu"))
+        vram = max(guess.vram_mib, sum(self.arbiter.need_mib(n) for n in uses if self.arbiter.device(n) == "gpu"))
         if seen is None:
             return replace(guess, vram_mib=vram)
         return replace(guess, seconds=seen, vram_mib=vram, basis="measured")

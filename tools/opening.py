@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from backends.engines import make_engine
 from backends.gpu.arbiter import Arbiter
@@ -18,6 +19,17 @@ CPU_SHARE = 0.6
 """Part of the machine's memory that engines may take when no budget is set."""
 
 
+def remove_leftovers(workspace: Workspace) -> None:
+    """Delete temporary files that a killed studio left: those from before this process began."""
+    import psutil
+
+    born = psutil.Process().create_time()
+    for entry in workspace.tmp.iterdir():
+        with suppress(OSError):
+            if entry.stat().st_mtime < born:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
 def open_executor(settings: Settings) -> Executor:
     """Everything that tools need. Close with `close_executor`.
 
@@ -27,6 +39,7 @@ def open_executor(settings: Settings) -> Executor:
 
     workspace = Workspace.open(settings.home)
     memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
+    remove_leftovers(workspace)
     arbiter = Arbiter(
         load_models(),
         lambda name: make_engine(name, settings, workspace.cache),

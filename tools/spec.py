@@ -206,6 +206,10 @@ class Tool(ABC):
         """Names of the engines to lease for these arguments."""
         return frozenset()
 
+    def uses(self, args: Any, studio: Studio) -> frozenset[str]:
+        """Names of all engines that the call will bring up, those of its sub-steps included (for the forecast)."""
+        return self.needs(args, studio)
+
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         """Expected cost. The executor replaces the seconds by measured ones once it has seen enough runs."""
         return Forecast(seconds=0.1)

@@ -74,6 +74,9 @@ class SpeakDialogue(Tool):
         """None itself: every line leases the voice in its own sub-step."""
         return frozenset()
 
+    def uses(self, args: Any, studio: Studio) -> frozenset[str]:
+        return frozenset({studio.voice_engine()})
+
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         characters = sum(len(line.text) for line in args.lines)
         return Forecast(seconds=0.2 * len(args.lines) + 0.0006 * characters, disk_mib=0.2 + characters * 0.007)
