@@ -69,14 +69,17 @@ def identity_not_measured(scene: LayoutScene, engine: str) -> tuple[Score, ...]:
 
 
 def face_inside(frame: LayoutFrame, name: str) -> float | None:
-    """Share of the head that lies in the frame; None when it is outside or faces away.
+    """About which share of the head lies in the frame; None when it is outside or faces away.
 
-    Boxes are cut at the frame's border and heads are round, so a cut box is no longer square.
+    The renderer cuts boxes at the frame's border. A box that touches none is whole; one that does shows its share by
+    how far it is from a head's shape, which is nearly square.
     """
     box = frame.face_box.get(name)
     if box is None:
         return None
-    return float(min(box[2], box[3]) / max(box[2], box[3]))
+    x, y, width, height = box
+    whole = x > 0 and y > 0 and x + width < frame.rgb.shape[1] and y + height < frame.rgb.shape[0]
+    return 1.0 if whole else float(min(width, height) / max(width, height))
 
 
 def colours_found(pixels: NDArray[np.uint8], look: CharacterLook, face: bool) -> float | None:
