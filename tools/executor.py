@@ -49,7 +49,9 @@ class Executor:
         self.studio, self.arbiter = studio, arbiter
 
     def forecast(self, name: str, args: Mapping[str, Any] | str) -> tuple[Forecast, frozenset[str], dict[str, Any]]:
-        """Cost, engines (those of sub-steps included) and repaired arguments of a call, without running it. Raises UsageError for wrong arguments.
+        """Cost, engines (those of sub-steps included) and repaired arguments of a call, without running it.
+
+        Raises UsageError for wrong arguments.
 
         References to earlier steps ('$1') are accepted as they are.
         """
