@@ -19,7 +19,7 @@ from backends.llm.offline.features import Encode, Features, Floats
 from backends.llm.offline.lexicon import INTENT_DIR, Lexicon, lexicon
 from backends.llm.offline.wish import read_wish
 
-_VERSION = 2
+_VERSION = 3
 _C = 3.0
 """Inverse strength of the L2 penalty: found by five-fold cross-validation over the seeds."""
 _PROBE = "draw a small robot on the beach"

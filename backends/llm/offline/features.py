@@ -22,6 +22,8 @@ EMBEDDING_WEIGHT, WORD_WEIGHT, CUE_WEIGHT = 2.0, 1.0, 1.0
 """Scale of each block: found by five-fold cross-validation over the seeds."""
 _MIN_TEXTS = 2
 """An n-gram counts when so many seeds have it."""
+_GENERAL = frozenset({"question", "is_it", "how_many", "make_verb", "list_verb", "let_say", "fact", "again", "slower", "outside", "harm", "add_verb", "change_verb", "analyse_verb"})
+"""Cues that any message may show, whatever it is about."""
 _TOKEN = re.compile(r"[^\s,]+")
 
 
@@ -32,6 +34,7 @@ class Features:
         self._encode = encode
         cues = yaml.load((folder / "cues.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         self._cues = [re.compile(pattern, re.IGNORECASE) for pattern in cues.values()]
+        self._telling = np.array([name not in _GENERAL for name in cues])
         seen = Counter(gram for text in texts for gram in set(_grams(text)))
         kept = sorted(gram for gram, count in seen.items() if count >= _MIN_TEXTS)
         self._place = {gram: index for index, gram in enumerate(kept)}
@@ -42,7 +45,9 @@ class Features:
     def rows(self, texts: list[str]) -> Floats:
         """(N, D) float32: cues, then n-grams, then the embedding."""
         cues = np.array([[bool(cue.search(text)) for cue in self._cues] for text in texts], np.float32)
-        blocks = [cues * CUE_WEIGHT, np.stack([self._words(text) for text in texts]) * WORD_WEIGHT]
+        # A message without any sign of the studio's work is most likely none of its business.
+        foreign = 1.0 - cues[:, self._telling].max(axis=1, keepdims=True)
+        blocks = [cues * CUE_WEIGHT, foreign * CUE_WEIGHT, np.stack([self._words(text) for text in texts]) * WORD_WEIGHT]
         if self._encode is not None:
             blocks.append(np.asarray(self._encode(texts), np.float32) * EMBEDDING_WEIGHT)
         return np.concatenate(blocks, axis=1, dtype=np.float32)

@@ -157,7 +157,7 @@ def make_parody(request: Request) -> list[Call]:
 
 def _topic(request: Request) -> str:
     match = re.search(
-        r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|take|fun|advert|broadcast|video)\s+(?:of|about|on|for|su|sui|sulle|di|del|dei|delle|della|un|in giro)\s+(.+)$|"
+        r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|take|fun|advert|broadcast|video)\s+(?:of|about|on|for|at|su|sui|sulle|di|del|dei|delle|della|un|in giro)\s+(.+)$|"
         r"\b(?:spoof|parody|parodize|ridicule|mock)\s+(.+)$|\b(?:prendi in giro)\s+(.+)$",
         request.command, re.I,
     )  # fmt: skip

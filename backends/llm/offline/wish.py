@@ -28,6 +28,8 @@ _EXT_NOUN = {
     **dict.fromkeys(("otio", "otioz", "edl", "fcpxml", "xml"), "the timeline"),
 }
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_CAPITALS = re.compile(r"(?<![\w'])[A-Z][A-Z0-9'’]*(?:[\s,]+[A-Z0-9][A-Z0-9'’]*)*[!?]?(?![\w'])")
+_SHORTEST_SHOUT = 4
 _MATCHABLE = 400
 """Characters that decide about the intent; a longer text is content, not command."""
 
@@ -157,6 +159,8 @@ def matching_form(command: str) -> str:
     text = command[:_MATCHABLE]
     for quote in reversed(find_quotes(text)):
         text = f"{text[: quote.start]} quoted {text[quote.end :]}"
+    if re.search(r"[a-z]", text):
+        text = _CAPITALS.sub(_shouted, text)
     text = FILE_NAME.sub(lambda match: _EXT_NOUN.get(match.group("ext").lower(), "the file"), text)
     text = text.lower().replace("’", "'")
     text = re.sub(r"\b(?:an?|the)\s+(?=the (?:video|audio|picture|timeline|file)\b)", "", text)
@@ -165,6 +169,14 @@ def matching_form(command: str) -> str:
     text = re.sub(r"[.:;!?]+(?=\s|$)|[()\[\]{}<>|\\#*_=+~^\"`“”«»]", " ", text)
     text = re.sub(r"\s*,\s*", ", ", text)
     return " ".join(text.split()).strip(" ,.-")
+
+
+def _shouted(match: re.Match[str]) -> str:
+    """Words in capitals are a title to be shown, not a command; abbreviations stay."""
+    words = match.group()
+    if sum(map(str.isalpha, words)) < _SHORTEST_SHOUT or lexicon().group("formats").first(words):
+        return words
+    return " quoted "
 
 
 @lru_cache(maxsize=1)
