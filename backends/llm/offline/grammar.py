@@ -48,19 +48,20 @@ class Grammar:
                         data["lists"].setdefault(name, {"wildcard": True})
         self._intents = Intents.from_dict(data)
 
-    def parse(self, text: str) -> list[Parsed]:
+    @lru_cache(maxsize=256)  # noqa: B019 - one grammar lives as long as the process
+    def parse(self, text: str) -> tuple[Parsed, ...]:
         """The intents whose templates fit a matching form, most literal first; empty when none does."""
         from hassil.recognize import recognize_all
 
         if not text or len(text) > _LONGEST:
-            return []
+            return ()
         best: dict[str, int] = {}
         plain = text.replace(",", " ")
         for result in recognize_all(" ".join(plain.split()), self._intents):
             filled = sum(len(str(entity.text or "").split()) for entity in result.entities_list if entity.is_wildcard)
             literal = len(plain.split()) - filled
             best[result.intent.name] = max(best.get(result.intent.name, 0), literal)
-        return sorted((Parsed(name, literal) for name, literal in best.items()), key=lambda parsed: -parsed.literal)
+        return tuple(sorted((Parsed(name, literal) for name, literal in best.items()), key=lambda parsed: -parsed.literal))
 
 
 @lru_cache(maxsize=1)

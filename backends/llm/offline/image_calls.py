@@ -120,6 +120,7 @@ def picture_prompt(request: Request) -> str:
         inside = found_style[1][0] < 40 and medium is not None and not medium.group(1).strip()
         if not inside:
             text = slots.strip_span(text, found_style[1])
+    text = re.sub(r"[\s,]*\b(?:would|might|could)\s+be\s+(?:nice|great|lovely|cool|good|perfect|fun)\b[\s!.]*$", "", text, flags=re.IGNORECASE)
     text = re.sub(r"\s*\b(?:please|per favore|thanks|grazie)\b[\s!.]*", " ", text, flags=re.IGNORECASE).strip(" ,")
     before = None
     while before != text:

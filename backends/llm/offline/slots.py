@@ -49,7 +49,10 @@ def style(text: str, known: Iterable[str] = (), *, bare: bool = False) -> tuple[
     for shape in shapes:
         match = re.search(shape, text, re.IGNORECASE)
         if match:
-            return lexicon().group("styles").canonical(match.group("s").strip()), match.span()
+            found = match.group("s").strip()
+            if re.match(r"(?:the|this|that|same|a|an|of|any|his|her|its|own|my|our)\b", found, re.IGNORECASE):
+                continue
+            return lexicon().group("styles").canonical(found), match.span()
     if bare:
         found = lexicon().group("styles").find_all(text)
         if found:

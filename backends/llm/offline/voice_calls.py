@@ -22,6 +22,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _NAME = r"(?:[Tt]he\s+|[Ii]l\s+|[Ll]a\s+|[Ll]o\s+|[Oo]ur\s+|[Aa]\s+)?[^\W\d_][\w'’-]*"
+_PRONOUN = re.compile(r"\b(?:him|her|he|she|it|lui|lei|fa(?:llo|lla)|fagli|falle)\b", re.IGNORECASE)
 _PRONOUNS = {"him", "her", "it", "them", "he", "she", "they", "lui", "lei", "me", "us", "you", "this", "that", "gli", "le"}
 _NOT_NAMES = _PRONOUNS | {
     "text", "line", "lines", "dialogue", "dialogo", "say", "following", "voice", "sentence", "audio", "record", "and", "then", "first", "speak", "read",
@@ -115,6 +116,8 @@ def spoken_text(request: Request) -> str:
         return _trim(colon.group(1))
     matches = list(re.finditer(rf"\b(?:{_SAYING}|narration saying|the words|the line|something like|la frase|la battuta)\s*(?:,|that\s|che\s|to\s+(?:us|me|everyone)\s|out loud\s|something like\s|the (?:line|words|sentence|text)\s)*\s*(.*)$", command, re.I | re.S))
     rest = _trim(matches[0].group(1)) if matches else ""
+    if re.fullmatch(r"(?:something|anything|a line|a sentence|some words|qualcosa)(?:\s+(?:nice|funny|cool|else|sad|happy|bello))?", rest, re.I):
+        return ""
     if re.fullmatch(r"(?:it|that|this|the same(?: thing| line)?|that line|this line|la stessa (?:cosa|frase)|lo)?(?:\s+(?:again|but|ma|ancora|more|slower|faster|\w+ly|in|with)\b.*)?", rest, re.I):
         last = _last_line(request)
         return last if last and (rest or "again" in command.lower()) else ""
@@ -131,7 +134,24 @@ def speaker(request: Request, outside: str) -> str | None:
     """Who shall say it: a remembered character, else a name or 'robot' that the wish gives."""
     if known := find_character(request, outside):
         return known
-    return _named_speaker(outside)
+    if named := _named_speaker(outside):
+        return named
+    return _meant_by_pronoun(request) if _PRONOUN.search(outside) else None
+
+
+def _meant_by_pronoun(request: Request) -> str | None:
+    """'him' is who was drawn or spoke last: in this plan, in the wish before this clause, or in the conversation."""
+    for item in (*reversed(request.made), *reversed(request.recent)):
+        if who := item.args.get("character"):
+            return str(who)
+    before = request.whole.text[: max(0, request.whole.text.find(request.wish.text))]
+    if known := find_character(request, before):
+        return known
+    names = [n for n in re.findall(r"(?<=[a-z,] )[A-Z][\w-]+", before) if n.lower() not in _NOT_NAMES]
+    if names:
+        return str(names[-1])
+    nouns = re.findall(rf"\b(?:{'|'.join(lexicon().words['character_nouns'])})\b", before, re.I)
+    return str(nouns[-1]).lower() if nouns else None
 
 
 def _named_speaker(text: str) -> str | None:
@@ -182,7 +202,8 @@ def _outside(request: Request, text: str) -> str:
     """The wish without the words to be said."""
     if request.wish.quotes:
         return request.wish.blank_quotes
-    return request.text.replace(text, " ") if text else request.text
+    place = request.text.rfind(text) if text else -1
+    return f"{request.text[:place]} {request.text[place + len(text) :]}" if place >= 0 else request.text
 
 
 def _without_name(text: str, name: str) -> str:
