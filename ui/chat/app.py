@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import chainlit as cl
+from chainlit.data import get_data_layer
 
 from agent.state import Decision
+from configs.errors import StudioError
+from ui.chat.audience import after_resume
 from ui.chat.history import UPLOADS, History
-from ui.chat.turn import ask_approval, run_turn
+from ui.chat.live import LiveTurns
+from ui.chat.plan import ask_approval, draw_buttons, newest_plan, take_buttons_away
+from ui.chat.turn import draw_turn
+from ui.chat.uploads import take_in, with_own_suffix
+from ui.chat.wording import answer_in_words
 from ui.server import running_agent
 
 STARTERS = (
@@ -19,6 +29,10 @@ STARTERS = (
     ("Speak a line", "Say 'Ciao, piccolo!' as Luca, happily"),
     ("A storyboard", "Write a storyboard in 5 shots about a robot who is afraid of the dark"),
 )  # fmt: skip
+EDITING = "editing"
+turns = LiveTurns()
+told: defaultdict[str, set[str]] = defaultdict(set)
+"""Conversation -> notices that it has shown since the studio started."""
 
 
 @cl.data_layer
@@ -38,71 +52,114 @@ async def starters(user: Any = None) -> list[cl.Starter]:
     return [cl.Starter(label=label, message=message) for label, message in STARTERS]
 
 
-@cl.on_chat_start
-async def start() -> None:
-    agent = running_agent()
-    if agent.notice:
-        await cl.Message(f"ℹ️ {agent.notice}", author="studio").send()
-
-
 @cl.on_chat_resume
 async def resume(thread: Any) -> None:
-    """The conversation is drawn again by Chainlit; a plan that waits gets its buttons back."""
-    asked = await running_agent().pending(thread["id"])
-    if asked is not None:
-        await ask_approval(asked)
+    """Chainlit draws the stored conversation; then comes what it does not store: a running turn, waiting buttons."""
+    agent, session = running_agent(), cl.context.session
+    name = thread["id"]
+    waiting = None if turns.running(name) else await agent.pending(name)
+    broken = [] if waiting or turns.running(name) else agent.studio.memory.open_jobs(name)
+
+    async def then(emit: Callable[[str, Any], Any]) -> None:
+        if (audience := turns.last(name)) is not None:
+            await audience.replay(emit)
+        if waiting is not None and (plan := newest_plan(thread)):
+            await draw_buttons(emit, plan)
+        elif waiting is not None:
+            await ask_approval(waiting)
+        elif broken:
+            wish = str(broken[-1].args.get("wish", ""))
+            go_on = cl.Action(name="say", payload={"text": wish}, label="Go on", icon="play", tooltip="Finish it")
+            await cl.Message("The studio was closed while it worked on this.", actions=[go_on]).send()
+
+    after_resume(session, then)
 
 
 @cl.on_message
 async def message(said: cl.Message) -> None:
-    if cl.user_session.get("editing"):
-        cl.user_session.set("editing", False)
-        await run_turn(running_agent(), "", decision=Decision("edit", change=said.content))
+    files = [(with_own_suffix(Path(e.path), e.name), e.name) for e in said.elements or [] if getattr(e, "path", None)]
+    text = said.content.strip()
+    if files and not text:
+        await _take_in_only(files)
         return
-    files = [(str(e.path), e.name) for e in said.elements or [] if getattr(e, "path", None)]
-    await run_turn(running_agent(), said.content, files)
+    decision = await _decision_in(text) if not files else None
+    await _answer("" if decision else text, files, decision)
 
 
 @cl.on_stop
 def stop() -> None:
-    running_agent().cancel(cl.context.session.thread_id)
-
-
-@cl.on_chat_end
-async def end() -> None:
-    # a closed tab does not stop the work: the result is there when the conversation is opened again
-    await asyncio.sleep(0)
+    running_agent().cancel(_thread())
 
 
 @cl.action_callback("approve")
 async def approve(action: cl.Action) -> None:
-    await _answered()
-    await run_turn(running_agent(), "", decision=Decision("approve"))
+    await take_buttons_away(action.payload["message"])
+    await _begin("", (), Decision("approve"))
 
 
 @cl.action_callback("cancel")
 async def cancel(action: cl.Action) -> None:
-    await _answered()
-    await run_turn(running_agent(), "", decision=Decision("cancel"))
+    await take_buttons_away(action.payload["message"])
+    await _begin("", (), Decision("cancel"))
 
 
 @cl.action_callback("edit")
 async def edit(action: cl.Action) -> None:
-    await _answered()
-    cl.user_session.set("editing", True)
+    cl.user_session.set(EDITING, True)
     await cl.Message("What should be different? For example: *make it 8 seconds, at night*.").send()
 
 
 @cl.action_callback("say")
 async def say(action: cl.Action) -> None:
+    """An answer or a wish given by a button counts like a typed one."""
     text = str(action.payload["text"])
+    await action.remove()
     await cl.Message(text, type="user_message", author="Creator").send()
-    await run_turn(running_agent(), text)
+    await _begin(text, (), None)
 
 
-async def _answered() -> None:
-    """A plan is answered once: take its buttons away."""
-    shown = cl.user_session.get("plan_message")
-    if shown is not None:
-        await shown.remove_actions()
-        cl.user_session.set("plan_message", None)
+async def _answer(text: str, files: Sequence[tuple[str, str]], decision: Decision | None) -> None:
+    """Run the turn and stay with it, so that the page shows that it works; the turn itself does not need the page."""
+    task = await _begin(text, files, decision)
+    if task is not None:
+        await asyncio.wait({task})
+
+
+async def _begin(text: str, files: Sequence[tuple[str, str]], decision: Decision | None) -> asyncio.Task[None] | None:
+    agent, thread = running_agent(), _thread()
+    try:
+        return turns.begin(thread, lambda: draw_turn(agent, thread, text, files, decision, told[thread]))
+    except StudioError as error:
+        await cl.ErrorMessage(error.sentence).send()
+        return None
+
+
+async def _decision_in(text: str) -> Decision | None:
+    """What a typed message says to a plan that waits; None when it is a wish of its own, which drops the plan."""
+    editing = bool(cl.user_session.get(EDITING))
+    cl.user_session.set(EDITING, False)
+    if await running_agent().pending(_thread()) is None:
+        return None
+    thread = await get_data_layer().get_thread(_thread())  # type: ignore[union-attr]
+    if plan := newest_plan(thread or {}):
+        await take_buttons_away(plan)
+    answer = answer_in_words(text)
+    if answer == "approve":
+        return Decision("approve")
+    if answer == "cancel":
+        return Decision("cancel")
+    return Decision("edit", change=text) if editing else None
+
+
+async def _take_in_only(files: Sequence[tuple[str, str]]) -> None:
+    """Files without a word: they are kept for what comes next."""
+    try:
+        names = await take_in(running_agent(), _thread(), files)
+    except StudioError as error:
+        await cl.ErrorMessage(error.sentence).send()
+        return
+    await cl.Message(f"I have {', '.join(names)}. What should I do with {'it' if len(names) == 1 else 'them'}?").send()
+
+
+def _thread() -> str:
+    return str(cl.context.session.thread_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from chainlit.data.sql_alchemy import SQLAlchemyDataLayer
 from chainlit.data.storage_clients.base import BaseStorageClient
@@ -38,10 +40,17 @@ CREATE TABLE IF NOT EXISTS feedbacks (
 """
 
 
+BUSY_SECONDS = 10
+"""How long a write waits for another one."""
+_JSON_COLUMNS = {"metadata", "tags", "generation", "props", "playerConfig"}
+_plain_create_step = SQLAlchemyDataLayer.create_step.__wrapped__  # type: ignore[attr-defined]
+_plain_create_element = SQLAlchemyDataLayer.create_element.__wrapped__  # type: ignore[attr-defined]
+
+
 def prepare_history(file: Path) -> None:
     """Make the tables. Raises StudioError when the file is damaged or cannot be written."""
     try:
-        with sqlite3.connect(file, timeout=10) as connection:
+        with sqlite3.connect(file, timeout=BUSY_SECONDS) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(_SCHEMA)
     except sqlite3.Error as error:
@@ -82,7 +91,7 @@ class LocalStorage(BaseStorageClient):
         return True
 
     async def get_read_url(self, object_key: str) -> str:
-        return f"{MEDIA_URL}/{UPLOADS}/{object_key}"
+        return f"{MEDIA_URL}/{UPLOADS}/{quote(object_key)}"
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -92,7 +101,10 @@ class History(SQLAlchemyDataLayer):
     """Chainlit's layer, mended for SQLite: lists become JSON text, and the studio's own media are not copied."""
 
     def __init__(self, file: Path, uploads: Path) -> None:
-        super().__init__(f"sqlite+aiosqlite:///{file}", storage_provider=LocalStorage(uploads))
+        super().__init__(
+            f"sqlite+aiosqlite:///{file}", {"timeout": BUSY_SECONDS}, storage_provider=LocalStorage(uploads)
+        )
+        self._writing = asyncio.Lock()
 
     async def execute_sql(self, query: str, parameters: dict[str, Any]) -> Any:
         # SQLite binds no lists or dicts; upstream loses such rows with a warning only
@@ -100,9 +112,18 @@ class History(SQLAlchemyDataLayer):
         return await super().execute_sql(query, bound)
 
     @queue_until_user_message()
+    async def create_step(self, step_dict: Any) -> None:
+        # Chainlit writes each state of a step in a task of its own; the lock is fair, so the last state stays
+        async with self._writing:
+            await _plain_create_step(self, step_dict)
+
+    @queue_until_user_message()
     async def create_element(self, element: Any) -> None:
+        if element.type == "tasklist":
+            return  # it belongs to a running turn
         if not (element.url or "").startswith(MEDIA_URL):
-            await SQLAlchemyDataLayer.create_element.__wrapped__(self, element)  # type: ignore[attr-defined]
+            element.name = PurePosixPath(element.name.replace("\\", "/")).name or "file"
+            await _plain_create_element(self, element)
             return
         row = {k: v for k, v in element.to_dict().items() if v is not None}
         columns = ", ".join(f'"{name}"' for name in row)
@@ -111,3 +132,13 @@ class History(SQLAlchemyDataLayer):
         await self.execute_sql(
             f"INSERT INTO elements ({columns}) VALUES ({values}) ON CONFLICT (id) DO UPDATE SET {updates}", row
         )
+
+    async def get_all_user_threads(self, user_id: str | None = None, thread_id: str | None = None) -> Any:
+        """Upstream's list, with the columns that SQLite keeps as JSON text read back."""
+        threads = await super().get_all_user_threads(user_id, thread_id)
+        for thread in threads or []:
+            for row in (thread, *thread["steps"], *(thread["elements"] or [])):
+                for name in _JSON_COLUMNS & row.keys():
+                    if isinstance(row[name], str):  # type: ignore[literal-required]
+                        row[name] = json.loads(row[name] or "null")  # type: ignore[literal-required]
+        return threads

@@ -1,7 +1,9 @@
-"""Assets as things on the page."""
+"""Assets as things on the page, and what is going on beside it."""
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -36,11 +38,59 @@ def element_for(row: dict[str, Any], display: str = "inline") -> Any:
     return cl.File(display="inline", **{**common, "name": name})
 
 
-def bar(done: float, total: float, width: int = 20) -> str:
-    """A progress bar in text: `██████░░░░ 60 %`."""
-    share = min(1.0, done / total) if total else 0.0
+def bar(done: float, total: float, width: int = 24) -> str:
+    """A progress bar in text: `██████░░░░` 60 %."""
+    share = min(1.0, max(0.0, done / total)) if total else 0.0
     full = round(share * width)
     return f"`{'█' * full}{'░' * (width - full)}` {share:.0%}"
+
+
+class TurnTasks:
+    """The task list of a running turn. It is there while there is something to follow, and goes when the turn ends."""
+
+    def __init__(self) -> None:
+        self._list: Any = None
+        self._tasks: dict[str, cl.Task] = {}
+        self._status = ""
+
+    async def say(self, status: str) -> None:
+        """The words beside the list's title."""
+        if status and status != self._status:
+            self._status = status
+            await self._send()
+
+    async def expect(self, key: str, title: str) -> None:
+        """A step of the plan that has not begun."""
+        self._tasks.setdefault(key, cl.Task(title=title, status=cl.TaskStatus.READY))
+        await self._send()
+
+    async def begin(self, key: str, title: str, for_id: str) -> None:
+        task = self._tasks.setdefault(key, cl.Task(title=title))
+        task.status, task.forId = cl.TaskStatus.RUNNING, for_id
+        await self._send()
+
+    async def finish(self, key: str, well: bool) -> None:
+        if key in self._tasks:
+            self._tasks[key].status = cl.TaskStatus.DONE if well else cl.TaskStatus.FAILED
+            await self._send()
+
+    async def clear(self) -> None:
+        if self._list is not None:
+            await cl.context.emitter.emit("remove_element", {"id": self._list.id})  # type: ignore[attr-defined]
+            self._list = None
+
+    async def _send(self) -> None:
+        """A list of one says nothing that the step itself does not say."""
+        if len(self._tasks) < 2:
+            return
+        rows = [{"title": t.title, "status": t.status.value, "forId": t.forId} for t in self._tasks.values()]
+        content = json.dumps({"status": self._status or "Working", "tasks": rows})
+        # the list travels inside its own address: other pages of the conversation can show it too, and no file stays
+        url = "data:application/json;base64," + base64.b64encode(content.encode()).decode()
+        if self._list is None:
+            self._list = cl.TaskList(url=url)
+        self._list.url = url
+        await cl.context.emitter.send_element(self._list.to_dict())
 
 
 def scores_table(rows: list[dict[str, Any]]) -> str:

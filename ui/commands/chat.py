@@ -20,7 +20,7 @@ def run_chat(home: Path | None, host: str | None, port: int | None, brain: str |
 
     from ui.server import create_app
 
-    app = create_app(settings, agent)
+    app = create_app(settings, agent, address)
     url = f"http://{'localhost' if address in ('127.0.0.1', '0.0.0.0') else address}:{number}"
     brain_shown, home_shown = agent.capabilities.badge, agent.studio.workspace.home
     print(f"The studio is at {url}  (brain: {brain_shown}; files in {home_shown}; stop with Ctrl-C)", flush=True)

@@ -1,0 +1,52 @@
+"""Files of the home folder for the page: only what the studio made or took in, never run as a page of its own."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse
+
+from ui.chat.history import MEDIA_URL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INLINE = ("image/", "audio/", "video/")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    # an uploaded SVG or HTML file must not run scripts as if it were the chat
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "Cache-Control": "private, max-age=3600",
+}
+
+
+def media_router(home: Path, folders: Sequence[str]) -> APIRouter:
+    """`/media/<path>` for files in these folders of the home; ranges are answered, so that films can be sought in."""
+    router = APIRouter()
+    roots = [(home / folder).resolve() for folder in folders]
+
+    @router.get(MEDIA_URL + "/{path:path}")
+    def media(path: str) -> FileResponse:
+        file = _resolved(home, path)
+        if file is None or not any(root in file.parents for root in roots):
+            raise HTTPException(404, "There is no such file")
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        inline = kind.startswith(_INLINE) and kind != "image/svg+xml"
+        return FileResponse(
+            file, media_type=kind, headers=_HEADERS, filename=file.name,
+            content_disposition_type="inline" if inline else "attachment",
+        )  # fmt: skip
+
+    return router
+
+
+def _resolved(home: Path, path: str) -> Path | None:
+    """The real file behind a path of the address, links followed; None when there is none."""
+    try:
+        file = (home / path).resolve()
+        return file if file.is_file() else None
+    except (ValueError, OSError):  # a zero byte, a name that is too long, a loop of links
+        return None

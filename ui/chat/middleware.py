@@ -1,0 +1,70 @@
+"""ASGI middleware of the web server: pages without foreign links, and quiet when a page is closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ui.chat.site import without_external_links
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_NO_RESPONSE = "No response returned."
+
+
+class OfflinePages:
+    """Rewrites HTML on its way out and leaves everything else, sockets and films included, alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if "." not in scope["path"].rsplit("/", 1)[-1]:
+            # pages are rewritten below, so they must not come compressed
+            scope["headers"] = [h for h in scope["headers"] if h[0] != b"accept-encoding"]
+        head: Message | None = None
+        page = bytearray()
+
+        async def rewrite(message: Message) -> None:
+            nonlocal head
+            if message["type"] == "http.response.start":
+                if dict(message["headers"]).get(b"content-type", b"").startswith(b"text/html"):
+                    head = message
+                    return
+            elif head is not None and message["type"] == "http.response.body":
+                page.extend(message.get("body", b""))
+                if message.get("more_body"):
+                    return
+                body = without_external_links(bytes(page))
+                kept = [h for h in head["headers"] if h[0] != b"content-length"]
+                head["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
+                await send(head)
+                message = {"type": "http.response.body", "body": body}
+            await send(message)
+
+        await self.app(scope, receive, rewrite)
+
+
+class ClosedPages:
+    """A page that is closed in the middle of a request is no error, though Chainlit's own middleware raises one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = False
+
+        async def listen() -> Message:
+            nonlocal left
+            message = await receive()
+            left = left or message["type"] == "http.disconnect"
+            return message
+
+        try:
+            await self.app(scope, listen, send)
+        except RuntimeError as error:
+            if not (left and str(error) == _NO_RESPONSE):
+                raise
