@@ -142,6 +142,15 @@ def test_layout_faces_partners_and_keeps_sides() -> None:
     assert scene_from_dict(json.loads(json.dumps(scene_to_dict(scene)))) == scene
 
 
+@pytest.mark.parametrize("text", STORIES)
+def test_every_shot_has_a_layout(text: str) -> None:
+    made, _ = direct(read_story(text), (), 15)
+    for shot in made:
+        scene = layout_scene(shot, {})
+        assert [one.name for one in scene.characters] == [actor.name for actor in shot.actors]
+        assert scene_from_dict(scene_to_dict(scene)) == scene
+
+
 def test_prompts_say_who_where_and_how() -> None:
     made, _ = direct(read_story(LUCA), (), 15)
     looks = {

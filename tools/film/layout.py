@@ -92,8 +92,8 @@ def _spots(
     actors: tuple[Actor, ...], cast: Mapping[str, CharacterLook], spread: float
 ) -> dict[str, tuple[float, float]]:
     """Name -> (x, z): left ones at -x, right ones at +x, side by side with some room, third ones further back."""
-    if len(actors) == 1:
-        return {actors[0].name: (0.0, 0.0)}
+    if len(actors) < 2:
+        return {actor.name: (0.0, 0.0) for actor in actors}
     groups: dict[str, list[Actor]] = {"left": [], "center": [], "right": []}
     for actor in actors:
         groups[actor.place].append(actor)

@@ -201,8 +201,7 @@ class ShotFrames:
             closed = body.patches.get((None, 1.0))
             if closed is not None:
                 # a patch differs from the picture only where something moves, so lids and lips do not meet
-                moved = (closed.rgb != own).any(axis=2)
-                face = np.where(moved[..., None], _blend(own, closed.rgb, blink), face)
+                face = np.where(_lowered(own, closed.rgb, blink)[..., None], closed.rgb, face)
         return face, area
 
     @staticmethod
@@ -273,6 +272,16 @@ class ShotFrames:
             reach = np.exp(-((x - (x0 + x1) / 2) ** 2 + (y - (y0 + y1) / 2) ** 2) / (2 * (0.8 * tall) ** 2))
             dy = dy + nod * tall * reach
         return (x - dx).astype(np.float32), (y - dy).astype(np.float32)
+
+
+def _lowered(own: NDArray[np.uint8], closed: NDArray[np.uint8], part: float) -> NDArray[np.bool_]:
+    """(h, w) bool: where the lid is, `part` of its way down; lids slide, a cross-fade would look like a ghost."""
+    moved = np.asarray((closed != own).any(axis=2), bool)
+    rows = np.flatnonzero(moved.any(axis=1))
+    if not len(rows):
+        return moved
+    edge = rows[0] + part * (rows[-1] + 1 - rows[0])
+    return np.asarray(moved & (np.arange(len(moved))[:, None] < edge), bool)
 
 
 def _blend(a: NDArray[np.uint8], b: NDArray[np.uint8], part: float) -> NDArray[np.uint8]:
