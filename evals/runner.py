@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agent.studio_agent import StudioAgent
     from memory.records import Asset
 
+LOG = logging.getLogger("studio.evals")
 RAM_DISK = Path("/dev/shm")
 """A dry case is a few SQLite files; without waiting for the disk a suite takes a third less time."""
 NO_CALL = ("clarify", "decline", "chat")
@@ -57,7 +59,11 @@ def _run_case(case: Case, settings: Settings, dry: bool) -> CaseScore:
         with build_agent(settings, dry=dry) as agent:
             return _score_case(case, agent, settings.home, dry)
     except StudioError as error:
-        return CaseScore(case.id, tuple(case.tags), (), None, False, error.sentence)
+        sentence = error.sentence
+    except Exception as error:  # one case's bug must not lose the figures of all the others
+        LOG.exception("case %s failed", case.id)
+        sentence = f"{type(error).__name__}: {error}"[:300]
+    return CaseScore(case.id, tuple(case.tags), (), None, False, sentence)
 
 
 def _score_case(case: Case, agent: StudioAgent, home: Path, dry: bool) -> CaseScore:

@@ -176,6 +176,25 @@ def test_a_case_that_cannot_start_fails_alone(script: Script, settings: Settings
     assert [r["passed"] for r in rows] == [False, True] and "x.xyz" in rows[0]["error"]
 
 
+def test_a_bug_in_one_case_does_not_lose_the_others(
+    script: Script, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(understands("chat"), says("hello"))
+    from agent.studio_agent import StudioAgent
+
+    real = StudioAgent.invoke
+
+    def sometimes(self: StudioAgent, say: Any, **options: Any) -> Any:
+        if say == "boom":
+            raise ZeroDivisionError("oops")
+        return real(self, say, **options)
+
+    monkeypatch.setattr(StudioAgent, "invoke", sometimes)
+    cases = [Case.model_validate({"id": i, "turns": [{"say": i, "intent": "chat"}]}) for i in ("boom", "hi")]
+    rows = run_suite(cases, settings)["cases"]
+    assert [r["passed"] for r in rows] == [False, True] and rows[0]["error"] == "ZeroDivisionError: oops"
+
+
 def test_text_files_hold_what_the_case_says(script: Script, settings: Settings) -> None:
     read: list[str] = []
 
