@@ -14,7 +14,7 @@ from configs.errors import EngineError
 
 LOOK_VERSION = "1"
 """Raised whenever the same scene gives other pixels."""
-NEED_MIB = 900
+NEED_MIB = 1000
 """Main memory: measured peak of a 1280x720 picture with two characters, above what the process had before."""
 
 

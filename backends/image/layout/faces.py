@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backends.image.layout import raster
 from backends.image.layout.camera import Camera
-from backends.image.layout.gbuffer import dense
-from backends.image.layout.geometry import F32, Geometry, join
+from backends.image.layout.geometry import F32, join
 from backends.image.layout.mesh import MeshPart
 from backends.image.layout.picture import Subject, draw
 from backends.image.layout.render import Box, FacePatch, FaceVariant, LayoutFrame
@@ -24,8 +22,6 @@ REACH = 10
 """Pixels by which a region exceeds what changed: the change of light next to a moving lip, and room for the fade."""
 FADE = 6
 """Pixels over which a region fades into the frame."""
-APART = 0.004
-"""Share of the depth by which a surface must move to count as changed."""
 
 
 def redraw(
@@ -42,8 +38,9 @@ def redraw(
     if window is None:
         return []
     target = kept.look_targets.get(character)
-    own = {part.label for part in build_face(posed, look_target=target)}
-    rest = tuple(part for part in kept.parts if part.label not in own)
+    own = tuple(build_face(posed, look_target=target))
+    labels = {part.label for part in own}
+    rest = tuple(part for part in kept.parts if part.label not in labels)
     near = clipped(rest, kept.camera, _grow(window, MARGIN + REACH, frame))
     x, y, w, h = window
     patches = []
@@ -51,16 +48,26 @@ def redraw(
         wanted = replace(posed, mouth=variant.mouth, blink=variant.blink,
                          expression=variant.expression or posed.expression)  # fmt: skip
         face = tuple(build_face(wanted, look_target=target))
-        rgb = frame.rgb.astype(np.float32)[y : y + h, x : x + w]
-        geometry = join((*near, *face))
-        regions = _regions(_moved(frame, geometry, window), window, frame)
+        rgb = frame.rgb[y : y + h, x : x + w].astype(np.float32)
+        regions = _regions(changed(own, face), window, frame)
         if regions:
             traced = tracer.scene((*rest, *face), kept.sky.light_map(), kept.stage.lamps)
-            subject = Subject(geometry, traced, kept.stage.surfaces, kept.sky, kept.camera)
+            subject = Subject(join((*near, *face)), traced, kept.stage.surfaces, kept.sky, kept.camera)
             for region in regions:
                 _paste(rgb, window, region, subject, tracer, samples, frame)
         patches.append(FacePatch(np.rint(rgb).astype(np.uint8), x, y, variant))
     return patches
+
+
+def changed(before: Sequence[MeshPart], after: Sequence[MeshPart]) -> tuple[MeshPart, ...]:
+    """The parts of either face that the other does not have in the same form."""
+    old, new = {part.label: part for part in before}, {part.label: part for part in after}
+    moved = [
+        label
+        for label in old.keys() | new.keys()
+        if label not in old or label not in new or not np.array_equal(old[label].vertices, new[label].vertices)
+    ]
+    return tuple(face[label] for label in sorted(moved) for face in (old, new) if label in face)
 
 
 def _paste(
@@ -85,47 +92,26 @@ def _fade(w: int, h: int) -> F32:
     return np.asarray(np.clip(np.minimum(across[None, :], down[:, None]) / FADE, 0, 1), np.float32)
 
 
-def _moved(frame: LayoutFrame, geometry: Geometry, window: Box) -> NDArray[np.bool_]:
-    """(h, w) where the variant shows another surface than the frame."""
-    kept = frame.kept
-    if kept is None:
-        return np.zeros((window[3], window[2]), bool)
-    tris = raster.prepare(geometry, kept.camera, window)
-    now = dense(geometry, tris, kept.camera, raster.centres(tris, kept.camera, window), window)
-    height, width = frame.depth.shape
-    x, y, w, h = window
-    rows, columns = slice(0, min(y + h, height) - y), slice(0, min(x + w, width) - x)
-    before, normal = frame.depth[y : y + h, x : x + w], frame.normal[y : y + h, x : x + w]
-    depth = now.depth[rows, columns]
-    both = np.isfinite(before) & np.isfinite(depth)
-    moved = np.isfinite(before) != np.isfinite(depth)
-    gap = np.abs(np.where(both, depth, 0) - np.where(both, before, 0))
-    moved |= gap > APART * np.where(both, before, 1)
-    moved |= both & (np.einsum("ijk,ijk->ij", now.normal[rows, columns], normal) < 0.97)
-    labels = np.array([*(part.label for part in geometry.parts), ""])
-    moved |= labels[now.part[rows, columns]] != kept.labels[kept.part[y : y + h, x : x + w]][rows, columns]
-    return np.asarray(moved)
-
-
-def _regions(moved: NDArray[np.bool_], window: Box, frame: LayoutFrame) -> list[Box]:
-    """Boxes on even pixels of the picture that hold what moved, a little wider, not overlapping."""
-    import cv2
-
-    if not moved.any():
-        return []
-    grown = cv2.dilate(moved.astype(np.uint8), np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
-    boxes = [tuple(int(v) for v in stats[i, :4]) for i in range(1, count)]
-    # Boxes of separate shapes may still overlap; then one box for both is simpler than two seams.
+def _regions(moved: Sequence[MeshPart], window: Box, frame: LayoutFrame) -> list[Box]:
+    """Boxes on even pixels, within the face's window, that hold the parts; not overlapping."""
     merged: list[Box] = []
-    for x, y, w, h in sorted(boxes):
-        clash = [b for b in merged if x < b[0] + b[2] and b[0] < x + w and y < b[1] + b[3] and b[1] < y + h]
-        for b in clash:
-            merged.remove(b)
-        x0, y0 = min([x, *(b[0] for b in clash)]), min([y, *(b[1] for b in clash)])
-        x1, y1 = max([x + w, *(b[0] + b[2] for b in clash)]), max([y + h, *(b[1] + b[3] for b in clash)])
+    if frame.kept is None:
+        return merged
+    for part in moved:
+        spots = frame.kept.camera.project(part.vertices)[:, :2]
+        if not np.isfinite(spots).all():
+            continue
+        low, high = np.floor(spots.min(0)) - REACH, np.ceil(spots.max(0)) + REACH
+        x0, y0 = max(int(low[0]), window[0]), max(int(low[1]), window[1])
+        x1, y1 = min(int(high[0]), window[0] + window[2]), min(int(high[1]), window[1] + window[3])
+        if x1 - x0 < 2 or y1 - y0 < 2:
+            continue
+        # Boxes that overlap become one: simpler than a seam between them.
+        for box in [b for b in merged if x0 < b[0] + b[2] and b[0] < x1 and y0 < b[1] + b[3] and b[1] < y1]:
+            merged.remove(box)
+            x0, y0, x1, y1 = min(x0, box[0]), min(y0, box[1]), max(x1, box[0] + box[2]), max(y1, box[1] + box[3])
         merged.append((x0, y0, x1 - x0, y1 - y0))
-    return [_even((window[0] + x, window[1] + y, w, h), frame) for x, y, w, h in merged]
+    return [_even(box, frame) for box in merged]
 
 
 def _grow(box: Box, margin: int, frame: LayoutFrame) -> Box:

@@ -111,8 +111,8 @@ def dense(geometry: Geometry, tris: Triangles, camera: Camera, triangle: I32, wi
                  normal.reshape(h, w, 3), albedo.reshape(h, w, 3))  # fmt: skip
 
 
-def edge_pixels(frame: Frame, patterned: F32) -> NDArray[np.bool_]:
-    """(h, w): pixels whose neighbourhood changes part, depth, normal or colour, so that one sample does not do."""
+def edge_pixels(frame: Frame) -> NDArray[np.bool_]:
+    """(h, w): pixels whose neighbourhood changes part, depth or normal, so that one sample does not do."""
     near = np.zeros(frame.part.shape, bool)
     inverse = np.where(np.isfinite(frame.depth), 1.0 / np.maximum(frame.depth, 1e-6), 0.0)
     for axis in (0, 1):
@@ -123,17 +123,17 @@ def edge_pixels(frame: Frame, patterned: F32) -> NDArray[np.bool_]:
         change |= np.einsum("ijk,ijk->ij", frame.normal[a], frame.normal[b]) < 0.72 * (frame.part[a] >= 0)
         near[a] |= change
         near[b] |= change
-    return near | colour_edges(patterned)
+    return near
 
 
-def colour_edges(patterned: F32, step: float = 0.11) -> NDArray[np.bool_]:
-    """(h, w): pixels whose surface colour (linear) differs from a neighbour's by more than `step`."""
-    near = np.zeros(patterned.shape[:2], bool)
-    for a, b in (
-        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-        ((slice(None, -1),), (slice(1, None),)),
-    ):
+def colour_edges(frame: Frame, patterned: F32, step: float = 0.14) -> NDArray[np.bool_]:
+    """(h, w): pixels whose painted colour (linear) differs by more than `step` from that of a neighbour on one part."""
+    near = np.zeros(frame.part.shape, bool)
+    for axis in (0, 1):
+        a = (slice(None), slice(None, -1)) if axis else (slice(None, -1), slice(None))
+        b = (slice(None), slice(1, None)) if axis else (slice(1, None), slice(None))
         change = np.abs(patterned[a] - patterned[b]).max(-1) > step
+        change &= frame.part[a] == frame.part[b]
         near[a] |= change
         near[b] |= change
     return near

@@ -84,8 +84,8 @@ def draw(
 
         radiance, patterned, display = (np.concatenate(part) for part in zip(*pool.map(colour, bands), strict=True))
         clock.lap("surfaces")
-        busy = edge_pixels(frame, patterned)
-        rich = colour_edges(patterned)
+        rich = colour_edges(frame, patterned)
+        busy = edge_pixels(frame) | rich
 
         def refine(pixels: NDArray[np.int64]) -> F32:
             return _antialias(subject, tris, frame, light, guide, pixels, rich)

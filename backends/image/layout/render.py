@@ -56,9 +56,6 @@ class Kept:
     sky: Sky
     camera: Camera
     glow: F32
-    part: I32
-    """(H, W) into `labels`; -1 (the last, empty one) where nothing stands."""
-    labels: NDArray[np.str_]
     look_targets: dict[str, F32 | None]
 
 
@@ -133,8 +130,7 @@ class LayoutRenderer:
         seconds |= drawing.seconds
         if on_step is not None:
             on_step(4, 4)
-        labels = np.array([*(part.label for part in subject.geometry.parts), ""])
-        kept = Kept(parts, stage, sky, camera, drawing.glow, drawing.frame.part, labels, targets)
+        kept = Kept(parts, stage, sky, camera, drawing.glow, targets)
         frame = _frame(scene, models, subject, drawing, kept, (width, height), seconds)
         if not unknown:
             return frame

@@ -71,6 +71,10 @@ def _bsdf(material: Material, vertex_colors: bool) -> dict[str, Any]:
     return {"type": "twosided", "inner": inner}
 
 
+def _traced(part: MeshPart) -> bool:
+    return part.material.emission <= 0 and len(part.faces) > 0
+
+
 class Tracer:
     """Builds Mitsuba scenes from meshes and renders their light; not thread-safe."""
 
@@ -91,7 +95,7 @@ class Tracer:
             "sky": {"type": "envmap", "bitmap": mi.Bitmap(np.ascontiguousarray(light_map)), "mis_compensation": True},
         }
         for i, part in enumerate(parts):
-            if part.material.emission <= 0 and len(part.faces):
+            if _traced(part):
                 content[f"part{i}"] = self._mesh(mi, part)
         for i, lamp in enumerate(lamps):
             radiance = to_linear(lamp.color) * lamp.power / (np.pi * lamp.radius**2)
