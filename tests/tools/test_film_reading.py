@@ -104,6 +104,12 @@ def test_descriptions_are_no_beats() -> None:
     assert "yellow raincoat" in story.people[0].description and "red hair" in story.people[0].description
 
 
+def test_clothes_named_behind_the_verb_belong_to_the_walker() -> None:
+    story = read_story("Detective Marlowe walks down the street at night in a grey coat. He thinks.")
+    assert "grey coat" in story.people[0].description
+    assert story.set == "street"
+
+
 def test_known_names_are_found_in_lower_case() -> None:
     assert [person.name for person in read_story("luca waves at the sea", known=["Luca"]).people] == ["Luca"]
     assert read_story("luca waves at the sea").people == ()

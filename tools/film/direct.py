@@ -256,7 +256,7 @@ def _description(moment: Moment) -> str:
     if not moment.present and moment.role != "establish":
         pattern = ""
     text = pattern.format(**facts) if pattern else moment.beat.text
-    text = " ".join(text.replace(" ,", ",").split()).strip(" ,")
+    text = ", ".join(part.strip() for part in " ".join(text.split()).split(",") if part.strip())
     return text[:1].upper() + text[1:]
 
 
@@ -273,8 +273,9 @@ def _camera(
     focus = focus_of[who]
     if focus is not None and len(present) < 2:
         focus = present[0] if present else None
-    if not present:
+    if not present or (len(present) > 1 and scale in ("LS", "ELS")):
         focus = None
+    if not present:
         scale = scale if scale in ("LS", "ELS") else "LS"
     if last is not None and (scale, focus, angle) == (last.scale, last.focus, last.angle):
         scale = SCALES[SCALES.index(scale) + (1 if SCALES.index(scale) < len(SCALES) - 1 else -1)]

@@ -201,9 +201,9 @@ class CastReader:
         person = self._named(self._known.get(bare.lower(), bare))
         if end < len(items) and items[end].low in (",", "the", "il", "la") and not possessive:
             end = self._apposition(items, end, person)
-        text_end = end if possessive else _description_end(items, end)
+        text_end = end if possessive else description_end(items, end)
         if text_end > end:
-            person.descriptions.append(_text(items, end, text_end))
+            person.descriptions.append(text_of(items, end, text_end))
         return Mention(index, max(end, text_end), (person,), possessive)
 
     def _apposition(self, items: list[Token], index: int, person: Person) -> int:
@@ -216,8 +216,8 @@ class CastReader:
         person.head = key
         if person.gender == "neutral":
             person.gender = str(heads()[key]["gender"])
-        end = _description_end(items, head_at + 1)
-        person.descriptions.append(_text(items, start, end))
+        end = description_end(items, head_at + 1)
+        person.descriptions.append(text_of(items, start, end))
         return end + 1 if end < len(items) and items[end].low == "," else end
 
     def _head_at(self, items: list[Token], index: int) -> Mention | None:
@@ -234,8 +234,8 @@ class CastReader:
             return None
         end, name = _given_name(items, head_at + 1, self._names)
         possessive = items[head_at].text.endswith(("'s", "’s")) and not name
-        text_end = end if possessive else _description_end(items, end)
-        description = _text(items, index, text_end)
+        text_end = end if possessive else description_end(items, end)
+        description = text_of(items, index, text_end)
         if name:
             person = self._named(name)
             person.head = person.head or key
@@ -370,7 +370,7 @@ def _given_name(items: list[Token], index: int, names: set[str]) -> tuple[int, s
     return index, ""
 
 
-def _description_end(items: list[Token], start: int) -> int:
+def description_end(items: list[Token], start: int) -> int:
     """End of the description that follows a mention ('with curly brown hair', 'in a red coat')."""
     if start >= len(items) or items[start].low not in _DESCRIBES:
         return start
@@ -407,5 +407,5 @@ def _description_end(items: list[Token], start: int) -> int:
     return last
 
 
-def _text(items: list[Token], start: int, end: int) -> str:
+def text_of(items: list[Token], start: int, end: int) -> str:
     return " ".join(one.text for one in items[start:end]).replace(" ,", ",").strip(" ,")

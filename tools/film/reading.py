@@ -10,7 +10,7 @@ from functools import cache
 
 from tools.film.language import line_language, named_language
 from tools.film.lexicon import lexicon, word_index
-from tools.film.people import CastReader, Mention, Person
+from tools.film.people import CastReader, Mention, Person, description_end, text_of
 from tools.film.quotes import MARK, take_quotes
 from tools.film.shot import Line
 from tools.film.words import Token, emotion_in, find_phrase, tokens, verb_at
@@ -170,6 +170,7 @@ def _sentence_beats(
         if not actors and mentions:
             actors = _names(mentions[0])
         entry = lexicon("actions")["actions"][verb.action]
+        _dress(cast, actors, items, mentions, verb.end, clause_end)
         target = _target(mentions, verb, clause_end, actors)
         emotion = emotion_in(" ".join(one.low for one in items[verb.start : clause_end])) or emotion_in(text)
         line = None
@@ -217,6 +218,21 @@ def _sentence_beats(
             )
         )
     return [beat for _, beat in sorted(beats, key=lambda pair: pair[0])]
+
+
+def _dress(
+    cast: CastReader, actors: tuple[str, ...], items: list[Token], mentions: list[Mention], start: int, end: int
+) -> None:
+    """'walks down the street in a grey coat' tells how the walker looks, though far from the name."""
+    for index in range(start, end):
+        worn_until = description_end(items, index)
+        inside = any(mention.start <= index < mention.end for mention in mentions)
+        if worn_until <= index + 1 or inside or (index and items[index - 1].low == "up"):
+            continue
+        for person in cast.people:
+            if person.name in actors[:1]:
+                person.descriptions.append(text_of(items, index, worn_until))
+        return
 
 
 def _main_verbs(items: list[Token], verbs: list[_Verb]) -> list[_Verb]:
