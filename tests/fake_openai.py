@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response, Streami
 
 @dataclass
 class FakeOpenAI:
-    """`answers` are given in order, the last one again and again: a str is text, a tuple (tool, args) or a list of them calls."""
+    """`answers` come in order, the last one for ever: a str is text, (tool, args) or a list of them calls."""
 
     answers: list[Any] = field(default_factory=lambda: ["Hello"])
     models: list[str] = field(default_factory=lambda: ["fake-7b", "fake-14b"])
@@ -94,7 +94,9 @@ def _completion(answer: Any, model: str) -> dict[str, Any]:
         "object": "chat.completion",
         "created": 1,
         "model": model,
-        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}],
+        "choices": [
+            {"index": 0, "message": message, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}
+        ],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
     }
 

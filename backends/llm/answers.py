@@ -109,10 +109,8 @@ class ThoughtFilter:
         return "" if self._inside else self._held
 
 
-def _calls_in_text(
-    text: str, schemas: Mapping[str, Mapping[str, Any]], forced: str
-) -> tuple[list[ToolCall], str]:
-    """Calls that a server without a tool parser leaves in the text (Hermes marks), or a bare object when one was forced."""
+def _calls_in_text(text: str, schemas: Mapping[str, Mapping[str, Any]], forced: str) -> tuple[list[ToolCall], str]:
+    """Calls that a server without a tool parser leaves in the text (Hermes marks), or a bare object when forced."""
     calls = []
     for match in _TEXT_CALL.finditer(text):
         body = _json_object(match.group(1))

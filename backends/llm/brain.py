@@ -31,7 +31,9 @@ def make_brain(settings: Settings, *, embed: Embed | None = None) -> tuple[BaseC
     """
     if settings.brain == "llm" and not settings.llm.base_url:
         raise UsageError(
-            "No language model is set", "brain is 'llm' but llm.base_url is empty", "Set llm.base_url, or brain: offline"
+            "No language model is set",
+            "brain is 'llm' but llm.base_url is empty",
+            "Set llm.base_url, or brain: offline",
         )
     if settings.brain == "offline":
         return (*_offline(settings, embed), None)
@@ -45,7 +47,11 @@ def make_brain(settings: Settings, *, embed: Embed | None = None) -> tuple[BaseC
         if settings.brain == "llm":
             raise
         brain, capabilities = _offline(settings, embed)
-        return brain, capabilities, f"Using the built-in brain: {error.problem[0].lower()}{error.problem[1:]} ({error.cause})"
+        return (
+            brain,
+            capabilities,
+            f"Using the built-in brain: {error.problem[0].lower()}{error.problem[1:]} ({error.cause})",
+        )
 
 
 def _offline(settings: Settings, embed: Embed | None) -> tuple[BaseChatModel, Capabilities]:

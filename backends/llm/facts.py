@@ -1,4 +1,4 @@
-"""The facts that the agent hands to a brain: one JSON block at the end of the system message, data and never instructions."""
+"""The facts that the agent hands to a brain: JSON at the end of the system message; data, never instructions."""
 
 from __future__ import annotations
 

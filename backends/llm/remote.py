@@ -1,4 +1,4 @@
-"""The `llm` brain: any OpenAI-compatible endpoint (vLLM, llama.cpp, ...) with strict tools, retries, time limits and repair."""
+"""The `llm` brain: any OpenAI-compatible endpoint (vLLM, llama.cpp, ...), with retries, time limits and repair."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OFFLINE = "Start the server, correct llm.base_url, or use the built-in brain (b
 
 
 class LlmBrain(ChatOpenAI):
-    """A served language model. Tool turns are never streamed: streaming tool parsers lose calls (vllm#19056, #21301, #28297).
+    """A served language model. Tool turns are never streamed: their parsers lose calls (vllm#19056, #21301, #28297).
 
     Raises EngineError in one sentence when the endpoint is down, too slow, or answers nonsense twice.
     """
@@ -56,13 +56,14 @@ class LlmBrain(ChatOpenAI):
         parts = urlsplit(str(self.openai_api_base or ""))
         return f"{parts.hostname or 'the endpoint'}{f':{parts.port}' if parts.port else ''}"
 
-    def bind_tools(  # type: ignore[override]
+    def bind_tools(
         self,
         tools: Sequence[Any],
         *,
-        tool_choice: str | None = None,
+        tool_choice: dict[str, Any] | str | bool | None = None,
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
+        response_format: dict[str, Any] | type | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind tools; their own schemas are kept beside the strict ones to mend the answers.
@@ -76,15 +77,17 @@ class LlmBrain(ChatOpenAI):
         plain = [convert_to_openai_tool(tool) for tool in tools]
         own = {tool["function"]["name"]: tool["function"].get("parameters", {}) for tool in plain}
         shown = [strict_tool(tool) for tool in plain] if (self.strict_tools if strict is None else strict) else plain
-        forced = tool_choice if tool_choice in own else ""
+        forced = tool_choice if isinstance(tool_choice, str) and tool_choice in own else ""
         bound: dict[str, Any] = {**kwargs, "tools": shown, "own_schemas": own, "forced_tool": forced}
         if forced:
             bound["tool_choice"] = {"type": "function", "function": {"name": forced}}
         elif tool_choice:
             bound["tool_choice"] = tool_choice
+        if response_format is not None:
+            bound["response_format"] = response_format
         if parallel_tool_calls is not None:
             bound["parallel_tool_calls"] = parallel_tool_calls
-        return self.bind(**bound)  # type: ignore[return-value]
+        return self.bind(**bound)
 
     def _generate(
         self,
@@ -269,7 +272,9 @@ def list_models(settings: LlmSettings) -> list[str]:
         answer.raise_for_status()
         return [str(entry["id"]) for entry in answer.json()["data"]]
     except httpx.TimeoutException as error:
-        raise EngineError("The language model does not answer", f"nothing from {url} within {limit:g} s", _OFFLINE) from error
+        raise EngineError(
+            "The language model does not answer", f"nothing from {url} within {limit:g} s", _OFFLINE
+        ) from error
     except httpx.HTTPStatusError as error:
         code = error.response.status_code
         fix = "Set llm.api_key" if code in (401, 403) else _OFFLINE
@@ -277,7 +282,9 @@ def list_models(settings: LlmSettings) -> list[str]:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise EngineError("The language model does not answer", f"no connection to {url}", _OFFLINE) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise EngineError("The endpoint is no language model", f"{url} did not answer with a list of models", _OFFLINE) from error
+        raise EngineError(
+            "The endpoint is no language model", f"{url} did not answer with a list of models", _OFFLINE
+        ) from error
 
 
 def _transient(error: BaseException) -> bool:
@@ -301,8 +308,10 @@ def _result(message: AIMessage) -> ChatResult:
 
 
 def _with_complaint(messages: list[BaseMessage], answer: AIMessage, wrong: str) -> list[BaseMessage]:
-    """The conversation with what the model said and what was wrong with it; the bad call itself would be refused as history."""
-    said = str(answer.content) or ", ".join(str(c.get("name")) for c in (*answer.tool_calls, *answer.invalid_tool_calls))
+    """The conversation with what the model said and what was wrong; a bad call itself would be refused as history."""
+    said = str(answer.content) or ", ".join(
+        str(c.get("name")) for c in (*answer.tool_calls, *answer.invalid_tool_calls)
+    )
     history = [AIMessage(said)] if said else []
     return [*messages, *history, HumanMessage(wrong)]
 

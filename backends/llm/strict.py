@@ -1,4 +1,4 @@
-"""Tool schemas in the strict form that servers can decode under constraint: every field required, optional ones nullable.
+"""Tool schemas in the strict form that servers decode under constraint: every field required, optional ones nullable.
 
 vLLM constrains `tool_choice="auto"` only for tools with `strict: true` (its docs/features/tool_calling.md); OpenAI asks
 for the same shape (platform.openai.com, "Structured Outputs": all fields required, `additionalProperties: false`).
@@ -37,7 +37,8 @@ def drop_nulls(args: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         args: what the model gave.
         schema: the tool's own parameters, before `strict_tool`.
     """
-    return _drop(dict(args), schema, schema.get("$defs", {}))
+    kept: dict[str, Any] = _drop(dict(args), schema, schema.get("$defs", {}))
+    return kept
 
 
 def _drop(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
@@ -63,7 +64,7 @@ def _drop(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Any
 def _nullable(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> bool:
     schema = _resolve(schema, defs)
     kinds = schema.get("type")
-    if kinds == "null" or isinstance(kinds, list) and "null" in kinds:
+    if kinds == "null" or (isinstance(kinds, list) and "null" in kinds):
         return True
     return any(_nullable(option, defs) for option in schema.get("anyOf", []))
 
@@ -106,7 +107,9 @@ def _has_free_object(node: Any) -> bool:
         return any(_has_free_object(item) for item in node)
     if not isinstance(node, dict):
         return False
-    if node.get("type") == "object" and (not node.get("properties") and node.get("additionalProperties", False) is not False):
+    if node.get("type") == "object" and (
+        not node.get("properties") and node.get("additionalProperties", False) is not False
+    ):
         return True
     if isinstance(node.get("additionalProperties"), dict):
         return True
@@ -118,13 +121,18 @@ def _strict(node: Any) -> Any:
         return [_strict(item) for item in node]
     if not isinstance(node, dict):
         return node
-    result = {key: _strict(value) for key, value in node.items() if key not in ("properties", "required", "additionalProperties")}
+    result = {
+        key: _strict(value)
+        for key, value in node.items()
+        if key not in ("properties", "required", "additionalProperties")
+    }
     if node.get("type") == "object" or "properties" in node:
         properties = node.get("properties", {})
         required = set(node.get("required", []))
         result["type"] = "object"
         result["properties"] = {
-            name: _strict(field) if name in required else _optional(_strict(field)) for name, field in properties.items()
+            name: _strict(field) if name in required else _optional(_strict(field))
+            for name, field in properties.items()
         }
         result["required"] = list(properties)
         result["additionalProperties"] = False

@@ -81,7 +81,9 @@ def parse_understanding(message: AIMessage) -> Understanding:
             except ValidationError as error:
                 raise EngineError(
                     "The language model's reading of the wish does not fit",
-                    json.dumps(error.errors(include_url=False, include_input=False, include_context=False)[0], default=str),
+                    json.dumps(
+                        error.errors(include_url=False, include_input=False, include_context=False)[0], default=str
+                    ),
                     "Say it in other words, or use the built-in brain (brain: offline)",
                 ) from error
     raise EngineError(

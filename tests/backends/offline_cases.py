@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from backends.llm.facts import Facts, FileFact
-from backends.llm.offline.decide import Decision, decide
+from backends.llm.offline.decide import decide
+from backends.llm.offline.planning import Decision
 from backends.llm.offline.reading import Reader
 
 CHARACTERS = [
@@ -17,7 +18,13 @@ CHARACTERS = [
     {"name": "Boo", "text": "a small robot that beeps", "aliases": ["Bibo"]},
 ]
 _KIND = {"mp4": "video", "wav": "audio", "png": "image", "otio": "timeline", "srt": "subtitle"}
-_MADE = {"video": "edit_video", "image": "generate_image", "audio": "speak", "timeline": "edit_video", "storyboard": "write_storyboard"}
+_MADE = {
+    "video": "edit_video",
+    "image": "generate_image",
+    "audio": "speak",
+    "timeline": "edit_video",
+    "storyboard": "write_storyboard",
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,20 @@ def cases(part: str) -> list[Case]:
 def facts_of(case: Case) -> Facts:
     """What the brain is told: files are attached under an id, assets were made before."""
     attachments = [file_fact(name) for name in case.files]
-    assets = [FileFact(id=f"{kind[:3]}-00000000{n}{n}", kind=kind, name=f"{kind} {n}", tool=_MADE[kind], text="Luca on a hill") for n, kind in enumerate(case.assets)]
-    return Facts.model_validate({"characters": CHARACTERS, "styles": ["storybook"], "attachments": [a.model_dump() for a in attachments], "assets": [a.model_dump() for a in assets]})
+    assets = [
+        FileFact(
+            id=f"{kind[:3]}-00000000{n}{n}", kind=kind, name=f"{kind} {n}", tool=_MADE[kind], text="Luca on a hill"
+        )
+        for n, kind in enumerate(case.assets)
+    ]
+    return Facts.model_validate(
+        {
+            "characters": CHARACTERS,
+            "styles": ["storybook"],
+            "attachments": [a.model_dump() for a in attachments],
+            "assets": [a.model_dump() for a in assets],
+        }
+    )
 
 
 def file_fact(name: str) -> FileFact:
@@ -58,12 +77,22 @@ def judge(case: Case, reader: Reader) -> tuple[Decision, bool, list[str]]:
     names = {file_fact(name).id: name for name in case.files}
     call = next((c for c in decision.calls if c.tool in case.intent), None)
     given = {key: _named(value, names) for key, value in call.args.items()} if call else {}
-    wrong = [f"{key}: wanted {want!r}, got {given.get(key)!r}" for key, want in case.args.items() if not _fits(want, given.get(key))]
+    wrong = [
+        f"{key}: wanted {want!r}, got {given.get(key)!r}"
+        for key, want in case.args.items()
+        if not _fits(want, given.get(key))
+    ]
     return decision, decision.intent in case.intent, wrong
 
 
 def _named(value: Any, names: dict[str, str]) -> Any:
-    return [names.get(str(v), v) for v in value] if isinstance(value, list) else names.get(value, value) if isinstance(value, str) else value
+    return (
+        [names.get(str(v), v) for v in value]
+        if isinstance(value, list)
+        else names.get(value, value)
+        if isinstance(value, str)
+        else value
+    )
 
 
 def _fits(want: Any, given: Any) -> bool:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from fake_openai import FakeOpenAI, closed_port, serve
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
@@ -16,7 +17,6 @@ from backends.llm.remote import make_llm_brain
 from backends.llm.understanding import UNDERSTAND, parse_understanding, understand_tool
 from configs.errors import EngineError, UsageError
 from configs.settings import LlmSettings, Settings
-from fake_openai import FakeOpenAI, closed_port, serve
 
 ASK = [SystemMessage("s"), HumanMessage("draw Luca")]
 
@@ -93,7 +93,9 @@ async def test_gives_up_in_one_sentence(fake: Callable[..., FakeOpenAI]) -> None
     assert "\n" not in caught.value.sentence and "Traceback" not in caught.value.sentence
 
 
-@pytest.mark.parametrize("bad", ["<html>", ("paint", {"prompt": "a"}), ("draw", '{"prompt": "a'), ("draw", {"count": 1}), ""])
+@pytest.mark.parametrize(
+    "bad", ["<html>", ("paint", {"prompt": "a"}), ("draw", '{"prompt": "a'), ("draw", {"count": 1}), ""]
+)
 async def test_nonsense_gets_one_repair(fake: Callable[..., FakeOpenAI], bad: Any) -> None:
     switches: dict[str, Any] = {"garbage_first": 1} if bad == "<html>" else {}
     good = ("draw", {"prompt": "a"})

@@ -19,9 +19,10 @@ from pydantic import PrivateAttr
 
 from backends.llm.facts import Facts, read_facts
 from backends.llm.offline import dialogue
-from backends.llm.offline.decide import Decision, decide
+from backends.llm.offline.decide import decide
 from backends.llm.offline.fitting import fit_args
 from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.planning import Decision
 from backends.llm.offline.reading import Reader
 from backends.llm.offline.request import Call
 from backends.llm.understanding import CHAT, CLARIFY, DECLINE, UNDERSTAND, Capabilities
@@ -30,7 +31,7 @@ from backends.llm.understanding import CHAT, CLARIFY, DECLINE, UNDERSTAND, Capab
 class OfflineBrain(BaseChatModel):
     """Maps messages to tool calls by templates, a classifier and slot extraction; asks when unsure.
 
-    Every answer carries `response_metadata`: {'brain': 'offline', 'matched': 'template'|'classifier'|'rule', 'p': float}.
+    Every answer carries `response_metadata`: 'brain' ('offline'), 'matched' (template, classifier or rule), 'p'.
     """
 
     _reader: Reader = PrivateAttr()
@@ -59,12 +60,16 @@ class OfflineBrain(BaseChatModel):
         """Load the encoder and fit the classifier now instead of at the first unusual wish."""
         self._reader.warm()
 
-    def bind_tools(  # type: ignore[override]
-        self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], *, tool_choice: str | None = None, **kwargs: Any
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
     ) -> Runnable[Any, AIMessage]:
         """Tools in any form that LangChain knows; `tool_choice='understand'` asks for the reading only."""
         schemas = [convert_to_openai_tool(tool) for tool in tools]
-        return self.bind(tools=schemas, tool_choice=tool_choice, **kwargs)  # type: ignore[return-value]
+        return self.bind(tools=schemas, tool_choice=tool_choice, **kwargs)
 
     def decide(self, messages: Sequence[BaseMessage]) -> Decision:
         """The decision about the newest human message."""
@@ -86,7 +91,9 @@ class OfflineBrain(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        schemas = {tool["function"]["name"]: tool["function"].get("parameters", {}) for tool in kwargs.get("tools") or []}
+        schemas = {
+            tool["function"]["name"]: tool["function"].get("parameters", {}) for tool in kwargs.get("tools") or []
+        }
         answers = [message for message in messages[_newest_human(messages) + 1 :] if isinstance(message, ToolMessage)]
         decision = self.decide(messages)
         if UNDERSTAND in schemas:
@@ -124,7 +131,9 @@ class OfflineBrain(BaseChatModel):
 
 
 def _newest_human(messages: Sequence[BaseMessage]) -> int:
-    return max((index for index, message in enumerate(messages) if isinstance(message, HumanMessage)), default=len(messages))
+    return max(
+        (index for index, message in enumerate(messages) if isinstance(message, HumanMessage)), default=len(messages)
+    )
 
 
 def _call_id(content: object, index: int) -> str:

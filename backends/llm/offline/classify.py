@@ -151,7 +151,8 @@ def probe_of(encode: Encode | None) -> Floats:
     """Embedding of a fixed sentence; empty without an encoder."""
     if encode is None:
         return np.zeros(0, np.float32)
-    return np.asarray(encode([_PROBE]), np.float32)[0]
+    probe: Floats = np.asarray(encode([_PROBE]), np.float32)[0]
+    return probe
 
 
 def _near(first: Floats, second: Floats) -> bool:

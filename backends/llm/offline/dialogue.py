@@ -53,7 +53,9 @@ def chat_reply(key: str, facts: Facts, language: str, intent: str = "") -> str:
     if key == "yes_can" and intent in words.intents:
         if facts.tools and intent not in facts.tools:
             return no_tool(intent, language)
-        return words.say("yes_can", language, ability=words.title(intent, language), example=words.example(intent, language))
+        return words.say(
+            "yes_can", language, ability=words.title(intent, language), example=words.example(intent, language)
+        )
     if key == "yes_can":
         key = "abilities"
     return words.say(key, language, examples=examples(facts, language), abilities=_abilities(facts, language))

@@ -1,4 +1,4 @@
-"""The packaged MiniLM sentence encoder as plain numpy: ready in a fraction of a second, where importing torch takes many.
+"""The packaged MiniLM sentence encoder in plain numpy: ready in half a second, where importing torch takes many.
 
 Architecture: BERT (Devlin et al. 2018) as in `transformers.models.bert`, mean pooling and L2 norm as in
 `sentence_transformers.models.Pooling`; the tests compare it with sentence-transformers on the same weights.
@@ -61,9 +61,9 @@ class MiniLm:
             return self._rows(texts)
 
     def _one_thread(self) -> AbstractContextManager[Any]:
-        """A sentence is too small for several BLAS threads: on a busy machine they wait for each other ten times longer."""
+        """A sentence is too small for several BLAS threads: on a busy machine they wait for each other."""
         if self._threads is None:
-            from threadpoolctl import ThreadpoolController
+            from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
             self._threads = ThreadpoolController()
         limited: AbstractContextManager[Any] = self._threads.limit(limits=1, user_api="blas")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,24 @@ EMBEDDING_WEIGHT, WORD_WEIGHT, CUE_WEIGHT = 2.0, 1.0, 1.0
 """Scale of each block: found by five-fold cross-validation over the seeds."""
 _MIN_TEXTS = 2
 """An n-gram counts when so many seeds have it."""
-_GENERAL = frozenset({"question", "is_it", "how_many", "make_verb", "list_verb", "let_say", "fact", "again", "slower", "outside", "harm", "add_verb", "change_verb", "analyse_verb"})
+_GENERAL = frozenset(
+    {
+        "question",
+        "is_it",
+        "how_many",
+        "make_verb",
+        "list_verb",
+        "let_say",
+        "fact",
+        "again",
+        "slower",
+        "outside",
+        "harm",
+        "add_verb",
+        "change_verb",
+        "analyse_verb",
+    }
+)
 """Cues that any message may show, whatever it is about."""
 _TOKEN = re.compile(r"[^\s,]+")
 
@@ -47,7 +65,11 @@ class Features:
         cues = np.array([[bool(cue.search(text)) for cue in self._cues] for text in texts], np.float32)
         # A message without any sign of the studio's work is most likely none of its business.
         foreign = 1.0 - cues[:, self._telling].max(axis=1, keepdims=True)
-        blocks = [cues * CUE_WEIGHT, foreign * CUE_WEIGHT, np.stack([self._words(text) for text in texts]) * WORD_WEIGHT]
+        blocks = [
+            cues * CUE_WEIGHT,
+            foreign * CUE_WEIGHT,
+            np.stack([self._words(text) for text in texts]) * WORD_WEIGHT,
+        ]
         if self._encode is not None:
             blocks.append(np.asarray(self._encode(texts), np.float32) * EMBEDDING_WEIGHT)
         return np.concatenate(blocks, axis=1, dtype=np.float32)
@@ -64,4 +86,4 @@ class Features:
 def _grams(text: str) -> Iterable[str]:
     words = _TOKEN.findall(text)
     yield from words
-    yield from (f"{first} {second}" for first, second in zip(words, words[1:], strict=False))
+    yield from (f"{first} {second}" for first, second in pairwise(words))

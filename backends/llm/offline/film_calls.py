@@ -10,21 +10,39 @@ from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.request import Ask, Call, Request
 
 _FILM = (
-    r"(?:short\s+films?|short\s+movies?|animated\s+shorts?|animated\s+films?|animated\s+movies?|animated\s+stor(?:y|ies)|mini\s+movies?|films?|movies?|shorts?|animations?|cartoons?|videos?|clips?|anime|trailers?|"
-    r"film noir|cortometragg\w+|cort[oi]|filmat[oi]|filmin[oi]|filmett\w+|animazion[ei]|cartoni? animat[oi]|carton[ei]|video)"
+    r"(?:short\s+films?|short\s+movies?|animated\s+shorts?|animated\s+films?|animated\s+movies?|"
+    r"animated\s+stor(?:y|ies)|mini\s+movies?|films?|movies?|shorts?|animations?|cartoons?|"
+    r"videos?|clips?|anime|trailers?|"
+    r"film noir|cortometragg\w+|cort[oi]|filmat[oi]|filmin[oi]|filmett\w+|animazion[ei]|cartoni? "
+    r"animat[oi]|carton[ei]|video)"
 )
-_BOARD = r"(?:story\s?boards?|boards?|shot\s?lists?|animatics?|shot[\s-]by[\s-]shot\s+plan|visual\s+plan|shots|panels|sequence of shots|lista (?:delle )?inquadrature|inquadrature|vignette)"
+_BOARD = (
+    r"(?:story\s?boards?|boards?|shot\s?lists?|animatics?|shot[\s-]by[\s-]shot\s+plan|"
+    r"visual\s+plan|shots|panels|sequence of shots|lista (?:delle )?inquadrature|inquadrature|"
+    r"vignette)"
+)
 _LINK = (
-    r"(?:about|of|where|in which|with|on|for|that tells(?: of)?|telling(?: how)?|showing|from|starring|called|titled|based on|su|sul|sulla|sull'|di|con|dove|in cui|che racconta|che parla di|per|"
+    r"(?:about|of|where|in which|with|on|for|that tells(?: of)?|telling(?: how)?|showing|from|"
+    r"starring|called|titled|based on|su|sul|sulla|sull'|di|con|dove|in cui|che racconta|che "
+    r"parla di|per|"
     r"the story of|la storia di)"
 )
-_LENGTH = rf"(?:{slots.NUMBER}(?:[.,]\d+)?|half\s+a|an?|one|un|mezzo)[\s-]*(?:seconds?|secs?|s|secondi|minutes?|mins?|minut[oi])"
+_LENGTH = (
+    rf"(?:{slots.NUMBER}(?:[.,]\d+)?|half\s+a|an?|one|un|mezzo)[\s-]*(?:seconds?|secs?|s|secondi|"
+    r"minutes?|mins?|minut[oi])"
+)
 _START = (
-    r"(?:make|create|produce|shoot|direct|generate|film|animate|do|give|tell|write|draft|draw|sketch|prepare|plan|design|outline|lay out|need|want|have|bring|turn|see|like|"
+    r"(?:make|create|produce|shoot|direct|generate|film|animate|do|give|tell|write|draft|draw|"
+    r"sketch|prepare|plan|design|outline|lay out|need|want|have|bring|turn|see|like|"
     r"fai|fammi|crea|gira|realizza|produci|genera|voglio|vorrei|raccontami|scrivi|prepara|disegna|anima|pianifica)"
 )
 _TRAILING = re.compile(
-    rf"[\s,;.(]+(?:(?:about\s+|circa\s+|in\s+|for\s+|lasting\s+)?{_LENGTH}(?:\s+long)?|{slots.NUMBER}\s+(?:shots|panels|frames|inquadrature)|make it (?:an?\s+)?{_FILM}|turn (?:it|this|that) into (?:an?\s+)?(?:{_FILM}|{_BOARD})|as (?:an?\s+)?(?:{_FILM}|{_BOARD})|in un (?:film|filmato)|please|no film yet)[\s.)!]*$",
+    (
+        rf"[\s,;.(]+(?:(?:about\s+|circa\s+|in\s+|for\s+|lasting\s+)?{_LENGTH}(?:\s+long)?|"
+        rf"{slots.NUMBER}\s+(?:shots|panels|frames|inquadrature)|make it (?:an?\s+)?{_FILM}|turn (?:it|"
+        rf"this|that) into (?:an?\s+)?(?:{_FILM}|{_BOARD})|as (?:an?\s+)?(?:{_FILM}|{_BOARD})|in un "
+        r"(?:film|filmato)|please|no film yet)[\s.)!]*$"
+    ),
     re.IGNORECASE,
 )
 
@@ -65,7 +83,9 @@ def _story(request: Request, medium: str) -> tuple[str, str]:
     body = text[end:]
     while match := _TRAILING.search(body):
         body = body[: match.start()]
-    while (style := slots.style(body, request.facts.styles)) and not body[style[1][1] :].strip(" .!") and style[1][0] > 0:
+    while (
+        (style := slots.style(body, request.facts.styles)) and not body[style[1][1] :].strip(" .!") and style[1][0] > 0
+    ):
         body = body[: style[1][0]].rstrip(" ,")
         while match := _TRAILING.search(body):
             body = body[: match.start()]
@@ -81,13 +101,30 @@ def _story(request: Request, medium: str) -> tuple[str, str]:
 
 def _command_length(text: str, medium: str) -> int:
     """How far the command reaches before the story begins."""
-    head = rf"^(?:(?:i|we|io)(?:'d|’d| would| want| need| have)?\s+(?:like\s+|love\s+)?(?:an?\s+idea\s+for\s+)?)?(?:(?:let's|please|just|now|the)\s+)*(?:{_START}\s+)*(?:(?:me|us|it|up|out|down|mi)\s+)*(?:(?:do|shoot|make)\s+)?"
+    head = (
+        r"^(?:(?:i|we|io)(?:'d|’d| would| want| need| have)?\s+(?:like\s+|"
+        r"love\s+)?(?:an?\s+idea\s+for\s+)?)?(?:(?:let's|please|just|now|"
+        rf"the)\s+)*(?:{_START}\s+)*(?:(?:me|us|it|up|out|down|mi)\s+)*(?:(?:do|shoot|make)\s+)?"
+    )
     filler = r"(?:(?!\b(?:about|where|who|that|called)\b)[\w'’-]+(?:\.\d+)?[,\s]+){0,9}?"
-    tail = rf"(?:[\s,]+(?:(?:in|con|with|of|di|da)\s+)?(?:the\s+|an?\s+)?(?:{_LENGTH}|{slots.NUMBER}\s+(?:shots|panels|frames|boards|inquadrature|vignette|pictures)|(?:in|nello?|con)\s+(?:the\s+|an?\s+)?(?:[\w-]+\s+){{1,2}}(?:style|look)|(?:in|nello|con)\s+stile\s+[\w-]+|style of [\w-]+))*"
+    tail = (
+        rf"(?:[\s,]+(?:(?:in|con|with|of|di|da)\s+)?(?:the\s+|an?\s+)?(?:{_LENGTH}|"
+        rf"{slots.NUMBER}\s+(?:shots|panels|frames|boards|inquadrature|vignette|pictures)|(?:in|nello?|"
+        rf"con)\s+(?:the\s+|an?\s+)?(?:[\w-]+\s+){{1,2}}(?:style|look)|(?:in|nello|"
+        r"con)\s+stile\s+[\w-]+|style of [\w-]+))*"
+    )
     shapes = (
         rf"{head}{filler}{medium}\b{tail}\s*(?:[:–—]|-\s|,?\s*\b{_LINK}\b:?|[,.]\s+(?=\S))\s*",
-        r"^(?:storyboard|story board|film|shoot|animate|anima|board)\s+(?:this|the story|the following|that|questo|this story)?\s*[:,]\s*",
-        rf"^(?:break|split|divide|turn|dividi|trasforma)\s+(?:down\s+)?(?:this|the|my|questa|la|this short)?\s*(?:story|script|idea|tale|text|scene|storia|sceneggiatura)?\s*(?:down\s+)?(?:into|in)?\s*(?:an?\s+)?(?:{slots.NUMBER}\s+)?(?:[\w-]+\s+){{0,2}}?(?:{medium}|shots|panels|film|movie)\s*[:,]\s*",
+        (
+            r"^(?:storyboard|story board|film|shoot|animate|anima|board)\s+(?:this|the story|the "
+            r"following|that|questo|this story)?\s*[:,]\s*"
+        ),
+        (
+            r"^(?:break|split|divide|turn|dividi|trasforma)\s+(?:down\s+)?(?:this|the|my|questa|la|this "
+            r"short)?\s*(?:story|script|idea|tale|text|scene|storia|sceneggiatura)?\s*(?:down\s+)?(?:into|"
+            rf"in)?\s*(?:an?\s+)?(?:{slots.NUMBER}\s+)?(?:[\w-]+\s+){{0,2}}?(?:{medium}|shots|panels|film|"
+            r"movie)\s*[:,]\s*"
+        ),
         r"^(?:bring|turn|make)\s+(?:this|my|the)\s+(?:story|idea|tale)\s+(?:to life|into [^:,]{1,40}?)\s*[:,]\s*",
         rf"^(?:{_START}\s+)(?:me\s+|us\s+)?(?:an?\s+)?(?:\w+\s+)?(?:scene|story)\s+(?:where|in which|about|with)\s+",
         r"^(?:animate|film|shoot|anima|gira|tell me|tell|raccontami)\s+",
@@ -106,7 +143,9 @@ def _command_length(text: str, medium: str) -> int:
 
 def _empty(story: str) -> bool:
     return re.fullmatch(
-        r"(?:(?:it|this|that|the|a|an|now|one|my|script|story|idea|storyboard|boards?|film|movie|short|something|nice|cool|new|from|as|for|me|of|cartoon|animation|video|clip|una?|storia|questa|qualcosa|il|un)[\s.!?,]*)*",
+        (r"(?:(?:it|this|that|the|a|an|now|one|my|script|story|idea|storyboard|boards?|film|movie|"
+r"short|something|nice|cool|new|from|as|for|me|of|cartoon|animation|video|clip|una?|storia|"
+r"questa|qualcosa|il|un)[\s.!?,]*)*"),
         story, re.IGNORECASE,
     ) is not None  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Extracted arguments made to fit a tool's own schema: what the tool does not take is left out, single values become lists."""
+"""Extracted arguments made to fit a tool's schema: unknown ones are left out, single values become lists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _fit(value: Any, schema: Mapping[str, Any]) -> Any:
     types = _types(schema)
     if isinstance(value, list):
         if "array" in types or not types:
-            item = next((option["items"] for option in _options(schema) if "items" in option), {})
+            item: Mapping[str, Any] = next((option["items"] for option in _options(schema) if "items" in option), {})
             return [found for entry in value if (found := _fit_item(entry, item)) is not None] or None
         return _fit(value[0], schema) if value else None
     if types == {"array"}:
@@ -53,7 +53,9 @@ def _fit_item(value: Any, schema: Mapping[str, Any]) -> Any:
 def _allowed(value: Any, allowed: list[Any]) -> Any:
     if value in allowed:
         return value
-    best = process.extractOne(str(value).lower(), [str(choice) for choice in allowed], scorer=fuzz.ratio, score_cutoff=_NEAR)
+    best = process.extractOne(
+        str(value).lower(), [str(choice) for choice in allowed], scorer=fuzz.ratio, score_cutoff=_NEAR
+    )
     return allowed[best[2]] if best else None
 
 

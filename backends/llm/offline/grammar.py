@@ -1,4 +1,4 @@
-"""The first, precise stage: hassil sentence templates. Exact wording gives an exact reading; anything else gives none."""
+"""The first, precise stage: hassil sentence templates. Exact wording gives an exact reading, other wording none."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ from typing import Any
 from backends.llm.offline.lexicon import Lexicon, lexicon
 
 _WILDCARD = re.compile(r"\{(\w+)\}")
-_ADJECTIVES = (
-    "short", "little", "new", "nice", "quick", "cute", "small", "big", "beautiful", "simple", "funny", "silly", "whole", "animated", "final", "finished",
-    "rough", "detailed", "happy", "sad", "square", "wide", "colorful", "editable", "voice", "clean", "lovely", "great", "tiny", "cool", "bella", "bel",
-    "bello", "breve", "piccolo", "piccola", "nuovo", "nuova", "corto", "divertente",
-)  # fmt: skip
 _LONGEST = 160
 """Longer texts are stories; templates with wildcards would only waste time on them."""
 
@@ -34,13 +29,14 @@ class Grammar:
     def __init__(self, words: Lexicon | None = None) -> None:
         from hassil.intents import Intents
 
+        words = words or lexicon()
         data: dict[str, Any] = {
             "language": "en",
             "intents": {},
             "lists": {"count": {"range": {"from": 0, "to": 999, "words": False}}},
-            "expansion_rules": {"count": "{count}", "adjective": "(" + "|".join(_ADJECTIVES) + ")"},
+            "expansion_rules": {"count": "{count}", "adjective": f"({'|'.join(words.words['adjectives'])})"},
         }
-        for intent in (words or lexicon()).intents.values():
+        for intent in words.intents.values():
             if intent.templates:
                 data["intents"][intent.name] = {"data": [{"sentences": list(intent.templates)}]}
                 for template in intent.templates:
@@ -61,7 +57,9 @@ class Grammar:
             filled = sum(len(str(entity.text or "").split()) for entity in result.entities_list if entity.is_wildcard)
             literal = len(plain.split()) - filled
             best[result.intent.name] = max(best.get(result.intent.name, 0), literal)
-        return tuple(sorted((Parsed(name, literal) for name, literal in best.items()), key=lambda parsed: -parsed.literal))
+        return tuple(
+            sorted((Parsed(name, literal) for name, literal in best.items()), key=lambda parsed: -parsed.literal)
+        )
 
 
 @lru_cache(maxsize=1)

@@ -12,25 +12,39 @@ from backends.llm.offline.wish import number
 
 _MEDIUM = patterns(lexicon().words["medium_words"])
 _VERB = (
-    r"(?:draw|paint|sketch|illustrate|depict|doodle|visuali[sz]e|imagine|generate|make|create|render|produce|design|do|give|get|show|see|have|"
-    r"try|queue up|run|need|want|like|batch(?:\s+generate)?|disegn\w+|dipingi\w*|illustra\w*|raffigura|genera|crea|fai|fammi|fare|voglio|vorrei|mostra\w*|produci|vedere)"
+    r"(?:draw|paint|sketch|illustrate|depict|doodle|visuali[sz]e|imagine|generate|make|create|"
+    r"render|produce|design|do|give|get|show|see|have|"
+    r"try|queue up|run|need|want|like|batch(?:\s+generate)?|disegn\w+|dipingi\w*|illustra\w*|"
+    r"raffigura|genera|crea|fai|fammi|fare|voglio|vorrei|mostra\w*|produci|vedere)"
 )
 _LEAD = re.compile(
-    rf"^(?:(?:i|we|io)(?:'d|’d| would| want| need)?\s+)?(?:(?:really|just|also|un po')\s+)?(?:{_VERB}\b\s*(?:to\s+(?:see|have)\s+|me\b\s*|us\b\s*|mi\s+)?)(?:up\s+)?",
+    (
+        r"^(?:(?:i|we|io)(?:'d|’d| would| want| need)?\s+)?(?:(?:really|just|also|un "
+        rf"po')\s+)?(?:{_VERB}\b\s*(?:to\s+(?:see|have)\s+|me\b\s*|us\b\s*|mi\s+)?)(?:up\s+)?"
+    ),
     re.IGNORECASE,
 )
 _AGAIN = re.compile(
-    r"^(?:again|once more|ancora|di nuovo|same(?: (?:one|thing|picture|image))?|the same(?: (?:one|thing|picture|image))?|redo it|one more time|another(?: one)?|one more|"
-    r"(?:draw|paint|do|make|try|generate)\s+(?:it|that|this|him|her|the same|another one|one more)(?:\s+again)?)\b[\s,]*(?:but|ma|and|this time|only|now|except)?\s*",
+    (
+        r"^(?:again|once more|ancora|di nuovo|same(?: (?:one|thing|picture|image))?|the same(?: "
+        r"(?:one|thing|picture|image))?|redo it|one more time|another(?: one)?|one more|"
+        r"(?:draw|paint|do|make|try|generate)\s+(?:it|that|this|him|her|the same|another one|one "
+        r"more)(?:\s+again)?)\b[\s,]*(?:but|ma|and|this time|only|now|except)?\s*"
+    ),
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
     rf"^(?:(?:an?|the|some|one|un[oa]?|un'|another|new|nuov[ao]|few|couple of|qualche|{slots.NUMBER})\s+)*"
-    rf"(?:(?:[\w-]+\s+){{0,3}}?(?:{_MEDIUM})\b\s*)+(?:\b(?:of|with|showing|where|for|in which|that shows|about|di|del|della|dello|dei|con|in cui|che mostra|raffigurante)\b|[:,])\s*",
+    rf"(?:(?:[\w-]+\s+){{0,3}}?(?:{_MEDIUM})\b\s*)+(?:\b(?:of|with|showing|where|for|in which|that "
+    r"shows|about|di|del|della|dello|dei|con|in cui|che mostra|raffigurante)\b|[:,])\s*",
     re.IGNORECASE,
 )
 _BATCH = re.compile(
-    rf"^(?:(?:an?|the|another|whole|un[oa]?|una?\s+intera)\s+)*(?:batch|series|set|bunch|pack|stack|serie|lotto|gruppo|bulk generation)\s*(?:run\s+)?(?:of|di|with|con|[:,])?\s*(?:{slots.NUMBER}\s+)?",
+    (
+        r"^(?:(?:an?|the|another|whole|un[oa]?|una?\s+intera)\s+)*(?:batch|series|set|bunch|pack|"
+        r"stack|serie|lotto|gruppo|bulk generation)\s*(?:run\s+)?(?:of|di|with|con|"
+        rf"[:,])?\s*(?:{slots.NUMBER}\s+)?"
+    ),
     re.IGNORECASE,
 )
 
@@ -74,7 +88,14 @@ def edit_image(request: Request) -> list[Call]:
     """image, instruction."""
     image = need_file(request, "image", "which_image")
     instruction = request.answers.get("instruction") or request.command.rstrip(" .!")
-    if re.fullmatch(r"(?:edit|change|modify|retouch|fix|modifica|cambia|ritocca)\s+(?:it|this|that|the|my|last|la|questa|quest'|l')?\s*(?:\w+)?", instruction, re.I):
+    if re.fullmatch(
+        (
+            r"(?:edit|change|modify|retouch|fix|modifica|cambia|ritocca)\s+(?:it|this|that|the|my|last|la|"
+            r"questa|quest'|l')?\s*(?:\w+)?"
+        ),
+        instruction,
+        re.I,
+    ):
         raise Ask("instruction", "need_instruction")
     return [Call("edit_image", {"image": image, "instruction": instruction})]
 
@@ -84,7 +105,11 @@ def make_control_maps(request: Request) -> list[Call]:
     text = request.wish.blank_quotes
     kinds = lexicon().group("control_kinds").names(text)
     args: dict[str, object] = {"kinds": kinds} if kinds and not re.search(r"\ball\b|\btutt", text, re.I) else {}
-    shot = re.search(rf"\b(?:shot|inquadratura)\s+(?:number\s+|n\.?\s*)?({slots.NUMBER})\b|\b(first|second|third)\s+shot\b", text, re.I)
+    shot = re.search(
+        rf"\b(?:shot|inquadratura)\s+(?:number\s+|n\.?\s*)?({slots.NUMBER})\b|\b(first|second|third)\s+shot\b",
+        text,
+        re.I,
+    )
     if shot and not request.facts.attachments:
         word = (shot.group(1) or shot.group(2)).lower()
         index = {"first": 1, "second": 2, "third": 3}.get(word) or number(word)
@@ -120,20 +145,36 @@ def picture_prompt(request: Request) -> str:
         inside = found_style[1][0] < 40 and medium is not None and not medium.group(1).strip()
         if not inside:
             text = slots.strip_span(text, found_style[1])
-    text = re.sub(r"[\s,]*\b(?:would|might|could)\s+be\s+(?:nice|great|lovely|cool|good|perfect|fun)\b[\s!.]*$", "", text, flags=re.IGNORECASE)
+    text = re.sub(r",?\s*\b(?:if possible|if you can|se possibile|se puoi)\b\s*,?", " ", text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"[\s,]*\b(?:would|might|could)\s+be\s+(?:nice|great|lovely|cool|good|perfect|fun)\b[\s!.]*$",
+        "",
+        text,
+        flags=re.IGNORECASE,
+    )
     text = re.sub(r"\s*\b(?:please|per favore|thanks|grazie)\b[\s!.]*", " ", text, flags=re.IGNORECASE).strip(" ,")
     before = None
     while before != text:
         before = text
         text = _LEAD.sub("", text).strip()
         text = _COUNTED.sub("", text).strip()
-        text = _BATCH.sub("", text).strip() if re.match(r"(?:an?|the|una?)?\s*(?:whole\s+|another\s+)?(?:batch|series|set|serie|lotto)\b", text, re.I) else text
-    text = re.sub(r"^(?:how|what)\s+(.+?)\s+(?:would|could|will|might)\s+look\s+like\b", r"\1", text, flags=re.IGNORECASE)
+        text = (
+            _BATCH.sub("", text).strip()
+            if re.match(r"(?:an?|the|una?)?\s*(?:whole\s+|another\s+)?(?:batch|series|set|serie|lotto)\b", text, re.I)
+            else text
+        )
+    text = re.sub(
+        r"^(?:how|what)\s+(.+?)\s+(?:would|could|will|might)\s+look\s+like\b", r"\1", text, flags=re.IGNORECASE
+    )
     text = re.sub(rf",?\s*\b(?:in|as)\s+(?:an?\s+)?(?:{_MEDIUM})\s*$", "", text, flags=re.IGNORECASE)
     text = re.sub(r"\bx\s?\d{1,2}\b|\b\d{1,2}\s?x\b", "", text)
-    if re.fullmatch(rf"(?:an?|the|some|one|un[oa]?|new|another|it|this|that|something|{slots.NUMBER}|\s)*(?:{_MEDIUM})?", text, re.IGNORECASE):
+    if re.fullmatch(
+        rf"(?:an?|the|some|one|un[oa]?|new|another|it|this|that|something|{slots.NUMBER}|\s)*(?:{_MEDIUM})?",
+        text,
+        re.IGNORECASE,
+    ):
         return ""
-    return slots.tidy(text)
+    return slots.tidy(text.rstrip(" .?!"))
 
 
 def _look(request: Request) -> dict[str, object]:
@@ -184,7 +225,11 @@ def _list_of_prompts(request: Request, subject: str) -> list[str]:
     body = tail if colon and len(head.split()) <= 8 else subject
     if ";" in body:
         return [part.strip(" .") for part in body.split(";") if part.strip(" .")]
-    parts = [part.strip(" .") for part in re.split(r"\s*,\s*(?:and\s+|e\s+)?|\s+and\s+(?=an?\s)|\s+e\s+(?=un)", body) if part.strip(" .")]
+    parts = [
+        part.strip(" .")
+        for part in re.split(r"\s*,\s*(?:and\s+|e\s+)?|\s+and\s+(?=an?\s)|\s+e\s+(?=un)", body)
+        if part.strip(" .")
+    ]
     articles = [part for part in parts if re.match(r"(?:an?|the|un|una|uno)\s", part, re.IGNORECASE)]
     if len(parts) >= 2 and (colon or len(articles) >= 2):
         start = 0 if colon else parts.index(articles[0])

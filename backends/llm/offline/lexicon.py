@@ -106,6 +106,7 @@ class Lexicon:
         examples = self.intents[intent].example
         return examples.get(language, examples.get("en", ""))
 
+    @cache  # noqa: B019 - one lexicon lives as long as the process
     def vocabulary(self) -> frozenset[str]:
         """Every word that the intents and the lexicon use: never a typo."""
         texts: list[str] = [seed for intent in self.intents.values() for seed in intent.seeds]
@@ -129,7 +130,9 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"The brain's file {path.name} cannot be read", str(error).split("\n")[0], "Restore it") from error
+        raise UsageError(
+            f"The brain's file {path.name} cannot be read", str(error).split("\n")[0], "Restore it"
+        ) from error
     if not isinstance(data, dict):
         raise UsageError(f"The brain's file {path.name} is not a mapping", fix="Restore it")
     return data

@@ -10,23 +10,39 @@ from backends.llm.offline.references import find_character, mentioned_kind, need
 from backends.llm.offline.request import Ask, Call, Request
 
 _ASKING = re.compile(
-    r"^(?:(?:what|which|who|how|where|when|do|does|did|have|has|is|are|was|were|can|could|cosa|che cosa|chi|quali|quale|che|di che|come)\b[\w'’]*\s+)?"
-    r"(?:(?:do|did|does|have|has|are|is|was|were|can|you|we|i|ever|the|still|got|any|there|abbiamo|sai|hai|ricordi)\s+)*"
-    r"(?:(?:remember|recall|know|note[ds]?|notes|save[ds]?|store[ds]?|decide[ds]?|said|say|told|tell|learn(?:ed|t)?|written?|drawn|made|find|search|look|query|check|show|remind|deciso|ricordi|ricorda|ricordami|sai|cerca|trova|sappiamo|detto|salvato)\b\s*)*"
-    r"(?:(?:me|us|you|up|in|through|for|your|the|our|my|memory|memories|notes|archive|nella|memoria|la|le|i|everything|anything|something|what|know|about|on|of|that|by|su|di|del|della|dello|sullo|sulla|se|is)\s+)*",
+    r"^(?:(?:what|which|who|how|where|when|do|does|did|have|has|is|are|was|were|can|could|cosa|"
+    r"che cosa|chi|quali|quale|che|di che|come)\b[\w'’]*\s+)?"
+    r"(?:(?:do|did|does|have|has|are|is|was|were|can|you|we|i|ever|the|still|got|any|there|"
+    r"abbiamo|sai|hai|ricordi)\s+)*"
+    r"(?:(?:remember|recall|know|note[ds]?|notes|save[ds]?|store[ds]?|decide[ds]?|said|say|told|"
+    r"tell|learn(?:ed|t)?|written?|drawn|made|find|search|look|query|check|show|remind|deciso|"
+    r"ricordi|ricorda|ricordami|sai|cerca|trova|sappiamo|detto|salvato)\b\s*)*"
+    r"(?:(?:me|us|you|up|in|through|for|your|the|our|my|memory|memories|notes|archive|nella|"
+    r"memoria|la|le|i|everything|anything|something|what|know|about|on|of|that|by|su|di|del|della|"
+    r"dello|sullo|sulla|se|is)\s+)*",
     re.IGNORECASE,
 )
 _REMEMBER = re.compile(
-    r"^(?:(?:remember|memori[sz]e|note(?: down)?|make a note|keep in mind|bear in mind|don['’]?t forget|do not forget|for the record|note to self|write down|you should know|learn|save|store|add|create|define|introduce|register|"
-    r"update|let's define|set|ricordati|ricorda|annota|memorizza|tieni a mente|non dimenticare|segnati|salva|aggiungi|crea)\b[\s,:]*)"
+    r"^(?:(?:remember|memori[sz]e|note(?: down)?|make a note|keep in mind|bear in mind|don['’]?t "
+    r"forget|do not forget|for the record|note to self|write down|you should know|learn|save|"
+    r"store|add|create|define|introduce|register|"
+    r"update|let's define|set|ricordati|ricorda|annota|memorizza|tieni a mente|non dimenticare|"
+    r"segnati|salva|aggiungi|crea)\b[\s,:]*)"
     r"(?:(?:that|this|che|it|down|in memory|to memory|to the memory|as a note)\b[\s,:]*)*",
     re.IGNORECASE,
 )
 _REMEMBER_TAIL = re.compile(
-    r"[\s,.;–-]+(?:(?:and\s+)?(?:please\s+)?(?:remember|note|keep|don['’]?t forget|memorize|save|store)\s*(?:it|that|this)?(?:\s+(?:in|to)\s+(?:your\s+|the\s+)?memory)?(?:\s+please)?|segnatelo|ricordatelo|ricordalo|keep that in mind)[\s.!]*$",
+    (
+        r"[\s,.;–-]+(?:(?:and\s+)?(?:please\s+)?(?:remember|note|keep|don['’]?t forget|memorize|save|"
+        r"store)\s*(?:it|that|this)?(?:\s+(?:in|to)\s+(?:your\s+|the\s+)?memory)?(?:\s+please)?|"
+        r"segnatelo|ricordatelo|ricordalo|keep that in mind)[\s.!]*$"
+    ),
     re.IGNORECASE,
 )
-_VERB = r"(?:has|have|is|was|wears|likes|loves|hates|prefers|lives|speaks|talks|beeps|carries|looks|sounds|owns|needs|always|never|now|'s|ha|è|porta|indossa|ama|odia|vive|parla|si chiama)"
+_VERB = (
+    r"(?:has|have|is|was|wears|likes|loves|hates|prefers|lives|speaks|talks|beeps|carries|looks|"
+    r"sounds|owns|needs|always|never|now|'s|ha|è|porta|indossa|ama|odia|vive|parla|si chiama)"
+)
 
 
 def search_memory(request: Request) -> list[Call]:
@@ -77,7 +93,12 @@ def gpu_status(request: Request) -> list[Call]:
 def _query(request: Request) -> str:
     text = request.wish.text[request.wish.command_start :].strip(" ?.!")
     rest = _ASKING.sub("", text, count=1).strip(" ?.!,")
-    rest = re.sub(r"\s+(?:in|from|nella|dalla)\s+(?:(?:your|the|our|my)\s+)?(?:memory|notes|archive|memoria)$", "", rest, flags=re.I)
+    rest = re.sub(
+        r"\s+(?:in|from|nella|dalla)\s+(?:(?:your|the|our|my)\s+)?(?:memory|notes|archive|memoria)$",
+        "",
+        rest,
+        flags=re.I,
+    )
     rest = re.sub(r"^(?:the|our|my|any|il|la|lo)\s+", "", rest, flags=re.I) if len(rest.split()) > 1 else rest
     if not rest or rest.lower() in ("memory", "you", "it", "memoria"):
         rest = text if re.search(r"\b(?:characters?|styles?|notes?|personagg\w+|stil[ei])\b", text, re.I) else rest
@@ -89,7 +110,12 @@ def _fact(request: Request) -> str:
     text = wish.raw_slice(wish.command_start).strip()
     text = _REMEMBER_TAIL.sub("", text).strip()
     text = _REMEMBER.sub("", text, count=1).strip()
-    text = re.sub(r"^(?:from now on|always note|da ora in poi)[\s,:]*(?=\S)", lambda m: m.group() if re.match(r"always", m.group(), re.I) else "", text, flags=re.I)
+    text = re.sub(
+        r"^(?:from now on|always note|da ora in poi)[\s,:]*(?=\S)",
+        lambda m: m.group() if re.match(r"always", m.group(), re.I) else "",
+        text,
+        flags=re.I,
+    )
     return text.strip(" \n.;,") if not re.fullmatch(r"(?:this|that|it|something|questo)?[\s.!]*", text, re.I) else ""
 
 
@@ -100,26 +126,55 @@ def _kind_and_name(request: Request, fact: str) -> tuple[str, str]:
     titled = re.search(r"\b(?:called|named|chiamat[oa]|di nome)\s+(?:the\s+)?[\"'“]?([\w-]+(?:\s[A-Z][\w-]*)?)", whole)
     as_name = re.search(r"\bas\s+[\"'“]?([\w-]+)[\"'”]?[\s.!]*$", fact)
     declared = re.search(
-        r"\b(?:add|create|define|introduce|register|save|new|this|aggiungi|crea|salva|nuov[oa]|questo|update)\s+(?:an?\s+|the\s+|un\s+|uno\s+|una\s+|this\s+|new\s+|nuovo\s+)*(?:[\w-]+\s+)?"
-        r"(character|style|look|place|location|preference|note|personaggio|stile|luogo)\b[\s,:]*(?:to the memory[\s,:]*)?(?:called\s+|named\s+|chiamato\s+)?[\"'“]?([\w-]+(?:\s[A-Z][\w-]*)?)?",
+        r"\b(?:add|create|define|introduce|register|save|new|this|aggiungi|crea|salva|nuov[oa]|questo|"
+r"update)\s+(?:an?\s+|the\s+|un\s+|uno\s+|una\s+|this\s+|new\s+|nuovo\s+)*(?:[\w-]+\s+)?"
+        r"(character|style|look|place|location|preference|note|personaggio|stile|luogo)\b[\s,:]*(?:to "
+r"the memory[\s,:]*)?(?:called\s+|named\s+|chiamato\s+)?[\"'“]?([\w-]+(?:\s[A-Z][\w-]*)?)?",
         whole, re.I,
     )  # fmt: skip
     if declared:
         kind = kinds.canonical(declared.group(1))
-        name = (titled.group(1) if titled else None) or (as_name.group(1) if as_name and kind == "style" else None) or _as_name(declared.group(2))
+        name = (
+            (titled.group(1) if titled else None)
+            or (as_name.group(1) if as_name and kind == "style" else None)
+            or _as_name(declared.group(2))
+        )
         return kind, name or _short_name(fact)
-    if re.search(rf"\b(?:{_preference()})\b", fact, re.I) and not re.match(r"(?:[A-Z][\w-]+)(?:'s)?\s+(?:prefers|likes|loves)", fact):
-        if not (find_character(request, fact) and not re.match(r"(?:i|my|always|io|never)\b", fact, re.I)):
-            return "preference", _short_name(fact)
+    if (
+        re.search(rf"\b(?:{_preference()})\b", fact, re.I)
+        and not re.match(r"(?:[A-Z][\w-]+)(?:'s)?\s+(?:prefers|likes|loves)", fact)
+        and (re.match(r"(?:i|my|always|io|never)\b", fact, re.I) or not find_character(request, fact))
+    ):
+        return "preference", _short_name(fact)
     if known := find_character(request, fact):
         return "character", known
     if titled and re.search(r"\b(?:village|city|town|place|set|street|villaggio|citt[àa]|luogo)\b", fact, re.I):
         return "place", titled.group(1)
     called = re.search(r"\b(?:name is|is called|si chiama|is named)\s+([A-Z][\w-]*)", fact)
-    subject = re.match(rf"(?:[Tt]he character\s+|[Mm]y hero\s+|[Ii]l personaggio\s+)?([A-Z][\w-]+)(?:['’]s\b|\s+{_VERB}\b|\s*[:,]\s|\s+(?:as|con)\b)", fact)
+    subject = re.match(
+        (
+            r"(?:[Tt]he character\s+|[Mm]y hero\s+|[Ii]l personaggio\s+)?([A-Z][\w-]+)(?:['’]s\b|"
+            rf"\s+{_VERB}\b|\s*[:,]\s|\s+(?:as|con)\b)"
+        ),
+        fact,
+    )
     if called and re.search(rf"\b(?:{'|'.join(lexicon().words['character_nouns'])})\b", fact, re.I):
         return "character", called.group(1)
-    if subject and subject.group(1).lower() not in ("the", "this", "that", "scene", "my", "it", "i", "every", "all", "il", "la", "always", "never"):
+    if subject and subject.group(1).lower() not in (
+        "the",
+        "this",
+        "that",
+        "scene",
+        "my",
+        "it",
+        "i",
+        "every",
+        "all",
+        "il",
+        "la",
+        "always",
+        "never",
+    ):
         return "character", subject.group(1)
     if re.match(r"(?:this |our |the )?(?:style|look|stile)\b", fact, re.I) or as_name:
         return "style", as_name.group(1) if as_name else _short_name(fact)
@@ -130,11 +185,28 @@ def _kind_and_name(request: Request, fact: str) -> tuple[str, str]:
 
 
 def _preference() -> str:
-    return r"i (?:really |always |usually )?(?:prefer|like|love|hate|want|don't like)|my (?:favou?rite|preference|preferred)|preferisco|mi piac\w+|always|never|my preferences?"
+    return (
+        r"i (?:really |always |usually )?(?:prefer|like|love|hate|want|don't like)|my (?:favou?rite|"
+        r"preference|preferred)|preferisco|mi piac\w+|always|never|my preferences?"
+    )
 
 
 def _as_name(word: str | None) -> str | None:
-    if not word or word.lower() in ("who", "that", "with", "is", "for", "the", "a", "an", "as", "in", "soft", "description", "to"):
+    if not word or word.lower() in (
+        "who",
+        "that",
+        "with",
+        "is",
+        "for",
+        "the",
+        "a",
+        "an",
+        "as",
+        "in",
+        "soft",
+        "description",
+        "to",
+    ):
         return None
     return word if word[0].isupper() else None
 
@@ -142,4 +214,3 @@ def _as_name(word: str | None) -> str | None:
 def _short_name(fact: str, words: int = 5) -> str:
     plain = re.sub(r"[^\w\s'’-]", " ", fact)
     return " ".join(plain.split()[:words])
-

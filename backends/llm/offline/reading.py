@@ -53,7 +53,7 @@ class Reading:
     def clear(self) -> bool:
         """Sure enough to act."""
         limits = lexicon().words["thresholds"]
-        return self.p >= limits["sure"] or self.margin >= limits["margin"]
+        return bool(self.p >= limits["sure"] or self.margin >= limits["margin"])
 
 
 class Reader:
@@ -125,7 +125,9 @@ class Reader:
         text = request.wish.blank_quotes
         named = mentioned_kind(text)
         kind = named if named in ("video", "image", "audio") else None
-        pronoun = kind is None or re.search(r"\b(?:it|this|that|them|him|her|lo|la|quest[oa])\b", text, re.I) is not None
+        pronoun = (
+            kind is None or re.search(r"\b(?:it|this|that|them|him|her|lo|la|quest[oa])\b", text, re.I) is not None
+        )
         meant = kind or (pronoun_kind(request) if pronoun else None)
         if meant in ("video", "image", "audio"):
             for group in (_CHANGE, _ANALYSE):

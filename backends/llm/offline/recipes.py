@@ -12,17 +12,14 @@ from backends.llm.offline.wish import Wish
 
 Builder = Callable[[Request], list[Call]]
 
+_MODULES = (image_calls, voice_calls, video_calls, film_calls, memory_calls)
+
 BUILDERS: Mapping[str, Builder] = {
     name: getattr(module, name)
-    for module, names in (
-        (image_calls, ("generate_image", "generate_batch", "edit_image", "make_control_maps", "check_identity", "analyze_image")),
-        (voice_calls, ("speak", "speak_dialogue", "clone_voice", "build_voice_dataset", "train_voice", "lip_sync", "analyze_audio")),
-        (video_calls, ("analyze_video", "edit_video", "render_timeline", "export_timeline", "add_captions", "add_effects", "remix_style", "make_parody")),
-        (film_calls, ("make_film", "write_storyboard")),
-        (memory_calls, ("search_memory", "remember", "rate_asset", "list_assets", "undo", "gpu_status")),
-    )
-    for name in names
-}  # fmt: skip
+    for name in lexicon().intents
+    for module in _MODULES
+    if callable(getattr(module, name, None))
+}
 """Intent -> what fills its arguments; raises Ask when an essential is missing."""
 
 WHOLE = frozenset({"make_film", "write_storyboard", "remember", "speak_dialogue", "generate_batch", "search_memory"})
@@ -30,12 +27,18 @@ WHOLE = frozenset({"make_film", "write_storyboard", "remember", "speak_dialogue"
 
 _VERBS = patterns(lexicon().words["command_verbs"])
 _CUT = re.compile(
-    rf"(?:\s*[;.!]\s+|\s*,\s*|\s+)(?:(?:and|e|then|poi|also|finally|infine|afterwards|after that|dopo)\s+)*(?=(?:{_VERBS})\b)",
+    (
+        r"(?:\s*[;.!]\s+|\s*,\s*|\s+)(?:(?:and|e|then|poi|also|finally|infine|afterwards|after that|"
+        rf"dopo)\s+)*(?=(?:{_VERBS})\b)"
+    ),
     re.IGNORECASE,
 )
 _JOINT = re.compile(r"(?:[;.!,]|\b(?:and|e|then|poi|also|finally|infine|afterwards|that|dopo))\s*$", re.IGNORECASE)
 _HAND_OVER = re.compile(
-    r"(?:\s*[,.;]\s*|\s+)(?:and|then|e|poi|and then|e poi)\s+(?=(?:export|save|convert|render|give me|hand me|send me|esporta\w*|salva\w*)\b.{0,60}$)",
+    (
+        r"(?:\s*[,.;]\s*|\s+)(?:and|then|e|poi|and then|e poi)\s+(?=(?:export|save|convert|render|"
+        r"give me|hand me|send me|esporta\w*|salva\w*)\b.{0,60}$)"
+    ),
     re.IGNORECASE,
 )
 

@@ -1,4 +1,4 @@
-"""Which file, which result, which character a wish means: 'this clip', 'the second picture', 'hero.png', 'the robot'."""
+"""Which file, result or character a wish means: 'this clip', 'the second picture', 'hero.png', 'the robot'."""
 
 from __future__ import annotations
 
@@ -19,7 +19,19 @@ SUITABLE = {
     "sound": ("audio", "video"),
     "timeline": ("timeline",),
     "film": ("timeline", "video"),
-    "any": ("video", "image", "audio", "timeline", "storyboard", "map", "subtitle", "lipsync", "dataset", "report", "file"),
+    "any": (
+        "video",
+        "image",
+        "audio",
+        "timeline",
+        "storyboard",
+        "map",
+        "subtitle",
+        "lipsync",
+        "dataset",
+        "report",
+        "file",
+    ),
 }
 """What is asked for -> kinds of assets that will do."""
 
@@ -49,7 +61,9 @@ def find_file(request: Request, want: str) -> str | None:
     if picked := _by_ordinal(request.wish.blank_quotes, attached, want):
         return picked.id
     if len(attached) > 1:
-        raise Ask("file", f"which_{'asset' if want in ('any', 'sound', 'film') else want}", tuple(f.name for f in attached))
+        raise Ask(
+            "file", f"which_{'asset' if want in ('any', 'sound', 'film') else want}", tuple(f.name for f in attached)
+        )
     if attached:
         return attached[0].id
     assets = _best_kind([file for file in request.facts.assets if file.kind in kinds], kinds)
@@ -249,10 +263,12 @@ def _by_ordinal(text: str, files: list[FileFact], want: str) -> FileFact | None:
 
 def _by_description(text: str, files: list[FileFact]) -> FileFact | None:
     """'the picture of the dragon' -> the asset whose prompt or name speaks of a dragon."""
-    match = re.search(r"\b(?:of|with|where|about|di|del|della|con)\s+(?:the\s+|a\s+|an\s+|il\s+|la\s+)?([^,.;]+)", text, re.IGNORECASE)
+    match = re.search(
+        r"\b(?:of|with|where|about|di|del|della|con)\s+(?:the\s+|a\s+|an\s+|il\s+|la\s+)?([^,.;]+)", text, re.IGNORECASE
+    )
     if not match or len(files) < 2:
         return None
-    wanted = {word for word in re.findall(r"[^\W\d_]{3,}", match.group(1).lower())}
+    wanted = set(re.findall(r"[^\W\d_]{3,}", match.group(1).lower()))
     scored = [
         (len(wanted & set(re.findall(r"[^\W\d_]{3,}", f"{file.name} {file.text}".lower()))), -index, file)
         for index, file in enumerate(files)

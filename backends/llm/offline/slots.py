@@ -15,8 +15,10 @@ NUMBER = rf"(?:\d+|(?:{_WORDS})(?:[\s-](?:{_WORDS}))?)"
 _SECONDS = r"(?:seconds?|secs?|s|secondi|secondo)"
 _MINUTES = r"(?:minutes?|mins?|minut[oi])"
 _THINGS = (
-    r"(?:pictures?|images?|pics?|drawings?|illustrations?|portraits?|paintings?|photos?|variations?|variants?|versions?|takes?|options?|"
-    r"backgrounds?|renders?|posters?|sketches|copies|immagini|disegni|ritratti|foto|varianti|versioni|sfondi|quadri|times)"
+    r"(?:pictures?|images?|pics?|drawings?|illustrations?|portraits?|paintings?|photos?|"
+    r"variations?|variants?|versions?|takes?|options?|"
+    r"backgrounds?|renders?|posters?|sketches|copies|immagini|disegni|ritratti|foto|varianti|"
+    r"versioni|sfondi|quadri|times)"
 )
 _MEDIUM = patterns(lexicon().words["medium_words"])
 
@@ -30,19 +32,38 @@ def style(text: str, known: Iterable[str] = (), *, bare: bool = False) -> tuple[
         bare: True: a style word counts wherever it stands (for tools whose main argument is the style).
     """
     for name in known:
-        match = re.search(rf"(?:,?\s*\b(?:in|with|using|as|nello?|con)\s+)?(?:the\s+|our\s+|my\s+|lo\s+)?(?<!\w){re.escape(name)}(?!\w)(?:\s+(?:style|look|stile))?", text, re.I)
+        match = re.search(
+            (
+                r"(?:,?\s*\b(?:in|with|using|as|nello?|con)\s+)?(?:the\s+|our\s+|my\s+|"
+                rf"lo\s+)?(?<!\w){re.escape(name)}(?!\w)(?:\s+(?:style|look|stile))?"
+            ),
+            text,
+            re.I,
+        )
         if match:
             return name, match.span()
     styles = lexicon().group("styles").pattern
     shapes = (
-        rf",?\s*\b(?:in|with|using|as|nello?|con)\s+(?:an?\s+|the\s+|un[oa]?\s+|lo\s+)?(?P<s>(?:{styles})|[\w'-]+(?:\s[\w'-]+)?)[\s-]+(?:style|look|aesthetic)\b",
-        rf",?\s*\b(?:in|into|as)\s+(?:the\s+)?(?:style|look|manner)\s+of\s+(?:an?\s+|the\s+)?(?P<s>(?:{styles})|[\w'-]+(?:\s[A-Z\w'-]+)?)",
+        (
+            r",?\s*\b(?:in|with|using|as|nello?|con)\s+(?:an?\s+|the\s+|un[oa]?\s+|"
+            rf"lo\s+)?(?P<s>(?:{styles})|[\w'-]+(?:\s[\w'-]+)?)[\s-]+(?:style|look|aesthetic)\b"
+        ),
+        (
+            r",?\s*\b(?:in|into|as)\s+(?:the\s+)?(?:style|look|manner)\s+of\s+(?:an?\s+|"
+            rf"the\s+)?(?P<s>(?:{styles})|[\w'-]+(?:\s[A-Z\w'-]+)?)"
+        ),
         rf",?\s*\b(?:in|con|nello?|dallo?)\s+stile\s+(?:un\s+)?(?P<s>(?:{styles})|[\w'-]+)",
         rf"\bstyle\s*(?:=|:|is)\s*(?P<s>(?:{styles})|[\w' -]+)",
         rf"\b(?P<s>{styles})[\s-]+(?:style|look|stile)\b",
-        rf",?\s*\b(?:in|as|like|into|to)\s+(?:an?\s+|the\s+|un\s+|una\s+)?(?P<s>{styles})(?=\s*(?:$|[,.;!?]|and\b|please\b|with\b|version|painting|drawing|cartoon|book|film|movie))",
+        (
+            rf",?\s*\b(?:in|as|like|into|to)\s+(?:an?\s+|the\s+|un\s+|una\s+)?(?P<s>{styles})(?=\s*(?:$|"
+            r"[,.;!?]|and\b|please\b|with\b|version|painting|drawing|cartoon|book|film|movie))"
+        ),
         rf",\s*(?P<s>{styles})(?=\s*(?:$|[,.;!?]))",
-        rf"\b(?:an?|the|some|un|una|\d+|{_WORDS})\s+(?:\w+\s+)?(?P<s>{styles})\s+(?=(?:{_MEDIUM}|film|movie|short|animation|cartoon|video|clip|version|character)\b)",
+        (
+            rf"\b(?:an?|the|some|un|una|\d+|{_WORDS})\s+(?:\w+\s+)?(?P<s>{styles})\s+(?=(?:{_MEDIUM}|film|"
+            r"movie|short|animation|cartoon|video|clip|version|character)\b)"
+        ),
         rf"\b(?:ad?|all'|al)\s?(?P<s>{styles})\b",
         rf"\blook(?:s)?\s+like\s+(?:an?\s+)?(?P<s>{styles})\b",
     )
@@ -85,7 +106,10 @@ def count(text: str) -> int | None:
     match = re.search(r"(?:\bx\s?(\d{1,2})|\b(\d{1,2})\s?x)\b(?!\s*\d)", text, re.IGNORECASE)
     if match:
         return int(match.group(1) or match.group(2))
-    for pattern, value in ((rf"\ba\s+(?:couple|pair)\s+of\s+(?:\w+\s+)?{_THINGS}", 2), (rf"\b(?:a few|some|alcune|qualche)\s+(?:\w+\s+)?{_THINGS[:-1]}|immagine)", 3)):
+    for pattern, value in (
+        (rf"\ba\s+(?:couple|pair)\s+of\s+(?:\w+\s+)?{_THINGS}", 2),
+        (rf"\b(?:a few|some|alcune|qualche)\s+(?:\w+\s+)?{_THINGS[:-1]}|immagine)", 3),
+    ):
         if re.search(pattern, text, re.IGNORECASE):
             return value
     return None
@@ -108,7 +132,9 @@ def size(text: str) -> tuple[int, int, Span] | None:
         after, before = text[found.end() :], text[: found.start()]
         # 'the village square' is a place, 'a tall tower' a tower: the word must speak of the picture.
         loose = name in ("square", "tall", "vertical", "quadrata", "quadrato", "verticale", "orizzontale", "hd")
-        speaks = re.match(rf"\s*(?:{nouns})\b", after, re.I) or re.search(rf"(?:{nouns}|,|\bin|\bmake it|\bin formato)\s*$", before, re.I)
+        speaks = re.match(rf"\s*(?:{nouns})\b", after, re.I) or re.search(
+            rf"(?:{nouns}|,|\bin|\bmake it|\bin formato)\s*$", before, re.I
+        )
         if loose and not speaks:
             continue
         width, height = lexicon().words["sizes"][name]
@@ -118,7 +144,11 @@ def size(text: str) -> tuple[int, int, Span] | None:
 
 def seed(text: str) -> tuple[int, Span] | None:
     """'seed 42', 'with the seed of 7'."""
-    match = re.search(r",?\s*\b(?:with\s+|using\s+|con\s+)?(?:the\s+|a\s+|il\s+)?seed\s*(?:=|:|of|number|is)?\s*(\d{1,10})\b", text, re.IGNORECASE)
+    match = re.search(
+        r",?\s*\b(?:with\s+|using\s+|con\s+)?(?:the\s+|a\s+|il\s+)?seed\s*(?:=|:|of|number|is)?\s*(\d{1,10})\b",
+        text,
+        re.IGNORECASE,
+    )
     return (int(match.group(1)), match.span()) if match else None
 
 
@@ -139,7 +169,15 @@ def background(text: str) -> str | None:
 
 def seconds(text: str) -> float | None:
     """A length in seconds: 'a fifteen second film', '1:30 min', 'half a minute', '20s'."""
-    match = re.search(rf"\b(?:half\s+a\s+minute|mezzo\s+minuto)\b|(?P<mh>\b(?:a|one|un)\s+(?:{_MINUTES})\s+(?:and\s+a\s+half|e\s+mezzo))|\b(?P<m>{NUMBER}|a|one|un)[\s-]*{_MINUTES}\b", text, re.I)
+    match = re.search(
+        (
+            r"\b(?:half\s+a\s+minute|mezzo\s+minuto)\b|(?P<mh>\b(?:a|one|"
+            rf"un)\s+(?:{_MINUTES})\s+(?:and\s+a\s+half|e\s+mezzo))|\b(?P<m>{NUMBER}|a|one|"
+            rf"un)[\s-]*{_MINUTES}\b"
+        ),
+        text,
+        re.I,
+    )
     if match:
         if match.group("m"):
             return 60.0 * (1 if match.group("m").lower() in ("a", "one", "un") else number(match.group("m")) or 1)
@@ -154,7 +192,8 @@ def seconds(text: str) -> float | None:
 def shots(text: str) -> int | None:
     """How many shots: 'in 6 shots', 'eight panels'."""
     match = re.search(
-        rf"\b({NUMBER})[\s-]+(?:\w+\s+)?(?:shots?|panels?|frames?|boards?|scenes?|pictures?|inquadrature|vignette|scene|riquadri)\b",
+        (rf"\b({NUMBER})[\s-]+(?:\w+\s+)?(?:shots?|panels?|frames?|boards?|scenes?|pictures?|"
+r"inquadrature|vignette|scene|riquadri)\b"),
         text, re.IGNORECASE,
     )  # fmt: skip
     return number(match.group(1)) if match else None
@@ -169,7 +208,8 @@ def rating(text: str) -> int | None:
         return 1
     match = (
         re.search(rf"\b({NUMBER})\s*(?:[-\s]*stars?|stell[ae]|points?|/\s*5|out of\b|su\s+5|su cinque|of 5)", low)
-        or re.search(rf"\b(?:rat(?:e|ing)|score|grade|marks?|give|gets?|got|deserves|merita|is|with|to|dai|do|voto|valuta|vota|as)\b.*?\b({NUMBER})\b(?!\s*(?:nd|rd|th|seconds?|x))", low)
+        or re.search((r"\b(?:rat(?:e|ing)|score|grade|marks?|give|gets?|got|deserves|merita|is|with|to|dai|do|voto|"
+rf"valuta|vota|as)\b.*?\b({NUMBER})\b(?!\s*(?:nd|rd|th|seconds?|x))"), low)
         or re.search(rf"\b({NUMBER})\b", low)
     )  # fmt: skip
     if re.search(r"\b(?:una|one|a|un)\s+(?:star|stella)\b", low) and not match:
@@ -205,4 +245,6 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+([,.;!?])", r"\1", " ".join(text.split()))
     text = re.sub(r"(?:,\s*){2,}", ", ", text)
     text = re.sub(r"^(?:[\s,;:.\-–—]+|(?:and|e|then|poi)\s+)+", "", text, flags=re.IGNORECASE)
-    return re.sub(r"(?:[\s,;:\-–—]+|\s(?:and|then|e|poi|with|in|on|as|of|di|con)(?=\s*$))+$", "", text, flags=re.IGNORECASE).strip()
+    return re.sub(
+        r"(?:[\s,;:\-–—]+|\s(?:and|then|e|poi|with|in|on|as|of|di|con)(?=\s*$))+$", "", text, flags=re.IGNORECASE
+    ).strip()

@@ -12,12 +12,17 @@ from backends.llm.offline.request import Ask, Call, Request
 from backends.llm.offline.wish import FILE_NAME
 
 _JOIN = re.compile(
-    r"\b(?:join|merge|concatenate|combine|stitch|splice|glue|append|one after the other|back to back|together|unisci|attacca|both (?:clips|videos)|these (?:two|three|\d) (?:clips|videos)|"
+    r"\b(?:join|merge|concatenate|combine|stitch|splice|glue|append|one after the other|back to "
+    r"back|together|unisci|attacca|both (?:clips|videos)|these (?:two|three|\d) (?:clips|videos)|"
     r"(?:the|all|my) (?:two |three |attached |\d )?(?:clips|videos)|with a (?:crossfade|dissolve|wipe) between)\b",
     re.IGNORECASE,
 )
 _BARE_EDIT = re.compile(
-    r"(?:edit|cut|trim|change|recut|shorten|modify|do something with|work on|monta|taglia|modifica|accorcia)?\s*(?:(?:it|this|that|the|my|attached|last|il|questo|un po'|down)\s*)*(?:video|clip|film|movie|footage|short|filmato|it|a bit)?",
+    (
+        r"(?:edit|cut|trim|change|recut|shorten|modify|do something with|work on|monta|taglia|"
+        r"modifica|accorcia)?\s*(?:(?:it|this|that|the|my|attached|last|il|questo|un po'|"
+        r"down)\s*)*(?:video|clip|film|movie|footage|short|filmato|it|a bit)?"
+    ),
     re.IGNORECASE,
 )
 _PLACE_WORDS = r"(?:on|at|over|across|in|onto|to|into|above|below|under|sul|sulla|in|al|alla|nel)"
@@ -68,7 +73,14 @@ def export_timeline(request: Request) -> list[Call]:
     args: dict[str, Any] = {"timeline": need_file(request, "film", "which_timeline")}
     found = lexicon().group("formats").names(text)
     if found:
-        target = re.search(rf"\b(?:as|to|into|in|format|come|for|per)\s+(?:an?\s+|the\s+|un\s+)?({lexicon().group('formats').pattern})\b", text, re.I)
+        target = re.search(
+            (
+                r"\b(?:as|to|into|in|format|come|for|per)\s+(?:an?\s+|the\s+|"
+                rf"un\s+)?({lexicon().group('formats').pattern})\b"
+            ),
+            text,
+            re.I,
+        )
         args["format"] = lexicon().group("formats").canonical(target.group(1)) if target else found[-1]
     return [Call("export_timeline", args)]
 
@@ -79,7 +91,9 @@ def add_captions(request: Request) -> list[Call]:
     args: dict[str, Any] = {"video": need_file(request, "video", "which_video")}
     if text:
         args["text"] = text
-    elif not re.search(r"\b(?:captions|subtitles?|sottotitol\w+|srt|spoken)\b", request.text, re.I) and not re.match(r"\s*caption\b", request.command, re.I):
+    elif not re.search(r"\b(?:captions|subtitles?|sottotitol\w+|srt|spoken)\b", request.text, re.I) and not re.match(
+        r"\s*caption\b", request.command, re.I
+    ):
         raise Ask("caption", "need_caption")
     elif srt := next((f.id for f in [*request.facts.attachments, *request.facts.assets] if f.kind == "subtitle"), None):
         args["text"] = srt
@@ -96,10 +110,27 @@ def caption_text(request: Request) -> str:
     if request.wish.quotes:
         return request.wish.quotes[0].content
     text = request.wish.raw_slice(request.wish.command_start).strip()
-    after = re.search(r"\b(?:saying|that says|that reads|reading|with the (?:text|words)|the (?:text|words|caption|title)(?: is)?:?|che dice|con (?:scritto|la scritta|il testo))\s+(.+?)(?=\s+(?:on|at|over|in|sul|in alto|in basso)\s+(?:the|this|my|top|bottom|it|video|clip|alto|basso)\b|[.!]?$)", text, re.I)
+    after = re.search(
+        (
+            r"\b(?:saying|that says|that reads|reading|with the (?:text|words)|the (?:text|words|caption|"
+            r"title)(?: is)?:?|che dice|con (?:scritto|la scritta|il testo))\s+(.+?)(?=\s+(?:on|at|over|"
+            r"in|sul|in alto|in basso)\s+(?:the|this|my|top|bottom|it|video|clip|alto|basso)\b|[.!]?$)"
+        ),
+        text,
+        re.I,
+    )
     colon = re.search(r":\s*(.+)$", text)
     capitals = re.search(r"(?<!\w)[A-Z][A-Z0-9'’!?]*(?:[\s,]+[A-Z0-9][A-Z0-9'’!?]*)*(?!\w)", text)
-    middle = re.match(rf"(?:put|write|add|place|overlay|show|display|stamp|slap|type|insert|scrivi|metti|aggiungi)\s+(?!(?:a|an|the|some|in)?\s*(?:\w+\s+)?(?:captions?|subtitles?|titles?|text|sottotitoli|didascali\w+|scritta|testo)\b)(.+?)\s+{_PLACE_WORDS}\s+(?:top\b|the\b|this\b|my\b|it\b|them\b|bottom\b|alto|basso|video|filmato|clip)", text, re.I)
+    middle = re.match(
+        (
+            r"(?:put|write|add|place|overlay|show|display|stamp|slap|type|insert|scrivi|metti|"
+            r"aggiungi)\s+(?!(?:a|an|the|some|in)?\s*(?:\w+\s+)?(?:captions?|subtitles?|titles?|text|"
+            rf"sottotitoli|didascali\w+|scritta|testo)\b)(.+?)\s+{_PLACE_WORDS}\s+(?:top\b|the\b|this\b|"
+            r"my\b|it\b|them\b|bottom\b|alto|basso|video|filmato|clip)"
+        ),
+        text,
+        re.I,
+    )
     if capitals and len(capitals.group()) >= 3 and capitals.group() not in ("SRT", "VHS", "EDL", "OTIO", "MP4"):
         return capitals.group().strip(" ,")
     for found in (after, colon, middle):
@@ -125,7 +156,11 @@ def remix_style(request: Request) -> list[Call]:
     found = slots.style(text, request.facts.styles, bare=True)
     style = request.answers.get("style", "").strip() or (found[0] if found else "")
     if not style:
-        like = re.search(r"\b(?:look like|as|into|in)\s+(?:an?\s+|the\s+)?([^,.;]+?)(?:\s+(?:version|style|look))?[.!]?$", request.command, re.I)
+        like = re.search(
+            r"\b(?:look like|as|into|in)\s+(?:an?\s+|the\s+)?([^,.;]+?)(?:\s+(?:version|style|look))?[.!]?$",
+            request.command,
+            re.I,
+        )
         style = like.group(1) if like and not re.search(r"\b(?:video|clip|film|style)\b", like.group(1), re.I) else ""
     video = need_file(request, "video", "which_video")
     if not style:
@@ -137,7 +172,14 @@ def make_parody(request: Request) -> list[Call]:
     """video or topic, tone, seconds."""
     text = request.wish.blank_quotes
     args: dict[str, Any] = {}
-    refers = re.search(r"\b(?:this|that|the|my|attached|last|questo|il|mio)\s+(?:\w+\s+)?(?:video|clip|film|movie|footage|short|trailer|commercial|ad|filmato)\b|\b(?:it|this)\b[.!]?$|out of this", text, re.I)
+    refers = re.search(
+        (
+            r"\b(?:this|that|the|my|attached|last|questo|il|mio)\s+(?:\w+\s+)?(?:video|clip|film|movie|"
+            r"footage|short|trailer|commercial|ad|filmato)\b|\b(?:it|this)\b[.!]?$|out of this"
+        ),
+        text,
+        re.I,
+    )
     topic = request.answers.get("topic", "").strip() or _topic(request)
     attached = any(file.kind == "video" for file in request.facts.attachments) or FILE_NAME.search(text)
     video = find_file(request, "video") if refers or attached else None
@@ -157,20 +199,34 @@ def make_parody(request: Request) -> list[Call]:
 
 def _topic(request: Request) -> str:
     match = re.search(
-        r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|take|fun|advert|broadcast|video)\s+(?:of|about|on|for|at|su|sui|sulle|di|del|dei|delle|della|un|in giro)\s+(.+)$|"
+        r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|take|fun|advert|"
+r"broadcast|video)\s+(?:of|about|on|for|at|su|sui|sulle|di|del|dei|delle|della|un|in "
+r"giro)\s+(.+)$|"
         r"\b(?:spoof|parody|parodize|ridicule|mock)\s+(.+)$|\b(?:prendi in giro)\s+(.+)$",
         request.command, re.I,
     )  # fmt: skip
     if not match:
         return ""
     topic = next(group for group in match.groups() if group)
-    topic = re.sub(rf"[\s,]*\b(?:(?:in|for|lasting|about)\s+)?{slots.NUMBER}[\s-]*(?:seconds?|secs?|s|secondi|minutes?)\b(?:\s+long)?", "", topic, flags=re.I)
+    topic = re.sub(
+        (
+            rf"[\s,]*\b(?:(?:in|for|lasting|about)\s+)?{slots.NUMBER}[\s-]*(?:seconds?|secs?|s|secondi|"
+            r"minutes?)\b(?:\s+long)?"
+        ),
+        "",
+        topic,
+        flags=re.I,
+    )
     topic = re.sub(r"[\s,]*\b(?:with\s+an?\s+\w+\s+tone|tone\s+\w+|in\s+an?\s+\w+\s+tone)\b", "", topic, flags=re.I)
     topic = slots.tidy(topic.rstrip(" .!"))
-    vague = re.fullmatch(r"(?:(?:the|this|that|my|attached|a|it|questo|il)\s*)*(?:video|clip|film|movie|footage|filmato)?", topic, re.I)
+    vague = re.fullmatch(
+        r"(?:(?:the|this|that|my|attached|a|it|questo|il)\s*)*(?:video|clip|film|movie|footage|filmato)?", topic, re.I
+    )
     return "" if vague else topic
 
 
 def _named_effect(text: str) -> str:
-    match = re.search(r"\b(?:an?|the|some|un|l')\s*([\w-]+(?:\s[\w-]+)?)\s+(?:effect|filter)\b|\beffett[oi]\s+([\w-]+)", text, re.I)
+    match = re.search(
+        r"\b(?:an?|the|some|un|l')\s*([\w-]+(?:\s[\w-]+)?)\s+(?:effect|filter)\b|\beffett[oi]\s+([\w-]+)", text, re.I
+    )
     return next((group for group in match.groups() if group), "") if match else ""

@@ -203,10 +203,12 @@ def number(text: str) -> int | None:
     parts = re.split(r"[\s-]+", text)
     if not all(part in values for part in parts):
         return None
-    return sum(values[part] for part in parts)
+    return sum(int(values[part]) for part in parts)
 
 
-def _correct(raw: str, names: tuple[str, ...], known: frozenset[str]) -> tuple[str, tuple[tuple[int, int, int, int], ...]]:
+def _correct(
+    raw: str, names: tuple[str, ...], known: frozenset[str]
+) -> tuple[str, tuple[tuple[int, int, int, int], ...]]:
     domain, vocabulary = _domain_words()
     name_words = {word.lower(): word for name in names for word in re.findall(r"[^\W\d_]+", name)}
     protected = [(match.start(), match.end()) for match in _QUOTES.finditer(raw)]

@@ -1,0 +1,133 @@
+"""From a reading to a plan: the clauses as steps, their calls, and what each needs of the ones before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from backends.llm.offline import dialogue
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.reading import Reader, Reading
+from backends.llm.offline.recipes import BUILDERS, build, clauses, cut_out, substitute
+from backends.llm.offline.request import Ask, Call, Made, Request
+from backends.llm.offline.wish import Wish
+from backends.llm.understanding import CLARIFY, DECLINE
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do about a message."""
+
+    intent: str
+    """First tool, or clarify, decline, chat."""
+    calls: tuple[Call, ...] = ()
+    text: str = ""
+    """The question, the reason or the reply, when nothing is called."""
+    choices: tuple[str, ...] = ()
+    slot: str = ""
+    """Which argument the question is about; 'intent' when it is about the whole."""
+    language: str = "en"
+    p: float = 1.0
+    matched: str = "rule"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A clause and what it wants."""
+
+    intent: str
+    wish: Wish
+    reading: Reading
+
+
+def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
+    """The wish's clauses with their intents; clauses of the same edit stay together."""
+    wish = request.wish
+    spans = clauses(wish, whole.intent)
+    if len(spans) < 2:
+        return [Step(whole.intent, wish, whole)]
+    floor = lexicon().words["thresholds"]["clause"]
+    merged: list[tuple[tuple[int, int], Reading]] = []
+    made: tuple[Made, ...] = ()
+    for span in spans:
+        reading = reader.read(replace(request, wish=cut_out(wish, span), made=made))
+        weak = reading.p < floor or reading.intent not in BUILDERS
+        same = (
+            bool(merged)
+            and reading.intent == merged[-1][1].intent
+            and reading.intent in ("edit_video", "edit_image", "remember", "search_memory")
+        )
+        if merged and (weak or same):
+            merged[-1] = ((merged[-1][0][0], span[1]), merged[-1][1])
+        else:
+            merged.append((span, reading))
+        made = _made(made, Call(merged[-1][1].intent, {})) if not (weak or same) else made
+    steps = [Step(reading.intent, cut_out(wish, span), reading) for span, reading in merged]
+    if len(steps) < 2 or steps[0].intent not in BUILDERS or steps[0].reading.p < floor:
+        return [Step(whole.intent, wish, whole)]
+    return steps
+
+
+def plan(steps: list[Step], request: Request) -> Decision:
+    """The calls of all steps, or the first question or refusal that comes up."""
+    language, facts = request.language, request.facts
+    calls: list[Call] = []
+    made: tuple[Made, ...] = ()
+    first = steps[0].reading
+    merged = _absorb(steps, request)
+    for step in merged:
+        part = replace(request, wish=step.wish, made=made)
+        tool = substitute(step.intent, facts.tools, part)
+        if tool is None:
+            text = dialogue.no_tool(step.intent, language)
+            return Decision(DECLINE, text=text, language=language, p=step.reading.p, matched=step.reading.matched)
+        try:
+            new = build(tool, part) if tool == step.intent or step.intent != "edit_image" else _redrawn(part)
+        except Ask as ask:
+            text = lexicon().say(ask.key, language)
+            return Decision(
+                CLARIFY,
+                text=text,
+                choices=ask.choices,
+                slot=ask.slot,
+                language=language,
+                p=first.p,
+                matched=first.matched,
+            )
+        for call in new:
+            if facts.tools and call.tool not in facts.tools:
+                text = dialogue.no_tool(call.tool, language)
+                return Decision(DECLINE, text=text, language=language, p=first.p, matched=first.matched)
+            calls.append(call)
+            made = _made(made, call)
+    return Decision(calls[0].tool, tuple(calls), language=language, p=first.p, matched=first.matched)
+
+
+def _absorb(steps: list[Step], request: Request) -> list[Step]:
+    """Titles and effects that have no tool of their own here join the edit before them."""
+    tools, kept = request.facts.tools, list[Step]()
+    for step in steps:
+        stand_in = substitute(step.intent, tools, request)
+        if kept and kept[-1].intent == "edit_video" and stand_in == "edit_video":
+            text = f"{kept[-1].wish.text}, {step.wish.text}"
+            kept[-1] = replace(kept[-1], wish=Wish(text, text))
+        else:
+            kept.append(step)
+    return kept
+
+
+def _redrawn(request: Request) -> list[Call]:
+    """A picture that was drawn here, drawn again with the change: there is no tool that edits pictures."""
+    last = next(a.text for a in request.facts.assets if a.tool == "generate_image" and a.text)
+    change = re.sub(
+        r"^(?:make|turn|change|edit|render|rendi\w*)\s+(?:it|this|that|him|her|them|the (?:picture|image|drawing))\s*",
+        "",
+        request.command,
+        flags=re.I,
+    )
+    return [Call("generate_image", {"prompt": f"{last.rstrip(' .')}, {change.strip(' .!')}"})]
+
+
+def _made(made: tuple[Made, ...], call: Call) -> tuple[Made, ...]:
+    kind = lexicon().words["makes"].get(call.tool, "")
+    return (*made, Made(len(made) + 1, call.tool, kind, call.args))

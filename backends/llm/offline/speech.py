@@ -1,0 +1,287 @@
+"""Who says what, and how: the words to be spoken, their speakers and feelings, out of a wish."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backends.llm.offline import slots
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.references import find_character
+from backends.llm.offline.request import Request
+from backends.llm.offline.wish import find_quotes, guess_language
+
+_SAYING = (
+    r"(?:say|says|saying|speak|speaks|speaking|whisper|whispers|whispering|shout|shouts|shouting|"
+    r"yell|yells|yelling|scream|screams|screaming|read|reads|"
+    r"narrate|recite|pronounce|announce|announces|declare|utter|mutter|mumble|murmur|exclaim|"
+    r"repeat|sing|cry|cries|tell(?: us)?|voice|ask|asks|answer|answers|reply|replies|"
+    r"di'|di’|dì|dica|dice|dire|leggi|leggere|sussurra|sussurrare|grida|gridare|urla|urlare|"
+    r"pronuncia|pronunciare|recita|narra|annuncia|ripete|ripeti|chiede|risponde)"
+)
+_TAIL = re.compile(
+    (
+        r"[\s,]*\b(?:as\s+(?:the\s+|our\s+)?[\w'-]+|(?:in|with|using|con)\s+(?:an?\s+|the\s+|his\s+|"
+        r"her\s+|la\s+|una\s+)?(?:[\w'’-]+\s+){0,3}(?:voice|tone|voce|accent|way|tono)(?:\s+(?:di|del|"
+        r"della)\s+[\w'-]+|\s+\w+)?"
+        r"|in\s+(?:english|italian|italiano|inglese|german|french|spanish)|out loud|aloud|ad alta "
+        r"voce|slowly|quickly|lentamente|please|for me|by\s+(?:the\s+)?[\w'-]+)\s*[.!]?$"
+    ),
+    re.IGNORECASE,
+)
+_NAME = r"(?:[Tt]he\s+|[Ii]l\s+|[Ll]a\s+|[Ll]o\s+|[Oo]ur\s+|[Aa]\s+)?[^\W\d_][\w'’-]*"
+_PRONOUN = re.compile(r"\b(?:him|her|he|she|it|lui|lei|fa(?:llo|lla)|fagli|falle)\b", re.IGNORECASE)
+_NOT_NAMES = frozenset(map(str, lexicon().words["not_names"]))
+
+
+def spoken_text(request: Request) -> str:
+    """The words to be said: quoted, after the verb or a colon, or those of the last line."""
+    if answer := request.answers.get("text"):
+        quotes = find_quotes(answer)
+        return quotes[0].content if quotes else answer.strip()
+    if request.wish.quotes:
+        return " ".join(quote.content for quote in request.wish.quotes)
+    command = request.wish.raw_slice(request.wish.command_start)
+    colon = re.match(
+        rf"^(?=.*?\b(?:{_SAYING}|voice ?over|narration|line|tts|speech|battuta|frase|text)\b)[^:]{{1,80}}:\s*(.+)$",
+        command,
+        re.I | re.S,
+    )
+    if colon:
+        return _trim(colon.group(1))
+    matches = list(
+        re.finditer(
+            (
+                rf"\b(?:{_SAYING}|narration saying|the words|the line|something like|la frase|la "
+                r"battuta)\s*(?:,|that\s|che\s|to\s+(?:us|me|everyone)\s|out loud\s|something like\s|the "
+                r"(?:line|words|sentence|text)\s)*\s*(.*)$"
+            ),
+            command,
+            re.I | re.S,
+        )
+    )
+    rest = _trim(matches[0].group(1)) if matches else ""
+    if re.fullmatch(
+        r"(?:something|anything|a line|a sentence|some words|qualcosa)(?:\s+(?:nice|funny|cool|else|sad|happy|bello))?",
+        rest,
+        re.I,
+    ):
+        return ""
+    if re.fullmatch(
+        (
+            r"(?:it|that|this|the same(?: thing| line)?|that line|this line|la stessa (?:cosa|frase)|"
+            r"lo)?(?:\s+(?:again|but|ma|ancora|more|slower|faster|\w+ly|in|with)\b.*)?"
+        ),
+        rest,
+        re.I,
+    ):
+        last = _last_line(request)
+        return last if last and (rest or "again" in command.lower()) else ""
+    inner = re.match(rf"(?:{_NAME})\s+(?:to\s+)?{_SAYING}\s+(?:che\s+|that\s+)?(.+)$", rest, re.I | re.S)
+    if inner and matches and re.match(r"(?:tell|dire|di)", matches[0].group(), re.I):
+        return _trim(inner.group(1))
+    said_by = re.match(r"^(?:a|al|alla|allo|to)\s+(?:the\s+)?[\w'-]+\s+(.+)$", rest, re.I | re.S)
+    if said_by and re.search(r"\bdire$", command[: matches[0].start(1)].strip(" ,"), re.I):
+        return _trim(said_by.group(1))
+    return rest
+
+
+def spoken_lines(request: Request) -> list[dict[str, Any]]:
+    """The lines of a dialogue in the wish: {character, text, emotion, language}."""
+    return lines_in(request.wish.raw_slice(request.wish.command_start), request)
+
+
+def lines_in(text: str, request: Request) -> list[dict[str, Any]]:
+    """The lines in a text, each with the speaker named before it."""
+    quotes = find_quotes(text)
+    lines: list[dict[str, Any]] = []
+    if len(quotes) >= 2:
+        position = 0
+        for index, quote in enumerate(quotes):
+            after = text[quote.end : quotes[index + 1].start if index + 1 < len(quotes) else len(text)]
+            lines.append(_line(text[position : quote.start], quote.content, request, after))
+            position = quote.end
+        return lines
+    body = re.sub(
+        r"^[^:\n]{0,60}?\b(?:dialogue|dialog|dialogo|conversation|script|lines|scene|following)\b[^:\n]{0,30}:\s*",
+        "",
+        text,
+        flags=re.I,
+    )
+    parts = list(
+        re.finditer(
+            (
+                r"(?:^|[\n;/.!?]\s*|"
+                r"\s)([A-Z][\w'-]*(?:\s[A-Z][\w'-]*)?)\s*:\s*(.+?)(?=(?:[\s;/]+[A-Z][\w'-]*(?:\s[A-Z][\w'-]*)?\s*:\s)|"
+                r"$)"
+            ),
+            body,
+            re.S,
+        )
+    )
+    if len(parts) >= 2:
+        return [_line(part.group(1), part.group(2).strip(' \n;/"“”'), request, "") for part in parts]
+    if quotes and len(quotes) == 1:
+        return [_line(text[: quotes[0].start], quotes[0].content, request, text[quotes[0].end :])]
+    return []
+
+
+def is_script(request: Request) -> bool:
+    """Whether the clause is nothing but lines with their speakers: 'Luca: Hi! Boo: Beep.'"""
+    text = request.wish.raw_slice(request.wish.command_start)
+    return re.match(r"[A-Z][\w'-]*\s*:\s*\S", text) is not None and len(lines_in(text, request)) >= 2
+
+
+def speaker(request: Request, outside: str) -> str | None:
+    """Who shall say it: a remembered character, else a name or 'robot' that the wish gives."""
+    if known := find_character(request, outside):
+        return known
+    if named := named_speaker(outside):
+        return named
+    return _meant_by_pronoun(request) if _PRONOUN.search(outside) else None
+
+
+def _meant_by_pronoun(request: Request) -> str | None:
+    """'him' is who was drawn or spoke last: in this plan, in the wish before this clause, or in the conversation."""
+    shown = [made.args for made in reversed(request.made)] + [call.args for call in reversed(request.recent)]
+    for args in shown:
+        if who := args.get("character"):
+            return str(who)
+    before = request.whole.text[: max(0, request.whole.text.find(request.wish.text))]
+    if known := find_character(request, before):
+        return known
+    newest = request.facts.assets[0].text if request.facts.assets else ""
+    if not before.strip() and newest and (drawn := find_character(request, newest)):
+        return drawn
+    names = [n for n in re.findall(r"(?<=[a-z,] )[A-Z][\w-]+", before) if n.lower() not in _NOT_NAMES]
+    if names:
+        return str(names[-1])
+    nouns = re.findall(rf"\b(?:{'|'.join(lexicon().words['character_nouns'])})\b", before, re.I)
+    return str(nouns[-1]).lower() if nouns else None
+
+
+def named_speaker(text: str) -> str | None:
+    """A name that stands where a speaker stands: 'as Luca', 'in the robot's voice', 'Luca says'."""
+    shapes = (
+        r"\b[Aa]s\s+(?:the\s+|our\s+|an?\s+)?([^\W\d_][\w-]*)",
+        r"\b(?:[Ii]n|[Ww]ith)\s+(?:the\s+)?([^\W\d_][\w-]*)['’]s\s+(?:\w+\s+)?voice",
+        r"\b(?:voce|labbra|bocca) (?:di|del|della|dell')\s?(?:il\s+|la\s+)?([^\W\d_][\w-]*)",
+        (
+            r"\b(?:[Ll]et|[Mm]ake|[Hh]ave|[Gg]et)\s+(?:the\s+|our\s+|my\s+|"
+            r"old\s+)*([^\W\d_][\w-]*)(?:['’]s)?\s+(?:\w+\s+){0,2}?(?:to\s+)?(?:"
+        )
+        + _SAYING[3:-1]
+        + r"|lips|mouth)\b",
+        (
+            r"\b[Ff](?:ai|a)\s+(?:dire|sussurrare|gridare|urlare|leggere|parlare|salutare)\s+(?:a|al|alla|"
+            r"allo|il|la)?\s*([^\W\d_][\w-]*)"
+        ),
+        r"\b(?:spoken|said|voiced|by)\s+by\s+(?:the\s+)?([^\W\d_][\w-]*)",
+        r"\b(?:of|from)\s+([A-Z][\w-]*)\s+(?:saying|shouting|whispering|yelling|speaking)",
+        (
+            r"\b([A-Z][\w-]*|[Tt]he \w+|[Ii]l \w+|[Ll]a \w+)\s+(?:says|shouts|whispers|yells|dice|urla|"
+            r"grida|sussurra|saying|shouting)\b"
+        ),
+        r"\b(?:on|for|su|per|di)\s+([A-Z][\w-]*)(?:['’]s)?\b",
+        r"\b(?:record|hear|animate|lip-?sync)\s+(?:the\s+)?([A-Z][\w-]*)(?:['’]s)?\b",
+    )
+    for shape in shapes:
+        for match in re.finditer(shape, text):
+            name = re.sub(r"^(?:the|il|la)\s+", "", match.group(1), flags=re.I)
+            if (
+                name.lower() not in _NOT_NAMES
+                and not lexicon().group("emotions").first(name)
+                and not lexicon().group("languages").first(name)
+            ):
+                return name
+    return None
+
+
+def outside_of(request: Request, text: str) -> str:
+    """The wish without the words to be said."""
+    if request.wish.quotes:
+        return request.wish.blank_quotes
+    place = request.text.rfind(text) if text else -1
+    return f"{request.text[:place]} {request.text[place + len(text) :]}" if place >= 0 else request.text
+
+
+def without_name(text: str, name: str) -> str:
+    """The text without a name, which may be an emotion's word too."""
+    return re.sub(rf"\b{re.escape(name)}\b", " ", text, flags=re.IGNORECASE) if name else text
+
+
+def language_of(text: str) -> str | None:
+    """Only Italian is told by its words: an English line needs no mark, and short foreign ones prove nothing."""
+    return "it" if guess_language(text) == "it" else None
+
+
+def _last_line(request: Request) -> str:
+    for call in reversed(request.recent):
+        if call.tool == "speak":
+            return str(call.args.get("text", ""))
+    return next((asset.text for asset in request.facts.assets if asset.tool == "speak"), "")
+
+
+def _trim(text: str) -> str:
+    """The spoken words without 'as Luca', 'in a sad voice', trailing adverbs of feeling."""
+    text = text.strip().strip('"“”«»')
+    before = None
+    while before != text:
+        before = text
+        text = _TAIL.sub("", text).strip()
+        found = lexicon().group("emotions").find_all(text)
+        if (
+            found
+            and found[-1][1].end() == len(text.rstrip(" .!"))
+            and found[-1][1].group().lower().endswith(("ly", "mente", "ing"))
+        ):
+            text = text[: found[-1][1].start()].rstrip(" ,")
+    return text.strip(" ,")
+
+
+def _line(before: str, content: str, request: Request, after: str) -> dict[str, Any]:
+    line: dict[str, Any] = {"character": _who(before, request), "text": content}
+    feeling = slots.emotion_of_verb(before) or slots.emotion(without_name(before, line["character"]))
+    feeling = feeling or slots.emotion(re.split(r"\b(?:and|then|e|poi|[A-Z]\w+)\b|[.;,:\n]", after)[0])
+    if feeling:
+        line["emotion"] = feeling
+    language = slots.language(before) or language_of(content)
+    if language:
+        line["language"] = language
+    return line
+
+
+def _who(before: str, request: Request) -> str:
+    """The speaker named last before a quotation."""
+    candidates: list[tuple[int, str]] = []
+    for character in request.facts.characters:
+        for name in (character.name, *character.aliases):
+            candidates += [
+                (m.start(), character.name) for m in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", before, re.I)
+            ]
+    for match in re.finditer(
+        (
+            rf"(?:\b(?:[Tt]he|[Ii]l|[Ll]a|[Ll]o|[Oo]ne)\s+({'|'.join(lexicon().words['character_nouns'])}|"
+            r"other)\b|\b([A-Z][\w-]*))(?:['’]s)?"
+        ),
+        before,
+    ):
+        name = match.group(1) or match.group(2)
+        if (
+            name.lower() not in _NOT_NAMES
+            and not re.match(rf"{_SAYING}$", name, re.I)
+            and not slots.language(f"in {name}")
+        ):
+            known = [c.name for c in request.facts.characters if re.search(rf"\b{name}\b", f"{c.name} {c.text}", re.I)]
+            candidates.append((match.start(), known[0] if len(known) == 1 else name))
+    if candidates:
+        return max(candidates)[1]
+    label = re.search(
+        r"(?:^|[\s,;(])([^\W\d_][\w'-]*)\s*[:,]?\s*(?:says|asks|answers|replies|dice|chiede|risponde)?\s*[:,]?\s*$",
+        before,
+    )
+    return (
+        label.group(1)
+        if label and label.group(1).lower() not in _NOT_NAMES and not re.match(rf"{_SAYING}$", label.group(1), re.I)
+        else ""
+    )
