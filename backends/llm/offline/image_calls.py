@@ -56,6 +56,8 @@ def generate_image(request: Request) -> list[Call]:
     prompt = again if again is not None else picture_prompt(request)
     if answer := request.answers.get("prompt"):
         prompt = answer.strip()
+    if again and "character" not in args and (shown := find_characters(request, again)):
+        args["character"] = shown[0]
     if not prompt and "character" in args:
         prompt = str(args["character"])
     if not prompt:

@@ -82,7 +82,7 @@ def plan(steps: list[Step], request: Request) -> Decision:
             text = dialogue.no_tool(step.intent, language)
             return Decision(DECLINE, text=text, language=language, p=step.reading.p, matched=step.reading.matched)
         try:
-            new = build(tool, part) if tool == step.intent or step.intent != "edit_image" else _redrawn(part)
+            new = build(tool, part) if tool == step.intent else _stand_in(step.intent, tool, part)
         except Ask as ask:
             text = lexicon().say(ask.key, language)
             return Decision(
@@ -114,6 +114,17 @@ def _absorb(steps: list[Step], request: Request) -> list[Step]:
         else:
             kept.append(step)
     return kept
+
+
+def _stand_in(intent: str, tool: str, request: Request) -> list[Call]:
+    """The calls of a simpler tool in place of one that is not there."""
+    if intent == "edit_image":
+        return _redrawn(request)
+    if intent != "generate_batch":
+        return build(tool, request)
+    batch = dict(build(intent, request)[0].args)
+    prompts = batch.pop("prompts", None) or [batch.pop("prompt")]
+    return [Call(tool, {"prompt": prompt, **batch}) for prompt in prompts]
 
 
 def _redrawn(request: Request) -> list[Call]:
