@@ -46,6 +46,9 @@ class MakeFilm(Tool):
     effect = "create"
     time_limit_s: ClassVar[float] = 3600.0
 
+    def uses(self, args: MakeFilmArgs, studio: Studio) -> frozenset[str]:
+        return frozenset({studio.image_engine(), studio.voice_engine()})
+
     def forecast(self, args: MakeFilmArgs, studio: Studio) -> Forecast:
         film = studio.settings.film
         megapixels = film.width * film.height / 1e6
