@@ -14,7 +14,7 @@ from configs.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from fastapi.responses import JSONResponse, RedirectResponse
+    from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 
     from agent.studio_agent import StudioAgent
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings, agent: StudioAgent, address: str = "") -> Fas
     Raises:
         StudioError: the chat history is damaged, or the home cannot be written.
     """
-    from ui.chat.site import prepare_site
+    from ui.chat.site import SITE, prepare_site
     from ui.chat.wording import badge
 
     home = agent.studio.workspace.home
@@ -55,7 +55,7 @@ def create_app(settings: Settings, agent: StudioAgent, address: str = "") -> Fas
 
     from chainlit.utils import mount_chainlit
     from fastapi import FastAPI
-    from fastapi.responses import JSONResponse, RedirectResponse
+    from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from ui.chat.media import media_router
@@ -76,6 +76,11 @@ def create_app(settings: Settings, agent: StudioAgent, address: str = "") -> Fas
     @app.get("/", response_model=None)
     async def root() -> RedirectResponse:
         return RedirectResponse("/chat/")
+
+    @app.get("/chat/avatars/{author:path}", response_model=None)
+    async def avatar(author: str) -> FileResponse:
+        """One face for all: Chainlit's own route refuses names with a colon or an accent, as titles of steps have."""
+        return FileResponse(SITE / "public" / "favicon.svg", headers={"Cache-Control": "max-age=86400"})
 
     app.include_router(media_router(home, SHOWN))
     app.add_middleware(OfflinePages)

@@ -1,5 +1,7 @@
 """Chainlit's callbacks. This file is loaded by Chainlit itself; see `ui/server.py`."""
 
+# mypy: disable-error-code="untyped-decorator"
+# Chainlit is untyped for mypy.
 from __future__ import annotations
 
 import asyncio
@@ -59,6 +61,9 @@ async def resume(thread: Any) -> None:
     name = thread["id"]
     waiting = None if turns.running(name) else await agent.pending(name)
     broken = [] if waiting or turns.running(name) else agent.studio.memory.open_jobs(name)
+
+    if (seen := turns.last(name)) is not None:
+        seen.merge_into(thread["steps"])
 
     async def then(emit: Callable[[str, Any], Any]) -> None:
         if (audience := turns.last(name)) is not None:

@@ -57,6 +57,11 @@ class Audience:
             await _sent(emit, "action", action)
         await _sent(emit, "task_start" if self.running else "task_end", {})
 
+    def merge_into(self, steps: list[Any]) -> None:
+        """The stored steps of the conversation, brought up to what the pages have seen of them."""
+        for number, step in enumerate(steps):
+            steps[number] = self._steps.get(step["id"], step)
+
     def _keep(self, event: str, data: Any) -> None:
         if event in _STEP_EVENTS:
             self._steps[data["id"]] = data

@@ -1,5 +1,7 @@
 """Chat history in SQLite: Chainlit's SQLAlchemy layer with a schema of ours and media that stay where they are."""
 
+# mypy: disable-error-code="untyped-decorator,misc"
+# Chainlit is untyped for mypy.
 from __future__ import annotations
 
 import asyncio
@@ -136,7 +138,12 @@ class History(SQLAlchemyDataLayer):
     async def get_all_user_threads(self, user_id: str | None = None, thread_id: str | None = None) -> Any:
         """Upstream's list, with the columns that SQLite keeps as JSON text read back."""
         threads = await super().get_all_user_threads(user_id, thread_id)
+        rows = await self.execute_sql('SELECT "id", "playerConfig" FROM elements WHERE "playerConfig" IS NOT NULL', {})
+        players = {row["id"]: row["playerConfig"] for row in rows or []}
         for thread in threads or []:
+            for element in thread["elements"] or []:
+                if element["id"] in players:
+                    element["playerConfig"] = players[element["id"]]
             for row in (thread, *thread["steps"], *(thread["elements"] or [])):
                 for name in _JSON_COLUMNS & row.keys():
                     if isinstance(row[name], str):  # type: ignore[literal-required]

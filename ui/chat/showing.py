@@ -24,25 +24,30 @@ def asset_url(path: str) -> str:
     return f"{MEDIA_URL}/{quote(path)}"
 
 
-def element_for(row: dict[str, Any], display: str = "inline") -> Any:
-    """A player, a picture or a download for one asset row of the report."""
+def element_for(row: dict[str, Any], poster: str = "") -> Any:
+    """A player, a picture or a download for one asset row. `poster`: what a film shows before it plays."""
     suffix = PurePosixPath(row["path"]).suffix.lower()
     common = {"name": row["name"], "url": asset_url(row["path"]), "mime": MIME.get(suffix, "application/octet-stream")}
     if row["kind"] in ("image", "map") or suffix in (".png", ".jpg", ".jpeg", ".webp"):
-        return cl.Image(display=display, size="large", **common)
+        return cl.Image(display="inline", size="large", **common)
     if row["kind"] == "video":
-        return cl.Video(display="inline", size="large", **common)
+        player = {"file": {"attributes": {"poster": poster}}} if poster else None
+        return cl.Video(display="inline", size="large", player_config=player, **common)
     if row["kind"] == "audio":
         return cl.Audio(display="inline", **common)
     name = row["name"] if PurePosixPath(row["name"]).suffix else row["name"] + suffix
     return cl.File(display="inline", **{**common, "name": name})
 
 
+_EMPTY = "\u00a0"
+"""A space that Markdown does not trim."""
+
+
 def bar(done: float, total: float, width: int = 24) -> str:
-    """A progress bar in text: `██████░░░░` 60 %."""
+    """A progress bar in text: blocks on the code's own ground, 60%."""
     share = min(1.0, max(0.0, done / total)) if total else 0.0
     full = round(share * width)
-    return f"`{'█' * full}{'░' * (width - full)}` {share:.0%}"
+    return f"`{'█' * full}{_EMPTY * (width - full)}` {share:.0%}"
 
 
 class TurnTasks:

@@ -29,14 +29,15 @@ DRAWS = "generate_image"
 class TurnView:
     """Draws the events of one turn."""
 
-    def __init__(self, told: set[str]) -> None:
-        """`told`: notices that the conversation has shown already; new ones are added."""
+    def __init__(self, told: set[str], plan: Sequence[ev.PlanStep] = ()) -> None:
+        """`told`: notices that the conversation has shown already; new ones are added. `plan`: an approved plan."""
         self._told = told
         self._steps: dict[str, cl.Step] = {}
         self._tools: dict[str, str] = {}
-        self._titles: dict[str, str] = {}
+        self._titles = {step.id: step_title(step.tool, step.args) for step in plan}
         self._drawn: dict[str, float] = {}
         self._tasks = TurnTasks()
+        self._poster = ""
 
     async def show(self, event: ev.Event) -> None:
         match event:
@@ -112,6 +113,7 @@ class TurnView:
         ):
             picture = element_for(asset_row(event.asset))
             picture.size = "small"
+            self._poster = self._poster or picture.url
             await picture.send(for_id=top.id)
 
     async def _finished(self, event: ev.StepFinished) -> None:
@@ -148,7 +150,9 @@ class TurnView:
             cl.Action(name="say", payload={"text": c}, label=c, tooltip="Answer with this") for c in report["choices"]
         ]
         meta = {"brain": report["brain"], "intent": report["intent"]}
-        await cl.Message(text, elements=[element_for(r) for r in main], actions=actions, metadata=meta).send()
+        await cl.Message(
+            text, elements=[element_for(r, self._poster) for r in main], actions=actions, metadata=meta
+        ).send()
         if extras:
             names = "The storyboard and the files to edit it further:"
             await cl.Message(names, elements=[element_for(r) for r in extras], metadata=meta).send()
@@ -174,7 +178,8 @@ async def draw_turn(
     told: set[str],
 ) -> None:  # fmt: skip
     """Run a turn of the conversation and draw it. Raises StudioError when the request itself is unusable."""
-    view = TurnView(told)
+    asked = await agent.pending(thread) if decision is not None else None
+    view = TurnView(told, asked.plan.steps if asked else ())
     async for event in agent.astream(text, thread=thread, attachments=list(files), decision=decision):
         if isinstance(event, ev.Done):
             await view.close(event.report)
