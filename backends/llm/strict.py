@@ -111,9 +111,33 @@ def _has_free_object(node: Any) -> bool:
         not node.get("properties") and node.get("additionalProperties", False) is not False
     ):
         return True
+    if any(_says_nothing(field) for field in _fields(node)):
+        return True
     if isinstance(node.get("additionalProperties"), dict):
         return True
     return any(_has_free_object(value) for value in node.values())
+
+
+def _fields(node: dict[str, Any]) -> list[Any]:
+    """Schemas of the values inside an object or a list."""
+    properties = node.get("properties")
+    return [
+        *(properties.values() if isinstance(properties, dict) else ()),
+        *([node["items"]] if "items" in node else ()),
+    ]
+
+
+def _says_nothing(field: Any) -> bool:
+    """A value of any type: nothing to decode by."""
+    return not isinstance(field, dict) or not field.keys() & {
+        "type",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "enum",
+        "const",
+        "$ref",
+    }
 
 
 def _strict(node: Any) -> Any:

@@ -55,11 +55,11 @@ def reader() -> Reader:
     return reader
 
 
-@pytest.mark.parametrize("part", ["dev", "held_out"])
+@pytest.mark.parametrize("part", ["dev", "held_out", "third"])
 def test_unseen_wordings(reader: Reader, part: str) -> None:
     seen = {seed.lower() for intent in lexicon().intents.values() for seed in intent.seeds}
     wishes = [case for case in cases(part) if case.say.lower() not in seen]
-    assert len(wishes) >= 95
+    assert len(wishes) >= 70
     judged = [judge(case, reader) for case in wishes]
     wrong = [
         f"{case.say!r} -> {decision.intent}"
@@ -74,7 +74,7 @@ def test_unseen_wordings(reader: Reader, part: str) -> None:
 
 def test_stands_without_the_encoder(tmp_path: Path) -> None:
     plain = Reader(cache_dir=tmp_path, packaged=False)
-    wishes = [*cases("dev"), *cases("held_out")]
+    wishes = [*cases("dev"), *cases("held_out"), *cases("third")]
     right = sum(judge(case, plain)[1] for case in wishes)
     assert right / len(wishes) >= 0.88
     assert not list(tmp_path.iterdir()), "the shipped weights were not used"

@@ -24,6 +24,10 @@ _ANALYSE = {"analyze_image": "image", "analyze_video": "video", "analyze_audio":
 _VIDEO_ONLY = ("add_captions", "add_effects", "remix_style")
 _TEMPLATE_GAIN = 3.0
 """How much a template with wildcards multiplies the odds of its intent, per share of the text that it names."""
+_QUESTION = re.compile(
+    r"(?:have|has|did|do|does|what|who|where|is|are|when|how|which|cosa|chi|dove|quando)\b.*\?\s*$", re.I
+)
+"""A question is no fact to be kept."""
 _SEED_NAME = "luca"
 _SURE = 0.97
 """Probability reported for a reading that a template decided alone."""
@@ -138,6 +142,8 @@ class Reader:
                 for name in _VIDEO_ONLY:
                     if name in chances and not (name == "add_captions" and _has_video(request)):
                         chances["edit_image"] = chances.get("edit_image", 0.0) + chances.pop(name)
+        if "remember" in chances and _QUESTION.match(request.command):
+            chances["search_memory"] = chances.get("search_memory", 0.0) + chances.pop("remember")
         ranking = sorted(((name, chance) for name, chance in chances.items() if chance > 0), key=lambda item: -item[1])
         return Reading(tuple(ranking), matched)
 

@@ -13,7 +13,7 @@ from backends.llm.offline.wish import FILE_NAME
 
 _JOIN = re.compile(
     r"\b(?:join|merge|concatenate|combine|stitch|splice|glue|append|one after the other|back to "
-    r"back|together|unisci|attacca|both (?:clips|videos)|these (?:two|three|\d) (?:clips|videos)|"
+    r"back|together|unisci|attacca|insieme|incolla|both (?:clips|videos)|these (?:two|three|\d) (?:clips|videos)|"
     r"(?:the|all|my) (?:two |three |attached |\d )?(?:clips|videos)|with a (?:crossfade|dissolve|wipe) between)\b",
     re.IGNORECASE,
 )
