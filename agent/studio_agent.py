@@ -68,6 +68,8 @@ class StudioAgent:
         self._running: dict[str, _Turn] = {}
         self._saver_stack: Any = None
         self._closed = False
+        self._told: set[str] = set()
+        """Threads that have heard the notice."""
         try:
             self._graph = self._worker.submit(self._open_graph()).result()
         except BaseException:
@@ -203,7 +205,7 @@ class StudioAgent:
         )  # fmt: skip
         failure: StudioError | None = None
         try:
-            if self.notice:
+            if self.notice and thread not in self._told:
                 turn.emit(Notice(thread=thread, text=self.notice))
             given = await self._input(thread, wish, files, yes, approve, decision)
             async for _ in self._graph.astream(
@@ -262,7 +264,8 @@ class StudioAgent:
             home=str(self.studio.workspace.home), waiting=asked.reason if asked else "",
         )  # fmt: skip
         report["notices"] += self.studio.memory.warnings()
-        if self.notice and self.notice not in report["notices"]:
+        if self.notice and thread not in self._told:
+            self._told.add(thread)
             report["notices"].insert(0, self.notice)
         return Done(thread=thread, reply=report["reply"], report=report)
 
