@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from backends.engines import make_engine
 from backends.gpu.arbiter import Arbiter
@@ -15,19 +17,21 @@ from memory.store import Memory
 from tools.executor import Executor
 from tools.spec import Studio
 
+_open: Counter[Path] = Counter()
+"""Executors of this process by home folder."""
+
 CPU_SHARE = 0.6
 """Part of the machine's memory that engines may take when no budget is set."""
 
 
 def remove_leftovers(workspace: Workspace) -> None:
-    """Delete temporary files that a killed studio left: those from before this process began."""
-    import psutil
+    """Delete temporary files that a killed studio left.
 
-    born = psutil.Process().create_time()
-    for entry in workspace.tmp.iterdir():
+    The memory's lock keeps other processes out, so what lies there is nobody's while this process has no executor open.
+    """
+    for entry in workspace.tmp.iterdir() if not _open[workspace.home] else ():
         with suppress(OSError):
-            if entry.stat().st_mtime < born:
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def open_executor(settings: Settings) -> Executor:
@@ -40,6 +44,7 @@ def open_executor(settings: Settings) -> Executor:
     workspace = Workspace.open(settings.home)
     memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
     remove_leftovers(workspace)
+    _open[workspace.home] += 1
     arbiter = Arbiter(
         load_models(),
         lambda name: make_engine(name, settings, workspace.cache),
@@ -54,6 +59,7 @@ def close_executor(executor: Executor) -> None:
     """Unload the engines and close the memory."""
     executor.arbiter.close()
     executor.studio.memory.close()
+    _open[executor.studio.workspace.home] -= 1
 
 
 @contextmanager

@@ -63,7 +63,10 @@ def test_a_tool_runs_and_answers_in_json(tmp_path: Path) -> None:
         (["tool", "spek"], ["There is no tool 'spek'", "'speak'"]),
         (["tool", "speak", "--args", "{"], ["not valid JSON"]),
         (["tool", "speak", "--args", '{"txt": "a"}'], ["no argument 'txt'", "'text'"]),
-        (["tool", "edit_video", "--args", '{"video": "/etc/passwd", "instruction": "trim"}'], ["/etc/passwd"]),
+        (
+            ["tool", "edit_video", "--args", '{"video": "/etc/passwd", "instruction": "first 2 seconds"}'],
+            ["/etc/passwd"],
+        ),
         (["eval", "nothing"], ["There is no suite 'nothing'"]),
         (["bench", "serch"], ["There is no benchmark 'serch'", "'search'"]),
         (["ask", ""], ["The wish is empty"]),
