@@ -9,6 +9,7 @@ import pytest
 
 from backends.image.layout import raster
 from backends.image.layout.camera import look_at, place
+from backends.image.layout.denoise import _views
 from backends.image.layout.gbuffer import dense
 from backends.image.layout.geometry import join
 from backends.image.layout.mesh import JOINTS, Material
@@ -323,3 +324,20 @@ def test_light_is_finite_and_falls_from_above() -> None:
 def test_a_set_without_anybody(renderer: LayoutRenderer) -> None:
     empty = renderer.render(LayoutScene("beach", "day", (), CameraSpec("ELS")), 80, 46)
     assert empty.owners == ("sky", "set") and empty.mask("sky").any() and empty.joints == {}
+
+
+@pytest.mark.parametrize("shape", [(2, 31), (5, 3), (12, 31), (40, 4)])
+def test_small_windows_are_smoothed_though_the_filter_reaches_further(shape: tuple[int, int]) -> None:
+    for i, j in [(16, 0), (-16, 0), (0, 32), (0, -32), (-3, 2), (7, -5)]:
+        values = np.arange(shape[0] * shape[1]).reshape(shape)
+        here, there = _views(shape, i, j)
+        assert values[here].shape == values[there].shape
+        for y, x in np.argwhere(np.isin(values, values[here])):
+            assert values[y + i, x + j] in values[there]
+
+
+def test_a_face_far_away_can_still_speak(renderer: LayoutRenderer) -> None:
+    far = PosedCharacter("Luca", CharacterLook(hair_style="curly"))
+    frame = renderer.render(LayoutScene(set="void", characters=(far,), camera=CameraSpec(scale="ELS")), 320, 180)
+    for patch in renderer.render_faces(frame, "Luca", [FaceVariant(m) for m in ("A", "D", "X")]):
+        assert patch.rgb.shape[0] > 0 and patch.rgb.shape[2] == 3

@@ -85,10 +85,11 @@ def _shifts(radius: int, step: int) -> Iterator[tuple[int, int, float]]:
 
 
 def _views(shape: tuple[int, int], i: int, j: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Index pairs (here, there) with there = here + (i, j), inside the picture."""
+    """Index pairs (here, there) with there = here + (i, j), inside the picture; empty when the shift is larger."""
     h, w = shape
-    here = (slice(max(0, -i), min(h, h - i)), slice(max(0, -j), min(w, w - j)))
-    there = (slice(max(0, i), min(h, h + i)), slice(max(0, j), min(w, w + j)))
+    # the ends must not turn negative: Python would count them from the other side
+    here = (slice(max(0, -i), max(0, min(h, h - i))), slice(max(0, -j), max(0, min(w, w - j))))
+    there = (slice(max(0, i), max(0, min(h, h + i))), slice(max(0, j), max(0, min(w, w + j))))
     return here, there
 
 
