@@ -48,5 +48,5 @@ def _resolved(home: Path, path: str) -> Path | None:
     try:
         file = (home / path).resolve()
         return file if file.is_file() else None
-    except (ValueError, OSError):  # a zero byte, a name that is too long, a loop of links
+    except (ValueError, OSError, RuntimeError):  # a zero byte, a name that is too long, a loop of links
         return None

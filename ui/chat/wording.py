@@ -83,4 +83,4 @@ def badge(agent: StudioAgent) -> str:
 def answer_in_words(text: str) -> str:
     """'approve', 'cancel' or '' for what was typed while a plan waits."""
     said = text.strip().strip(".!").casefold()
-    return "approve" if said in wording()["yes"] else "cancel" if said in wording()["no"] else ""
+    return "approve" if said in wording()["agree"] else "cancel" if said in wording()["refuse"] else ""

@@ -1,0 +1,76 @@
+"""The media route: only the studio's own files, in ranges, and never as a page of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from ui.chat.site import prepare_site
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("media") / "home"
+    (root / "assets").mkdir(parents=True)
+    (root / "uploads").mkdir()
+    (root / "secret.db").write_text("secret")
+    (root.parent / "outside.txt").write_text("secret")
+    (root / "assets" / "film.mp4").write_bytes(bytes(range(256)) * 40)
+    (root / "assets" / "Il film è qui.otio").write_text("{}")
+    (root / "assets" / "trap.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>")
+    (root / "assets" / "link.txt").symlink_to(root / "secret.db")
+    (root / "assets" / "folder").symlink_to(root.parent)
+    (root / "assets" / "loop").symlink_to(root / "assets" / "loop")
+    return root
+
+
+@pytest.fixture(scope="module")
+def client(home: Path) -> TestClient:
+    prepare_site(home)
+    from ui.chat.media import media_router
+
+    app = FastAPI()
+    app.include_router(media_router(home, ("assets", "uploads")))
+    return TestClient(app)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "secret.db", "assets/../secret.db", "assets/%2e%2e/secret.db", "..%2foutside.txt",
+        "assets/..%2f..%2foutside.txt", "/etc/passwd", "%2fetc%2fpasswd", "assets/link.txt",
+        "assets/folder/outside.txt", "assets/loop",
+        "assets", "assets/", "assets/no.png", "assets/a%00b", "assets/" + "x" * 5000, "assets\\..\\secret.db",
+    ],
+)  # fmt: skip
+def test_no_path_leads_out(client: TestClient, path: str) -> None:
+    answer = client.get(f"/media/{path}")
+    assert answer.status_code in (404, 405) and b"secret" not in answer.content and b"root:" not in answer.content
+
+
+def test_films_are_answered_in_ranges(client: TestClient) -> None:
+    whole = client.get("/media/assets/film.mp4")
+    assert whole.status_code == 200 and whole.headers["accept-ranges"] == "bytes"
+    assert whole.headers["content-type"] == "video/mp4" and whole.headers["content-disposition"].startswith("inline")
+    part = client.get("/media/assets/film.mp4", headers={"Range": "bytes=256-259"})
+    assert part.status_code == 206 and part.content == bytes([0, 1, 2, 3])
+    assert part.headers["content-range"] == "bytes 256-259/10240"
+    assert client.get("/media/assets/film.mp4", headers={"Range": "bytes=99999-"}).status_code == 416
+
+
+def test_nothing_is_sniffed_or_run(client: TestClient) -> None:
+    for name in ("film.mp4", "trap.svg", "Il film è qui.otio"):
+        headers = client.get(f"/media/assets/{name}").headers
+        assert headers["x-content-type-options"] == "nosniff" and "sandbox" in headers["content-security-policy"]
+    assert client.get("/media/assets/trap.svg").headers["content-disposition"].startswith("attachment")
+
+
+def test_timelines_are_downloads_with_their_name(client: TestClient) -> None:
+    headers = client.get("/media/assets/Il film è qui.otio").headers
+    assert (
+        headers["content-disposition"].startswith("attachment")
+        and "film%20%C3%A8%20qui.otio" in headers["content-disposition"]
+    )
