@@ -133,3 +133,10 @@ def test_story_words_are_never_orders_and_long_texts_are_cut_with_a_note() -> No
 )
 def test_language_of_a_line(line: str, language: str) -> None:
     assert line_language(line) == language
+
+
+def test_night_in_the_next_place_leaves_the_first_one_in_daylight() -> None:
+    story = read_story("Maya runs through the forest. Then she sits in the park at night.")
+    assert (story.beats[0].set, story.beats[0].time_of_day) == ("forest", "day")
+    assert (story.beats[-1].set, story.beats[-1].time_of_day) == ("park", "night")
+    assert read_story("Maya runs through the forest. It is night.").beats[0].time_of_day == "night"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -87,7 +87,7 @@ def read_story(text: str, known: Collection[str] = (), language: str = "en") -> 
     cast.collect_names(token_lists)
     places = [_place(sentence) for sentence in sentences]
     first_set = next((place for place, _ in places if place), "void")
-    first_time = next((time for _, time in places if time), "day")
+    first_time = _time_at_the_start(places)
     beats: list[Beat] = []
     here, now = first_set, first_time
     for sentence, items, (place, time) in zip(sentences, token_lists, places, strict=True):
@@ -417,6 +417,15 @@ def _words(sentence: str, items: list[Token], start: int, end: int) -> str:
         return ""
     text = " ".join(MARK.sub("", sentence[items[start].start : items[end - 1].end]).split())
     return re.sub(r"(?:[\s,;:]|\b(?:and|then|but|while|so|that|who|e|ma|poi|mentre|che))+$", "", text).strip(" ,;:.")
+
+
+def _time_at_the_start(places: Sequence[tuple[str, str]]) -> str:
+    """The first time that is told, unless it comes with a move to another place."""
+    for number, (place, time) in enumerate(places):
+        if time:
+            earlier = {where for where, _ in places[:number] if where}
+            return "day" if place and earlier and place not in earlier else time
+    return "day"
 
 
 def _title(people: tuple[Person, ...], place: str, time: str) -> str:
