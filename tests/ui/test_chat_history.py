@@ -208,3 +208,19 @@ def test_the_words_of_the_page_are_read_without_chainlit() -> None:
     probe = "import sys, ui.chat.wording, ui.chat.site; print('chainlit' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=os.environ)
     assert result.stdout.strip() == "False"
+
+
+def test_uploads_get_the_names_that_their_owner_knows(tmp_path: Path) -> None:
+    from ui.chat.uploads import under_own_name
+
+    path = tmp_path / "0f3e.bin"
+    path.write_bytes(b"{}")
+    for name, kept in (
+        ("my film.otio", "my film.otio"),
+        ("../../x.srt", "x.srt"),
+        ("C:\\a\\b.wav", "b.wav"),
+        ("..", "0f3e.bin"),
+    ):
+        own = Path(under_own_name(path, name))
+        assert own.name == kept and own.read_bytes() == b"{}" and tmp_path in own.parents
+    assert len(Path(under_own_name(path, "x" * 400 + ".mp4")).name) == 120

@@ -12,6 +12,8 @@ from typing import Any
 
 import chainlit as cl
 from chainlit.data import get_data_layer
+from chainlit.server import sio
+from chainlit.session import WebsocketSession
 
 from agent.state import Decision
 from configs.errors import StudioError
@@ -20,7 +22,8 @@ from ui.chat.history import UPLOADS, History
 from ui.chat.live import LiveTurns
 from ui.chat.plan import ask_approval, draw_buttons, newest_plan, take_buttons_away
 from ui.chat.turn import draw_turn
-from ui.chat.uploads import take_in, with_own_suffix
+from ui.chat.unfinished import offer_to_go_on, unfinished_wish
+from ui.chat.uploads import take_in, under_own_name
 from ui.chat.wording import answer_in_words
 from ui.server import running_agent
 
@@ -60,8 +63,7 @@ async def resume(thread: Any) -> None:
     agent, session = running_agent(), cl.context.session
     name = thread["id"]
     waiting = None if turns.running(name) else await agent.pending(name)
-    broken = [] if waiting or turns.running(name) else agent.studio.memory.open_jobs(name)
-
+    left = "" if waiting is not None or turns.running(name) else unfinished_wish(agent, thread)
     if (seen := turns.last(name)) is not None:
         seen.merge_into(thread["steps"])
 
@@ -72,17 +74,15 @@ async def resume(thread: Any) -> None:
             await draw_buttons(emit, plan)
         elif waiting is not None:
             await ask_approval(waiting)
-        elif broken:
-            wish = str(broken[-1].args.get("wish", ""))
-            go_on = cl.Action(name="say", payload={"text": wish}, label="Go on", icon="play", tooltip="Finish it")
-            await cl.Message("The studio was closed while it worked on this.", actions=[go_on]).send()
+        elif left:
+            await offer_to_go_on(thread, left, emit)
 
     after_resume(session, then)
 
 
 @cl.on_message
 async def message(said: cl.Message) -> None:
-    files = [(with_own_suffix(Path(e.path), e.name), e.name) for e in said.elements or [] if getattr(e, "path", None)]
+    files = [(under_own_name(Path(e.path), e.name), e.name) for e in said.elements or [] if getattr(e, "path", None)]
     text = said.content.strip()
     if files and not text:
         await _take_in_only(files)
@@ -91,9 +91,11 @@ async def message(said: cl.Message) -> None:
     await _answer("" if decision else text, files, decision)
 
 
-@cl.on_stop
-def stop() -> None:
-    running_agent().cancel(_thread())
+@sio.on("stop")
+async def stop(sid: str) -> None:
+    """The stop button. In place of Chainlit's own answer, which says a second time that the work was stopped."""
+    if (session := WebsocketSession.get(sid)) is not None:
+        running_agent().cancel(session.thread_id)
 
 
 @cl.action_callback("approve")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -12,17 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent.studio_agent import StudioAgent
 
-_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}$")
+NAME_LIMIT = 120
+"""Characters of a file name that are kept, its end first."""
 
 
-def with_own_suffix(path: Path, name: str) -> str:
-    """The uploaded file under its own suffix: Chainlit guesses one from the browser's type, and loses `.otio`."""
-    suffix = PurePosixPath(name.lower()).suffix
-    if suffix == path.suffix or not _SUFFIX.match(suffix):
+def under_own_name(path: Path, name: str) -> str:
+    """The uploaded file under the user's name for it, so that messages and suffixes are right (`.otio` has no type)."""
+    plain = PurePosixPath(name.replace("\\", "/").replace("\0", "")).name[-NAME_LIMIT:]
+    if plain in ("", ".", ".."):
         return str(path)
-    named = path.with_suffix(suffix)
-    shutil.copyfile(path, named)
-    return str(named)
+    folder = path.with_name(f"{path.stem}-named")
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(path, folder / plain)
+    return str(folder / plain)
 
 
 async def take_in(agent: StudioAgent, thread: str, files: Sequence[tuple[str, str]]) -> list[str]:
