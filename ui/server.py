@@ -59,7 +59,7 @@ def create_app(settings: Settings, agent: StudioAgent, address: str = "") -> Fas
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from ui.chat.media import media_router
-    from ui.chat.middleware import ClosedPages, OfflinePages
+    from ui.chat.middleware import ClosedPages, OfflinePages, SignedIn
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -84,6 +84,7 @@ def create_app(settings: Settings, agent: StudioAgent, address: str = "") -> Fas
 
     app.include_router(media_router(home, SHOWN))
     app.add_middleware(OfflinePages)
+    app.add_middleware(SignedIn)
     app.add_middleware(ClosedPages)
     if (address or settings.server.host) in LOCAL_HOSTS:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL_HOSTS), www_redirect=False)

@@ -20,6 +20,7 @@ from configs.errors import StudioError
 from ui.chat.audience import after_resume
 from ui.chat.history import UPLOADS, History
 from ui.chat.live import LiveTurns
+from ui.chat.middleware import USER
 from ui.chat.plan import ask_approval, draw_buttons, newest_plan, take_buttons_away
 from ui.chat.turn import draw_turn
 from ui.chat.unfinished import offer_to_go_on, unfinished_wish
@@ -49,7 +50,7 @@ def data_layer() -> History:
 @cl.header_auth_callback
 async def local_user(headers: Any) -> cl.User:
     """One user: whoever reaches this machine's own address."""
-    return cl.User(identifier="creator", display_name="Creator")
+    return cl.User(identifier=USER, display_name=USER.title())
 
 
 @cl.set_starters
@@ -121,7 +122,7 @@ async def say(action: cl.Action) -> None:
     """An answer or a wish given by a button counts like a typed one."""
     text = str(action.payload["text"])
     await action.remove()
-    await cl.Message(text, type="user_message", author="Creator").send()
+    await cl.Message(text, type="user_message", author=USER.title()).send()
     await _begin(text, (), None)
 
 

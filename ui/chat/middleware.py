@@ -1,7 +1,8 @@
-"""ASGI middleware of the web server: pages without foreign links, and quiet when a page is closed."""
+"""ASGI middleware of the web server: signed-in pages without foreign links, and quiet when a page is closed."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ui.chat.site import without_external_links
@@ -9,6 +10,8 @@ from ui.chat.site import without_external_links
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+USER = "creator"
+"""Identifier of the one user."""
 _NO_RESPONSE = "No response returned."
 
 
@@ -31,7 +34,7 @@ class OfflinePages:
         async def rewrite(message: Message) -> None:
             nonlocal head
             if message["type"] == "http.response.start":
-                if dict(message["headers"]).get(b"content-type", b"").startswith(b"text/html"):
+                if _is_page(message):
                     head = message
                     return
             elif head is not None and message["type"] == "http.response.body":
@@ -46,6 +49,46 @@ class OfflinePages:
             await send(message)
 
         await self.app(scope, receive, rewrite)
+
+
+class SignedIn:
+    """Every page comes with its session, so that it need not ask for one and be loaded a second time.
+
+    Whoever reaches the studio's own address is its one user; `local_user` in `app.py` says the same to Chainlit.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def with_session(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_page(message):
+                message["headers"] = [*message["headers"], (b"set-cookie", _session_cookie())]
+            await send(message)
+
+        await self.app(scope, receive, with_session)
+
+
+def _is_page(start: Message) -> bool:
+    return dict(start["headers"]).get(b"content-type", b"").startswith(b"text/html")
+
+
+def _session_cookie() -> bytes:
+    from chainlit.auth import create_jwt
+    from chainlit.config import config
+    from chainlit.user import User
+    from starlette.responses import Response
+
+    response = Response()
+    response.set_cookie(
+        os.environ["CHAINLIT_AUTH_COOKIE_NAME"], create_jwt(User(identifier=USER, display_name=USER.title())),
+        max_age=config.project.user_session_timeout, httponly=True, samesite="strict",
+    )  # fmt: skip
+    return response.headers["set-cookie"].encode("latin-1")
 
 
 class ClosedPages:

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ def prepare_site(home: Path, badge: str = "", max_upload_mib: int = 500) -> Path
     shutil.copytree(SITE / "public", root / "public", dirs_exist_ok=True)
     os.environ["CHAINLIT_APP_ROOT"] = str(root)
     os.environ["CHAINLIT_AUTH_SECRET"] = _secret(root / "session.key")
+    # browsers keep cookies by host and not by port: two studios on one machine must not overwrite each other's
+    os.environ["CHAINLIT_AUTH_COOKIE_NAME"] = f"studio_{zlib.crc32(str(home.resolve()).encode()):08x}"
+    os.environ["CHAINLIT_COOKIE_SAMESITE"] = "strict"
     return root
 
 
@@ -51,6 +55,8 @@ def _write_translations(folder: Path, badge: str) -> None:
         words = _merged(words, own["en"]) if file.stem.startswith("en") else words
         words = _merged(words, {"chat": {"watermark": badge}})
         (folder / file.name).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
+        # a readme in each language too, or every page load leaves a warning on the terminal
+        shutil.copyfile(SITE / "chainlit.md", folder.parents[1] / f"chainlit_{file.stem}.md")
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
