@@ -64,6 +64,9 @@ def open_chat(tabs: BrowserContext, server: ChatServer) -> Page:
     page.goto(f"{server.url}/")
     page.get_by_role("button", name="A short film").wait_for()
     assert "/login" not in page.url
+    page.locator("#chat-input").fill("?")
+    page.locator("#chat-submit:not([disabled])").wait_for()  # connected
+    page.locator("#chat-input").fill("")
     return page
 
 
@@ -157,7 +160,8 @@ def test_a_plan_waits_through_reload_and_kill_and_is_edited_in_words(tabs: Brows
     page.get_by_text("What should be different?").wait_for()
     say(page, "and it rains at night")
     page.get_by_text("rains at night", exact=False).nth(1).wait_for()  # the first is what was said, the next the plan
-    press(page, "Cancel")
+    page.get_by_role("button", name="Approve", exact=True).wait_for()
+    say(page, "No.")  # typed, it does what the button does
     page.get_by_text("Cancelled; nothing was made.").wait_for()
     idle(page)
     assert page.locator("video").count() == 0
