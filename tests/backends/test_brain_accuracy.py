@@ -55,11 +55,11 @@ def reader() -> Reader:
     return reader
 
 
-@pytest.mark.parametrize("part", ["dev", "held_out", "third"])
+@pytest.mark.parametrize("part", ["dev", "held_out", "third", "fourth"])
 def test_unseen_wordings(reader: Reader, part: str) -> None:
     seen = {seed.lower() for intent in lexicon().intents.values() for seed in intent.seeds}
     wishes = [case for case in cases(part) if case.say.lower() not in seen]
-    assert len(wishes) >= 70
+    assert len(wishes) >= 40
     judged = [judge(case, reader) for case in wishes]
     wrong = [
         f"{case.say!r} -> {decision.intent}"

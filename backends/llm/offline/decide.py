@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from backends.llm.facts import Facts, OpenQuestion
 from backends.llm.offline import dialogue
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.planning import Decision, Step, plan, steps_of
+from backends.llm.offline.planning import Decision, Step, offered, plan, steps_of
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS
-from backends.llm.offline.references import choice
+from backends.llm.offline.references import choice, mentioned_kind
+from backends.llm.offline.repeats import retold
 from backends.llm.offline.request import Call, Request
 from backends.llm.offline.speech import is_script
 from backends.llm.offline.wish import Wish, read_wish
@@ -73,6 +74,7 @@ def _fresh(
         intent = able[0] if able else ""
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
+    reading = reading if forced else offered(reading, facts.tools)
     intent = reading.intent
     if intent == DECLINE and _says_nothing(reader, wish):
         return _unclear(facts, language, reading)
@@ -97,25 +99,31 @@ def _fresh(
 def _says_nothing(reader: Reader, wish: Wish) -> bool:
     """No word that is known: signs, or keys hit at random."""
     known = lexicon().vocabulary() | reader.common_words()
-    return not any(word in known for word in re.findall(r"[^\W\d_]{2,}", wish.text.lower()))
+    return not any(word in known for word in re.findall(r"[^\W\d_]{2,}", f"{wish.text.lower()} {wish.match}"))
+
+
+_REPEATS = re.compile(
+    r"(?:again|once more|one more time|(?:do |try )?(?:the )?same\b|ancora una volta|di nuovo|(?:la |lo )?stess[ao]\b)",
+    re.IGNORECASE,
+)
+_REPEATABLE = ("generate_image", "speak", "make_film", "edit_video")
 
 
 def _by_form(request: Request) -> Reading | None:
     """What the form alone decides: a script's lines; 'again but at night' repeats what made the newest asset."""
     if is_script(request):
         return Reading((("speak_dialogue", 1.0),), "rule")
-    if not re.match(
-        r"(?:again|once more|one more time|same(?: again| thing)?\b|ancora una volta|di nuovo)\b",
-        request.command,
-        re.IGNORECASE,
-    ):
+    made = [call.tool for call in reversed(request.recent)] or [
+        a.tool for a in request.facts.assets if a.tool in BUILDERS
+    ]
+    if made and made[0] == "speak" and retold(request):
+        return Reading((("speak", 1.0),), "rule")
+    if not (match := _REPEATS.match(request.command)):
         return None
-    tool = (
-        request.recent[-1].tool
-        if request.recent
-        else next((a.tool for a in request.facts.assets if a.tool in BUILDERS), "")
-    )
-    return Reading(((tool, 1.0),), "rule") if tool in ("generate_image", "speak", "make_film", "edit_video") else None
+    noun = mentioned_kind(" ".join(request.command[match.start() :].split()[:3]))
+    wanted = {"image": "generate_image", "audio": "speak", "video": "make_film"}.get(noun or "")
+    tool = wanted if wanted in made else made[0] if made and not wanted else ""
+    return Reading(((tool, 1.0),), "rule") if tool in _REPEATABLE else None
 
 
 def _answered(

@@ -39,6 +39,7 @@ _GENERAL = frozenset(
         "add_verb",
         "change_verb",
         "analyse_verb",
+        "standing",
     }
 )
 """Cues that any message may show, whatever it is about."""

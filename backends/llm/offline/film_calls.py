@@ -31,6 +31,26 @@ _LENGTH = (
     rf"(?:{slots.NUMBER}(?:[.,]\d+)?|half\s+a|an?|one|un|mezzo)[\s-]*(?:seconds?|secs?|s|secondi|"
     r"minutes?|mins?|minut[oi])"
 )
+_ABOUT = (
+    r"(?:(?:about|around|roughly|approximately|circa|some|maybe|only|just|exactly|max|at most|up to|"
+    r"no (?:more|longer) than|almost|nearly|(?:let['’]s\s+)?say|pi[uù] o meno|quasi)\s+)*"
+)
+_SO = (
+    r"(?:\s+(?:long|or so|or thereabouts|or less|at most|max|in (?:length|total|all)|tops|circa|o gi[uù] di l[iì]|"
+    r"please)\b)*"
+)
+_TIMED = rf"{_ABOUT}{_LENGTH}\b{_SO}"
+"""A length as people say it: 'about 20 seconds', 'half a minute or so'."""
+_LASTING = (
+    r"(?:(?:in|for|lasting|running|of|di|da|per|make it|keep it(?: to)?|"
+    r"(?:that|which) (?:lasts|runs|takes|is)|che dur[ai]|deve durare|"
+    r"(?:it|the \w+) (?:should|must|can|may|has to|needs to) (?:be|last|run|take)|"
+    r"(?:total )?(?:length|duration|durata):?)\s+)"
+)
+_PIECE = (
+    rf"(?:{_FILM}|spots?|commercials?|advert(?:isement)?s?|ads?|promos?|teasers?|reels?|scenes?|sequences?|"
+    r"pieces?|storia)"
+)
 _START = (
     r"(?:make|create|produce|shoot|direct|generate|film|animate|do|give|tell|write|draft|draw|"
     r"sketch|prepare|plan|design|outline|lay out|need|want|have|bring|turn|see|like|"
@@ -38,13 +58,26 @@ _START = (
 )
 _TRAILING = re.compile(
     (
-        rf"[\s,;.(]+(?:(?:about\s+|circa\s+|in\s+|for\s+|lasting\s+)?{_LENGTH}(?:\s+long)?|"
+        rf"[\s,;.(–—]+(?:{_LASTING}?{_TIMED}|"
         rf"{slots.NUMBER}\s+(?:shots|panels|frames|inquadrature)|make it (?:an?\s+)?{_FILM}|turn (?:it|"
         rf"this|that) into (?:an?\s+)?(?:{_FILM}|{_BOARD})|as (?:an?\s+)?(?:{_FILM}|{_BOARD})|in un "
-        r"(?:film|filmato)|please|no film yet)[\s.)!]*$"
+        r"(?:film|filmato)|please|"
+        r"(?:(?:but|and)\s+)?(?:don['’]?t|do not|without)\s+(?:render|shoot|film|animat|mak)\w*"
+        r"(?:\s+(?:it|anything|(?:a|the) \w+))?(?:\s+yet)?|no (?:film|video|animation|render\w*)(?:\s+yet)?|"
+        r"(?:just|only) the (?:boards?|storyboard|plan))[\s.)!]*$"
     ),
     re.IGNORECASE,
 )
+
+_LEADING = re.compile(
+    (
+        rf"[\s,:;(–—-]*(?:an?\s+|the\s+|our\s+|my\s+|un[oa]?\s+)?{_LASTING}?{_TIMED}[\s)]*"
+        rf"(?:(?:[\w-]+\s+){{0,2}}?{_PIECE}\s*(?:[:,]|{_LINK}\b)|[,:;.–—])\s*(?=\S)"
+    ),
+    re.IGNORECASE,
+)
+_LEADING_PIECE = re.compile(rf"\s*(?:an?|the|our|my|un[oa]?)\s+(?:[\w-]+\s+){{0,2}}?{_PIECE}\s+{_LINK}\s+(?=\S)", re.I)
+_ASIDE = re.compile(rf"\s*\(\s*{_LASTING}?{_TIMED}\s*\)|(?<=[.;!?])\s+{_LASTING}{_TIMED}\s*[.;!](?=\s)", re.IGNORECASE)
 
 
 def make_film(request: Request) -> list[Call]:
@@ -79,24 +112,34 @@ def _story(request: Request, medium: str) -> tuple[str, str]:
     wish = request.wish
     text, start = wish.text, wish.command_start
     end = start + _command_length(text[start:], medium)
-    story_end = len(text)
-    body = text[end:]
-    while match := _TRAILING.search(body):
-        body = body[: match.start()]
+    if leading := _LEADING.match(text, end) or (_LEADING_PIECE.match(text, end) if medium == _BOARD else None):
+        end = leading.end()
+    if re.fullmatch(rf"\s*{_LASTING}?{_TIMED}[\s.!]*", text[end:], re.IGNORECASE):
+        end = len(text)
+    body = _without_trailing(text[end:])
     while (
         (style := slots.style(body, request.facts.styles)) and not body[style[1][1] :].strip(" .!") and style[1][0] > 0
     ):
-        body = body[: style[1][0]].rstrip(" ,")
-        while match := _TRAILING.search(body):
-            body = body[: match.start()]
+        body = _without_trailing(body[: style[1][0]].rstrip(" ,"))
     story_end = end + len(body)
-    story = wish.raw_slice(end, story_end).strip(" \n\t,:;-–—")
     command = f"{text[start:end]} {text[story_end:]}"
+    story = wish.raw_slice(end, story_end)
+    if aside := _ASIDE.search(body):
+        command += aside.group()
+        story = wish.raw_slice(end, end + aside.start()) + wish.raw_slice(end + aside.end(), story_end)
+    story = story.strip(" \n\t,:;-–—")
     if story and not _empty(story):
         return story, command
     if told := _told_before(request):
         return told, request.command
     raise Ask("story", "need_story")
+
+
+def _without_trailing(body: str) -> str:
+    """The story without the length, the number of shots and the like said after it."""
+    while match := _TRAILING.search(body):
+        body = body[: match.start()]
+    return body
 
 
 def _command_length(text: str, medium: str) -> int:
@@ -108,12 +151,20 @@ def _command_length(text: str, medium: str) -> int:
     )
     filler = r"(?:(?!\b(?:about|where|who|that|called)\b)[\w'’-]+(?:\.\d+)?[,\s]+){0,9}?"
     tail = (
-        rf"(?:[\s,]+(?:(?:in|con|with|of|di|da)\s+)?(?:the\s+|an?\s+)?(?:{_LENGTH}|"
+        rf"(?:[\s,]+(?:(?:in|con|with)\s+)?(?:the\s+)?(?:style|look|manner)\s+of"
+        rf"(?:\s+(?!(?:about|who|{_LINK})\b)[\w'’-]+){{1,4}}(?=\s*[,.:;]|\s+{_LINK}\b)"
+        rf"|[\s,(]+{_LASTING}?{_TIMED}\)?(?!\s+of\b)"
+        rf"|[\s,]+(?:(?:in|con|with|of|di|da)\s+)?(?:the\s+|an?\s+)?(?:{_LENGTH}|"
         rf"{slots.NUMBER}\s+(?:shots|panels|frames|boards|inquadrature|vignette|pictures)|(?:in|nello?|"
         rf"con)\s+(?:the\s+|an?\s+)?(?:[\w-]+\s+){{1,2}}(?:style|look)|(?:in|nello|"
         r"con)\s+stile\s+[\w-]+|style of [\w-]+))*"
     )
+    if bare := re.match(
+        rf"{head}{filler}{medium}\b(?:\s+(?:now|then|please|too|again|adesso|ora))*{tail}[\s.!?]*$", text, re.I
+    ):
+        return bare.end()
     shapes = (
+        rf"^(?:[\w-]+\s+)?{medium}\s*[,:]?\s*{_TIMED}\s*(?:[,:.–—-]\s*)?(?:{_LINK}\b)?\s*(?=\S)",
         rf"{head}{filler}{medium}\b{tail}\s*(?:[:–—]|-\s|,?\s*\b{_LINK}\b:?|[,.]\s+(?=\S))\s*",
         (
             r"^(?:storyboard|story board|film|shoot|animate|anima|board)\s+(?:this|the story|the "
@@ -128,16 +179,14 @@ def _command_length(text: str, medium: str) -> int:
         r"^(?:bring|turn|make)\s+(?:this|my|the)\s+(?:story|idea|tale)\s+(?:to life|into [^:,]{1,40}?)\s*[:,]\s*",
         rf"^(?:{_START}\s+)(?:me\s+|us\s+)?(?:an?\s+)?(?:\w+\s+)?(?:scene|story)\s+(?:where|in which|about|with)\s+",
         r"^(?:animate|film|shoot|anima|gira|tell me|tell|raccontami)\s+",
-        rf"^{_LENGTH}\s+(?:of|about|di|su)\s+",
+        rf"^{_TIMED}(?:\s+(?:of|about|di|su)\s+|\s*[,:]\s*)",
+        r"^(?:story\s?board|board)\s+(?=(?:an?|the|my|our)\s)",
         rf"^{medium}\s*(?:[:–—-]|\b{_LINK}\b)\s*",
     )
     for shape in shapes:
         match = re.match(shape, text, re.IGNORECASE)
         if match:
             return match.end()
-    bare = re.match(rf"{head}{filler}{medium}\b{tail}[\s.!?]*$", text, re.IGNORECASE)
-    if bare:
-        return len(text)
     return 0
 
 
@@ -152,7 +201,9 @@ r"questa|qualcosa|il|un)[\s.!?,]*)*"),
 
 def _told_before(request: Request) -> str:
     """The story of an earlier storyboard or film, when the wish only points at it."""
-    if not re.search(r"\b(?:it|this|that|the|same|again|my|questa|la)\b", request.wish.blank_quotes, re.IGNORECASE):
+    if not re.search(
+        r"\b(?:it|this|that|the|same|again|my|quest[oa]|la|il|lo)\b", request.wish.blank_quotes, re.IGNORECASE
+    ):
         return ""
     for call in reversed(request.recent):
         if call.tool in ("write_storyboard", "make_film") and call.args.get("story"):

@@ -15,7 +15,7 @@ _VERB = (
     r"(?:draw|paint|sketch|illustrate|depict|doodle|visuali[sz]e|imagine|generate|make|create|"
     r"render|produce|design|do|give|get|show|see|have|"
     r"try|queue up|run|need|want|like|batch(?:\s+generate)?|disegn\w+|dipingi\w*|illustra\w*|"
-    r"raffigura|genera|crea|fai|fammi|fare|voglio|vorrei|mostra\w*|produci|vedere)"
+    r"raffigura|genera|crea|fai|fammi|facci|farmi|farci|fare|voglio|vorrei|mostra\w*|produci|vedere)"
 )
 _LEAD = re.compile(
     (
@@ -26,8 +26,8 @@ _LEAD = re.compile(
 )
 _AGAIN = re.compile(
     (
-        r"^(?:again|once more|ancora|di nuovo|same(?: (?:one|thing|picture|image))?|the same(?: "
-        r"(?:one|thing|picture|image))?|redo it|one more time|another(?: one)?|one more|"
+        r"^(?:again|once more|ancora|di nuovo|(?:do |try )?(?:the )?same(?: (?:one|thing|picture|image|drawing))?|"
+        r"(?:la |lo )?stess[ao](?: (?:cosa|immagine|disegno))?|redo it|one more time|another(?: one)?|one more|"
         r"(?:draw|paint|do|make|try|generate)\s+(?:it|that|this|him|her|the same|another one|one "
         r"more)(?:\s+again)?)\b[\s,]*(?:but|ma|and|this time|only|now|except)?\s*"
     ),
@@ -169,7 +169,7 @@ def picture_prompt(request: Request) -> str:
         r"^(?:how|what)\s+(.+?)\s+(?:would|could|will|might)\s+look\s+like\b", r"\1", text, flags=re.IGNORECASE
     )
     text = re.sub(rf",?\s*\b(?:in|as)\s+(?:an?\s+)?(?:{_MEDIUM})\s*$", "", text, flags=re.IGNORECASE)
-    text = re.sub(r"\bx\s?\d{1,2}\b|\b\d{1,2}\s?x\b", "", text)
+    text = re.sub(r"\bx\s?\d{1,2}\b|\b\d{1,2}\s?x\b(?!\s*[-+*/^=])", "", text)
     if re.fullmatch(
         rf"(?:an?|the|some|one|un[oa]?|new|another|it|this|that|something|{slots.NUMBER}|\s)*(?:{_MEDIUM})?",
         text,
@@ -207,13 +207,50 @@ def _repeated(request: Request) -> str | None:
     text = last or next((a.text for a in request.facts.assets if a.tool == "generate_image" and a.text), "")
     if not text:
         return None
-    rest = request.command[match.end() :]
+    rest = re.sub(r"^(?:again|ancora)\b[\s,]*(?:but|ma)?\s*", "", request.command[match.end() :], flags=re.IGNORECASE)
     for found in (slots.seed(rest), slots.size(rest)):
         rest = slots.strip_span(rest, found[-1]) if found else rest
     if style := slots.style(rest, request.facts.styles):
         rest = slots.strip_span(rest, style[1])
-    rest = slots.tidy(re.sub(r"^(?:again|ancora)\b[\s,]*(?:but|ma)?\s*", "", rest.rstrip(" .!"), flags=re.IGNORECASE))
+    if swapped := _swapped(request, text, rest):
+        return swapped
+    rest = slots.tidy(rest.rstrip(" .!"))
     return f"{text.rstrip(' .')}, {rest}" if rest else text
+
+
+def _swapped(request: Request, prompt: str, change: str) -> str | None:
+    """'with Boo instead', 'with a cat instead of the dog' -> the prompt with the other subject."""
+    match = re.match(
+        (
+            r"(?:but\s+|ma\s+)?(?:(?:with|for|using|con|per)\s+)?(.+?)\s*"
+            r"(?:(?:instead|in place|invece|al posto)(?:\s+(?:of|di|del|della)\s+(.+?))?)?[\s.!]*$"
+        ),
+        change,
+        re.IGNORECASE,
+    )
+    if not match:
+        return None
+    new, old = match.group(1), match.group(2)
+    known = find_characters(request, new)
+    shown = find_characters(request, prompt)
+    if old and re.search(rf"(?<!\w){re.escape(old)}(?!\w)", prompt, re.IGNORECASE):
+        return _replaced(prompt, old, new)
+    if len(shown) == 1 and not old and not known and re.search(r"\b(?:instead|invece)\b", change, re.IGNORECASE):
+        return _replaced(prompt, shown[0], new)
+    alone = known and re.fullmatch(rf"(?:the\s+)?{re.escape(known[0])}", new, re.IGNORECASE)
+    if alone and shown and known[0] not in shown:
+        return _replaced(prompt, shown[0], known[0])
+    return None
+
+
+def _replaced(prompt: str, old: str, new: str) -> str:
+    text = re.sub(
+        rf"(?<!\w)(?:(?:a|an|the)\s+)?{re.escape(re.sub(r'^(?:an?|the) ', '', old))}(?!\w)",
+        lambda _: new,
+        prompt,
+        flags=re.I,
+    )
+    return text[:1].upper() + text[1:] if prompt[:1].isupper() else text
 
 
 def _list_of_prompts(request: Request, subject: str) -> list[str]:

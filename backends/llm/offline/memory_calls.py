@@ -121,6 +121,8 @@ def _fact(request: Request) -> str:
 
 def _kind_and_name(request: Request, fact: str) -> tuple[str, str]:
     """What sort of thing is remembered, and under which name."""
+    if re.search(lexicon().words["standing"], request.command, re.I) and not find_character(request, fact):
+        return "preference", _short_name(fact)
     whole = f"{request.command} "
     kinds = lexicon().group("memory_kinds")
     titled = re.search(r"\b(?:called|named|chiamat[oa]|di nome)\s+(?:the\s+)?[\"'“]?([\w-]+(?:\s[A-Z][\w-]*)?)", whole)

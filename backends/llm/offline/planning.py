@@ -40,6 +40,27 @@ class Step:
     reading: Reading
 
 
+def offered(reading: Reading, tools: tuple[str, ...]) -> Reading:
+    """The reading without tools that are not there, unless one of them is what the wish clearly asks for.
+
+    A refusal that names a missing tool needs more evidence than an action: one word that both have in common would
+    otherwise refuse what the studio can do.
+    """
+    limits = lexicon().words["thresholds"]
+    words = lexicon().intents
+
+    def there(name: str) -> bool:
+        return name not in BUILDERS or not tools or name in tools or words[name].fallback in tools
+
+    if there(reading.intent) or reading.p >= limits["missing"]:
+        return reading
+    left = tuple((name, p) for name, p in reading.ranking if there(name))
+    if not left or left[0][0] not in BUILDERS or left[0][1] < limits["instead"] * reading.p:
+        return reading
+    total = sum(p for _, p in left)
+    return Reading(tuple((name, p / total) for name, p in left), reading.matched)
+
+
 def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
     """The wish's clauses with their intents; clauses of the same edit stay together."""
     wish = request.wish
@@ -50,7 +71,7 @@ def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
     merged: list[tuple[tuple[int, int], Reading]] = []
     made: tuple[Made, ...] = ()
     for span in spans:
-        reading = reader.read(replace(request, wish=cut_out(wish, span), made=made))
+        reading = offered(reader.read(replace(request, wish=cut_out(wish, span), made=made)), request.facts.tools)
         weak = reading.p < floor or reading.intent not in BUILDERS
         same = (
             bool(merged)

@@ -28,6 +28,11 @@ _QUESTION = re.compile(
     r"(?:have|has|did|do|does|what|who|where|is|are|when|how|which|cosa|chi|dove|quando)\b.*\?\s*$", re.I
 )
 """A question is no fact to be kept."""
+_INTO_FILM = re.compile(
+    r"\b(?:into|in|to)\s+(?:an?|the|un)\s+(?:[\w-]+\s+){0,3}?(?:films?|movies?|shorts?|videos?|clips?|animations?|filmat[oi]|cort[oi])\b",
+    re.IGNORECASE,
+)
+_STORY_WORDS = 4
 _SEED_NAME = "luca"
 _SURE = 0.97
 """Probability reported for a reading that a template decided alone."""
@@ -132,6 +137,9 @@ class Reader:
         pronoun = (
             kind is None or re.search(r"\b(?:it|this|that|them|him|her|lo|la|quest[oa])\b", text, re.I) is not None
         )
+        if "remix_style" in chances and _tells_a_story(request):
+            # 'Turn this into a cartoon: the fox ...' tells a story; a style has none.
+            chances["make_film"] = chances.get("make_film", 0.0) + chances.pop("remix_style")
         meant = kind or (pronoun_kind(request) if pronoun else None)
         if meant in ("video", "image", "audio"):
             for group in (_CHANGE, _ANALYSE):
@@ -155,6 +163,17 @@ def _familiar(text: str, request: Request) -> str:
             if len(name) > 2:
                 text = re.sub(rf"(?<!\w){re.escape(name.lower())}(?!\w)", _SEED_NAME, text)
     return text
+
+
+def _tells_a_story(request: Request) -> bool:
+    """Several words after a colon, or something that is no video yet and shall become one."""
+    _, colon, tail = request.command.partition(":")
+    attached = any(file.kind == "video" for file in request.facts.attachments)
+    if attached:
+        return False
+    return (bool(colon) and len(tail.split()) >= _STORY_WORDS) or (
+        _INTO_FILM.search(request.command) is not None and pronoun_kind(request) != "video"
+    )
 
 
 def _has_video(request: Request) -> bool:

@@ -18,6 +18,7 @@ SUITABLE = {
     "audio": ("audio",),
     "sound": ("audio", "video"),
     "timeline": ("timeline",),
+    "subtitle": ("subtitle",),
     "film": ("timeline", "video"),
     "any": (
         "video",
@@ -62,7 +63,9 @@ def find_file(request: Request, want: str) -> str | None:
         return picked.id
     if len(attached) > 1:
         raise Ask(
-            "file", f"which_{'asset' if want in ('any', 'sound', 'film') else want}", tuple(f.name for f in attached)
+            "file",
+            f"which_{'asset' if want in ('any', 'sound', 'film', 'subtitle') else want}",
+            tuple(f.name for f in attached),
         )
     if attached:
         return attached[0].id

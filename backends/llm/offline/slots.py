@@ -103,7 +103,7 @@ def count(text: str) -> int | None:
     match = re.search(rf"\b({NUMBER})\s+(?:\w+\s+){{0,2}}?{_THINGS}\b", text, re.IGNORECASE)
     if match and (value := number(match.group(1))):
         return value
-    match = re.search(r"(?:\bx\s?(\d{1,2})|\b(\d{1,2})\s?x)\b(?!\s*\d)", text, re.IGNORECASE)
+    match = re.search(r"(?:\bx\s?(\d{1,2})|\b(\d{1,2})\s?x)\b(?!\s*[-+*/^=\d])", text, re.IGNORECASE)
     if match:
         return int(match.group(1) or match.group(2))
     for pattern, value in (

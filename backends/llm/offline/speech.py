@@ -8,16 +8,18 @@ from typing import Any
 from backends.llm.offline import slots
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import find_character
+from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Request
 from backends.llm.offline.wish import find_quotes, guess_language
 
 _SAYING = (
     r"(?:say|says|saying|speak|speaks|speaking|whisper|whispers|whispering|shout|shouts|shouting|"
-    r"yell|yells|yelling|scream|screams|screaming|read|reads|"
-    r"narrate|recite|pronounce|announce|announces|declare|utter|mutter|mumble|murmur|exclaim|"
-    r"repeat|sing|cry|cries|tell(?: us)?|voice|ask|asks|answer|answers|reply|replies|"
+    r"yell|yells|yelling|scream|screams|screaming|read|reads|reading|"
+    r"narrate|narrating|recite|reciting|pronounce|announce|announces|announcing|declare|declares|"
+    r"declaring|utter|mutter|mutters|muttering|mumble|mumbling|murmur|murmuring|exclaim|exclaiming|"
+    r"repeat|repeating|sing|sings|singing|cry|cries|crying|tell(?: us)?|voice|ask|asks|answer|answers|reply|replies|"
     r"di'|di’|dì|dica|dice|dire|leggi|leggere|sussurra|sussurrare|grida|gridare|urla|urlare|"
-    r"pronuncia|pronunciare|recita|narra|annuncia|ripete|ripeti|chiede|risponde)"
+    r"pronuncia|pronunciare|recita|narra|annuncia|ripete|ripeti|chiede|risponde)(?!\w)"
 )
 _TAIL = re.compile(
     (
@@ -42,6 +44,8 @@ def spoken_text(request: Request) -> str:
     if request.wish.quotes:
         return " ".join(quote.content for quote in request.wish.quotes)
     command = request.wish.raw_slice(request.wish.command_start)
+    if repeats_line(request):
+        return last_line(request)[0]
     colon = re.match(
         rf"^(?=.*?\b(?:{_SAYING}|voice ?over|narration|line|tts|speech|battuta|frase|text)\b)[^:]{{1,80}}:\s*(.+)$",
         command,
@@ -75,7 +79,7 @@ def spoken_text(request: Request) -> str:
         rest,
         re.I,
     ):
-        last = _last_line(request)
+        last = last_line(request)[0]
         return last if last and (rest or "again" in command.lower()) else ""
     inner = re.match(rf"(?:{_NAME})\s+(?:to\s+)?{_SAYING}\s+(?:che\s+|that\s+)?(.+)$", rest, re.I | re.S)
     if inner and matches and re.match(r"(?:tell|dire|di)", matches[0].group(), re.I):
@@ -205,6 +209,12 @@ def outside_of(request: Request, text: str) -> str:
     return f"{request.text[:place]} {request.text[place + len(text) :]}" if place >= 0 else request.text
 
 
+def feeling_in(text: str) -> str | None:
+    """How it shall sound. A feeling that is named tells more than the verb: an angry man shouting is angry."""
+    named = [name for name in lexicon().group("emotions").names(text) if name not in ("shouting", "whispering")]
+    return (named[0] if named else None) or slots.emotion_of_verb(text) or slots.emotion(text)
+
+
 def without_name(text: str, name: str) -> str:
     """The text without a name, which may be an emotion's word too."""
     return re.sub(rf"\b{re.escape(name)}\b", " ", text, flags=re.IGNORECASE) if name else text
@@ -213,13 +223,6 @@ def without_name(text: str, name: str) -> str:
 def language_of(text: str) -> str | None:
     """Only Italian is told by its words: an English line needs no mark, and short foreign ones prove nothing."""
     return "it" if guess_language(text) == "it" else None
-
-
-def _last_line(request: Request) -> str:
-    for call in reversed(request.recent):
-        if call.tool == "speak":
-            return str(call.args.get("text", ""))
-    return next((asset.text for asset in request.facts.assets if asset.tool == "speak"), "")
 
 
 def _trim(text: str) -> str:
@@ -241,7 +244,7 @@ def _trim(text: str) -> str:
 
 def _line(before: str, content: str, request: Request, after: str) -> dict[str, Any]:
     line: dict[str, Any] = {"character": _who(before, request), "text": content}
-    feeling = slots.emotion_of_verb(before) or slots.emotion(without_name(before, line["character"]))
+    feeling = feeling_in(without_name(before, line["character"]))
     feeling = feeling or slots.emotion(re.split(r"\b(?:and|then|e|poi|[A-Z]\w+)\b|[.;,:\n]", after)[0])
     if feeling:
         line["emotion"] = feeling

@@ -7,7 +7,7 @@ from typing import Any
 
 from backends.llm.offline import slots
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.references import SUITABLE, find_file, find_files, need_file
+from backends.llm.offline.references import SUITABLE, find_file, find_files, kind_of_extension, need_file
 from backends.llm.offline.request import Ask, Call, Request
 from backends.llm.offline.wish import FILE_NAME
 
@@ -86,23 +86,35 @@ def export_timeline(request: Request) -> list[Call]:
 
 
 def add_captions(request: Request) -> list[Call]:
-    """video, text, position."""
-    text = request.answers.get("caption", "").strip() or caption_text(request)
+    """video, text or subtitles, position, language."""
     args: dict[str, Any] = {"video": need_file(request, "video", "which_video")}
-    if text:
+    subtitles = _subtitles(request)
+    text = "" if subtitles else request.answers.get("caption", "").strip() or caption_text(request)
+    if subtitles:
+        args["subtitles"] = subtitles
+    elif text:
         args["text"] = text
     elif not re.search(r"\b(?:captions|subtitles?|sottotitol\w+|srt|spoken)\b", request.text, re.I) and not re.match(
         r"\s*caption\b", request.command, re.I
     ):
         raise Ask("caption", "need_caption")
-    elif srt := next((f.id for f in [*request.facts.attachments, *request.facts.assets] if f.kind == "subtitle"), None):
-        args["text"] = srt
     outside = request.wish.blank_quotes.replace(text, " ") if text else request.wish.blank_quotes
     if place := slots.position(outside):
         args["position"] = place
     if language := slots.language(outside):
         args["language"] = language
     return [Call("add_captions", args)]
+
+
+def _subtitles(request: Request) -> str | None:
+    """The subtitle file that the wish names, or means by 'these subtitles' when it quotes no text of its own."""
+    named = any(
+        (kind_of_extension(match.group("ext")) or "") == "subtitle" for match in FILE_NAME.finditer(request.text)
+    )
+    spoken_of = re.search(r"\b(?:captions|subtitles?|sottotitol\w+|srt)\b", request.wish.blank_quotes, re.I)
+    if named or (spoken_of and not request.wish.quotes and not re.search(r":\s*\S", request.text)):
+        return find_file(request, "subtitle")
+    return None
 
 
 def caption_text(request: Request) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 from backends.llm.offline import slots
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import find_character, find_characters, find_file, need_file
+from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Ask, Call, Refer, Request
 from backends.llm.offline.speech import (
+    feeling_in,
     language_of,
     lines_in,
     named_speaker,
@@ -35,7 +37,9 @@ def speak(request: Request) -> list[Call]:
     outside = outside_of(request, text)
     if who := speaker(request, outside):
         args["character"] = who
-    feeling = slots.emotion_of_verb(outside) or slots.emotion(without_name(outside, args.get("character", "")))
+    elif (before := last_line(request)[1]) and repeats_line(request):
+        args["character"] = before
+    feeling = feeling_in(without_name(outside, args.get("character", "")))
     if feeling:
         args["emotion"] = feeling
     language = slots.language(outside) or language_of(text)

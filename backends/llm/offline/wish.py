@@ -29,6 +29,12 @@ _EXT_NOUN = {
 }
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _CAPITALS = re.compile(r"(?<![\w'])[A-Z][A-Z0-9'’]*(?:[\s,]+[A-Z0-9][A-Z0-9'’]*)*[!?]?(?![\w'])")
+_EQUATION = re.compile(
+    r"(?<![\w.])\d*[a-z]?\s*[-+*/^×÷]\s*\d*[a-z]?\s*(?:[-+*/^×÷]\s*\d+[a-z]?\s*)*=\s*(?:-?\d+|[a-z]\b|\?)?|"
+    r"(?<![\w.])\d+\s*[+*×÷^]\s*\d+(?![\w.])",
+    re.IGNORECASE,
+)
+"""Sums and equations, before their signs are dropped."""
 _SHORTEST_SHOUT = 4
 _MATCHABLE = 400
 """Characters that decide about the intent; a longer text is content, not command."""
@@ -141,6 +147,8 @@ def _language_words() -> tuple[frozenset[str], frozenset[str]]:
 
 
 _OPENERS = re.compile(rf"\s*(?:{patterns(lexicon().words['openers'])})\s*", re.IGNORECASE)
+_MAKING = re.compile(rf"\s*(?:{patterns(lexicon().words['making_verbs'])})\b", re.IGNORECASE)
+"""What follows these verbs is content: a sum in it is to be drawn or said."""
 _CLOSER = re.compile(rf"[\s,]*\b(?:{patterns(lexicon().words['polite'])}|for me|per me)[\s!.?]*$", re.IGNORECASE)
 
 
@@ -162,6 +170,8 @@ def matching_form(command: str) -> str:
     if re.search(r"[a-z]", text):
         text = _CAPITALS.sub(_shouted, text)
     text = FILE_NAME.sub(lambda match: _EXT_NOUN.get(match.group("ext").lower(), "the file"), text)
+    if not _MAKING.match(text):
+        text = _EQUATION.sub(" equation ", text)
     text = text.lower().replace("’", "'")
     text = re.sub(r"\b(?:an?|the)\s+(?=the (?:video|audio|picture|timeline|file)\b)", "", text)
     text = _number_words().sub(_digit, text)
