@@ -74,7 +74,8 @@ class SignedIn:
 
 
 def _is_page(start: Message) -> bool:
-    return dict(start["headers"]).get(b"content-type", b"").startswith(b"text/html")
+    kind: bytes = dict(start["headers"]).get(b"content-type", b"")
+    return kind.startswith(b"text/html")
 
 
 def _session_cookie() -> bytes:
