@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from agent.pricing import approval_reason, make_steps, propose
+from agent.rewording import reword
 from agent.state import State, TurnContext
 from backends.llm.understanding import Understanding
 
@@ -27,7 +28,7 @@ async def approve(state: State, runtime: Runtime[TurnContext]) -> Command[Litera
         return Command(goto="reply", update={"steps": dropped, "decision": decision})
     if decision.get("change"):
         kept = [s for s in state["steps"] if s["status"] != "pending"]
-        wish = f"{state['wish']} ({decision['change']})"
+        wish = reword(state["wish"], decision["change"])
         return Command(
             goto="plan",
             update={
