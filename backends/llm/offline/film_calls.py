@@ -164,7 +164,7 @@ def _command_length(text: str, medium: str) -> int:
     ):
         return bare.end()
     shapes = (
-        rf"^(?:[\w-]+\s+)?{medium}\s*[,:]?\s*{_TIMED}\s*(?:[,:.–—-]\s*)?(?:{_LINK}\b)?\s*(?=\S)",
+        rf"^(?:[\w-]+\s+)?{medium}(?:\s+please)?\s*[,:]?\s*{_TIMED}\s*(?:[,:.–—-]\s*)?(?:{_LINK}\b)?\s*(?=\S)",
         rf"{head}{filler}{medium}\b{tail}\s*(?:[:–—]|-\s|,?\s*\b{_LINK}\b:?|[,.]\s+(?=\S))\s*",
         (
             r"^(?:storyboard|story board|film|shoot|animate|anima|board)\s+(?:this|the story|the "

@@ -15,7 +15,7 @@ _VERB = (
     r"(?:draw|paint|sketch|illustrate|depict|doodle|visuali[sz]e|imagine|generate|make|create|"
     r"render|produce|design|do|give|get|show|see|have|"
     r"try|queue up|run|need|want|like|batch(?:\s+generate)?|disegn\w+|dipingi\w*|illustra\w*|"
-    r"raffigura|genera|crea|fai|fammi|facci|farmi|farci|fare|voglio|vorrei|mostra\w*|produci|vedere)"
+    r"raffigura|genera|crea|fai|fammi|facci|farmi|farci|fatemi|fateci|posso|possiamo|fare|voglio|vorrei|mostra\w*|produci|vedere)"
 )
 _LEAD = re.compile(
     (

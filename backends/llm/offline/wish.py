@@ -31,6 +31,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _CAPITALS = re.compile(r"(?<![\w'])[A-Z][A-Z0-9'’]*(?:[\s,]+[A-Z0-9][A-Z0-9'’]*)*[!?]?(?![\w'])")
 _EQUATION = re.compile(
     r"(?<![\w.])\d*[a-z]?\s*[-+*/^×÷]\s*\d*[a-z]?\s*(?:[-+*/^×÷]\s*\d+[a-z]?\s*)*=\s*(?:-?\d+|[a-z]\b|\?)?|"
+    r"(?:(?<=what is)|(?<=what's)|(?<=whats)|(?<=calculate)|(?<=quanto fa))\s+\d+\s*[-x/]\s*\d+|"
     r"(?<![\w.])\d+\s*[+*×÷^]\s*\d+(?![\w.])",
     re.IGNORECASE,
 )
