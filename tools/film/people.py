@@ -8,38 +8,8 @@ from functools import cache
 from typing import Any
 
 from tools.film.lexicon import lexicon, word_index
+from tools.film.noun_phrases import COUNTS, PLACES, bare_name, description_end, given_name, noun_phrase, text_of
 from tools.film.words import Token, verb_at
-
-_DESCRIBES = frozenset({"with", "wearing", "con", "who", "whose", "in", "having", "dressed", "dai", "dagli", "dalle"})
-_PLACES = frozenset(
-    {
-        "on",
-        "at",
-        "near",
-        "under",
-        "by",
-        "into",
-        "to",
-        "from",
-        "inside",
-        "through",
-        "across",
-        "behind",
-        "along",
-        "su",
-        "sulla",
-        "sul",
-        "nel",
-        "nella",
-        "al",
-        "alla",
-        "around",
-        "over",
-        "during",
-        "next",
-    }
-)
-_COUNTS = {"two": 2, "three": 3, "four": 4, "due": 2, "tre": 3, "quattro": 4}
 
 
 @dataclass
@@ -119,7 +89,7 @@ class CastReader:
             for index, token in enumerate(items):
                 if not token.is_word:
                     continue
-                bare = _bare(token)
+                bare = bare_name(token)
                 if bare.lower() in self._known or (
                     token.capital and bare.lower() not in _vocabulary() and self._acts_like_name(items, index)
                 ):
@@ -128,10 +98,10 @@ class CastReader:
     def _acts_like_name(self, items: list[Token], index: int) -> bool:
         if index and items[index - 1].is_word and not (items[index - 1].capital and index == 1):
             before = items[index - 1].low
-            return before not in _PLACES and before not in ("in", "of")
+            return before not in PLACES and before not in ("in", "of")
         follower = items[index + 1] if index + 1 < len(items) else None
         if follower is None or len(items) <= 2:
-            return len(_bare(items[index])) > 1 and verb_at(items, index) is None
+            return len(bare_name(items[index])) > 1 and verb_at(items, index) is None
         if follower.low in (",", "and", "e", "with", "in", "on", "at") or items[index].text.endswith(("'s", "’s")):
             return verb_at(items, index) is None
         return verb_at(items, index + 1) is not None
@@ -188,14 +158,17 @@ class CastReader:
 
     def _name_at(self, items: list[Token], index: int) -> Mention | None:
         token = items[index]
-        bare = _bare(token)
+        bare = bare_name(token)
         if bare.lower() not in self._names or (not token.capital and bare.lower() not in self._known):
             return None
         end = index + 1
         while (
-            end < len(items) and items[end].is_word and items[end].capital and _bare(items[end]).lower() in self._names
+            end < len(items)
+            and items[end].is_word
+            and items[end].capital
+            and bare_name(items[end]).lower() in self._names
         ):
-            bare += f" {_bare(items[end])}"
+            bare += f" {bare_name(items[end])}"
             end += 1
         possessive = items[end - 1].text.endswith(("'s", "’s"))
         person = self._named(self._known.get(bare.lower(), bare))
@@ -209,7 +182,7 @@ class CastReader:
     def _apposition(self, items: list[Token], index: int, person: Person) -> int:
         """'Luca, a boy with curls, ...' and 'Boo the robot': the description belongs to the name."""
         start = index + 1 if items[index].low == "," else index
-        noun = _noun_phrase(items, start)
+        noun = noun_phrase(items, start)
         if noun is None or person.head:
             return index
         head_at, key = noun
@@ -222,8 +195,8 @@ class CastReader:
 
     def _head_at(self, items: list[Token], index: int) -> Mention | None:
         """A noun phrase with a head noun, beginning at `index` ('a tiny robot with one wheel')."""
-        count = _COUNTS.get(items[index].low, 1)
-        noun = _noun_phrase(items, index)
+        count = COUNTS.get(items[index].low, 1)
+        noun = noun_phrase(items, index)
         if noun is None:
             return None
         head_at, key = noun
@@ -232,7 +205,7 @@ class CastReader:
         bare = head_at == index
         if bare and (article in lexicon("people")["weak_heads"] or article != items[index].low):
             return None
-        end, name = _given_name(items, head_at + 1, self._names)
+        end, name = given_name(items, head_at + 1, self._names)
         possessive = items[head_at].text.endswith(("'s", "’s")) and not name
         text_end = end if possessive else description_end(items, end)
         description = text_of(items, index, text_end)
@@ -282,130 +255,3 @@ class CastReader:
         person = Person(name, key, str(heads()[key]["gender"]), descriptions=[description] if description else [])
         self.people.append(person)
         return person
-
-
-def _bare(token: Token) -> str:
-    text = token.text.replace("’", "'")
-    return text.removesuffix("'s").removesuffix("'")
-
-
-@cache
-def _head_words() -> dict[str, str]:
-    words = dict(word_index("people", "heads"))
-    for word, key in list(words.items()):
-        if " " not in word:
-            words.setdefault(f"{word}s", key)
-    words.setdefault("children", "child")
-    words.setdefault("women", "woman")
-    words.setdefault("men", "man")
-    words.setdefault("mice", "mouse")
-    words.setdefault("bambini", "child")
-    return words
-
-
-def _noun_phrase(items: list[Token], start: int) -> tuple[int, str] | None:
-    """(index of the head noun, its key) of a noun phrase that begins at `start`; up to five words before the head."""
-    articles = lexicon("people")["articles"]
-    words = _head_words()
-    for offset in range(6):
-        index = start + offset
-        if index >= len(items) or not items[index].is_word:
-            if offset and index < len(items) and items[index].low == "," and offset < 4:
-                continue
-            return None
-        low = items[index].low
-        opener = low in articles["new"] or low in articles["known"] or low in _COUNTS
-        if offset and (opener or low in _PLACES or low in _DESCRIBES or low in ("and", "e", "of", "is", "named")):
-            return None
-        pair = f"{low} {items[index + 1].low}" if index + 1 < len(items) else ""
-        if pair in words:
-            return index + 1, words[pair]
-        bare = low.removesuffix("'s")
-        if bare in words:
-            follower = items[index + 1].low if index + 1 < len(items) else ""
-            if follower in words and follower not in lexicon("people")["weak_heads"]:
-                continue
-            first = items[start].low
-            led = first in articles["new"] or first in articles["known"] or first in _COUNTS
-            return (index, words[bare]) if led or offset == 0 or _describes(items, start, index) else None
-        if offset == 0 and not opener and not _describes(items, start, start + 1):
-            return None
-    return None
-
-
-def _describes(items: list[Token], start: int, end: int) -> bool:
-    """True when the words before a head without an article are adjectives that the lexicons know."""
-    looks = lexicon("looks")
-    known = set(looks["colours"]) | set(looks["hair_colours"]) | set(word_index("people", "sizes"))
-    known |= (
-        set(word_index("people", "ages")) | set(word_index("people", "builds")) | set(word_index("actions", "emotions"))
-    )
-    known |= set(word_index("looks", "hair_styles")) | {
-        "cute",
-        "funny",
-        "brave",
-        "curious",
-        "friendly",
-        "beautiful",
-        "rusty",
-    }
-    return all(items[index].low in known or "-" in items[index].low for index in range(start, end))
-
-
-def _given_name(items: list[Token], index: int, names: set[str]) -> tuple[int, str]:
-    """(end, name) of '... named Luca', '... called Boo' or '(robot) Boo' at `index`; name '' when there is none."""
-    for phrase in sorted(lexicon("people")["naming"], key=len, reverse=True):
-        words = str(phrase).split()
-        if [one.low for one in items[index : index + len(words)]] == words:
-            end = index + len(words)
-            name: list[str] = []
-            while end < len(items) and items[end].is_word and (items[end].capital or not name) and len(name) < 3:
-                name.append(_bare(items[end]))
-                end += 1
-            return end, " ".join(name)
-    comma = index + 2 < len(items) and items[index].low == "," and items[index + 2].low == ","
-    at = index + 1 if comma else index
-    if at < len(items) and items[at].capital and _bare(items[at]).lower() in names:
-        return at + (2 if comma else 1), _bare(items[at])
-    return index, ""
-
-
-def description_end(items: list[Token], start: int) -> int:
-    """End of the description that follows a mention ('with curly brown hair', 'in a red coat')."""
-    if start >= len(items) or items[start].low not in _DESCRIBES:
-        return start
-    worn = (
-        set(word_index("looks", "tops")) | set(word_index("looks", "bottoms")) | set(word_index("looks", "accessories"))
-    )
-    worn |= {
-        "hair",
-        "eyes",
-        "capelli",
-        "occhi",
-        "shoes",
-        "boots",
-        "fur",
-        "body",
-        "lights",
-        "antenna",
-        "suit",
-        "costume",
-        "wheels",
-        "skin",
-    }
-    worn |= set(word_index("looks", "hair_styles")) | set(lexicon("looks")["hair_words"])
-    end = last = start
-    while end < len(items) and end - start < 24:
-        low = items[end].low
-        if low in (".", "!", "?", ";", ":", "\n") or low.startswith("⟦") or low in _PLACES:
-            break
-        if low in worn:
-            last = end + 1
-        elif end > start and (verb_at(items, end) is not None or low in ("that", "che")):
-            break
-        end += 1
-    return last
-
-
-def text_of(items: list[Token], start: int, end: int) -> str:
-    return " ".join(one.text for one in items[start:end]).replace(" ,", ",").strip(" ,")

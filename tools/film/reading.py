@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
-from tools.film.language import line_language, named_language
+from tools.film.clauses import (
+    find_verbs,
+    main_verbs,
+    names_of,
+    only_describes,
+    start_of_clause,
+    subject_of,
+    target_of,
+    words_between,
+)
 from tools.film.lexicon import lexicon, word_index
-from tools.film.people import CastReader, Mention, Person, description_end, text_of
+from tools.film.noun_phrases import description_end, text_of
+from tools.film.people import CastReader, Mention, Person
 from tools.film.quotes import MARK, take_quotes
 from tools.film.shot import Line
-from tools.film.words import Token, emotion_in, find_phrase, tokens, verb_at
+from tools.film.spoken import mark_number, quoted_line, reported_line, sound_line, speech_owners, tone_of
+from tools.film.words import Token, emotion_in, find_phrase, tokens
 
 _LED_BY = (
     r"\b(?:in|on|at|inside|through|across|along|into|to|by|near|int\.|ext\.|su|sulla|nella|nel|in una?|alla|al)\s+"
@@ -53,14 +62,6 @@ class Story:
     time_of_day: str
     props: tuple[str, ...]
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Verb:
-    start: int
-    end: int
-    action: str
-    verb: str
 
 
 def strip_request(text: str) -> str:
@@ -129,21 +130,6 @@ def _props(text: str) -> list[str]:
     return [key for _, key, _ in find_phrase(text, word_index("world", "props"))]
 
 
-def _verbs(items: list[Token], mentions: list[Mention]) -> list[_Verb]:
-    found: list[_Verb] = []
-    index = 0
-    while index < len(items):
-        inside = any(mention.start <= index < mention.end for mention in mentions)
-        hit = None if inside or not items[index].is_word else verb_at(items, index)
-        if hit is None:
-            index += 1
-            continue
-        action, verb, length = hit
-        found.append(_Verb(index, index + length, action, verb))
-        index += length
-    return found
-
-
 def _sentence_beats(
     sentence: str,
     items: list[Token],
@@ -154,36 +140,36 @@ def _sentence_beats(
     before: list[Beat],
 ) -> list[Beat]:
     mentions = cast.mentions(items)
-    verbs = _main_verbs(items, _verbs(items, mentions))
+    verbs = main_verbs(items, find_verbs(items, mentions))
     marks = [index for index, item in enumerate(items) if MARK.fullmatch(item.text)]
-    if _only_describes(items, verbs, mentions, marks, sentence):
+    if only_describes(items, verbs, mentions, marks, sentence):
         return []
     last = before[-1].actors if before else ()
-    spoken = _speech(items, verbs, mentions, marks, last)
+    spoken = speech_owners(items, verbs, mentions, marks, last)
     beats: list[tuple[int, Beat]] = []
     previous = last
     for number, verb in enumerate(verbs):
-        clause_start = _clause_start(items, verbs, number)
-        clause_end = _clause_start(items, verbs, number + 1) if number + 1 < len(verbs) else len(items)
-        text = _words(sentence, items, clause_start, clause_end)
-        actors = _subject(items, mentions, verb, clause_start) or previous
+        clause_start = start_of_clause(items, verbs, number)
+        clause_end = start_of_clause(items, verbs, number + 1) if number + 1 < len(verbs) else len(items)
+        text = words_between(sentence, items, clause_start, clause_end)
+        actors = subject_of(items, mentions, verb, clause_start) or previous
         if not actors and mentions:
-            actors = _names(mentions[0])
+            actors = names_of(mentions[0])
         entry = lexicon("actions")["actions"][verb.action]
         _dress(cast, actors, items, mentions, verb.end, clause_end)
-        target = _target(mentions, verb, clause_end, actors)
+        target = target_of(mentions, verb, clause_end, actors)
         emotion = emotion_in(" ".join(one.low for one in items[verb.start : clause_end])) or emotion_in(text)
         line = None
         mark = next((at for at, owner in spoken.items() if owner[1] is verb), None)
         if mark is not None:
             actors = spoken[mark][0] or actors
-            target = _target(mentions, verb, clause_end, actors)
-            line = _line(quotes[_number(items[mark])], actors, emotion, sentence, language)
-            emotion = emotion or _tone(quotes[_number(items[mark])])
+            target = target_of(mentions, verb, clause_end, actors)
+            line = quoted_line(quotes[mark_number(items[mark])], actors, emotion, sentence, language)
+            emotion = emotion or tone_of(quotes[mark_number(items[mark])])
         elif entry["role"] == "sound":
-            line = _sound(cast, actors, verb.verb, emotion)
+            line = sound_line(cast, actors, verb.verb, emotion)
         elif entry["role"] == "line":
-            line = _reported(items[verb.end : clause_end], actors, emotion, sentence)
+            line = reported_line(items[verb.end : clause_end], actors, emotion, sentence)
         previous = actors or previous
         role = "line" if line and not line.sound else str(entry["role"])
         if role == "line" and line is None:
@@ -195,12 +181,14 @@ def _sentence_beats(
     for mark in marks:
         if spoken[mark][1] is None:
             actors = spoken[mark][0]
-            line = _line(quotes[_number(items[mark])], actors, emotion_in(sentence), sentence, language)
+            line = quoted_line(quotes[mark_number(items[mark])], actors, emotion_in(sentence), sentence, language)
             if line:
-                text = _words(sentence, items, 0, len(items))
+                text = words_between(sentence, items, 0, len(items))
                 beats.append((mark, Beat(text, "say", "line", actors, "", line, line.emotion, (), *scene)))
     if not beats and mentions and not verbs:
-        names = tuple(dict.fromkeys(name for mention in mentions if not mention.possessive for name in _names(mention)))
+        names = tuple(
+            dict.fromkeys(name for mention in mentions if not mention.possessive for name in names_of(mention))
+        )
         beats.append(
             (
                 0,
@@ -233,190 +221,6 @@ def _dress(
             if person.name in actors[:1]:
                 person.descriptions.append(text_of(items, index, worn_until))
         return
-
-
-def _main_verbs(items: list[Token], verbs: list[_Verb]) -> list[_Verb]:
-    """Without copulas next to another verb ('is walking') and without helpers of a stronger verb ('comes running')."""
-    kept: list[_Verb] = []
-    for number, verb in enumerate(verbs):
-        follower = verbs[number + 1] if number + 1 < len(verbs) else None
-        close = follower is not None and follower.start - verb.end <= 1
-        if verb.action in ("stand", "walk", "turn") and close and items[verb.end - 1].low != "and":
-            continue
-        if verb.start and items[verb.start - 1].low in ("to", "of", "without") and number and kept:
-            continue
-        kept.append(verb)
-    return kept
-
-
-def _only_describes(
-    items: list[Token], verbs: list[_Verb], mentions: list[Mention], marks: list[int], sentence: str
-) -> bool:
-    """'Luca has curly hair.' and 'She wears a red hat.' add to the look and are no beats."""
-    if marks or not mentions:
-        return False
-    wear = next(
-        (i for i, one in enumerate(items) if one.low in ("wears", "wore", "has", "have", "indossa", "ha")), None
-    )
-    if wear is None or any(verb.start != wear for verb in verbs if verb.action != "stand") or mentions[0].start > wear:
-        return False
-    person = mentions[0].people[0]
-    person.descriptions.append(_words(sentence, items, wear + 1, len(items)).strip(" ."))
-    return True
-
-
-def _clause_start(items: list[Token], verbs: list[_Verb], number: int) -> int:
-    """First token of the clause of verb `number`: after the last comma or joining word since the verb before."""
-    if number == 0:
-        return 0
-    low_joins = (
-        "and",
-        "then",
-        "but",
-        "while",
-        "so",
-        "when",
-        "until",
-        "as",
-        "e",
-        "ma",
-        "poi",
-        "mentre",
-        "that",
-        "who",
-        "which",
-        "che",
-    )
-    start = verbs[number - 1].end
-    for index in range(verbs[number].start - 1, verbs[number - 1].end - 1, -1):
-        if items[index].low in (",", ":", ";") or items[index].low in low_joins or MARK.fullmatch(items[index].text):
-            start = index + 1
-            if items[index].low in (",", ":", ";") or MARK.fullmatch(items[index].text):
-                break
-            previous = items[index - 1].low if index else ""
-            if previous in (",", ";"):
-                break
-            joined_names = index and items[index - 1].capital and index + 1 < len(items) and items[index + 1].capital
-            if not joined_names:
-                break
-    return start
-
-
-def _subject(items: list[Token], mentions: list[Mention], verb: _Verb, clause_start: int) -> tuple[str, ...]:
-    inside = [m for m in mentions if clause_start <= m.start < verb.start and not m.possessive]
-    if not inside:
-        relative = clause_start and items[clause_start - 1].low in ("that", "who", "which", "che")
-        nearest = [m for m in mentions if m.end <= clause_start]
-        return _names(nearest[-1]) if relative and nearest else ()
-    names = list(_names(inside[0]))
-    for first, second in itertools.pairwise(inside):
-        between = {one.low for one in items[first.end : second.start]}
-        if not between <= {"and", ",", "e", "with", "con"}:
-            break
-        names += [name for name in _names(second) if name not in names]
-    return tuple(names)
-
-
-def _target(mentions: list[Mention], verb: _Verb, clause_end: int, actors: tuple[str, ...]) -> str:
-    for mention in mentions:
-        if verb.end <= mention.start < clause_end and not mention.possessive:
-            other = [name for name in _names(mention) if name not in actors]
-            if other:
-                return other[0]
-    return ""
-
-
-def _names(mention: Mention) -> tuple[str, ...]:
-    return tuple(person.name for person in mention.people)
-
-
-def _speech(
-    items: list[Token], verbs: list[_Verb], mentions: list[Mention], marks: list[int], last: tuple[str, ...]
-) -> dict[int, tuple[tuple[str, ...], _Verb | None]]:
-    """Per quotation mark: (who speaks, the verb of speech that owns it)."""
-    owners: dict[int, tuple[tuple[str, ...], _Verb | None]] = {}
-    used: set[int] = set()
-    for mark in marks:
-        saying = [
-            verb
-            for verb in verbs
-            if verb.action in ("say", "sound", "wave", "cheer", "weep", "rage") and verb.start not in used
-        ]
-        before = [verb for verb in saying if verb.end <= mark and not any(verb.end <= other < mark for other in marks)]
-        after = [
-            verb
-            for verb in saying
-            if mark < verb.start <= mark + 5 and not any(mark < other < verb.start for other in marks)
-        ]
-        verb = before[-1] if before else (after[0] if after else None)
-        speakers: tuple[str, ...] = ()
-        if verb is not None and not before:
-            between = [m for m in mentions if mark < m.start < verb.start]
-            behind = [m for m in mentions if verb.end <= m.start <= verb.end + 2]
-            speakers = _names((between or behind)[0]) if between or behind else ()
-        elif verb is None:
-            earlier = [m for m in mentions if m.end <= mark and not m.possessive]
-            speakers = _names(earlier[-1]) if earlier else last
-        if verb is not None:
-            used.add(verb.start)
-        owners[mark] = (speakers[:1], verb)
-    return owners
-
-
-def _number(token: Token) -> int:
-    match = MARK.fullmatch(token.text)
-    return int(match.group(1)) if match else 0
-
-
-def _line(text: str, actors: tuple[str, ...], emotion: str, sentence: str, language: str) -> Line | None:
-    if not actors or not text.strip():
-        return None
-    spoken = named_language(sentence) or line_language(text, language)
-    return Line(character=actors[0], text=text[:1000], emotion=emotion or _tone(text), language=spoken)
-
-
-@cache
-def _tone(text: str) -> str:
-    """A line's own emotion when the story gives none: from its words, then from its marks."""
-    found = emotion_in(text)
-    if found:
-        return found
-    return "excited" if text.rstrip().endswith("!!") else "neutral"
-
-
-def _sound(cast: CastReader, actors: tuple[str, ...], verb: str, emotion: str) -> Line | None:
-    if not actors:
-        return None
-    kind = next((person.kind for person in cast.people if person.name == actors[0]), "human")
-    sounds = lexicon("speech")["sounds"]
-    entry = sounds.get(kind, sounds["human"])
-    base = verb.removesuffix("s")
-    text = lexicon("speech")["sound_words"].get(base, lexicon("speech")["sound_words"].get(verb, entry["text"]))
-    return Line(character=actors[0], text=text, emotion=emotion or "happy", language="en", sound=True)
-
-
-def _reported(items: list[Token], actors: tuple[str, ...], emotion: str, sentence: str) -> Line | None:
-    """'says hello' has its words in the story itself; anything else that is only described stays unspoken."""
-    if not actors:
-        return None
-    text = " ".join(one.low for one in items)
-    for language, phrases in lexicon("speech")["reported"].items():
-        for phrase, spoken in phrases.items():
-            if re.match(rf"(?:\w+ly )?{re.escape(str(phrase))}\b", text):
-                return Line(
-                    character=actors[0],
-                    text=spoken,
-                    emotion=emotion or "happy",
-                    language=named_language(sentence) or language,
-                )
-    return None
-
-
-def _words(sentence: str, items: list[Token], start: int, end: int) -> str:
-    if start >= end:
-        return ""
-    text = " ".join(MARK.sub("", sentence[items[start].start : items[end - 1].end]).split())
-    return re.sub(r"(?:[\s,;:]|\b(?:and|then|but|while|so|that|who|e|ma|poi|mentre|che))+$", "", text).strip(" ,;:.")
 
 
 def _time_at_the_start(places: Sequence[tuple[str, str]]) -> str:
