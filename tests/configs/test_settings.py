@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -67,11 +68,20 @@ def test_paths_outside_the_workspace_are_refused(tmp_path: Path, path: str) -> N
     assert space.inside("assets/a.png") == space.assets / "a.png"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; see the file-in-the-way case")
-def test_a_home_without_write_permission_is_told(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(StudioError, match="cannot be written"):
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EACCES, "Permission denied"), (errno.ENOSPC, "No space left"), (errno.EROFS, "Read-only")],
+)
+def test_a_home_that_refuses_writing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(StudioError, match="cannot be written") as caught:
         Workspace.open(tmp_path / "home")
+    assert words in caught.value.sentence and "--home" in caught.value.sentence
 
 
 def test_a_file_in_the_way_of_the_home_is_told(tmp_path: Path) -> None:
