@@ -140,3 +140,22 @@ def test_night_in_the_next_place_leaves_the_first_one_in_daylight() -> None:
     assert (story.beats[0].set, story.beats[0].time_of_day) == ("forest", "day")
     assert (story.beats[-1].set, story.beats[-1].time_of_day) == ("park", "night")
     assert read_story("Maya runs through the forest. It is night.").beats[0].time_of_day == "night"
+
+
+def test_an_adjective_behind_the_noun_describes_it() -> None:
+    (cat,) = read_story("un gatto arancione che dorme nel parco di notte").people
+    assert cat.kind == "cat" and "arancione" in cat.description
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("a cat in the park at night, during the day", "day"),
+        ("a cat in the park by day, then at night", "night"),
+        ("a cat on a rainy day", "storm"),
+        ("a cat at sunset on a summer day", "sunset"),
+        ("un gatto nel parco di notte, di giorno", "day"),
+    ],
+)
+def test_the_time_told_last_counts_and_a_bare_day_yields(text: str, time: str) -> None:
+    assert read_story(text).beats[0].time_of_day == time

@@ -125,8 +125,18 @@ def given_name(items: list[Token], index: int, names: set[str]) -> tuple[int, st
     return index, ""
 
 
+def _after_adjectives(items: list[Token], start: int) -> int:
+    """Behind the colours and sizes that follow a noun, as in 'un gatto arancione'."""
+    known = set(lexicon("looks")["colours"]) | set(word_index("people", "sizes"))
+    end = start
+    while end < len(items) and items[end].low in known:
+        end += 1
+    return end
+
+
 def description_end(items: list[Token], start: int) -> int:
     """End of the description that follows a mention ('with curly brown hair', 'in a red coat')."""
+    start = _after_adjectives(items, start)
     if start >= len(items) or items[start].low not in _DESCRIBES:
         return start
     worn = (

@@ -29,6 +29,8 @@ _LED_BY = (
     r"(?:(?:a|an|the|his|her|their|its|\w+)\s+){0,2}$"
 )
 """What stands before the place that a sentence plays in."""
+_BY_DAY = re.compile(r"\b(?:during|by|in|full|broad|now)(?: the)? $")
+"""What makes a bare 'day' a time of day."""
 MAX_SENTENCES = 60
 """A longer text is read up to here; the rest is reported, not silently dropped."""
 
@@ -121,9 +123,14 @@ def _place(sentence: str) -> tuple[str, str]:
         )
     ]
     place = led[-1] if led else (sets[0][1] if sets else "")
-    times = [key for _, key, _ in find_phrase(sentence, word_index("world", "times"))]
-    time = next((key for key in times if key != "day"), times[0] if times else "")
-    return place, time
+    return place, _time(sentence)
+
+
+def _time(sentence: str) -> str:
+    """The time of day that a sentence names last; a bare 'day' ('a rainy day') yields to any other."""
+    hits = find_phrase(sentence, word_index("world", "times"))
+    told = [key for at, key, word in hits if word != "day" or _BY_DAY.search(sentence[:at].lower())]
+    return told[-1] if told else (hits[0][1] if hits else "")
 
 
 def _props(text: str) -> list[str]:
