@@ -55,7 +55,7 @@ def make_steps(
     return steps, refused
 
 
-def propose(steps: Sequence[Mapping[str, Any]], ctx: TurnContext) -> PlanProposed:
+def propose(steps: Sequence[Mapping[str, Any]], ctx: TurnContext, asked_for: str = "") -> PlanProposed:
     """The plan as an event, in the order in which it will run."""
     fields = PlanStep.__dataclass_fields__
     rows = [PlanStep(**{k: _tupled(s[k]) for k in fields}) for s in in_order(steps, ctx.executor.arbiter)]
@@ -66,7 +66,7 @@ def propose(steps: Sequence[Mapping[str, Any]], ctx: TurnContext) -> PlanPropose
         vram_mib=max((s.vram_mib for s in rows), default=0),
         swaps=count_swaps([s.engines for s in rows], ctx.executor.arbiter.active()),
         overwrites=tuple(s.title for s in rows if s.effect in RISKY),
-        needs_approval=bool(approval_reason(rows, ctx)),
+        needs_approval=bool(approval_reason(rows, ctx, asked_for)),
     )
 
 

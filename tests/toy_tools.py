@@ -42,9 +42,9 @@ class WriteNote(Tool):
             raise ZeroDivisionError("oops")
         file = ctx.scratch(".txt")
         file.write_text(f"{args.text} {args.seed}")
-        value = min(1.0, args.seed / 2000)
+        value = 0.3 - args.seed / 10_000 if args.text == "sinking" else min(1.0, args.seed / 2000)
         score = Score("neatness", value, "measured", "ruler", threshold=0.4, passed=value >= 0.4)
-        scores = (score,) if args.text == "scored" else ()
+        scores = (score,) if args.text in ("scored", "sinking") else ()
         asset = ctx.save(file, "file", f"{args.text}.txt", parents=parents, scores=scores, seed=args.seed)
         return ToolResult(f"wrote {args.text}", (asset,), {"letters": len(args.text)})
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -217,11 +216,3 @@ class Tool(ABC):
     @abstractmethod
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         """Do the work (in a worker thread). Raises StudioError."""
-
-
-@contextmanager
-def narrated(ctx: ToolContext, note: str, total: float = 1.0) -> Iterator[None]:
-    """Report a note at the start and the full progress at the end of a block."""
-    ctx.progress(0, total, note)
-    yield
-    ctx.progress(total, total, note)

@@ -29,10 +29,9 @@ async def evaluate(state: State, runtime: Runtime[TurnContext]) -> Command[Liter
     retry = _retry(state, assets, ctx)
     if retry is not None:
         return Command(goto="act", update={"steps": [*state["steps"], retry], "rounds": state["rounds"] + 1})
-    kept, dropped = _best(state["steps"], assets)
+    dropped = _losers(state["steps"], assets)
     if dropped:
         update["assets"] = [i for i in state["assets"] if i not in dropped]
-        update["steps"] = kept
     short = [f"Fell short: {in_words(a, s)}." for a, s in failed_gates(a for a in assets if a.id not in dropped)]
     update["notices"] = list(dict.fromkeys([*state["notices"], *short]))
     return Command(goto="plan", update=update)
@@ -85,8 +84,8 @@ def _mark(assets: list[Asset]) -> tuple[int, float]:
     return -len(failed_gates(assets)), sum(values) / len(values) if values else 0.0
 
 
-def _best(steps: list[dict[str, Any]], assets: list[Asset]) -> tuple[list[dict[str, Any]], set[str]]:
-    """Steps with the assets of the best try only, and the ids of what lost (kept in the memory, not in the reply)."""
+def _losers(steps: list[dict[str, Any]], assets: list[Asset]) -> set[str]:
+    """Ids of the assets whose try was not the best of its step (kept in the memory, not in the reply)."""
     by_id = {a.id: a for a in assets}
     dropped: set[str] = set()
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -98,4 +97,4 @@ def _best(steps: list[dict[str, Any]], assets: list[Asset]) -> tuple[list[dict[s
                 tries, key=lambda s: _mark([by_id[i] for i in s["assets"] if i in by_id]) if s["assets"] else (-99, 0.0)
             )
             dropped |= {i for s in tries if s is not best for i in s["assets"]} - set(best["assets"])
-    return steps, dropped
+    return dropped

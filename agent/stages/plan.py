@@ -49,7 +49,7 @@ async def plan(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["
     message = AIMessage(content=answer.content, tool_calls=calls)
     if refused:
         return _explain(state, message, calls, refused[0].error, update, ctx)
-    ctx.emit(propose(steps, ctx))
+    ctx.emit(propose(steps, ctx, asked_for=reading.intent))
     update |= {"steps": [*state["steps"], *steps], "loop": [*state["loop"], message], "decision": {}}
     return Command(goto="approve", update=update)
 

@@ -201,6 +201,14 @@ def test_a_failed_gate_is_tried_again_and_the_best_is_kept(make_agent: Make) -> 
     assert len(report["assets"]) == 1 and report["assets"][0]["scores"]["neatness"]["passed"] is True
 
 
+def test_the_best_try_is_kept_not_the_last_and_what_fell_short_is_told(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "sinking"})), says("ok"))
+    report = make_agent(brain).invoke("write", thread="a")
+    assert RUNS["sinking"] == 2, "a round that gains nothing is the last one"
+    assert [a["scores"]["neatness"]["value"] for a in report["assets"]] == [0.3]
+    assert any("Fell short" in n and "neatness" in n for n in report["notices"])
+
+
 def test_the_same_call_three_times_is_stopped(make_agent: Make) -> None:
     again = [calls(("write_note", {"text": "again"})) for _ in range(5)]
     report = make_agent(ScriptedBrain().enqueue(understands("write_note"), *again)).invoke("write", thread="a")

@@ -31,7 +31,6 @@ class AnalyzeVideo(Tool):
     )
     effect = "create"
     makes = "report"
-    group = "analysis"
 
     class Args(ToolArgs):
         video: str = Field(description="The video: an asset id, an attached file's name, or a path in the workspace.")

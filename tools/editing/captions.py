@@ -48,7 +48,6 @@ class AddCaptions(Tool):
     )
     Args = AddCaptionsArgs
     makes = "video"
-    group = "editing"
 
     def forecast(self, args: AddCaptionsArgs, studio: Studio) -> Forecast:
         return Forecast(seconds=8.0, disk_mib=10.0)

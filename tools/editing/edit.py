@@ -41,7 +41,6 @@ class EditVideo(Tool):
     )
     Args = EditVideoArgs
     makes = "video"
-    group = "editing"
 
     def forecast(self, args: EditVideoArgs, studio: Studio) -> Forecast:
         count = len(args.video) if isinstance(args.video, list) else 1

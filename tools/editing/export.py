@@ -44,7 +44,6 @@ class ExportTimeline(Tool):
     )
     Args = ExportTimelineArgs
     makes = "timeline"
-    group = "editing"
 
     def forecast(self, args: ExportTimelineArgs, studio: Studio) -> Forecast:
         return Forecast(seconds=1.0, disk_mib=50.0 if args.format == "otioz" else 0.1)

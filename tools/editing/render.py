@@ -173,7 +173,6 @@ class RenderTimeline(Tool):
     )
     Args = RenderTimelineArgs
     makes = "video"
-    group = "editing"
 
     def forecast(self, args: RenderTimelineArgs, studio: Studio) -> Forecast:
         return Forecast(seconds=6.0 if args.preview else 15.0, disk_mib=20.0)

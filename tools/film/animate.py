@@ -61,7 +61,6 @@ class AnimateShot(Tool):
     )
     Args: ClassVar[type[ToolArgs]] = AnimateShotArgs
     makes = "video"
-    group: ClassVar[str] = "film"
 
     def forecast(self, args: AnimateShotArgs, studio: Studio) -> Forecast:
         film = studio.settings.film

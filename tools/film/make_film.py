@@ -42,7 +42,6 @@ class MakeFilm(Tool):
     )
     Args: ClassVar[type[ToolArgs]] = MakeFilmArgs
     makes = "video"
-    group: ClassVar[str] = "film"
     effect = "create"
     time_limit_s: ClassVar[float] = 3600.0
 

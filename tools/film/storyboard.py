@@ -48,7 +48,6 @@ class WriteStoryboard(Tool):
     )
     Args: ClassVar[type[ToolArgs]] = WriteStoryboardArgs
     makes = "storyboard"
-    group: ClassVar[str] = "film"
 
     def needs(self, args: WriteStoryboardArgs, studio: Studio) -> frozenset[str]:
         return frozenset({"preview"}) if args.draw else frozenset()

@@ -40,7 +40,6 @@ class MakeControlMaps(Tool):
     )
     Args: ClassVar[type[ToolArgs]] = MakeControlMapsArgs
     makes = "map"
-    group: ClassVar[str] = "image"
 
     def needs(self, args: MakeControlMapsArgs, studio: Studio) -> frozenset[str]:
         if args.shot is not None:

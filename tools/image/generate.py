@@ -87,7 +87,6 @@ class GenerateImage(Tool):
     )
     Args: ClassVar[type[ToolArgs]] = GenerateImageArgs
     makes = "image"
-    group: ClassVar[str] = "image"
 
     def needs(self, args: GenerateImageArgs, studio: Studio) -> frozenset[str]:
         return frozenset({studio.image_engine()})

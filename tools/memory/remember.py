@@ -18,7 +18,6 @@ class Remember(Tool):
         "updated; what it said before can be brought back with undo."
     )
     effect = "create"
-    group = "memory"
 
     class Args(ToolArgs):
         kind: Literal["character", "style", "place", "note", "preference"] = Field(description="What it is.")

@@ -19,7 +19,6 @@ class SearchMemory(Tool):
         "Use it when the user refers to something from before."
     )
     effect = "read"
-    group = "memory"
 
     class Args(ToolArgs):
         query: str = Field(description="What to look for, in any words.", min_length=1)

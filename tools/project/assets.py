@@ -17,7 +17,6 @@ class ListAssets(Tool):
     name = "list_assets"
     description = "List the files that the studio made or took in, newest first."
     effect = "read"
-    group = "project"
 
     class Args(ToolArgs):
         kind: Literal[

@@ -15,7 +15,6 @@ class Undo(Tool):
     )
     # Nothing is lost by it: files are only hidden, and what an entry said stays in its history.
     effect = "create"
-    group = "project"
 
     class Args(ToolArgs):
         steps: int = Field(1, ge=1, le=50, description="How many changes to take back.")

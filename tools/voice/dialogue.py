@@ -68,7 +68,6 @@ class SpeakDialogue(Tool):
     )
     Args = SpeakDialogueArgs
     makes = "audio"
-    group = "voice"
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
         """None itself: every line leases the voice in its own sub-step."""

@@ -47,7 +47,6 @@ class LipSync(Tool):
     )
     Args = LipSyncArgs
     makes = "lipsync"
-    group = "voice"
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
         """The voice engine, only when a text has to be timed."""

@@ -62,7 +62,6 @@ class Speak(Tool):
     )
     Args = SpeakArgs
     makes = "audio"
-    group = "voice"
     time_limit_s = 300.0
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
