@@ -1,4 +1,4 @@
-"""The engine table of `configs/models.yaml`."""
+"""The engine table: `configs/models.yaml` and the services of `configs/llm_services.yaml`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,28 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs.errors import UsageError
+from configs.llm_services import SERVICES_FILE, LlmServices, load_services
 
 MODELS_FILE = Path(__file__).parent / "models.yaml"
+
+
+class ProcessSpec(BaseModel):
+    """A server that is started by command. `{warehouse}`, `{port}`, `{run}` (a folder of its own) are filled in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: tuple[str, ...] = Field(min_length=1)
+    cwd: str = ""
+    env: dict[str, str] = {}
+    ready: str = "/health"
+    """Path that answers 2xx once the server can work."""
+    probe: str = ""
+    """Path of the canary; '' = the same as `ready`."""
+    start_seconds: float = Field(120.0, gt=0)
+    stop_seconds: float = Field(5.0, gt=0)
+    """From SIGTERM to SIGKILL of the whole group."""
+    checkpoint: Literal["auto", "never"] = "auto"
+    """'auto': parked by cuda-checkpoint where that program exists; else parking ends the process."""
 
 
 class EngineSpec(BaseModel):
@@ -20,8 +40,28 @@ class EngineSpec(BaseModel):
     kind: Literal["image", "voice", "llm", "vision", "encoder"]
     device: Literal["cpu", "gpu"]
     need_mib: int = Field(gt=0)
+    """A first guess; what is measured on this machine replaces it."""
+    parked_mib: int = Field(0, ge=0)
+    """GPU memory that stays taken while parked (a CUDA context)."""
     shared: bool = False
     """True: several leases may use it at once (a server); False: one at a time."""
+    smaller: str = ""
+    """The engine that stands in when this one cannot be brought up for want of memory."""
+    process: ProcessSpec | None = None
+
+
+class Rules(BaseModel):
+    """How the arbiter decides; all times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    starvation_seconds: float = Field(30.0, gt=0)
+    dwell_seconds: float = Field(3.0, ge=0)
+    drain_seconds: float = Field(20.0, gt=0)
+    free_seconds: float = Field(5.0, gt=0)
+    crashes: int = Field(3, ge=1)
+    crash_window_seconds: float = Field(600.0, gt=0)
+    watch_seconds: float = Field(2.0, gt=0)
 
 
 class ModelTable(BaseModel):
@@ -29,22 +69,50 @@ class ModelTable(BaseModel):
 
     engines: dict[str, EngineSpec]
     together: tuple[frozenset[str], ...] = ()
-    starvation_seconds: float = Field(30.0, gt=0)
+    rules: Rules = Rules()
 
     def may_share_gpu(self, names: frozenset[str]) -> bool:
         """Whether these GPU engines are inside one allowed set."""
         on_gpu = frozenset(n for n in names if self.engines[n].device == "gpu")
         return len(on_gpu) <= 1 or any(on_gpu <= allowed for allowed in self.together)
 
+    def of_kind(self, kind: str) -> list[str]:
+        """Names of the engines of one kind, in the order of the file."""
+        return [name for name, spec in self.engines.items() if spec.kind == kind]
+
 
 @lru_cache
-def load_models(path: Path = MODELS_FILE) -> ModelTable:
-    """The table. Raises UsageError when the file is wrong."""
+def load_models(path: Path = MODELS_FILE, services_path: Path = SERVICES_FILE) -> ModelTable:
+    """The table, the language-model services included. Raises UsageError when a file is wrong."""
     try:
         table = ModelTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise UsageError(f"The engine table {path} cannot be used", " ".join(str(error).split())[:300]) from error
-    unknown = sorted(set().union(*table.together) - set(table.engines)) if table.together else []
+    return checked(with_services(table, load_services(services_path)), path)
+
+
+def with_services(table: ModelTable, services: LlmServices) -> ModelTable:
+    """The table with one engine per service; a service may share the GPU with what its `beside` names."""
+    engines, together = dict(table.engines), list(table.together)
+    for name, service in services.services.items():
+        if name in engines:
+            raise UsageError(f"'{name}' is both an engine of models.yaml and a service of llm_services.yaml")
+        engines[name] = EngineSpec(
+            kind="llm",
+            device=service.device,
+            need_mib=service.need_mib,
+            parked_mib=service.parked_mib,
+            shared=True,
+            smaller=service.smaller,
+        )
+        together.append(frozenset({name, *service.beside}))
+    return table.model_copy(update={"engines": engines, "together": tuple(together)})
+
+
+def checked(table: ModelTable, path: Path) -> ModelTable:
+    """`table`, when every name in it exists. Raises UsageError."""
+    named = {n for group in table.together for n in group} | {s.smaller for s in table.engines.values() if s.smaller}
+    unknown = sorted(named - set(table.engines))
     if unknown:
-        raise UsageError(f"The engine table {path} names the unknown engine '{unknown[0]}' under 'together'")
+        raise UsageError(f"The engine table {path} names the unknown engine '{unknown[0]}'", fix="Correct the name")
     return table

@@ -31,7 +31,9 @@ class LlmSettings(Section):
     """Where a language model is served, if anywhere."""
 
     base_url: str = ""
-    """OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1; '' = none."""
+    """OpenAI-compatible endpoint that runs on its own, e.g. http://127.0.0.1:8000/v1; '' = none."""
+    service: str = ""
+    """Service of `configs/llm_services.yaml` that the studio starts and parks itself ('default' is one); '' = none."""
     model: str = ""
     """'' = the first model that the endpoint lists."""
     api_key: str = "none"
@@ -112,7 +114,36 @@ class ServerSettings(Section):
     port: int = Field(8400, ge=1, le=65535)
 
 
+class GatewaySettings(Section):
+    """The OpenAI-compatible gateway in front of the language models; times in seconds."""
+
+    require_key: Literal["auto", "always", "never"] = "auto"
+    """'auto': a key is asked for unless the server listens on this machine's own address only."""
+    max_body_mib: float = Field(32.0, gt=0)
+    max_waiting: int = Field(64, ge=0)
+    """Requests that may wait for one model; more are answered 429."""
+    max_running: int = Field(64, ge=1)
+    """Requests that one model works on at a time; more wait."""
+    connect_s: float = Field(3.0, gt=0)
+    first_token_s: float = Field(120.0, gt=0)
+    total_s: float = Field(600.0, gt=0)
+    load_s: float = Field(900.0, gt=0)
+    """Longest wait for a model to come up."""
+    idle_client_s: float = Field(60.0, gt=0)
+    """A client that takes no byte for this long is dropped."""
+    keepalive_s: float = Field(10.0, gt=0)
+    """Between two comments of a stream that waits for its model."""
+    retries: int = Field(2, ge=0, le=10)
+    cache: Literal["off", "opt_in", "deterministic"] = "deterministic"
+    """Answers that may be kept: none; those asked with 'x-studio-cache: on'; also those at temperature 0."""
+    cache_ttl_s: float = Field(86400.0, gt=0)
+    cache_entries: int = Field(1000, ge=1)
+    """Answers kept in this process when no Redis is set."""
+
+
 class GpuSettings(Section):
+    run_dir: str = ""
+    """Records of started servers and the lock of the GPU; '' = the user's runtime folder."""
     vram_budget_mib: int = Field(15_500, ge=1)
     """Never above this on a GPU."""
     cpu_budget_mib: int = Field(0, ge=0)
@@ -129,6 +160,10 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path("workspace")
+    warehouse: Path = Path("~/ai-warehouse")
+    """One folder for all model files, shared by all engines: llm/, image/, voice/, vision/."""
+    cache_url: str = ""
+    """Redis for the gateway's cache, e.g. redis://127.0.0.1:6379/0; '' = in this process."""
     brain: Literal["auto", "offline", "llm"] = "auto"
     llm: LlmSettings = LlmSettings()
     image: ImageSettings = ImageSettings()
@@ -140,6 +175,7 @@ class Settings(BaseSettings):
     uploads: UploadSettings = UploadSettings()
     server: ServerSettings = ServerSettings()
     gpu: GpuSettings = GpuSettings()
+    gateway: GatewaySettings = GatewaySettings()
 
     @classmethod
     def settings_customise_sources(

@@ -16,10 +16,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 @pytest.fixture(autouse=True)
-def _no_user_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in list(os.environ):
         if name.startswith("STUDIO_") and name != "STUDIO_REAL_MEDIA":
             monkeypatch.delenv(name)
+    # Locks and records of started servers: never those of a studio that runs on this machine.
+    monkeypatch.setenv("STUDIO_GPU__RUN_DIR", str(tmp_path_factory.getbasetemp() / "run"))
 
 
 @pytest.fixture

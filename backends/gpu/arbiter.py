@@ -200,7 +200,7 @@ class Arbiter:
         if not ready:
             return None
         oldest = ready[0]
-        if time.monotonic() - oldest.since > self._table.starvation_seconds:
+        if time.monotonic() - oldest.since > self._table.rules.starvation_seconds:
             return oldest
         return next((w for w in ready if w.needs <= self.active()), oldest)
 

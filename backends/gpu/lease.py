@@ -8,29 +8,57 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backends.gpu.engine import Engine, Swap
+from configs.errors import EngineError
 
 _ids = itertools.count(1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Lease:
-    """Granted by the arbiter; void after `release()` or when its heartbeat stops for too long."""
+    """Granted by the arbiter; void after `release()`, when its heartbeat stops for too long, or when it is revoked."""
 
     holder: str
     engines: dict[str, Engine]
+    """By the name that was asked for; a smaller engine may stand in, see `substitutes`."""
     epoch: int
-    """Rises with every grant; a higher epoch on the same engine means that this lease is over."""
+    """Rises with every grant; a higher epoch on the same engine means that this lease is over (a fencing token)."""
     swaps: tuple[Swap, ...]
     """What had to be loaded or parked for this grant."""
     waited_s: float
     _beat: Callable[[Lease], None]
     _release: Callable[[Lease], None]
+    notices: tuple[str, ...] = ()
+    """Steps of the ladder of fallbacks that this grant took, for the user to see."""
+    substitutes: dict[str, str] = field(default_factory=dict)
+    """Asked for -> the engine that stands in."""
+    shape: str = ""
+    """What decides the memory of this work, e.g. '1024x576'; needs are learned per engine and shape."""
+    revocable: bool = False
+    """True: may be taken back when others have waited through the drain time (a stream that can be cut)."""
     id: int = field(default_factory=lambda: next(_ids))
     beaten_at: float = field(default_factory=time.monotonic)
+    void: str = ""
+    """Why it is over; '' while it is good."""
+    wanted: bool = False
+    """Others wait for what this lease holds: long work may give it back between two pieces and ask again."""
+    _on_void: list[Callable[[str], None]] = field(default_factory=list)
 
     def heartbeat(self) -> None:
-        """Say that the work goes on. Raises EngineError when the lease has expired."""
+        """Say that the work goes on. Raises EngineError when the lease is over."""
+        self.check()
         self._beat(self)
+
+    def check(self) -> None:
+        """Raises EngineError when the lease is over: its engines may belong to others by now."""
+        if self.void:
+            raise EngineError("The engines were taken back", self.void, "Try again")
+
+    def on_void(self, tell: Callable[[str], None]) -> None:
+        """Call `tell(reason)` once, from the arbiter's thread, when the lease is revoked or expires."""
+        if self.void:
+            tell(self.void)
+        else:
+            self._on_void.append(tell)
 
     def release(self) -> None:
         """Give the engines back; harmless when called twice."""

@@ -11,7 +11,7 @@ import pytest
 from backends.gpu.arbiter import Arbiter
 from backends.gpu.engine import Engine
 from configs.errors import Cancelled, EngineError, UsageError
-from configs.models import EngineSpec, ModelTable
+from configs.models import EngineSpec, ModelTable, Rules
 
 
 class DiaryEngine:
@@ -60,7 +60,7 @@ def make() -> Iterator[Make]:
             for n, m in needs.items()
         }
         engines = {n: DiaryEngine(n, m, broken) for n, m in needs.items()}
-        table = ModelTable(engines=specs, starvation_seconds=options.pop("starvation", 30.0))
+        table = ModelTable(engines=specs, rules=Rules(starvation_seconds=options.pop("starvation", 30.0)))
 
         def maker(name: str) -> Engine:
             return engines[name]  # type: ignore[return-value]
