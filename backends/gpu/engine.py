@@ -49,7 +49,7 @@ class Engine(Protocol):
         """Parked -> active. Raises EngineOutOfMemory when the device is too full."""
 
     def unload(self) -> None:
-        """Anything -> cold, by force if need be. Raises EngineError only when the memory is certainly not given back."""
+        """Anything -> cold, by force if need be. Raises EngineError only when its memory was not given back."""
 
     def probe(self) -> None:
         """A one-step or one-token canary. Raises EngineError when the engine is not usable."""
