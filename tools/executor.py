@@ -16,6 +16,7 @@ from backends.gpu.arbiter import Arbiter
 from backends.gpu.lease import Lease
 from configs.errors import Cancelled, PolicyError, StudioError
 from tools.events import Emit, ModelSwapped, StepFinished, StepStarted
+from tools.metrics import watched
 from tools.policy import EVERYTHING, Grant
 from tools.registry import get_tool
 from tools.repair import repair_args, validate_args
@@ -62,6 +63,13 @@ class Executor:
 
     def run(self, name: str, args: Mapping[str, Any] | str, run: Run, *, key: str = "", title: str = "") -> ToolOutcome:
         """One call, whatever happens inside it: the outcome says how it ended. Only programming errors escape."""
+        if run.dry:
+            return self._attempt(name, args, run, key, title)
+        with watched(name) as watch:
+            watch.outcome = outcome = self._attempt(name, args, run, key, title)
+        return outcome
+
+    def _attempt(self, name: str, args: Mapping[str, Any] | str, run: Run, key: str, title: str) -> ToolOutcome:
         began = time.perf_counter()
         shown: dict[str, Any] = dict(args) if isinstance(args, Mapping) else {"arguments": args}
         needs: frozenset[str] = frozenset()
