@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs.errors import UsageError
+from configs.settings import Settings
 
 SERVICES_FILE = Path(__file__).parent / "llm_services.yaml"
 
@@ -87,6 +88,12 @@ class LlmServices(BaseModel):
         """'default' and 'judge' resolved. Raises UsageError for an unknown service."""
         self.named(name)
         return {"default": self.default, "judge": self.judge}.get(name, name)
+
+
+def services_file(settings: Settings) -> Path:
+    """Where the services are described: `llm.services_file`, else the packaged file."""
+    own = settings.llm.services_file
+    return Path(own).expanduser() if own else SERVICES_FILE
 
 
 @lru_cache

@@ -34,6 +34,8 @@ class LlmSettings(Section):
     """OpenAI-compatible endpoint that runs on its own, e.g. http://127.0.0.1:8000/v1; '' = none."""
     service: str = ""
     """Service of `configs/llm_services.yaml` that the studio starts and parks itself ('default' is one); '' = none."""
+    services_file: str = ""
+    """A file of your own in place of `configs/llm_services.yaml`; '' = that one."""
     model: str = ""
     """'' = the first model that the endpoint lists."""
     api_key: str = "none"
@@ -112,6 +114,8 @@ class UploadSettings(Section):
 class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8400, ge=1, le=65535)
+    metrics: Literal["off", "local", "private", "all"] = "local"
+    """Who may read /metrics: nobody, this machine, also private networks (a Prometheus in another container), all."""
 
 
 class GatewaySettings(Section):
