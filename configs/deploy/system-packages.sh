@@ -3,7 +3,7 @@
 # ones are named with what they give, and the set-up goes on.
 set -u
 case "${1:-test}" in
-  test) wanted=(chromium:chromium:"the browser tests") ;;
+  test) wanted=(chromium:chromium:"the browser tests" redis-server:redis-server:"the tests of the gateway's cache") ;;
   *) echo "usage: system-packages.sh test" >&2; exit 2 ;;
 esac
 
