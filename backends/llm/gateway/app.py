@@ -160,7 +160,8 @@ class Gateway:
     async def _complete(self, exchange: Exchange, route: str, tally: Tally) -> None:
         if exchange.header("content-type").partition(";")[0].strip().lower() != JSON:
             raise Refusal(415, f"The content type must be {JSON}.", "unsupported_content_type")
-        asked = read_asked(route, await exchange.body(int(self._settings.max_body_mib * 2**20)))
+        limit = int(self._settings.max_body_mib * 2**20)
+        asked = read_asked(route, await exchange.body(limit, self._settings.total_s))
         card = await self._upstreams.card(asked.model)
         tally.begin(card.name, asked.stream)
         await self.open()

@@ -12,6 +12,7 @@ import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from backends.llm.gateway import metrics
 from backends.llm.gateway.asked import Asked
@@ -109,9 +110,9 @@ def _opened(settings: Settings) -> Cache:
         # No sweep for expired entries: cashews' sweep touches all of them and so destroys their order of use.
         cache.setup("mem://", size=settings.gateway.cache_entries, check_interval=0, **plain)
         return cache
-    if not url.startswith(("redis://", "rediss://")):
-        raise UsageError("The setting 'cache_url' is wrong", "it names no Redis", "Use redis://host:port/0")
     try:
+        if not url.startswith(("redis://", "rediss://")) or urlsplit(url).port == 0:
+            raise ValueError("it names no Redis")
         cache.setup(
             url,
             suppress=False,

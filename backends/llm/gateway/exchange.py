@@ -51,19 +51,23 @@ class Exchange:
     def header(self, name: str) -> str:
         return self._headers.get(name.encode(), b"").decode("latin-1")
 
-    async def body(self, limit: int) -> bytes:
+    async def body(self, limit: int, within_s: float) -> bytes:
         """The whole body. Raises Refusal (413, 408) or ClientGone; never holds more than `limit` bytes."""
         said = self.header("content-length")
         if said.isdigit() and int(said) > limit:
             raise self._too_large(limit)
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._read(limit)
+        except TimeoutError:
+            raise Refusal(408, "The request's body did not come in time.", "body_timeout") from None
+
+    async def _read(self, limit: int) -> bytes:
         parts: list[bytes] = []
         size, more = 0, True
         while more:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    message = await self._receive()
-            except TimeoutError:
-                raise Refusal(408, "The request's body did not come in time.", "body_timeout") from None
+            async with asyncio.timeout(self._idle_s):
+                message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             part, more = message.get("body", b""), message.get("more_body", False)
