@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -46,7 +47,7 @@ def metrics_routes(settings: Settings) -> list[Route]:
     async def vllm(request: Request) -> Response:
         if refusal := _refused(request, settings.server.metrics):
             return refusal
-        return await _vllm_figures(remote_vllm(settings))
+        return await _vllm_figures(*remote_vllm(settings))
 
     return [Route("/metrics", metrics), Route("/metrics/vllm", vllm)]
 
@@ -70,12 +71,14 @@ def may_read(who: str, client: str, *, proxied: bool = False) -> bool:
     return not proxied and (address.is_loopback or (who == "private" and address.is_private))
 
 
-def remote_vllm(settings: Settings) -> str:
-    """Base URL of the vLLM server that runs apart from the studio; '' when there is none."""
+def remote_vllm(settings: Settings) -> tuple[str, dict[str, str]]:
+    """Base URL of the vLLM that runs apart from the studio ('' = none), and the headers that it asks for."""
     services = load_services(services_file(settings))
     if services.vllm.runtime != "remote" or not settings.llm.service:
-        return ""
-    return services.named(settings.llm.service).base_url
+        return "", {}
+    service = services.named(settings.llm.service)
+    key = os.environ.get(service.key_env, "")
+    return service.base_url, {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def watch_disk(home: Path) -> None:
@@ -122,7 +125,7 @@ async def _own_figures(request: Request) -> Response:
     return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
 
-async def _vllm_figures(base_url: str) -> Response:
+async def _vllm_figures(base_url: str, headers: dict[str, str]) -> Response:
     """The metrics of the vLLM server, and nothing else of it."""
     import httpx
     from starlette.responses import PlainTextResponse, Response
@@ -133,7 +136,7 @@ async def _vllm_figures(base_url: str) -> Response:
     try:
         async with (
             httpx.AsyncClient(timeout=VLLM_SECONDS, trust_env=False) as client,
-            client.stream("GET", f"{base_url.rstrip('/')}/metrics") as answer,
+            client.stream("GET", f"{base_url.rstrip('/')}/metrics", headers=headers) as answer,
         ):
             if answer.status_code != 200:
                 return PlainTextResponse(f"vLLM answered {answer.status_code}.\n", 502)

@@ -29,13 +29,15 @@ SLEEP_SECONDS = 300.0
 """The first sleep pins its memory, which took 42 s for 75 GiB."""
 LOOK_SECONDS = 0.5
 SAY_SECONDS = 30.0
-MAX_SHARE = 0.95
+MAX_SHARE = 0.98
 
 
 def main(arguments: list[str]) -> int:
     """Serve until the server ends or the container is stopped; the server's own exit code."""
     if arguments == ["--healthy"]:
         return 0 if UP.exists() and answers() else 1
+    if not os.environ.get("VLLM_API_KEY"):
+        sys.exit("VLLM_API_KEY is not set: without it everybody in the network could put the model to sleep")
     UP.unlink(missing_ok=True)
     name, service, vllm = chosen(Path(arguments[0]), arguments[1] if len(arguments) > 1 else "")
     total = wait_for_memory(int(service["need_mib"]))
@@ -63,23 +65,25 @@ def chosen(file: Path, name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
 
 
 def serve_command(name: str, service: dict[str, Any], vllm: dict[str, Any], total_mib: int) -> list[str]:
-    """`vllm serve` with the service's flags.
+    """`vllm serve` with the flags that the studio itself would give (backends/llm/vllm/command.py).
 
     Args:
         total_mib: the GPU's memory, so that vLLM's start-up check asks for what the service needs and no more;
             0 = unknown, vLLM's own share is taken.
     """
-    command = ["vllm", "serve", str(MODELS / service["model"].rsplit("/", 1)[-1]), "--served-model-name", name]
-    command += ["--host", "0.0.0.0", "--port", str(PORT), "--enable-sleep-mode"]
-    command += ["--max-model-len", str(service.get("context", 16384))]
+    command = ["vllm", "serve", str(MODELS / service["model"].rsplit("/", 1)[-1]), "--host", "0.0.0.0"]
+    command += ["--port", str(PORT), "--served-model-name", name, "--middleware", "studio_guard.Guard"]
+    command += ["--max-model-len", str(service.get("context", 16384)), "--enable-sleep-mode"]
     command += ["--kv-cache-memory-bytes", str(int(service.get("kv_mib", 2048)) * 2**20)]
     if total_mib:
-        command += ["--gpu-memory-utilization", f"{min(service['need_mib'] / total_mib, MAX_SHARE):.3f}"]
-    for flag, key in (("--quantization", "quantization"), ("--reasoning-parser", "reasoning_parser")):
-        if service.get(key):
-            command += [flag, service[key]]
+        share = min(MAX_SHARE, round(service["need_mib"] / total_mib, 3))
+        command += ["--gpu-memory-utilization", f"{share:g}"]
+    if service.get("quantization"):
+        command += ["--quantization", service["quantization"]]
     if service.get("tool_parser"):
         command += ["--enable-auto-tool-choice", "--tool-call-parser", service["tool_parser"]]
+    if service.get("reasoning_parser"):
+        command += ["--reasoning-parser", service["reasoning_parser"]]
     return [*command, *map(str, vllm.get("flags", ())), *map(str, service.get("flags", ()))]
 
 
@@ -121,7 +125,8 @@ def up(server: subprocess.Popen[bytes]) -> bool:
 
 def sleep() -> None:
     """Level 1, after running requests: weights to main memory. A failure leaves the server awake, which works too."""
-    request = urllib.request.Request(f"{BASE_URL}/sleep?level=1&mode=wait", method="POST")
+    key = {"Authorization": f"Bearer {os.environ['VLLM_API_KEY']}"}
+    request = urllib.request.Request(f"{BASE_URL}/sleep?level=1&mode=wait", headers=key, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=SLEEP_SECONDS):
             print("asleep until the studio wakes it", flush=True)
