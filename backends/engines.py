@@ -6,11 +6,17 @@ from pathlib import Path
 
 from backends.gpu.engine import Engine
 from configs.errors import UsageError
+from configs.llm_services import load_services, services_file
+from configs.models import MODELS_FILE, load_models
+from configs.rundir import run_dir
 from configs.settings import Settings
 
 
-def make_engine(name: str, settings: Settings, cache_dir: Path) -> Engine:
-    """A cold engine. Raises UsageError for a name that `configs/models.yaml` has and this table lacks."""
+def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: bool = False) -> Engine:
+    """A cold engine; `download`: a language model that is not there is fetched when it is loaded.
+
+    Raises UsageError for a name that nobody knows to make.
+    """
     match name:
         case "preview":
             from backends.image.preview import PreviewEngine
@@ -29,4 +35,24 @@ def make_engine(name: str, settings: Settings, cache_dir: Path) -> Engine:
             from backends.voice.espeak import EspeakEngine
 
             return EspeakEngine()
+    return _server(name, settings, download)
+
+
+def _server(name: str, settings: Settings, download: bool) -> Engine:
+    services = load_services(services_file(settings))
+    if name in services.services:
+        service, vllm = services.services[name], services.vllm
+        if service.base_url or vllm.runtime == "remote":
+            from backends.llm.vllm.remote import RemoteVllm
+
+            return RemoteVllm(name, service, vllm)
+        from backends.llm.vllm.engine import VllmEngine
+
+        return VllmEngine(name, service, vllm, settings, run_dir=run_dir(settings), download=download)
+    spec = load_models(MODELS_FILE, services_file(settings)).engines.get(name)
+    if spec is not None and spec.process is not None:
+        from backends.gpu.process_engine import ProcessEngine
+
+        home = settings.home.expanduser()
+        return ProcessEngine(name, spec, warehouse=settings.warehouse, run_dir=run_dir(settings), home=home)
     raise UsageError(f"No code knows how to make the engine '{name}'", fix="Remove it from configs/models.yaml")

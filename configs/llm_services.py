@@ -27,6 +27,15 @@ class VllmSpec(BaseModel):
     """Folder that `make vllm` makes, relative to the checkout."""
     image: str = ""
     start_seconds: float = Field(600.0, gt=0)
+    stop_seconds: float = Field(8.0, gt=0)
+    """From SIGTERM to SIGKILL of the whole group."""
+    sleep_seconds: float = Field(60.0, gt=0)
+    first_sleep_seconds: float = Field(300.0, gt=0)
+    """The first sleep locks pages of main memory: 75 GiB took 42 s (1.8 GiB/s)."""
+    wake_seconds: float = Field(120.0, gt=0)
+    probe_seconds: float = Field(20.0, gt=0)
+    cycle_at_start: bool = False
+    """Sleep and wake once after the start, so that the slow first sleep is over before anybody waits for it."""
     flags: tuple[str, ...] = ()
     """Given to every service."""
     env: dict[str, str] = {}
@@ -60,7 +69,11 @@ class LlmService(BaseModel):
     smaller: str = ""
     """Service that stands in when this one finds no room."""
     base_url: str = ""
-    """For runtime 'remote': where the server runs, e.g. http://vllm:8000."""
+    """Where the server runs that somebody else starts, e.g. http://vllm:8000; needed for the runtime 'remote'."""
+    key_env: str = "VLLM_API_KEY"
+    """Variable of the studio's environment that holds the key of a remote server."""
+    port: int = Field(0, ge=0, le=65535)
+    """0 = any free one."""
     licence: str = ""
 
 

@@ -27,6 +27,8 @@ class ProcessSpec(BaseModel):
     """Path that answers 2xx once the server can work."""
     probe: str = ""
     """Path of the canary; '' = the same as `ready`."""
+    port: int = Field(0, ge=0, le=65535)
+    """0 = any free one."""
     start_seconds: float = Field(120.0, gt=0)
     stop_seconds: float = Field(5.0, gt=0)
     """From SIGTERM to SIGKILL of the whole group."""

@@ -1,0 +1,240 @@
+"""A started HTTP server: its child process, its record, its port, and whether it outlives the studio."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.gpu import records, start_failure
+from backends.gpu.child import Child, Command
+from backends.gpu.log_file import LogFollower
+from backends.gpu.ports import HOST, claim, listener, taken
+from backends.gpu.processes import members, resident_mib
+from backends.gpu.records import Record, owned
+from backends.gpu.start_failure import Failed
+from configs.errors import EngineError
+
+POLL_S = 0.1
+"""How often a starting server is asked whether it is ready."""
+_PORT_TAKEN = "address already in use"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a server is started; `{port}` in `argv` and `env` is filled in."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path | None = None
+    port: int = 0
+    """0 = any free one."""
+    key: str = ""
+    container: str = ""
+    loose_env: Mapping[str, str] | None = None
+    """Keys and paths that may differ from start to start, so they do not count for the hash."""
+    repair: str = ""
+    """How a broken environment is made anew, told when the program lacks a part of itself."""
+
+    @property
+    def hash(self) -> str:
+        """Equal for two plans that start the same server."""
+        said = json.dumps([list(self.argv), dict(sorted(self.env.items())), str(self.cwd), self.port])
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+class Server:
+    """At most one process at a time; the methods block."""
+
+    def __init__(self, name: str, *, run_dir: Path, home: Path, stop_seconds: float) -> None:
+        self.name, self.log_file = name, home / "logs" / "engines" / f"{name}.log"
+        self._run_dir, self._home, self._stop_seconds = run_dir, home, stop_seconds
+        self._child: Child | None = None
+        self._record: Record | None = None
+        self._repair = ""
+        self._fixed_port = 0
+        self._kept = False
+
+    # -- what it is now --------------------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        return self._record.port if self._record else 0
+
+    @property
+    def key(self) -> str:
+        return self._record.key if self._record else ""
+
+    @property
+    def container(self) -> str:
+        return self._record.container if self._record else ""
+
+    @property
+    def base_url(self) -> str:
+        """'' while it does not run."""
+        return f"http://{HOST}:{self.port}" if self._record else ""
+
+    @property
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.is_running
+
+    @property
+    def pids(self) -> list[int]:
+        return members(self._child.identity) if self._child is not None else []
+
+    def ailment(self) -> str:
+        """'' while its process lives (or none was started), else how it ended."""
+        child = self._child
+        if child is None or child.is_running:
+            return ""
+        said = start_failure.telling(child.tail(100))
+        return (
+            f"{start_failure.exit_text(child.exit_code)}: {said[:200]}"
+            if said
+            else start_failure.exit_text(child.exit_code)
+        )
+
+    def resident_mib(self) -> int | None:
+        return resident_mib(self._child.identity) if self.is_running and self._child else None
+
+    # -- start and stop --------------------------------------------------------------------------------------------
+
+    def start(self, plan: Plan) -> None:
+        """Start the process and note it down; `wait_ready` follows. Raises EngineError."""
+        self.stop()
+        port = claim(plan.port, self.name)
+
+        def filled(text: str) -> str:
+            return text.replace("{port}", str(port))
+
+        argv = tuple(filled(part) for part in plan.argv)
+        env = {name: filled(value) for name, value in {**plan.env, **(plan.loose_env or {})}.items()}
+        self._child = Child.start(Command(self.name, argv, env, self.log_file, plan.cwd))
+        self._repair, self._fixed_port = plan.repair, plan.port
+        identity = self._child.identity
+        record = Record(
+            name=self.name,
+            pid=identity.pid,
+            born=identity.born,
+            token=identity.token,
+            port=port,
+            command_hash=plan.hash,
+            home=str(self._home),
+            log_file=str(self.log_file),
+            owner_pid=0,
+            owner_born="",
+            key=plan.key,
+            container=filled(plan.container),
+        )
+        self._record = owned(record, self._kept)
+        try:
+            records.write(self._run_dir, self._record)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_ready(
+        self, is_ready: Callable[[], bool], seconds: float, on_line: Callable[[str], None] | None = None
+    ) -> None:
+        """Until `is_ready()`; new log lines go to `on_line`.
+
+        Raises EngineError (EngineOutOfMemory where the log says so) when it ends, or is not ready after `seconds`;
+        nothing is left running then.
+        """
+        until = time.monotonic() + seconds
+        follower = LogFollower(self.log_file)
+        try:
+            while True:
+                for line in follower.new_lines():
+                    if on_line is not None:
+                        on_line(line)
+                if not self.is_running:
+                    raise self._failure(start_failure.exit_text(self._child.exit_code if self._child else None))
+                if is_ready():
+                    self._refuse_stranger()
+                    return
+                if time.monotonic() > until:
+                    raise self._failure(f"it was not ready after {seconds:.0f} s")
+                time.sleep(POLL_S)
+        except BaseException:
+            self.stop()
+            raise
+
+    def start_and_wait(
+        self, plan: Plan, is_ready: Callable[[], bool], seconds: float, on_line: Callable[[str], None] | None = None
+    ) -> None:
+        """`start` and `wait_ready`; when somebody was quicker to take the chosen port, once more on another."""
+        self.start(plan)
+        try:
+            self.wait_ready(is_ready, seconds, on_line)
+        except EngineError as error:
+            if plan.port or _PORT_TAKEN not in error.sentence.lower():
+                raise
+            self.start(plan)
+            self.wait_ready(is_ready, seconds, on_line)
+
+    def stop(self) -> None:
+        """End it and all that it started, and forget it. Raises EngineError when a process survives."""
+        child, record = self._child, self._record
+        if record is not None and record.container:
+            records.end_container(record.container)
+        if child is not None:
+            child.stop(self._stop_seconds)
+        if record is not None:
+            records.remove(self._run_dir, record)
+        self._child = self._record = None
+
+    def _failure(self, happened: str) -> EngineError:
+        lines = self._child.tail() if self._child else []
+        repair = self._repair or f"Install '{self.name}' anew"
+        failed = Failed(self.name, happened, "", str(self.log_file), repair)
+        error = start_failure.explain(failed, lines)
+        port = self.port
+        if self._fixed_port and _PORT_TAKEN in error.sentence.lower():
+            return taken(port, self.name)
+        return error
+
+    def _refuse_stranger(self) -> None:
+        """A program that was quicker to take the port may answer in place of ours."""
+        pid = listener(self.port)
+        if pid is None or self.container or pid in self.pids:
+            return
+        raise taken(self.port, self.name)
+
+    # -- outliving the studio --------------------------------------------------------------------------------------
+
+    @property
+    def kept(self) -> bool:
+        return self._kept
+
+    def keep(self, kept: bool) -> None:
+        """Whether it shall outlive this studio."""
+        self._kept = kept
+        if self._record is not None:
+            self._record = self._record.model_copy(update={"kept": kept})
+            records.write(self._run_dir, self._record)
+
+    def leave(self) -> None:
+        """Let go of it without ending it."""
+        self._child = self._record = None
+
+    def adopt(self, plan: Plan) -> bool:
+        """Take over the process that an earlier studio left, when it lives and was started as `plan` says.
+
+        One that was started otherwise, or was not to be kept, is ended. The caller must still ask the process itself.
+        """
+        record = records.read(self._run_dir, self.name)
+        if record is None or (record.has_owner and not record.is_ours):
+            return False
+        child = Child.adopted(record.identity, Path(record.log_file))
+        if not record.kept or not child.is_running or record.command_hash != plan.hash:
+            records.end_recorded(self._run_dir, record)
+            return False
+        self._child, self._repair, self._kept = child, plan.repair, True
+        self._fixed_port, self.log_file = plan.port, Path(record.log_file)
+        self._record = owned(record, kept=True)
+        records.write(self._run_dir, self._record)
+        return True

@@ -1,0 +1,51 @@
+"""Where a service's weights lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.errors import EngineError
+
+HUB_CACHE = ".hub"
+"""Below `<warehouse>/llm`: what was downloaded by name."""
+
+
+@dataclass(frozen=True)
+class ModelPath:
+    """What vLLM is told to serve."""
+
+    name: str
+    """A folder, or a hub name that is fetched at the start."""
+    is_download: bool = False
+
+
+def find_model(name: str, warehouse: Path, download: bool) -> ModelPath:
+    """The folder of `name` (see `LlmService.model`).
+
+    Raises EngineError saying where to put it and how to get it, when it is not there and `download` is False.
+    """
+    shelf = warehouse / "llm"
+    given = Path(name).expanduser()
+    places = [given] if given.is_absolute() else [shelf / name, shelf / given.name, *_fetched(shelf, name)]
+    for place in places:
+        if (place / "config.json").is_file():
+            return ModelPath(str(place))
+    if given.is_absolute():
+        raise EngineError(
+            f"The model {given} is not there", "it has no config.json", "Correct configs/llm_services.yaml"
+        )
+    if download:
+        return ModelPath(name, is_download=True)
+    target = shelf / given.name
+    raise EngineError(
+        f"The model {name} is not there",
+        f"there is no {target / 'config.json'}",
+        f"Get it with 'hf download {name} --local-dir {target}', or start it once with --download",
+    )
+
+
+def _fetched(shelf: Path, name: str) -> list[Path]:
+    """Snapshots of an earlier download, newest first (layout of huggingface_hub's cache)."""
+    snapshots = shelf / HUB_CACHE / f"models--{name.replace('/', '--')}" / "snapshots"
+    return sorted(snapshots.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
