@@ -112,8 +112,8 @@ def _refuse_memory(args: argparse.Namespace, core_pid: int, device: FakeDevice |
     _core_dies(
         core_pid,
         f"ValueError: Free memory on device cuda:0 ({device.free_mib / 1024:.2f}/{device.total_mib / 1024:.2f} GiB) "
-        f"on startup is less than desired GPU memory utilization ({args.gpu_memory_utilization}, {wanted / 1024:.2f} GiB)."
-        " Decrease GPU memory utilization or reduce GPU memory used by other processes.",
+        f"on startup is less than desired GPU memory utilization ({args.gpu_memory_utilization}, "
+        f"{wanted / 1024:.2f} GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.",
     )
 
 
