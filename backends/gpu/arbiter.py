@@ -9,45 +9,43 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from backends.gpu.engine import Engine, EngineState, Swap
+from backends.gpu.board import Board
+from backends.gpu.commands import Commands
+from backends.gpu.core import Core
+from backends.gpu.engine import Engine, OnStart, Pinning, Swap
+from backends.gpu.gpu_lock import GpuLock
+from backends.gpu.ladder import Ladder
 from backends.gpu.lease import Lease
-from configs.errors import EngineError, StudioError, UsageError
+from backends.gpu.leases import LeaseBook
+from backends.gpu.metrics import GAUGES, arbiter_metrics
+from backends.gpu.monitor import Snapshot, snapshot
+from backends.gpu.needs import LearnedNeeds
+from backends.gpu.operations import Operations, told
+from backends.gpu.slots import Waiter
+from backends.gpu.status import engine_rows, waiting_rows
+from backends.gpu.switch import Switch
+from backends.gpu.watch import watch
+from backends.gpu.worker import Workers
+from configs.errors import EngineError
 from configs.models import ModelTable
 
+T = TypeVar("T")
+
 POLL_S = 0.05
-"""How often a blocked caller looks at its cancel callback."""
-
-
-@dataclass
-class _Slot:
-    """One engine as the loop sees it."""
-
-    name: str
-    state: EngineState = EngineState.COLD
-    engine: Engine | None = None
-    leases: set[int] = field(default_factory=set)
-    used_at: float = 0.0
-    epoch: int = 0
-    error: str = ""
-
-
-@dataclass
-class _Waiter:
-    needs: frozenset[str]
-    holder: str
-    future: asyncio.Future[Lease]
-    since: float = field(default_factory=time.monotonic)
+"""How often a blocked caller runs its cancel callback."""
+CLOSE_S = 30.0
+"""Longest wait at the end, once for work under way and once for unloading."""
+ANSWER_S = 15.0
+"""The loop never blocks; should it take this long to answer, something is very wrong."""
 
 
 class Arbiter:
-    """Grants leases; see `lease()` for use from a worker thread."""
+    """Grants leases; every method may be called from any thread."""
 
     def __init__(
         self,
@@ -58,280 +56,313 @@ class Arbiter:
         gpu_budget_mib: int,
         lease_seconds: float = 60.0,
         on_swap: Callable[[Swap], None] | None = None,
+        on_notice: Callable[[str], None] | None = None,
+        look: Callable[[], Snapshot] = snapshot,
+        needs: LearnedNeeds | None = None,
+        lock: GpuLock | None = None,
+        lasting: Iterable[str] = (),
     ) -> None:
-        self._table, self._make = table, make_engine
-        self._budget = {"cpu": cpu_budget_mib, "gpu": gpu_budget_mib}
-        self._lease_seconds, self._on_swap = lease_seconds, on_swap
-        self._slots = {name: _Slot(name) for name in table.engines}
-        self._waiters: deque[_Waiter] = deque()
-        self._leases: dict[int, Lease] = {}
-        self._epoch = 0
-        self.history: deque[Swap] = deque(maxlen=200)
+        """
+        Args:
+            table: engines, allowed sets and rules.
+            make_engine: from a name to a cold engine; called in a worker thread when first needed.
+            cpu_budget_mib: main memory for engines; without a GPU also for those of the GPU.
+            gpu_budget_mib: GPU memory for engines.
+            lease_seconds: a lease without a heartbeat for this long expires.
+            on_swap: told every change of engines, from the arbiter's thread; must not block.
+            on_notice: told every step of the ladder of fallbacks, likewise.
+            look: the machine's memory figures.
+            needs: what was learned of memory needs; None = learn anew, in memory only.
+            lock: keeps other studios off the GPU; taken when the first engine goes there.
+            lasting: engines with a record of a process that an earlier studio left running.
+        """
+        self._look, self._lock = look, lock
+        self._board = Board(
+            table, {"cpu": cpu_budget_mib, "gpu": gpu_budget_mib}, needs or LearnedNeeds(), lock.index if lock else 0
+        )
         self._loop = asyncio.new_event_loop()
-        self._pool = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-loader")
-        self._wake = asyncio.Event()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run_loop, name="arbiter", daemon=True)
+        self._workers = Workers(self._loop)
+        operations = Operations(self._board, self._workers, make_engine, on_swap, on_notice)
+        self.history: deque[Swap] = operations.history
+        ladder = Ladder(self._board, operations, self._workers, look)
+        leases = LeaseBook(self._board, lease_seconds, self._give_back)
+        switch = Switch(self._board, operations, ladder, leases, lock)
+        self._core = Core(self._loop, self._board, operations, ladder, leases, switch)
+        self._commands = Commands(self._core, self._workers, lock, lasting)
+        self._lease_seconds = lease_seconds
+        self._unanswered: set[Waiter] = set()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="arbiter", daemon=True)
         self._thread.start()
 
-    # -- callers' side (any thread) ------------------------------------------------------------------------------
+    # -- leases --------------------------------------------------------------------------------------------------
 
     def lease(
-        self, needs: Iterable[str], holder: str, *, wait_s: float = 600.0, check: Callable[[], None] | None = None
+        self,
+        needs: Iterable[str],
+        holder: str,
+        *,
+        wait_s: float = 600.0,
+        check: Callable[[], None] | None = None,
+        shape: str = "",
+        on_start: OnStart | None = None,
+        revocable: bool = False,
     ) -> Lease:
         """Block until all engines in `needs` are active and ours.
 
-        `check` is called while waiting and may raise to give up (cancel). Raises UsageError for an unknown engine,
-        EngineError when one cannot be loaded, does not fit the budget, or the wait is over.
+        Args:
+            needs: names of engines.
+            holder: who asks, for others to see.
+            wait_s: longest wait, seconds.
+            check: called while waiting; may raise to give up (cancel).
+            shape: what decides the memory of this work, e.g. '1024x576'.
+            on_start: told how the start of an engine goes, from any thread; must not block.
+            revocable: may be taken back when others have waited through the drain time.
+
+        Raises UsageError for an unknown engine, EngineError when one cannot be brought up, does not fit the budget,
+        or the wait is over.
         """
-        wanted = frozenset(needs)
-        self._refuse_impossible(wanted)
-        ticket = asyncio.run_coroutine_threadsafe(self._enqueue(wanted, holder), self._loop)
-        until = time.monotonic() + wait_s
+        answer: concurrent.futures.Future[Lease] = concurrent.futures.Future()
+
+        def deliver(outcome: Lease | BaseException) -> bool:
+            if isinstance(outcome, BaseException):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+            return True
+
+        waiter = Waiter(frozenset(needs), holder, shape, revocable, on_start, deliver, wait_s)
+        self._ask(waiter)
         try:
-            while True:
-                try:
-                    return ticket.result(timeout=POLL_S)
-                except concurrent.futures.TimeoutError:
-                    if check is not None:
-                        check()
-                    if time.monotonic() > until:
-                        raise EngineError(
-                            f"Waited {wait_s:.0f} s for {', '.join(sorted(wanted))}",
-                            "other work holds the engines",
-                            "Try again later, or cancel the other work",
-                        ) from None
+            while check is not None:
+                with suppress(concurrent.futures.TimeoutError):
+                    return answer.result(timeout=POLL_S)
+                check()
+            return answer.result()
         except BaseException:
-            if not ticket.cancel() and ticket.done() and ticket.exception() is None:
-                ticket.result().release()
+            self._abandon(waiter)
             raise
 
-    def status(self) -> list[dict[str, Any]]:
-        """One row per engine: name, kind, device, state, leases, need_mib, error."""
+    async def alease(
+        self,
+        needs: Iterable[str],
+        holder: str,
+        *,
+        wait_s: float = 600.0,
+        shape: str = "",
+        on_start: OnStart | None = None,
+        revocable: bool = False,
+    ) -> Lease:
+        """`lease` for any event loop; cancelling it leaves nothing behind."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Lease] = loop.create_future()
 
-        async def snapshot() -> list[dict[str, Any]]:
-            return [
-                {
-                    "name": slot.name,
-                    "kind": self._table.engines[slot.name].kind,
-                    "device": self._table.engines[slot.name].device,
-                    "state": slot.state.value,
-                    "leases": sorted(self._leases[i].holder for i in slot.leases if i in self._leases),
-                    "need_mib": self._need(slot.name),
-                    "error": slot.error,
-                }
-                for slot in self._slots.values()
-            ]
+        def settle(outcome: Lease | BaseException) -> None:
+            if answer.done():  # cancelled: `_abandon` is on its way
+                return
+            if isinstance(outcome, BaseException):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
 
-        return asyncio.run_coroutine_threadsafe(snapshot(), self._loop).result(timeout=10)
-
-    def active(self) -> frozenset[str]:
-        """Names of the engines that are loaded now (a forecast reads this)."""
-        return frozenset(s.name for s in self._slots.values() if s.state is EngineState.ACTIVE)
-
-    def need_mib(self, name: str) -> int:
-        """Memory that the engine needs while active, MiB."""
-        return self._need(name)
-
-    def device(self, name: str) -> str:
-        return self._table.engines[name].device
-
-    def close(self) -> None:
-        """Unload everything and end the loop."""
-        if self._closing:
-            return
-        self._closing = True
-        with suppress(concurrent.futures.TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(timeout=30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    # -- the loop's side -----------------------------------------------------------------------------------------
-
-    def _run_loop(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._server = self._loop.create_task(self._serve())
-        self._loop.run_forever()
-
-    async def _enqueue(self, needs: frozenset[str], holder: str) -> Lease:
-        waiter = _Waiter(needs, holder, self._loop.create_future())
-        self._waiters.append(waiter)
-        self._wake.set()
-        try:
-            return await waiter.future
-        except asyncio.CancelledError:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            elif waiter.future.done() and not waiter.future.cancelled() and not waiter.future.exception():
-                self._end(waiter.future.result())
-            raise
-
-    async def _serve(self) -> None:
-        while not self._closing:
-            self._expire()
-            waiter = self._next_waiter()
-            if waiter is None:
-                self._wake.clear()
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), timeout=1.0)
-                continue
-            self._waiters.remove(waiter)
+        def deliver(outcome: Lease | BaseException) -> bool:
             try:
-                swaps = await self._bring_up(waiter.needs)
-            except Exception as error:
-                failure = (
-                    error
-                    if isinstance(error, StudioError)
-                    else EngineError(
-                        f"The engine could not be started for {waiter.holder}",
-                        f"{type(error).__name__}: {error}",
-                        "Run 'studio doctor'",
-                    )
-                )
-                if not waiter.future.done():
-                    waiter.future.set_exception(failure)
-                continue
-            self._grant(waiter, swaps)
-
-    def _next_waiter(self) -> _Waiter | None:
-        """The oldest one that can be served now; requests for what is loaded go first until one starves (A A B B)."""
-        ready = [w for w in self._waiters if self._is_free(w.needs) and self._room_for(w.needs) is not None]
-        if not ready:
-            return None
-        oldest = ready[0]
-        if time.monotonic() - oldest.since > self._table.rules.starvation_seconds:
-            return oldest
-        return next((w for w in ready if w.needs <= self.active()), oldest)
-
-    def _is_free(self, needs: frozenset[str]) -> bool:
-        return all(self._table.engines[n].shared or not self._slots[n].leases for n in needs)
-
-    def _room_for(self, needs: frozenset[str]) -> list[str] | None:
-        """Engines to park so that `needs` fit, least recently used first; None while leases are in the way."""
-        keep = {n for n, s in self._slots.items() if s.leases} | needs
-        staying = set(self.active()) | needs
-        parked: list[str] = []
-        idle = sorted((n for n in staying - keep), key=lambda n: self._slots[n].used_at)
-        while not self._fits(frozenset(staying)):
-            if not idle:
-                return None
-            parked.append(idle.pop(0))
-            staying.discard(parked[-1])
-        return parked
-
-    def _fits(self, names: frozenset[str]) -> bool:
-        for device, budget in self._budget.items():
-            if sum(self._need(n) for n in names if self._table.engines[n].device == device) > budget:
+                loop.call_soon_threadsafe(settle, outcome)
+            except RuntimeError:  # the caller's loop is closed
                 return False
-        return self._table.may_share_gpu(names)
+            return True
 
-    def _need(self, name: str) -> int:
-        engine = self._slots[name].engine
-        return engine.need_mib() if engine is not None else self._table.engines[name].need_mib
-
-    def _refuse_impossible(self, needs: frozenset[str]) -> None:
-        for name in sorted(needs):
-            if name not in self._table.engines:
-                raise UsageError(
-                    f"There is no engine '{name}'", fix=f"Known are {', '.join(sorted(self._table.engines))}"
-                )
-            device = self._table.engines[name].device
-            if self._need(name) > self._budget[device]:
-                raise EngineError(
-                    f"The engine '{name}' does not fit",
-                    f"it needs {self._need(name)} MiB and the {device} budget is {self._budget[device]} MiB",
-                    "Raise the budget in the settings, or choose a smaller engine",
-                )
-        if not self._table.may_share_gpu(needs):
-            raise EngineError(
-                f"{', '.join(sorted(needs))} may not be on the GPU together", fix="See configs/models.yaml"
-            )
-
-    async def _bring_up(self, needs: frozenset[str]) -> tuple[Swap, ...]:
-        swaps: list[Swap] = []
-        for name in self._room_for(needs) or []:
-            swaps.append(await self._move(name, "park"))
-        for name in sorted(needs):
-            state = self._slots[name].state
-            if state is EngineState.PARKED:
-                swaps.append(await self._move(name, "restore"))
-            elif state is not EngineState.ACTIVE:
-                swaps.append(await self._move(name, "load"))
-        return tuple(swaps)
-
-    async def _move(self, name: str, action: str) -> Swap:
-        """Run one blocking engine method in the loader thread and keep the state true."""
-        slot = self._slots[name]
-        passing = {"load": EngineState.STARTING, "park": EngineState.PARKING, "restore": EngineState.RESTORING}
-        after = {"load": EngineState.ACTIVE, "park": EngineState.PARKED, "restore": EngineState.ACTIVE}
-        slot.state, slot.error = passing.get(action, EngineState.DRAINING), ""
-        began = time.perf_counter()
+        waiter = Waiter(frozenset(needs), holder, shape, revocable, on_start, deliver, wait_s)
+        self._ask(waiter)
         try:
-            if slot.engine is None:
-                slot.engine = await self._loop.run_in_executor(self._pool, self._make, name)
-            await self._loop.run_in_executor(self._pool, getattr(slot.engine, action))
-            if action in ("load", "restore"):
-                await self._loop.run_in_executor(self._pool, slot.engine.probe)
-        except Exception as error:
-            slot.state, slot.error = EngineState.FAILED, str(error)
+            return await answer
+        except BaseException:
+            self._abandon(waiter)
             raise
-        slot.state = after.get(action, EngineState.COLD)
-        swap = Swap(name, action, time.perf_counter() - began, time.time())  # type: ignore[arg-type]
-        self.history.append(swap)
-        if self._on_swap is not None:
-            self._on_swap(swap)
-        return swap
 
-    def _grant(self, waiter: _Waiter, swaps: tuple[Swap, ...]) -> None:
-        self._epoch += 1
-        now = time.monotonic()
-        lease = Lease(
-            waiter.holder,
-            {n: self._slots[n].engine for n in waiter.needs if self._slots[n].engine},  # type: ignore[misc]
-            self._epoch,
-            swaps,
-            now - waiter.since,
-            self._beat,
-            self._give_back,
-        )
-        if waiter.future.done():  # the caller gave up while the engines were coming up
+    def _ask(self, waiter: Waiter) -> None:
+        deliver = waiter.deliver
+
+        def once(outcome: Lease | BaseException) -> bool:
+            self._unanswered.discard(waiter)
+            return deliver(outcome)
+
+        waiter.deliver = once
+        self._unanswered.add(waiter)
+        if self._closed:
+            self._unanswered.discard(waiter)
+            raise EngineError("The studio is closing")
+        self._workers.post(lambda: self._hear(waiter))
+
+    def _hear(self, waiter: Waiter) -> None:
+        if self._commands.concerns(waiter.needs):
+            self._core.spawn(self._hear_when_ready(waiter))
+        else:
+            self._core.ask(waiter)
+
+    async def _hear_when_ready(self, waiter: Waiter) -> None:
+        try:
+            await self._commands.ready()
+        except Exception as error:
+            if not waiter.done:
+                waiter.done = True
+                waiter.deliver(told(error, "+".join(sorted(waiter.needs))))
             return
-        for name in waiter.needs:
-            self._slots[name].leases.add(lease.id)
-            self._slots[name].used_at, self._slots[name].epoch = now, self._epoch
-        self._leases[lease.id] = lease
-        waiter.future.set_result(lease)
+        if not waiter.done:
+            self._core.ask(waiter)
 
-    def _beat(self, lease: Lease) -> None:
-        if lease.id not in self._leases:
-            raise EngineError("The engines were taken back", "no sign of life for too long", "Try again")
-        lease.beaten_at = time.monotonic()
+    def _abandon(self, waiter: Waiter) -> None:
+        self._unanswered.discard(waiter)
+        self._workers.post(lambda: self._core.abandon(waiter))
 
     def _give_back(self, lease: Lease) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end, lease)
+        self._workers.post(lambda: self._core.end(lease))
 
-    def _end(self, lease: Lease) -> None:
-        if self._leases.pop(lease.id, None) is None:
+    # -- the user's commands -------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        name: str,
+        *,
+        keep: bool = False,
+        download: bool = False,
+        on_start: OnStart | None = None,
+        wait_s: float = 1800.0,
+    ) -> tuple[Swap, ...]:
+        """Bring an engine up, also one that was left alone after crashes. Returns what was changed.
+
+        Args:
+            name: of the engine.
+            keep: its process outlives the studio.
+            download: it may fetch its model.
+            on_start: told how the start goes.
+            wait_s: longest wait, seconds.
+
+        Raises UsageError, EngineError.
+        """
+        self._await(self._commands.prepare(name, keep=keep, download=download))
+        failed = True
+        try:
+            lease = self.lease([name], "studio models start", wait_s=wait_s, on_start=on_start)
+            failed = False
+        finally:
+            if keep or download:
+                self._await(self._commands.after_start(name, keep=keep, failed=failed))
+        lease.release()
+        return lease.swaps
+
+    def stop(self, name: str, *, wait_s: float = 600.0) -> tuple[Swap, ...]:
+        """End an engine when its leases are over; its memory is free afterwards. Raises UsageError, EngineError."""
+        return self._await(self._commands.put_away(name, end=True, wait_s=wait_s))
+
+    def park(self, name: str, *, wait_s: float = 600.0) -> tuple[Swap, ...]:
+        """Park an engine when its leases are over. Raises UsageError, EngineError."""
+        return self._await(self._commands.put_away(name, end=False, wait_s=wait_s))
+
+    def suspect(self, name: str, reason: str) -> None:
+        """Somebody saw the engine hang: its canary is run, a failing one counts as a crash. Returns at once."""
+        slot = self._board.known(self._board.real(name) if name in self._board.slots else name)
+        self._workers.post(lambda: self._core.suspect(slot, reason))
+
+    # -- what is going on ----------------------------------------------------------------------------------------
+
+    def status(self) -> list[dict[str, Any]]:
+        """One row per engine: name, kind, device, state, leases (holders), need_mib, learned, parked_mib, held_mib,
+        error, phase, share, note, up_seconds, crashes, breaker_open, kept, stand_in."""
+        if not self._closed and self._commands.has_left:
+            self._await(self._commands.ready())
+        return self._call(lambda: engine_rows(self._board))
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """One row per request that waits, oldest first: holder, needs, waited_s, revocable."""
+        return self._call(lambda: waiting_rows(self._core.queue))
+
+    def active(self) -> frozenset[str]:
+        """Names of the engines that are up now (a forecast reads this)."""
+        return self._board.active
+
+    def need_mib(self, name: str, shape: str = "") -> int:
+        """Memory that the engine needs while active, MiB: learned, else what it says itself."""
+        return self._board.need(name, shape)
+
+    def device(self, name: str) -> str:
+        """'gpu' or 'cpu', as the table has it."""
+        return self._board.table.engines[name].device
+
+    def budget(self, device: str) -> int:
+        """MiB for engines on 'gpu' or 'cpu'; without a GPU both are the main memory's."""
+        if self._board.seen is None:
+            self._board.seen = self._look()
+        return self._board.budget(device)
+
+    def counted_on(self, name: str) -> str:
+        """'gpu' or 'cpu': whose budget the engine takes on this machine."""
+        self.budget("gpu")
+        return self._board.device(name)
+
+    @property
+    def table(self) -> ModelTable:
+        return self._board.table
+
+    def look(self) -> Snapshot:
+        """The machine's memory figures now."""
+        return self._look()
+
+    def oldest_lease_seconds(self) -> float:
+        """Age of the oldest lease, 0 without one."""
+        return self._call(self._core.leases.oldest_seconds)
+
+    def pinned_mib(self) -> int:
+        """Page-locked main memory of all engines, MiB."""
+        engines: list[object] = [s.engine for s in self._board.slots.values()]
+        return sum(e.pinned_mib() for e in engines if isinstance(e, Pinning))
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Unload everything but what is kept, and end the loop."""
+        if self._closed:
             return
-        for name in lease.engines:
-            self._slots[name].leases.discard(lease.id)
-            self._slots[name].used_at = time.monotonic()
-        self._wake.set()
+        self._closed = True
+        GAUGES.leave(self)
+        with suppress(concurrent.futures.TimeoutError):
+            job = asyncio.run_coroutine_threadsafe(self._commands.close(CLOSE_S), self._loop)
+            job.result(timeout=2 * CLOSE_S + 5)
+        self._workers.post(self._loop.stop)
+        self._thread.join(timeout=5)
+        for waiter in list(self._unanswered):
+            waiter.deliver(EngineError("The studio is closing"))
+        self._board.needs.save()
+        if self._lock is not None:
+            self._lock.release()
 
-    def _expire(self) -> None:
-        now = time.monotonic()
-        for lease in [v for v in self._leases.values() if now - v.beaten_at > self._lease_seconds]:
-            self._end(lease)
+    # -- plumbing ------------------------------------------------------------------------------------------------
 
-    async def _shut(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.future.done():
-                waiter.future.set_exception(EngineError("The studio is closing"))
-        self._wake.set()
-        for slot in self._slots.values():
-            if slot.engine is not None and slot.state is not EngineState.COLD:
-                with suppress(Exception):
-                    await self._move(slot.name, "unload")
-        await self._server
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        arbiter_metrics()
+        GAUGES.follow(self)
+        watcher = self._loop.create_task(watch(self._core, self._workers, self._lease_seconds))
+        try:
+            self._loop.run_forever()
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(watcher)
+        finally:
+            self._loop.close()
+
+    def _call(self, ask: Callable[[], T]) -> T:
+        """`ask()` on the loop, where nothing changes meanwhile; after the end in this thread."""
+        if self._loop.is_closed() or threading.current_thread() is self._thread:
+            return ask()
+
+        async def asked() -> T:
+            return ask()
+
+        return asyncio.run_coroutine_threadsafe(asked(), self._loop).result(timeout=ANSWER_S)
+
+    def _await(self, job: Coroutine[Any, Any, T]) -> T:
+        if self._closed:
+            job.close()
+            raise EngineError("The studio is closing")
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result()

@@ -126,6 +126,33 @@ class Lasting(Protocol):
         """Let go of a kept process without ending it."""
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """An engine whose start may take minutes."""
+
+    def interrupt(self) -> None:
+        """Make a load() or restore() that runs now fail soon; callable from any thread, harmless at any time.
+
+        Used when the studio closes and when the user stops an engine that still starts.
+        """
+
+
+@runtime_checkable
+class Downloading(Protocol):
+    """An engine that can fetch its model, which it does only when the user allows it."""
+
+    download: bool
+    """Whether the next load() may."""
+
+
+@runtime_checkable
+class Pinning(Protocol):
+    """An engine that keeps page-locked main memory."""
+
+    def pinned_mib(self) -> int:
+        """Page-locked memory held now, MiB. Cheap, callable from any thread."""
+
+
 @dataclass(frozen=True)
 class Swap:
     """One change of what is loaded, as reported to the user."""

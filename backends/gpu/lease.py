@@ -11,6 +11,7 @@ from backends.gpu.engine import Engine, Swap
 from configs.errors import EngineError
 
 _ids = itertools.count(1)
+GIVEN_BACK = "it was given back"
 
 
 @dataclass(eq=False)
@@ -37,6 +38,7 @@ class Lease:
     """True: may be taken back when others have waited through the drain time (a stream that can be cut)."""
     id: int = field(default_factory=lambda: next(_ids))
     beaten_at: float = field(default_factory=time.monotonic)
+    granted_at: float = field(default_factory=time.monotonic)
     void: str = ""
     """Why it is over; '' while it is good."""
     wanted: bool = False
@@ -54,15 +56,24 @@ class Lease:
             raise EngineError("The engines were taken back", self.void, "Try again")
 
     def on_void(self, tell: Callable[[str], None]) -> None:
-        """Call `tell(reason)` once, from the arbiter's thread, when the lease is revoked or expires."""
-        if self.void:
-            tell(self.void)
-        else:
-            self._on_void.append(tell)
+        """Call `tell(reason)` once, from the arbiter's thread, when the lease is revoked or expires.
+
+        `tell` must not block. It runs at once, in this thread, when that has happened already.
+        """
+        self._on_void.append(tell)
+        if not self.void or self.void == GIVEN_BACK:
+            return
+        try:
+            self._on_void.remove(tell)
+        except ValueError:  # the arbiter's thread tells it right now
+            return
+        tell(self.void)
 
     def release(self) -> None:
         """Give the engines back; harmless when called twice."""
-        self._release(self)
+        if not self.void:
+            self.void = GIVEN_BACK
+            self._release(self)
 
     def __enter__(self) -> Lease:
         return self
