@@ -73,10 +73,9 @@ def may_read(who: str, client: str, *, proxied: bool = False) -> bool:
 
 def remote_vllm(settings: Settings) -> tuple[str, dict[str, str]]:
     """Base URL of the vLLM that runs apart from the studio ('' = none), and the headers that it asks for."""
-    services = load_services(services_file(settings))
-    if services.vllm.runtime != "remote" or not settings.llm.service:
+    if not settings.llm.service:
         return "", {}
-    service = services.named(settings.llm.service)
+    service = load_services(services_file(settings)).named(settings.llm.service)
     key = os.environ.get(service.key_env, "")
     return service.base_url, {"Authorization": f"Bearer {key}"} if key else {}
 

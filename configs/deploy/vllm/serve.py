@@ -10,12 +10,12 @@ the middle of a picture. While something else fills the GPU the start waits: vLL
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -124,14 +124,21 @@ def up(server: subprocess.Popen[bytes]) -> bool:
 
 
 def sleep() -> None:
-    """Level 1, after running requests: weights to main memory. A failure leaves the server awake, which works too."""
-    key = {"Authorization": f"Bearer {os.environ['VLLM_API_KEY']}"}
-    request = urllib.request.Request(f"{BASE_URL}/sleep?level=1&mode=wait", headers=key, method="POST")
+    """Level 1, after running requests: weights to main memory. When that fails it is woken, and left awake."""
     try:
-        with urllib.request.urlopen(request, timeout=SLEEP_SECONDS):
-            print("asleep until the studio wakes it", flush=True)
+        post("sleep?level=1&mode=wait")
+        print("asleep until the studio wakes it", flush=True)
     except (OSError, ValueError) as error:
         print(f"could not be put to sleep ({error}); it stays awake", flush=True)
+        with contextlib.suppress(OSError, ValueError):
+            post("wake_up")  # a sleep that failed half-way holds all requests
+
+
+def post(path: str) -> None:
+    key = {"Authorization": f"Bearer {os.environ['VLLM_API_KEY']}"}
+    request = urllib.request.Request(f"{BASE_URL}/{path}", headers=key, method="POST")
+    with urllib.request.urlopen(request, timeout=SLEEP_SECONDS):
+        pass
 
 
 def answers() -> bool:
