@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from agent.served_brain import ServedBrain, open_served_brain
 from agent.studio_agent import StudioAgent
+from backends.gpu.arbiter import Arbiter
 from backends.llm.brain import make_brain
+from configs.errors import StudioError
 from configs.settings import Settings, load_settings
 from memory.embedder import shared_embedder
 from tools.opening import close_executor, open_executor
@@ -20,10 +23,37 @@ def build_agent(settings: Settings | None = None, *, dry: bool = False) -> Studi
     """
     settings = settings or load_settings()
     executor = open_executor(settings)
+    served: ServedBrain | None = None
     try:
+        served, notice = _served(settings, executor.arbiter)
         encoder = shared_embedder(settings.memory.embedder)
-        brain, capabilities, notice = make_brain(settings, embed=encoder.encode if encoder.is_semantic else None)
-        return StudioAgent(executor.studio, executor, brain, capabilities, notice, dry=dry)
+        brain, capabilities, told = make_brain(
+            served.settings if served else settings, embed=encoder.encode if encoder.is_semantic else None
+        )
+        agent = StudioAgent(
+            executor.studio, executor, brain, capabilities, notice or told, dry=dry,
+            on_close=served.close if served else None,
+        )  # fmt: skip
     except BaseException:
+        if served is not None:
+            served.close()
         close_executor(executor)
         raise
+    if served is not None:
+        served.listeners.append(agent.tell_starting)
+    return agent
+
+
+def _served(settings: Settings, arbiter: Arbiter) -> tuple[ServedBrain | None, str | None]:
+    """The studio's own language model, where one is set; else None, and why when it was wanted.
+
+    Raises StudioError when brain 'llm' is asked for and its service cannot be started here.
+    """
+    if settings.brain == "offline" or settings.llm.base_url or not settings.llm.service:
+        return None, None
+    try:
+        return open_served_brain(settings, arbiter), None
+    except StudioError as error:
+        if settings.brain == "llm":
+            raise
+        return None, f"Using the built-in brain: {error.problem[0].lower()}{error.problem[1:]} ({error.fix})"

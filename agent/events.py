@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.events import AssetMade, Event, ModelSwapped, Progress, Scored, StepFinished, StepStarted
+from tools.events import AssetMade, Event, ModelStarting, ModelSwapped, Progress, Scored, StepFinished, StepStarted
 
 __all__ = [
     "ApprovalAsked",
@@ -13,6 +13,7 @@ __all__ = [
     "Done",
     "Event",
     "Failed",
+    "ModelStarting",
     "ModelSwapped",
     "Notice",
     "PlanProposed",

@@ -59,12 +59,13 @@ def propose(steps: Sequence[Mapping[str, Any]], ctx: TurnContext, asked_for: str
     """The plan as an event, in the order in which it will run."""
     fields = PlanStep.__dataclass_fields__
     rows = [PlanStep(**{k: _tupled(s[k]) for k in fields}) for s in in_order(steps, ctx.executor.arbiter)]
+    loads = engines_to_load([s.engines for s in rows], ctx.executor.arbiter.active())
     return PlanProposed(
         thread=ctx.thread,
         steps=tuple(rows),
-        seconds=round(sum(s.seconds for s in rows), 1),
+        seconds=round(sum(s.seconds for s in rows) + sum(map(ctx.executor.swap_seconds, loads)), 1),
         vram_mib=max((s.vram_mib for s in rows), default=0),
-        swaps=count_swaps([s.engines for s in rows], ctx.executor.arbiter.active()),
+        swaps=len(loads),
         overwrites=tuple(s.title for s in rows if s.effect in RISKY),
         needs_approval=bool(approval_reason(rows, ctx, asked_for)),
     )
@@ -105,14 +106,14 @@ def in_order(steps: Sequence[Mapping[str, Any]], arbiter: Arbiter) -> list[Mappi
     return ordered
 
 
-def count_swaps(needs: Sequence[Sequence[str]], active: frozenset[str]) -> int:
-    """Engines that must be brought up for these steps, given what is loaded now."""
+def engines_to_load(needs: Sequence[Sequence[str]], active: frozenset[str]) -> list[str]:
+    """Engines that must be brought up for these steps, in order, given what is up now."""
     up = set(active)
-    count = 0
+    loads: list[str] = []
     for engines in needs:
-        count += len(set(engines) - up)
+        loads += sorted(set(engines) - up)
         up |= set(engines)
-    return count
+    return loads
 
 
 def refs(value: Any) -> list[str]:

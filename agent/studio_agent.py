@@ -7,16 +7,17 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import HumanMessage
 from langgraph.types import Command
 
-from agent.events import ApprovalAsked, Done, Event, Failed, Notice
+from agent.events import ApprovalAsked, Done, Event, Failed, ModelStarting, Notice
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.loop_thread import LoopThread
 from agent.pricing import propose
@@ -24,6 +25,7 @@ from agent.report import turn_report
 from agent.state import Decision, TurnContext, fresh_turn
 from backends.llm.understanding import UNDERSTAND, understand_tool
 from configs.errors import Cancelled, EngineError, StudioError, UsageError
+from tools.engine_room import EngineRoom
 from tools.executor import Executor
 from tools.intake import attach
 from tools.opening import close_executor
@@ -32,6 +34,8 @@ from tools.spec import CancelToken, Studio
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from backends.gpu.engine import StartProgress
+    from backends.gpu.switchboard import Switchboard
     from backends.llm.understanding import Capabilities
 
 # The saver must never rebuild arbitrary Python objects from the database (CVE-2026-28277).
@@ -60,10 +64,11 @@ class StudioAgent:
 
     def __init__(
         self, studio: Studio, executor: Executor, brain: BaseChatModel, capabilities: Capabilities, notice: str | None,
-        *, dry: bool = False,
+        *, dry: bool = False, on_close: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
+        """`on_close`: ends what was opened for the brain, e.g. the gateway that it talks to."""
         self.studio, self.executor, self.brain, self.capabilities = studio, executor, brain, capabilities
-        self.notice, self.dry = notice, dry
+        self.notice, self.dry, self._on_close = notice, dry, on_close
         self._worker = LoopThread("agent")
         self._running: dict[str, _Turn] = {}
         self._saver_stack: Any = None
@@ -164,6 +169,19 @@ class StudioAgent:
         """Copy a user's file into the workspace; the asset. Raises UsageError when it cannot be used."""
         return attach(Path(path), self.studio.workspace, self.studio.memory, self.studio.settings, thread, name)
 
+    @cached_property
+    def models(self) -> Switchboard:
+        """Switch what is on the GPU by hand: `switch_to_llm()`, `switch_to_sdxl()`, `switch_to_tts()`.
+
+        Tools and the brain bring up what they need by themselves. `get_vram_usage()` tells what is used.
+        """
+        return EngineRoom(self.executor.arbiter, self.studio.settings, self.studio.workspace).switchboard
+
+    def tell_starting(self, progress: StartProgress) -> None:
+        """Tell all running turns that the brain's model is coming up."""
+        for thread, turn in list(self._running.items()):
+            turn.emit(ModelStarting(thread=thread, progress=progress))
+
     def warm_up(self) -> None:
         """Load what the first wish needs besides its engines: the brain, the sentence encoder and the index."""
         self.studio.memory.search("a picture of a character", limit=1)
@@ -183,6 +201,8 @@ class StudioAgent:
         with suppress(Exception):
             self._worker.submit(self._saver_stack.__aexit__(None, None, None)).result(timeout=10)
         self._worker.close()
+        if self._on_close is not None:
+            self._on_close()
         close_executor(self.executor)
 
     def __enter__(self) -> StudioAgent:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backends.gpu.engine import Swap
+from backends.gpu.engine import StartProgress, Swap
 from memory.records import Asset, Score
 
 
@@ -46,6 +46,13 @@ class Progress(Event):
 @dataclass(frozen=True, kw_only=True)
 class ModelSwapped(Event):
     swap: Swap
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelStarting(Event):
+    """A model is coming up, and somebody waits for it."""
+
+    progress: StartProgress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from backends.gpu.arbiter import Arbiter
+from backends.gpu.engine import StartProgress
 from backends.gpu.lease import Lease
 from configs.errors import Cancelled, PolicyError, StudioError
-from tools.events import Emit, ModelSwapped, StepFinished, StepStarted
+from tools.events import Emit, ModelStarting, ModelSwapped, StepFinished, StepStarted
 from tools.metrics import watched
 from tools.policy import EVERYTHING, Grant
 from tools.registry import get_tool
@@ -61,6 +62,13 @@ class Executor:
         model = validate_args(tool, mended)
         return self._price(tool, model), tool.uses(model, self.studio), mended
 
+    def swap_seconds(self, engine: str) -> float:
+        """How long bringing this engine up is expected to take now, as seen before; 0 when it was not seen."""
+        memory = self.studio.memory
+        seen = [memory.typical_seconds(swap_key(action), engine, "") for action in ("restore", "load")]
+        parked = any(row["name"] == engine and row["state"] == "parked" for row in self.arbiter.status())
+        return (seen[0] if parked else seen[1]) or 0.0
+
     def run(self, name: str, args: Mapping[str, Any] | str, run: Run, *, key: str = "", title: str = "") -> ToolOutcome:
         """One call, whatever happens inside it: the outcome says how it ended. Only programming errors escape."""
         if run.dry:
@@ -92,7 +100,7 @@ class Executor:
             if run.dry:
                 result = stand_in_result(tool, model, self.studio, run.thread)
             else:
-                with self._leased(needs, run) as lease:
+                with self._leased(needs, run, size_key(shown)) as lease:
                     result = self._work(tool, model, run, lease)
                 self._record(tool, shown, run, key, result, time.perf_counter() - began - lease.waited_s, needs)
         except StudioError as error:
@@ -141,16 +149,25 @@ class Executor:
         return replace(result, warnings=(*context.warnings, *result.warnings))
 
     @contextmanager
-    def _leased(self, needs: frozenset[str], run: Run) -> Iterator[Lease]:
-        lease = self.arbiter.lease(needs, run.step or run.thread or "call", check=run.cancel.check)
+    def _leased(self, needs: frozenset[str], run: Run, shape: str) -> Iterator[Lease]:
+        def starting(progress: StartProgress) -> None:
+            run.emit(ModelStarting(thread=run.thread, step=run.step, progress=progress))
+
+        lease = self.arbiter.lease(
+            needs, run.step or run.thread or "call", check=run.cancel.check, shape=shape, on_start=starting
+        )
         for swap in lease.swaps:
             run.emit(ModelSwapped(thread=run.thread, step=run.step, swap=swap))
+            self.studio.memory.add_timing(swap_key(swap.action), swap.engine, "", swap.seconds, None)
         over = threading.Event()
         period = self.studio.settings.gpu.lease_seconds / 3
 
         def beat() -> None:
             while not over.wait(period):
-                lease.heartbeat()
+                try:
+                    lease.heartbeat()
+                except StudioError:  # taken back: the tool is told when it next reports progress
+                    return
 
         threading.Thread(target=beat, daemon=True, name="lease-heartbeat").start()
         try:
@@ -233,6 +250,11 @@ class Executor:
         )
         swaps = lease.swaps if lease else ()
         return ToolOutcome(name, args, status, seconds, "+".join(sorted(needs)), None, error, swaps)
+
+
+def swap_key(action: str) -> str:
+    """Under what name the seconds of loading or restoring an engine are kept among the timings of tools."""
+    return f"engine {action}"
 
 
 def step_key(key: str, tool: str, args: Mapping[str, Any]) -> str:

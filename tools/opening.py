@@ -8,20 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backends.engines import make_engine
-from backends.gpu.arbiter import Arbiter
-from configs.models import load_models
 from configs.settings import Settings
 from configs.workspace import Workspace
 from memory.store import Memory
+from tools.engine_room import EngineRoom
 from tools.executor import Executor
 from tools.spec import Studio
 
 _open: Counter[Path] = Counter()
 """Executors of this process by home folder."""
-
-CPU_SHARE = 0.6
-"""Part of the machine's memory that engines may take when no budget is set."""
 
 
 def remove_leftovers(workspace: Workspace) -> None:
@@ -39,20 +34,17 @@ def open_executor(settings: Settings) -> Executor:
 
     Raises StudioError when the workspace cannot be written, is damaged, or another studio owns it.
     """
-    import psutil
-
     workspace = Workspace.open(settings.home)
     memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
     remove_leftovers(workspace)
+
+    try:
+        room = EngineRoom.open(settings, workspace)
+    except BaseException:
+        memory.close()
+        raise
     _open[workspace.home] += 1
-    arbiter = Arbiter(
-        load_models(),
-        lambda name: make_engine(name, settings, workspace.cache),
-        cpu_budget_mib=settings.gpu.cpu_budget_mib or int(psutil.virtual_memory().total / 2**20 * CPU_SHARE),
-        gpu_budget_mib=settings.gpu.vram_budget_mib,
-        lease_seconds=settings.gpu.lease_seconds,
-    )
-    return Executor(Studio(settings, workspace, memory), arbiter)
+    return Executor(Studio(settings, workspace, memory), room.arbiter)
 
 
 def close_executor(executor: Executor) -> None:

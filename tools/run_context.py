@@ -32,7 +32,7 @@ class RunContext:
         self.memory = executor.studio.memory
         self.engines: Mapping[str, Engine] = dict(lease.engines)
         self.cancel, self.thread, self.step = run.cancel, run.thread, run.step
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(lease.notices)
         self._scratch: Path | None = None
 
     def progress(self, done: float, total: float, note: str = "") -> None:
@@ -41,6 +41,7 @@ class RunContext:
         self._run.emit(Progress(thread=self.thread, step=self.step, done=done, total=total, note=note))
 
     def engine(self, kind: str) -> Any:
+        self._lease.check()
         for engine in self.engines.values():
             if engine.kind == kind:
                 return engine

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from configs.errors import StudioError
+from ui.cli_keys import keys_app
+from ui.cli_memory import memory_app
+from ui.cli_models import models_app
+from ui.options import AsJson, Brain, Home, fail, guarded
 
 app = typer.Typer(
     name="studio",
@@ -21,16 +23,9 @@ app = typer.Typer(
     help="Make animated shorts by asking for them: pictures, voices and finished cuts, on your own machine.",
     epilog='Example: `studio ask "a 15 second film: a robot finds a shell on the beach at sunset" --yes`',
 )
-memory_app = typer.Typer(no_args_is_help=True, help="What the studio remembers: characters, styles, notes, past takes.")
-models_app = typer.Typer(no_args_is_help=True, help="The engines: what is loaded, what it needs.")
 app.add_typer(memory_app, name="memory")
 app.add_typer(models_app, name="models")
-
-Home = Annotated[
-    Path | None, typer.Option("--home", help="The studio's data folder (default ./workspace, or STUDIO_HOME).")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
-Brain = Annotated[str | None, typer.Option("--brain", help="auto, offline (built in) or llm (a served model).")]
+app.add_typer(keys_app, name="keys")
 
 
 def main() -> None:
@@ -54,28 +49,6 @@ def main() -> None:
                 "This is a bug; run it again with STUDIO_TRACEBACK=1 for the details",
             )
         )
-
-
-def fail(error: StudioError, as_json: bool = False) -> None:
-    """Print the error and leave with its exit code."""
-    if as_json:
-        import json
-
-        shape = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}
-        typer.echo(json.dumps({"error": shape}))
-    typer.echo(error.sentence, err=True)
-    sys.exit(error.exit_code)
-
-
-def guarded(work: Callable[[], Any], as_json: bool = False) -> None:
-    """Run a command's body; its value, if an int, is the exit code."""
-    try:
-        code = work()
-    except StudioError as error:
-        fail(error, as_json)
-    else:
-        if isinstance(code, int) and code:
-            raise SystemExit(code)
 
 
 @app.command()
@@ -183,83 +156,22 @@ def doctor(as_json: AsJson = False, home: Home = None) -> None:
     guarded(lambda: run_doctor(as_json, home), as_json)
 
 
-@models_app.command("status")
-def models_status(as_json: AsJson = False, home: Home = None) -> None:
-    """Show the engines, what they need, and the memory of the device."""
-    from ui.commands.tools import show_models
-
-    guarded(lambda: show_models(as_json, home), as_json)
-
-
-@memory_app.command("add")
-def memory_add(
-    kind: Annotated[str, typer.Argument(help="character, style, place, note or preference.")],
-    name: Annotated[str, typer.Argument(help="Its name.")],
-    text: Annotated[str, typer.Argument(help="What to remember.")],
+@app.command()
+def serve(
     home: Home = None,
-    as_json: AsJson = False,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; beyond this machine, keys are asked for.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    brain: Brain = None,
 ) -> None:
-    """Remember something. Example: studio memory add character Luca "a boy with curly brown hair" """
-    from ui.commands.memory import add
+    """Serve the OpenAI-compatible gateway, metrics and the models' controls, without the chat page.
 
-    guarded(lambda: add(home, kind, name, text, as_json), as_json)
+    Example: studio serve --port 8400, then OPENAI_BASE_URL=http://localhost:8400/v1
+    """
+    from ui.commands.chat import run_serve
 
-
-@memory_app.command("search")
-def memory_search(
-    query: Annotated[str, typer.Argument(help="Words or a description.")],
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 8,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Search by meaning and by words."""
-    from ui.commands.memory import search
-
-    guarded(lambda: search(home, query, limit, as_json), as_json)
-
-
-@memory_app.command("list")
-def memory_list(
-    kind: Annotated[str, typer.Argument(help="Only this kind, e.g. character or image; empty: all.")] = "",
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """List what is remembered and made."""
-    from ui.commands.memory import list_all
-
-    guarded(lambda: list_all(home, kind, as_json), as_json)
-
-
-@memory_app.command("export")
-def memory_export(file: Annotated[Path, typer.Argument(help="A .jsonl file to write.")], home: Home = None) -> None:
-    """Write everything remembered to a file."""
-    from ui.commands.memory import export
-
-    guarded(lambda: export(home, file))
-
-
-@memory_app.command("import")
-def memory_import(file: Annotated[Path, typer.Argument(help="A .jsonl file of an export.")], home: Home = None) -> None:
-    """Read an export; nothing that exists is overwritten."""
-    from ui.commands.memory import import_
-
-    guarded(lambda: import_(home, file))
-
-
-@memory_app.command("rebuild")
-def memory_rebuild(home: Home = None) -> None:
-    """Make the search index again from the database (after damage, or with another embedder)."""
-    from ui.commands.memory import rebuild
-
-    guarded(lambda: rebuild(home))
-
-
-@memory_app.command("repair")
-def memory_repair(home: Home = None) -> None:
-    """Move a damaged database aside and save what can be read into a new one."""
-    from ui.commands.memory import repair
-
-    guarded(lambda: repair(home))
+    guarded(lambda: run_serve(home, host, port, brain))
 
 
 if __name__ == "__main__":

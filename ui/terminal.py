@@ -9,6 +9,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from agent import events as ev
+from ui.wording import starting_text
+
+STARTING = "/starting"
+"""Key of the line about a model that is coming up; no step has it."""
 
 
 class TerminalView:
@@ -22,6 +26,7 @@ class TerminalView:
             disable=quiet or not self.console.is_terminal,
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
+        self._said = ""
 
     def __enter__(self) -> TerminalView:
         self._progress.start()
@@ -37,16 +42,32 @@ class TerminalView:
             case ev.PlanProposed():
                 self._plan(event)
             case ev.StepStarted(step=step, title=title):
+                self._started_up()
                 self._tasks[step] = self._progress.add_task(_short(title), total=1.0, note="")
             case ev.Progress(step=step, done=done, total=total, note=note):
                 if step in self._tasks:
                     self._progress.update(self._tasks[step], completed=done, total=total or 1.0, note=_short(note))
             case ev.ModelSwapped(swap=swap):
                 self.console.print(f"  [dim]{swap.action} {swap.engine}: {swap.seconds:.1f} s[/]")
+            case ev.ModelStarting(progress=progress):
+                self._starting(starting_text(progress))
             case ev.StepFinished():
                 self._finished(event)
             case ev.Failed(problem=problem):
                 self.console.print("[red]failed[/]", problem, markup=True)
+
+    def _starting(self, text: str) -> None:
+        """One line that changes on a terminal; in a file, a line for each phase."""
+        if self._progress.disable:
+            phase = text.split(" (", 1)[0]
+            if phase != self._said:
+                self._said = phase
+                self.console.print(f"  [dim]{phase}[/]")
+            return
+        task = self._tasks.get(STARTING)
+        if task is None:
+            task = self._tasks[STARTING] = self._progress.add_task(_short(text), total=None, note="")
+        self._progress.update(task, description=_short(text, 72))
 
     def _plan(self, plan: ev.PlanProposed) -> None:
         table = Table(box=None, padding=(0, 1), show_header=False)
@@ -57,6 +78,10 @@ class TerminalView:
         memory = f", {plan.vram_mib} MiB on the GPU" if plan.vram_mib else ""
         self.console.print(table)
         self.console.print(f"  [dim]plan: about {plan.seconds:.0f} s, {plan.swaps} model load(s){memory}[/]")
+
+    def _started_up(self) -> None:
+        if (task := self._tasks.pop(STARTING, None)) is not None:
+            self._progress.remove_task(task)
 
     def _finished(self, event: ev.StepFinished) -> None:
         if event.step in self._tasks:

@@ -32,13 +32,13 @@ def make_brain(settings: Settings, *, embed: Embed | None = None) -> tuple[BaseC
     if settings.brain == "llm" and not settings.llm.base_url:
         raise UsageError(
             "No language model is set",
-            "brain is 'llm' but llm.base_url is empty",
-            "Set llm.base_url, or brain: offline",
+            "brain is 'llm' but neither llm.service nor llm.base_url is set",
+            "Set one of them, or brain: offline",
         )
     if settings.brain == "offline":
         return (*_offline(settings, embed), None)
     if not settings.llm.base_url:
-        return (*_offline(settings, embed), "Using the built-in brain: no language model is set (llm.base_url)")
+        return (*_offline(settings, embed), "Using the built-in brain: no language model is set (llm.service or llm.base_url)")
     from backends.llm.remote import make_llm_brain
 
     try:

@@ -14,6 +14,7 @@ from agent.report import asset_row
 from ui.chat.plan import ask_approval
 from ui.chat.showing import TurnTasks, bar, element_for, scores_table
 from ui.chat.wording import step_title, wording
+from ui.wording import starting_text
 
 if TYPE_CHECKING:
     from agent.state import Decision
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 UPDATE_S = 0.2
 """Shortest time between two redraws of a progress bar."""
 TITLE_LIMIT = 90
+STARTING = "/starting"
+"""Key of the step that tells of the brain's model coming up; no step of a plan has it."""
 DRAWS = "generate_image"
 """The tool whose pictures are shown as they come."""
 
@@ -53,6 +56,8 @@ class TurnView:
                 await self._started(event)
             case ev.Progress():
                 await self._progress(event)
+            case ev.ModelStarting():
+                await self._starting(event)
             case ev.ModelSwapped(swap=swap) if event.step in self._steps:
                 self._steps[event.step].output = f"{swap.action} {swap.engine}: {swap.seconds:.1f} s"
                 await self._redraw(event.step)
@@ -91,6 +96,24 @@ class TurnView:
         if "/" not in event.step:
             await self._tasks.say(f"{share:.0%}")
         await self._redraw(event.step)
+
+    async def _starting(self, event: ev.ModelStarting) -> None:
+        """A model that comes up for a tool is told in its step; for the brain, in a step of its own."""
+        text = starting_text(event.progress)
+        key = event.step if event.step in self._steps else STARTING
+        if key not in self._steps:
+            step = cl.Step(name=f"Starting {event.progress.engine}", type="tool", default_open=True, auto_collapse=True)
+            step.created_at = step.start = _now()
+            self._steps[key] = step
+            await step.send()
+        share = event.progress.share
+        self._steps[key].output = text if share is None else f"{bar(share, 1)} {text}"
+        if event.progress.phase == "ready" and key == STARTING:
+            step = self._steps.pop(key)
+            step.output, step.end = f"✓ {event.progress.engine} is ready", _now()
+            await step.update()
+        elif self._due(key):
+            await self._redraw(key)
 
     def _due(self, step: str) -> bool:
         if time.monotonic() - self._drawn.get(step, 0.0) < UPDATE_S:

@@ -1,33 +1,64 @@
-"""`studio chat`: the web chat on localhost."""
+"""`studio chat` and `studio serve`: the studio as a server on localhost."""
 
 from __future__ import annotations
 
 import socket
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.errors import UsageError
 from ui.opening import open_agent, settings_for
 
+if TYPE_CHECKING:
+    from agent.studio_agent import StudioAgent
+    from configs.settings import Settings
+
 
 def run_chat(home: Path | None, host: str | None, port: int | None, brain: str | None, open_browser: bool) -> int:
-    """Serve until Ctrl-C. Raises UsageError when the port is taken."""
-    settings = settings_for(home, brain)
-    address, number = host or settings.server.host, port or settings.server.port
-    refuse_taken_port(address, number)
-    agent = open_agent(settings)
-    import uvicorn
-
-    from ui.server import create_app
-
-    app = create_app(settings, agent, address)
-    url = f"http://{'localhost' if address in ('127.0.0.1', '0.0.0.0') else address}:{number}"
+    """Serve everything, the page included, until Ctrl-C. Raises UsageError when the port is taken."""
+    settings, agent, address, number = _opened(home, host, port, brain)
+    url = _url(address, number)
     brain_shown, home_shown = agent.capabilities.badge, agent.studio.workspace.home
     print(f"The studio is at {url}  (brain: {brain_shown}; files in {home_shown}; stop with Ctrl-C)", flush=True)
     if open_browser:
         webbrowser.open(url)
-    uvicorn.run(app, host=address, port=number, log_level="warning", ws_max_size=64 * 2**20)
+    return _serve(settings, agent, address, number, chat=True)
+
+
+def run_serve(home: Path | None, host: str | None, port: int | None, brain: str | None) -> int:
+    """Serve the gateway, metrics and controls until Ctrl-C. Raises UsageError when the port is taken."""
+    settings, agent, address, number = _opened(home, host, port, brain)
+    print(f"The gateway is at {_url(address, number)}/v1  (stop with Ctrl-C)", flush=True)
+    return _serve(settings, agent, address, number, chat=False)
+
+
+def _opened(
+    home: Path | None, host: str | None, port: int | None, brain: str | None
+) -> tuple[Settings, StudioAgent, str, int]:
+    settings = settings_for(home, brain)
+    address, number = host or settings.server.host, port or settings.server.port
+    refuse_taken_port(address, number)
+    return settings, open_agent(settings), address, number
+
+
+def _serve(settings: Settings, agent: StudioAgent, address: str, number: int, *, chat: bool) -> int:
+    import uvicorn
+
+    from ui.server import create_app
+
+    own = "[::1]" if ":" in address else "127.0.0.1" if address in ("0.0.0.0", "localhost") else address
+    app = create_app(settings, agent, address, chat=chat, url=f"http://{own}:{number}")
+    # Open streams of the gateway must not keep a stopped studio alive.
+    uvicorn.run(
+        app, host=address, port=number, log_level="warning", ws_max_size=64 * 2**20, timeout_graceful_shutdown=5
+    )
     return 0
+
+
+def _url(address: str, port: int) -> str:
+    own = address in ("127.0.0.1", "0.0.0.0", "::", "::1")
+    return f"http://{'localhost' if own else address}:{port}"
 
 
 def refuse_taken_port(host: str, port: int) -> None:

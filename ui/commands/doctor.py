@@ -9,29 +9,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from configs.errors import StudioError
 from configs.settings import Settings
 from configs.workspace import Workspace
+from ui.commands.doctor_models import answer_cache, gpu_owner, served_model
+from ui.commands.finding import Finding
 from ui.opening import settings_for
 
 MIN_FREE_MIB = 2048
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check."""
-
-    name: str
-    ok: bool
-    needed: bool
-    """False: the studio works without it, in a lesser way."""
-    found: str
-    gives: str = ""
-    """What it is for."""
-    fix: str = ""
 
 
 def run_doctor(as_json: bool, home: Path | None) -> int:
@@ -47,7 +35,8 @@ def run_doctor(as_json: bool, home: Path | None) -> int:
 def examine(settings: Settings) -> list[Finding]:
     """All checks, each on its own: one that breaks does not hide the others."""
     checks: list[Callable[[Settings], Finding]] = [
-        _python, _home, _disk, _memory_file, _ffmpeg, _codecs, _renderer, _voice, _encoder, _brain, _sdxl, _gpu, _port,
+        _python, _home, _disk, _memory_file, _ffmpeg, _codecs, _renderer, _voice, _encoder, _brain, served_model, _sdxl,
+        _gpu, gpu_owner, answer_cache, _port,
     ]  # fmt: skip
     return [check(settings) for check in checks]
 
@@ -129,9 +118,11 @@ def _encoder(settings: Settings) -> Finding:
 
 def _brain(settings: Settings) -> Finding:
     gives = "free conversation and jokes; without it the built-in brain answers"
-    fix = "Serve a model (vLLM or any OpenAI-compatible server) and set llm.base_url"
+    fix = "Set llm.service (see 'served model'), or llm.base_url to an OpenAI-compatible server"
     if not settings.llm.base_url:
-        return Finding("language model", False, False, "llm.base_url is not set", gives, fix)
+        if settings.llm.service:
+            return Finding("language model", True, False, f"service {settings.llm.service}", gives)
+        return Finding("language model", False, False, "neither llm.service nor llm.base_url is set", gives, fix)
     from backends.llm.brain import make_brain
 
     try:

@@ -1,9 +1,8 @@
-"""`studio tools`, `studio tool`, `studio models status`."""
+"""`studio tools` and `studio tool`."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,33 +72,3 @@ def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str
         if outcome.error is not None and not as_json:
             raise outcome.error
         return outcome.error.exit_code if outcome.error else 0
-
-
-def show_models(as_json: bool, home: Path | None) -> int:
-    """The engines and the device's memory."""
-    from backends.gpu.monitor import snapshot
-    from configs.models import load_models
-
-    settings = settings_for(home)
-    table = load_models()
-    chosen = {settings.image.resolved_engine(), settings.voice.resolved_engine()}
-    rows = [
-        {"name": n, "kind": s.kind, "device": s.device, "need_mib": s.need_mib, "chosen": n in chosen}
-        for n, s in table.engines.items()
-    ]
-    device = snapshot()
-    if as_json:
-        print(json.dumps({"engines": rows, "device": asdict(device)}, default=str))
-        return 0
-    shown = Table("engine", "kind", "device", "needs", "", box=None, padding=(0, 2, 0, 0))
-    for row in rows:
-        shown.add_row(
-            str(row["name"]),
-            str(row["kind"]),
-            str(row["device"]),
-            f"{row['need_mib']} MiB",
-            "in use" if row["chosen"] else "",
-        )
-    Console(highlight=False).print(shown)
-    print(device)
-    return 0

@@ -1,0 +1,217 @@
+"""`studio models ...`: the engines, through the running studio of this home, or on this process's own arbiter."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from configs.errors import EngineError, StudioError, UsageError
+from configs.server_file import ServerFile, running_server
+from configs.workspace import Workspace
+from ui.opening import log_to, settings_for
+from ui.wording import PHASES
+
+CONNECT_S = 3.0
+FOLLOW_S = 0.2
+"""How often a followed log is looked at."""
+
+
+def show_status(as_json: bool, home: Path | None, watch: bool) -> int:
+    """States, leases, memory and the last swaps; with `watch` again every second until Ctrl-C."""
+    from ui.models_view import models_view
+
+    if not watch:
+        found = command(home, "status", {})
+        if as_json:
+            print(json.dumps(found, ensure_ascii=False, default=str))
+        else:
+            from rich.console import Console
+
+            Console(highlight=False).print(models_view(found))
+        return 0
+    from rich.live import Live
+
+    with Live(models_view(command(home, "status", {})), auto_refresh=False) as live:
+        while True:
+            time.sleep(1.0)
+            live.update(models_view(command(home, "status", {})), refresh=True)
+
+
+def start(name: str, as_json: bool, home: Path | None, download: bool) -> int:
+    """Bring an engine up and leave it running."""
+    wanted = {"name": name, "keep": True, "download": download}
+    return _swapped(command(home, "start", wanted, quiet=as_json), as_json, f"{name} was up already")
+
+
+def stop(name: str, as_json: bool, home: Path | None) -> int:
+    """End an engine."""
+    return _swapped(command(home, "stop", {"name": name}, quiet=as_json), as_json, f"{name} was not up")
+
+
+def switch(to: str, as_json: bool, home: Path | None, allow_with_llm: bool) -> int:
+    """Bring one side up and park what may not stand beside it."""
+    wanted = {"name": to, "allow_with_llm": allow_with_llm, "keep": True}
+    return _swapped(command(home, "switch", wanted, quiet=as_json), as_json, f"{to} was up already")
+
+
+def show_health(name: str, as_json: bool, home: Path | None) -> int:
+    """Ask every engine that is up for a sign of life; 4 when one fails."""
+    rows = command(home, "health", {"name": name})["health"]
+    if as_json:
+        print(json.dumps({"health": rows}, ensure_ascii=False))
+    for row in rows if not as_json else ():
+        mark = {True: "ok", False: "FAILED", None: "-"}[row["ok"]]
+        print(f"{mark:<7} {row['name']} ({row['state']}): {row['note']}")
+    if not rows and not as_json:
+        print("Nothing is up.")
+    return 4 if any(row["ok"] is False for row in rows) else 0
+
+
+def show_logs(name: str, home: Path | None, lines: int, follow: bool) -> int:
+    """The last lines of an engine's log, and with `follow` what is added to it until Ctrl-C."""
+    from tools.engine_room import engine_table
+
+    settings = settings_for(home)
+    space = Workspace.open(settings.home)
+    logs = space.home / "logs" / "engines"
+    file = logs / f"{_known(name, list(engine_table(settings).engines))}.log" if name else space.home / "studio.log"
+    if not file.is_file():
+        raise UsageError(f"There is no log of {name or 'the studio'} yet", f"{file} does not exist", "Start it first")
+    with file.open("rb") as log:
+        for line in _last_lines(log.read()[-(lines + 1) * 4096 :], lines):
+            print(line)
+    if follow:
+        for line in _followed(file):
+            print(line, flush=True)
+    return 0
+
+
+def command(home: Path | None, action: str, wanted: dict[str, Any], quiet: bool = True) -> dict[str, Any]:
+    """Have the running studio do it, else do it here. Raises the StudioError that it ended with."""
+    settings = settings_for(home)
+    space = Workspace.open(settings.home)
+    server = running_server(space.home)
+    with _progress(quiet) as told:
+        if server is not None:
+            return _asked(server, action, wanted, told)
+        log_to(space.home / "studio.log")
+        from tools.engine_room import EngineRoom
+        from ui.control import do
+
+        room = EngineRoom.open(settings, space, passing=True)
+        try:
+            return do(room, action, wanted, lambda p: told(p.engine, p.phase, p.share, p.note))
+        finally:
+            room.close()
+
+
+def _asked(server: ServerFile, action: str, wanted: dict[str, Any], told: Any) -> dict[str, Any]:
+    """The answer of the running studio."""
+    import httpx
+
+    url = f"{server.url}/studio/models/{action}"
+    headers = {"Authorization": f"Bearer {server.token}"}
+    limits = httpx.Timeout(None, connect=CONNECT_S)
+    try:
+        with httpx.stream("POST", url, json=wanted, headers=headers, timeout=limits, trust_env=False) as answer:
+            for text in answer.iter_lines():
+                line = json.loads(text)
+                if "progress" in line:
+                    p = line["progress"]
+                    told(p["engine"], p["phase"], p["share"], p["note"])
+                elif "error" in line:
+                    raise _error(line["error"])
+                else:
+                    return dict(line["done"])
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise EngineError(
+            f"The studio at {server.url} does not answer", str(error), f"Look at its log, or end process {server.pid}"
+        ) from error
+    raise EngineError(f"The studio at {server.url} ended in the middle", fix="Look at its log")
+
+
+def _error(told: dict[str, Any]) -> StudioError:
+    kind = UsageError if told.get("exit_code") == UsageError.exit_code else EngineError
+    return kind(told["problem"], told["cause"], told["fix"])
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Any]:
+    """Yields `told(engine, phase, share, note)`, which draws a bar on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False)
+    if quiet:
+        yield lambda engine, phase, share, note: None
+        return
+    bars: dict[str, Any] = {}
+    said: dict[str, str] = {}
+    columns = (TextColumn("  {task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as shown:
+
+        def told(engine: str, phase: str, share: float | None, note: str) -> None:
+            if not console.is_terminal:  # a log file gets one line for each phase
+                if said.get(engine) != phase:
+                    console.print(f"  {engine}: {PHASES.get(phase, phase)} {note}".rstrip())
+                said[engine] = phase
+                return
+            if engine not in bars:
+                bars[engine] = shown.add_task(engine, total=1.0, note="")
+            text = f"{PHASES.get(phase, phase)} {note}".rstrip()
+            shown.update(bars[engine], completed=share or 0.0, total=None if share is None else 1.0, note=text[:80])
+
+        yield told
+
+
+def _swapped(done: dict[str, Any], as_json: bool, nothing: str) -> int:
+    if as_json:
+        print(json.dumps(done, ensure_ascii=False, default=str))
+        return 0
+    for swap in done["swaps"]:
+        print(f"{swap['action']} {swap['engine']}: {swap['seconds']:.1f} s")
+    if not done["swaps"]:
+        print(f"Nothing to do: {nothing}.")
+    for notice in done.get("notices", ()):
+        print(f"  note: {notice}")
+    return 0
+
+
+def _known(name: str, engines: list[str]) -> str:
+    """A name from the table, so that it can be part of a path. Raises UsageError with the nearest one."""
+    import difflib
+
+    if name in engines:
+        return name
+    near = difflib.get_close_matches(name, engines, n=1, cutoff=0.4)
+    raise UsageError(
+        f"There is no engine '{name}'", fix=f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(engines)}"
+    )
+
+
+def _last_lines(data: bytes, count: int) -> list[str]:
+    return data.decode("utf-8", errors="replace").splitlines()[-count:] if count else []
+
+
+def _followed(file: Path) -> Iterator[str]:
+    """Lines as they are added; goes on with the new file when the engine is started again."""
+    log = file.open("rb")
+    try:
+        log.seek(0, 2)
+        inode, rest = file.stat().st_ino, b""
+        while True:
+            data = log.read()
+            *lines, rest = (rest + data).split(b"\n")
+            yield from (line.decode("utf-8", errors="replace") for line in lines)
+            if not data:
+                time.sleep(FOLLOW_S)
+                if file.is_file() and file.stat().st_ino != inode:
+                    log.close()
+                    log = file.open("rb")
+                    inode, rest = file.stat().st_ino, b""
+    finally:
+        log.close()

@@ -1,0 +1,40 @@
+"""Options that many commands have, and how a command ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from configs.errors import StudioError
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="The studio's data folder (default ./workspace, or STUDIO_HOME).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+Brain = Annotated[str | None, typer.Option("--brain", help="auto, offline (built in) or llm (a served model).")]
+
+
+def fail(error: StudioError, as_json: bool = False) -> None:
+    """Print the error and leave with its exit code."""
+    if as_json:
+        import json
+
+        shape = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}
+        typer.echo(json.dumps({"error": shape}))
+    typer.echo(error.sentence, err=True)
+    sys.exit(error.exit_code)
+
+
+def guarded(work: Callable[[], Any], as_json: bool = False) -> None:
+    """Run a command's body; its value, if an int, is the exit code."""
+    try:
+        code = work()
+    except StudioError as error:
+        fail(error, as_json)
+    else:
+        if isinstance(code, int) and code:
+            raise SystemExit(code)

@@ -1,0 +1,17 @@
+"""Words that the terminal and the chat share."""
+
+from __future__ import annotations
+
+from backends.gpu.engine import StartProgress
+
+PHASES = {
+    "download": "downloading", "load": "loading", "compile": "compiling", "warm_up": "warming up", "ready": "ready",
+}  # fmt: skip
+
+
+def starting_text(progress: StartProgress) -> str:
+    """`Starting qwen3-8b: loading (40%, shard 2 of 5)`."""
+    share = f"{progress.share:.0%}" if progress.share is not None else ""
+    detail = ", ".join(part for part in (share, progress.note) if part)
+    phase = PHASES.get(progress.phase, progress.phase)
+    return f"Starting {progress.engine}: {phase}{f' ({detail})' if detail else ''}"
