@@ -3,7 +3,12 @@
 # ones are named with what they give, and the set-up goes on.
 set -u
 case "${1:-test}" in
-  test) wanted=(chromium:chromium:"the browser tests" redis-server:redis-server:"the tests of the gateway's cache") ;;
+  test) wanted=(
+    chromium:chromium:"the browser tests"
+    redis-server:redis-server:"the tests of the gateway's cache"
+    prometheus:promtool:"the tests of alerts and dashboard"
+    docker-compose:docker-compose:"the check of the compose file"
+  ) ;;
   *) echo "usage: system-packages.sh test" >&2; exit 2 ;;
 esac
 
