@@ -34,6 +34,8 @@ class Core:
         self.weights_mib = int(os.environ.get("FAKE_VLLM_WEIGHTS_MIB", "5800"))
         self.kv_mib = (args.kv_cache_memory_bytes or 2**31) // 2**20
         self.context_mib = int(os.environ.get("FAKE_VLLM_CONTEXT_MIB", "1100"))
+        self.half = {"weights": 0, "kv_cache": 0}
+        """MiB that a wake had mapped when it found no more."""
         self.hold()
 
     @property
@@ -50,7 +52,7 @@ class Core:
 
     def hold(self) -> None:
         parts = {"weights": self.weights_mib, "kv_cache": self.kv_mib}
-        mib = self.context_mib + sum(size for tag, size in parts.items() if tag not in self.asleep)
+        mib = self.context_mib + sum(self.half[tag] if tag in self.asleep else size for tag, size in parts.items())
         if self.device is not None:
             self.device.hold(mib, str(self.pid))
 
@@ -76,7 +78,7 @@ class Core:
             self.awake.set()
             return
         self.slept_before = True
-        self.asleep = {"weights", "kv_cache"}
+        self.asleep, self.half = {"weights", "kv_cache"}, {"weights": 0, "kv_cache": 0}
         self.counts["sleeps"] += 1
         self.hold()
 
@@ -98,16 +100,19 @@ class Core:
     def _map(self, tag: str, whole: bool) -> None:
         """Raises with CUDA's text; then vLLM's executor still counts the tag as asleep though part of it is mapped."""
         size = self.weights_mib if tag == "weights" else self.kv_mib
-        short = self.device is not None and self.device.free_mib < size
+        free = self.device.free_mib if self.device is not None else size
+        short = free < size - self.half[tag]
         if short or (self.traps.wake_oom and self.traps.wake_oom_at == tag):
             self.traps.wake_oom -= self.traps.wake_oom > 0
             self.counts["failed_wakes"] += 1
-            if self.device is not None:  # what was mapped before it failed stays mapped
-                self.device.hold(self.device.held_by(self.pid) + max(self.device.free_mib, 0), str(self.pid))
+            if short:  # what was mapped before it failed stays mapped
+                self.half[tag] += max(free, 0)
+                self.hold()
             if whole:
                 self.asleep |= {"weights", "kv_cache"}
             raise RuntimeError(
                 "Call to wake_up method failed: CUDA Error: out of memory at /workspace/csrc/cumem_allocator.cpp:139"
             )
+        self.half[tag] = 0
         self.asleep.discard(tag)
         self.hold()

@@ -154,7 +154,7 @@ class Server:
                 if not self.is_running:
                     raise self._failure(start_failure.exit_text(self._child.exit_code if self._child else None))
                 if is_ready():
-                    self._refuse_stranger()
+                    self.refuse_stranger()
                     return
                 if time.monotonic() > until:
                     raise self._failure(f"it was not ready after {seconds:.0f} s")
@@ -197,8 +197,8 @@ class Server:
             return taken(port, self.name)
         return error
 
-    def _refuse_stranger(self) -> None:
-        """A program that was quicker to take the port may answer in place of ours."""
+    def refuse_stranger(self) -> None:
+        """A program that was quicker to take the port may answer in place of ours. Raises EngineError."""
         pid = listener(self.port)
         if pid is None or self.container or pid in self.pids:
             return

@@ -14,6 +14,7 @@ from backends.gpu.engine import EngineOutOfMemory
 from configs.errors import EngineError
 
 QUICK_S = 5.0
+_HEALTH_LIMIT = httpx.Timeout(2.0).as_dict()
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|CUDA_ERROR_OUT_OF_MEMORY", re.IGNORECASE)
 _COUNTERS = ("vllm:generation_tokens_total", "vllm:prompt_tokens_total")
 
@@ -34,11 +35,19 @@ class VllmClient:
     def close(self) -> None:
         self._http.close()
 
-    def is_up(self, model: str) -> bool:
-        """Whether it takes requests for `model` with our key. Says nothing on whether it can work."""
+    def is_healthy(self) -> bool:
+        """It answers; says nothing on whether it can work. The key is not sent."""
         try:
-            return self._http.get("/health", timeout=QUICK_S).is_success and model in self.models()
-        except (httpx.HTTPError, EngineError):
+            request = httpx.Request("GET", f"{self.base_url}/health", extensions={"timeout": _HEALTH_LIMIT})
+            return self._http.send(request).is_success
+        except httpx.HTTPError:
+            return False
+
+    def serves(self, model: str) -> bool:
+        """Whether it takes requests for `model` with our key."""
+        try:
+            return model in self.models()
+        except EngineError:
             return False
 
     def models(self) -> list[str]:

@@ -136,7 +136,9 @@ def _mounts(model: ModelPath, folders: Folders) -> tuple[str, list[str]]:
     """The model's name inside the container, and the folders to show there."""
     access = "rw" if model.is_download else "ro"
     mounts = [f"{folders.warehouse}:/models:{access}", f"{GUARD}:/studio:ro"]
-    mounts.append(f"{folders.home}/cache/vllm:/root/.cache/vllm")
+    cache = folders.home / "cache" / "vllm"
+    cache.mkdir(parents=True, exist_ok=True)  # else Docker makes it, as root
+    mounts.append(f"{cache}:/root/.cache/vllm")
     if model.is_download:
         return model.name, mounts
     folder = Path(model.name).resolve()

@@ -84,7 +84,10 @@ class VllmEngine:
             url = self._server.base_url
             if url not in asked:
                 asked[url] = VllmClient(self.name, url, plan.key)
-            return asked[url].is_up(self.served_model)
+            if not asked[url].is_healthy():
+                return False
+            self._server.refuse_stranger()  # before it is told the key
+            return asked[url].serves(self.served_model)
 
         try:
             self._server.start_and_wait(plan, is_up, self._vllm.start_seconds, lambda line: self._tell(log.read(line)))
@@ -167,7 +170,7 @@ class VllmEngine:
             return EngineState.COLD
         client = self._client = VllmClient(self.name, self._server.base_url, self._server.key)
         try:
-            if not client.is_up(self.served_model):
+            if not (client.is_healthy() and client.serves(self.served_model)):
                 raise EngineError(f"'{self.name}' of an earlier studio does not answer")
             self._has_slept = self._can_sleep and client.is_sleeping()
             if self._has_slept:
