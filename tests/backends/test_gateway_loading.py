@@ -18,7 +18,7 @@ from fake_vllm import FakeVllm, start_fake_vllm
 from gateway_fixtures import RawClient, SlowUpstreams, chat, eventually, metric, serving
 
 from backends.gpu.engine import StartProgress
-from backends.llm.gateway import exchange
+from backends.llm.gateway import patience
 from backends.llm.gateway.local import LocalGateway
 from configs.errors import EngineError
 
@@ -31,7 +31,7 @@ def server() -> Iterator[FakeVllm]:
 
 @pytest.fixture
 def fake(server: FakeVllm, monkeypatch: pytest.MonkeyPatch) -> FakeVllm:
-    monkeypatch.setattr(exchange, "FIRST_COMMENT_S", 0.1)
+    monkeypatch.setattr(patience, "FIRST_COMMENT_S", 0.1)
     server.reset()
     server.forget()
     return server

@@ -17,6 +17,7 @@ from backends.llm.gateway.cache import AnswerCache, wish_of
 from backends.llm.gateway.exchange import JSON, Exchange, Receive, Scope, Send
 from backends.llm.gateway.keys import KeyStore
 from backends.llm.gateway.lanes import Lane
+from backends.llm.gateway.patience import Patience
 from backends.llm.gateway.refusal import ClientGone, ClientTooSlow, Refusal, Transient, refusal_of
 from backends.llm.gateway.relay import Relay
 from backends.llm.gateway.tally import Tally
@@ -233,7 +234,7 @@ class Gateway:
 
     def _patience(self, exchange: Exchange, asked: Asked, progress: _Progress) -> AbstractAsyncContextManager[None]:
         """A streaming client is told how it goes; any other just waits."""
-        return exchange.kept_alive(self._settings.keepalive_s, progress.text) if asked.stream else nullcontext()
+        return Patience(exchange, self._settings.keepalive_s, progress.text) if asked.stream else nullcontext()
 
 
 class _Progress:
@@ -261,9 +262,10 @@ async def _while_client_stays(exchange: Exchange, work: Any) -> None:
             raise ClientGone
         await doing
     finally:
-        doing.cancel()
         gone.cancel()
-        await asyncio.gather(doing, gone, return_exceptions=True)
+        if not doing.done():
+            doing.cancel()
+            await asyncio.wait({doing})
 
 
 def _inner_path(scope: Scope) -> str:

@@ -6,8 +6,8 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from backends.llm.gateway.refusal import ClientGone, ClientTooSlow, Refusal
@@ -17,8 +17,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-FIRST_COMMENT_S = 1.0
-"""A stream that waits longer than this for its model is opened with a comment; a warm swap is about as long."""
 LINGER_BYTES, LINGER_S = 256 * 1024 * 1024, 10.0
 """So much of a body that is too large is thrown away unread: a client told earlier would see a broken connection."""
 PIECE = 64 * 1024
@@ -46,7 +44,6 @@ class Exchange:
         self.started = self.streams = self.finished = self.dropped = False
         self.first_at: float | None = None
         """When the first byte of content was written (comments do not count)."""
-        self.comments = 0
 
     def header(self, name: str) -> str:
         return self._headers.get(name.encode(), b"").decode("latin-1")
@@ -102,16 +99,20 @@ class Exchange:
             self.first_at = time.monotonic()
 
     async def finish(self, data: bytes = b"") -> None:
+        """The end, after the last content."""
         self.finished = True  # first: with the last byte the server says that the client is through
         await self._out({"type": "http.response.body", "body": data, "more_body": False})
+        if data and self.first_at is None:
+            self.first_at = time.monotonic()
 
     async def answer(self, status: int, content_type: str, body: bytes) -> None:
         """A whole answer at once, large ones in pieces."""
         if not self.started:
             await self.start(status, content_type, {"content-length": str(len(body))})
-        for at in range(0, len(body), PIECE):
+        last = (len(body) - 1) // PIECE * PIECE if body else 0
+        for at in range(0, last, PIECE):
             await self.write(body[at : at + PIECE])
-        await self.finish()
+        await self.finish(body[last:])
 
     async def refuse(self, refusal: Refusal) -> None:
         """The refusal as an answer of its own, or as the last event of a stream that was begun already.
@@ -139,28 +140,12 @@ class Exchange:
             await self._linger()
         await self.finish()
 
-    @asynccontextmanager
-    async def kept_alive(self, every_s: float, say: Callable[[], str]) -> AsyncIterator[None]:
-        """Meanwhile open the event stream and write comments, the first one after `FIRST_COMMENT_S`."""
-        speaking = asyncio.create_task(self._speak(every_s, say))
-        try:
-            yield
-        finally:
-            speaking.cancel()
-            await asyncio.wait({speaking})
-
-    async def _speak(self, every_s: float, say: Callable[[], str]) -> None:
-        try:
-            await asyncio.sleep(min(FIRST_COMMENT_S, every_s))
-            while True:
-                if not self.started:
-                    await self.start(200, EVENTS)
-                text = " ".join(say().split())
-                await self._out({"type": "http.response.body", "body": f": {text}\n\n".encode(), "more_body": True})
-                self.comments += 1
-                await asyncio.sleep(every_s)
-        except ClientTooSlow:  # the answer itself will find that out
-            pass
+    async def comment(self, text: str) -> None:
+        """A line that clients skip; it opens the event stream when need be."""
+        if not self.started:
+            await self.start(200, EVENTS)
+        line = f": {' '.join(text.split())}\n\n".encode()
+        await self._out({"type": "http.response.body", "body": line, "more_body": True})
 
     async def _out(self, message: Message) -> None:
         if self.dropped:

@@ -52,6 +52,7 @@ class LocalGateway:
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=60,  # uvicorn's 5 s meet clients that ask every few seconds
             log_config=None,
         )
         self._server = uvicorn.Server(config)

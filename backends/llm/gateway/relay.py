@@ -224,7 +224,7 @@ class _Document:
     """An answer in one piece. Small ones are checked before anything is written."""
 
     def __init__(self, response: ClientResponse, model: str) -> None:
-        self._response, self._model = response, model
+        self._response, self._model, self._ended = response, model, False
 
     async def first(self, passed: Passed) -> bytes:
         held = bytearray()
@@ -235,7 +235,7 @@ class _Document:
         fields = _object(bytes(held))
         if fields is None:
             raise _nonsense(self._model, "no JSON object")
-        passed.complete = _is_whole(fields)
+        passed.complete, self._ended = _is_whole(fields), True
         return bytes(held)
 
     async def rest(self, exchange: Exchange, first: bytes, passed: Passed) -> None:
@@ -244,8 +244,12 @@ class _Document:
             headers["content-length"] = length
         await exchange.start(200, passed.content_type, headers)
         passed.keep(first)
-        await exchange.write(first)
         tail = first[-TAIL:]
+        if self._ended:
+            await exchange.finish(first)
+            passed.usage = usage_in(tail)
+            return
+        await exchange.write(first)
         while piece := await self._response.content.readany():
             passed.keep(piece)
             tail = (tail + piece)[-TAIL:]

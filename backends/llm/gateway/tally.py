@@ -35,7 +35,7 @@ class Tally:
 
     @contextmanager
     def waits(self) -> Iterator[None]:
-        began, gauge = time.monotonic(), metrics.WAITING.labels(self.model)
+        began, gauge = time.monotonic(), metrics.of_model(self.model).waiting
         gauge.inc()
         try:
             yield
@@ -45,7 +45,7 @@ class Tally:
 
     @contextmanager
     def runs(self) -> Iterator[None]:
-        gauge = metrics.RUNNING.labels(self.model)
+        gauge = metrics.of_model(self.model).running
         gauge.inc()
         try:
             yield
@@ -67,17 +67,19 @@ class Tally:
             "prompt": _count(usage.get("prompt_tokens")),
             "completion": _count(usage.get("completion_tokens")) if usage else pieces,
         }
-        for kind, number in self.tokens.items():
-            metrics.TOKENS.labels(self.model, kind).inc(number)
+        figures = metrics.of_model(self.model)
+        figures.prompt.inc(self.tokens["prompt"])
+        figures.completion.inc(self.tokens["completion"])
 
     def report(self, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.began
-        metrics.REQUESTS.labels(self.model, self.route, str(self.code)).inc()
-        if self.model != metrics.OTHER:
-            metrics.SECONDS.labels(self.model).observe(seconds)
+        metrics.requests(self.model, self.route, self.code).inc()
         first_s = exchange.first_at - exchange.began if exchange.first_at is not None else None
-        if first_s is not None and self.model != metrics.OTHER and self.code == 200:
-            metrics.FIRST_TOKEN.labels(self.model).observe(first_s)
+        if self.model != metrics.OTHER:
+            figures = metrics.of_model(self.model)
+            figures.seconds.observe(seconds)
+            if first_s is not None and self.code == 200:
+                figures.first_token.observe(first_s)
         if log.isEnabledFor(logging.INFO):
             facts = {
                 "request": self.request,
