@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProcessEngine:
-    """Engine, Reporting, Watched, Measured and Lasting (backends/gpu/engine.py)."""
+    """Engine, Reporting, Watched, Measured, Interruptible and Lasting (backends/gpu/engine.py)."""
 
     def __init__(self, name: str, spec: EngineSpec, *, warehouse: Path, run_dir: Path, home: Path) -> None:
         if spec.process is None:
@@ -49,11 +49,12 @@ class ProcessEngine:
     # -- Engine ----------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        plan = self._plan()
-        self._tell("load", "starting")
-        self._server.start_and_wait(
-            plan, lambda: self._answers(self._process.ready, READY_S), self._process.start_seconds, self._on_line
-        )
+        with self._server.rising():
+            plan = self._plan()
+            self._tell("load", "starting")
+            self._server.start_and_wait(
+                plan, lambda: self._answers(self._process.ready, READY_S), self._process.start_seconds, self._on_line
+            )
         self._tell("ready")
 
     def park(self) -> None:
@@ -76,7 +77,8 @@ class ProcessEngine:
         self._tell("load", "resuming")
         if not self._server.is_running:
             raise self._gone()
-        self._checkpoint.restore(self._server.pids)
+        with self._server.rising():
+            self._checkpoint.restore(self._server.pids)
         self._checkpoint = None
         self._tell("ready")
 
@@ -95,6 +97,9 @@ class ProcessEngine:
 
     def need_mib(self) -> int:
         return self._spec.need_mib
+
+    def interrupt(self) -> None:
+        self._server.interrupt()
 
     # -- Watched, Measured -----------------------------------------------------------------------------------------
 

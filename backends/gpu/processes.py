@@ -80,6 +80,11 @@ def end(who: Identity, stop_seconds: float, parent: subprocess.Popen[bytes] | No
     return members(who)
 
 
+def kill(who: Identity) -> None:
+    """SIGKILL for all members, without waiting for their end."""
+    _signal(members(who), signal.SIGKILL)
+
+
 def resident_mib(who: Identity) -> int:
     """Main memory of all members together, MiB."""
     import psutil

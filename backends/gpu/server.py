@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from backends.gpu import records, start_failure
 from backends.gpu.child import Child, Command
 from backends.gpu.log_file import LogFollower
 from backends.gpu.ports import HOST, claim, listener, taken
-from backends.gpu.processes import members, resident_mib
+from backends.gpu.processes import kill, members, resident_mib
 from backends.gpu.records import Record, owned
 from backends.gpu.start_failure import Failed
 from configs.errors import EngineError
@@ -57,6 +59,7 @@ class Server:
         self._repair = ""
         self._fixed_port = 0
         self._kept = False
+        self._is_rising, self._interrupted = False, threading.Event()
 
     # -- what it is now --------------------------------------------------------------------------------------------
 
@@ -151,6 +154,8 @@ class Server:
                 for line in follower.new_lines():
                     if on_line is not None:
                         on_line(line)
+                if self._interrupted.is_set():
+                    raise EngineError(f"'{self.name}' was interrupted")
                 if not self.is_running:
                     raise self._failure(start_failure.exit_text(self._child.exit_code if self._child else None))
                 if is_ready():
@@ -175,6 +180,29 @@ class Server:
                 raise
             self.start(plan)
             self.wait_ready(is_ready, seconds, on_line)
+
+    @contextmanager
+    def rising(self) -> Iterator[None]:
+        """Around a load or restore, which `interrupt` makes fail. Raises EngineError."""
+        self._is_rising = True
+        try:
+            yield
+        except EngineError as error:
+            if not self._interrupted.is_set():
+                raise
+            raise EngineError(f"The start of '{self.name}' was stopped") from error
+        finally:
+            self._is_rising = False
+            self._interrupted.clear()
+
+    def interrupt(self) -> None:
+        """Make what is `rising` fail at once; harmless at other times. From any thread."""
+        if not self._is_rising:
+            return
+        self._interrupted.set()
+        child = self._child
+        if child is not None:
+            kill(child.identity)
 
     def stop(self) -> None:
         """End it and all that it started, and forget it. Raises EngineError when a process survives."""

@@ -21,6 +21,7 @@ from backends.gpu.engine import (
     Engine,
     EngineOutOfMemory,
     EngineState,
+    Interruptible,
     Lasting,
     Measured,
     Reporting,
@@ -74,7 +75,9 @@ def pid_of(run_dir: Path) -> int:
 
 def test_it_has_all_the_abilities(make: Make) -> None:
     engine = make()
-    assert all(isinstance(engine, ability) for ability in (Engine, Reporting, Watched, Measured, Lasting))
+    assert all(
+        isinstance(engine, ability) for ability in (Engine, Reporting, Watched, Measured, Lasting, Interruptible)
+    )
 
 
 def test_from_cold_to_cold(make: Make, tmp_path: Path, run_dir: Path) -> None:
@@ -132,6 +135,14 @@ def test_a_start_out_of_memory_is_told_as_such_and_leaves_nothing(make: Make, ru
 def test_one_that_is_never_ready_is_ended(make: Make, run_dir: Path) -> None:
     engine = make("never", start_seconds=0.6)
     with pytest.raises(EngineError, match="not ready after 1 s"):
+        engine.load()
+    assert read(run_dir, "voice") is None
+
+
+def test_a_start_can_be_stopped(make: Make, run_dir: Path) -> None:
+    engine = make("never")
+    engine.on_start = lambda progress: engine.interrupt() if progress.note == "loading weights" else None
+    with pytest.raises(EngineError, match="The start of 'voice' was stopped"):
         engine.load()
     assert read(run_dir, "voice") is None
 

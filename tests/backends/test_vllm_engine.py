@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from vllm_bench import NAME, VllmBench, vllm_bench
 
 from backends.engines import make_engine
 from backends.gpu.engine import (
+    Downloading,
     Engine,
     EngineOutOfMemory,
     EngineState,
+    Interruptible,
     Lasting,
     Measured,
     Reporting,
@@ -58,7 +61,7 @@ def ask(engine: VllmEngine) -> str:
 
 
 def test_it_has_all_the_abilities(shared: VllmBench) -> None:
-    abilities = (Engine, Reporting, Watched, Measured, Shrinkable, Lasting)
+    abilities = (Engine, Reporting, Watched, Measured, Shrinkable, Lasting, Interruptible, Downloading)
     assert all(isinstance(shared.engines[0], ability) for ability in abilities)
 
 
@@ -166,6 +169,24 @@ def test_a_start_that_hangs_is_ended(bench: VllmBench) -> None:
     with pytest.raises(EngineError, match="not ready after 2 s") as caught:
         engine.load()
     assert "qwen3-8b.log" in caught.value.sentence and bench.record() is None
+
+
+@pytest.mark.parametrize("moment", ["load", "restore"])
+def test_a_start_can_be_stopped(bench: VllmBench, moment: str) -> None:
+    engine = bench.engine(traps={"start_hangs": moment == "load", "wake_s": 60})
+    engine.interrupt()  # nothing rises yet: harmless
+    if moment == "restore":
+        engine.load()
+        engine.park()
+        engine.interrupt()
+        stop = threading.Timer(0.3, engine.interrupt)
+        stop.start()
+    else:
+        engine.on_start = lambda progress: engine.interrupt() if progress.note == "starting the engine" else None
+    with pytest.raises(EngineError, match="The start of 'qwen3-8b' was stopped"):
+        engine.restore() if moment == "restore" else engine.load()
+    engine.unload()
+    assert bench.record() is None and bench.device.used_mib == 0
 
 
 def test_weights_that_are_not_there(bench: VllmBench) -> None:

@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 
 class VllmEngine:
-    """Engine, Reporting, Watched, Measured, Shrinkable and Lasting (backends/gpu/engine.py)."""
+    """Engine, Reporting, Watched, Measured, Shrinkable, Interruptible, Downloading and Lasting
+    (backends/gpu/engine.py)."""
 
     kind: EngineKind = "llm"
 
@@ -72,33 +73,16 @@ class VllmEngine:
 
     def load(self) -> None:
         self.unload()
-        plan = self._plan()
-        found = installed_version(self._vllm) if self._vllm.runtime == "venv" else ""
-        other = f"vLLM {found} instead of {self._vllm.version}" if found not in ("", self._vllm.version) else "starting"
-        self._tell(StartProgress(self.name, "load", None, other))
-        log = StartLog(self.name)
-        # The port is known once the process is started, and may change when somebody else was quicker to take it.
-        asked: dict[str, VllmClient] = {}
-
-        def is_up() -> bool:
-            url = self._server.base_url
-            if url not in asked:
-                asked[url] = VllmClient(self.name, url, plan.key)
-            if not asked[url].is_healthy():
-                return False
-            self._server.refuse_stranger()  # before it is told the key
-            return asked[url].serves(self.served_model)
-
-        try:
-            self._server.start_and_wait(plan, is_up, self._vllm.start_seconds, lambda line: self._tell(log.read(line)))
-        finally:
-            for client in asked.values():
-                client.close()
-        self._client = VllmClient(self.name, self._server.base_url, plan.key)
-        self._has_slept = False
-        if self._vllm.cycle_at_start and self._can_sleep:
-            self._cycle()
+        with self._server.rising():
+            plan = self._plan()
+            self._tell(StartProgress(self.name, "load", None, self._first_word()))
+            self._start(plan)
+            if self._vllm.cycle_at_start and self._can_sleep:
+                self._cycle()
         self._tell(StartProgress(self.name, "ready"))
+
+    def interrupt(self) -> None:
+        self._server.interrupt()
 
     def park(self) -> None:
         """Sleep level 1; a vLLM without sleep mode (on a CPU) is ended instead."""
@@ -110,10 +94,11 @@ class VllmEngine:
         self._has_slept = True
 
     def restore(self) -> None:
-        if self._can_sleep:
-            wake_up(self._running(), self._vllm.wake_seconds)
-        else:
+        if not self._can_sleep:
             self.load()
+            return
+        with self._server.rising():
+            wake_up(self._running(), self._vllm.wake_seconds)
 
     def unload(self) -> None:
         self._drop_client()
@@ -196,6 +181,32 @@ class VllmEngine:
         folders = Folders(self._warehouse, self._home)
         key = secrets.token_urlsafe(32)
         return make_plan(self.name, self._service, self._vllm, model, sizes, folders, key)
+
+    def _first_word(self) -> str:
+        found = installed_version(self._vllm) if self._vllm.runtime == "venv" else ""
+        return f"vLLM {found} instead of {self._vllm.version}" if found not in ("", self._vllm.version) else "starting"
+
+    def _start(self, plan: Plan) -> None:
+        log = StartLog(self.name)
+        # The port is known once the process is started, and may change when somebody else was quicker to take it.
+        asked: dict[str, VllmClient] = {}
+
+        def is_up() -> bool:
+            url = self._server.base_url
+            if url not in asked:
+                asked[url] = VllmClient(self.name, url, plan.key)
+            if not asked[url].is_healthy():
+                return False
+            self._server.refuse_stranger()  # before it is told the key
+            return asked[url].serves(self.served_model)
+
+        try:
+            self._server.start_and_wait(plan, is_up, self._vllm.start_seconds, lambda line: self._tell(log.read(line)))
+        finally:
+            for client in asked.values():
+                client.close()
+        self._client = VllmClient(self.name, self._server.base_url, plan.key)
+        self._has_slept = False
 
     def _cycle(self) -> None:
         self._tell(StartProgress(self.name, "warm_up", None, "first sleep, once"))
