@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.events import PlanProposed, PlanStep
+from agent.lineup import engines_to_load, in_order
 from agent.state import TurnContext
-from backends.gpu.arbiter import Arbiter
 from configs.errors import StudioError
 from tools.registry import get_tool
 
@@ -59,7 +59,7 @@ def propose(steps: Sequence[Mapping[str, Any]], ctx: TurnContext, asked_for: str
     """The plan as an event, in the order in which it will run."""
     fields = PlanStep.__dataclass_fields__
     rows = [PlanStep(**{k: _tupled(s[k]) for k in fields}) for s in in_order(steps, ctx.executor.arbiter)]
-    loads = engines_to_load([s.engines for s in rows], ctx.executor.arbiter.active())
+    loads = engines_to_load([*(s.engines for s in rows), *_brain_again(ctx)], ctx.executor.arbiter)
     return PlanProposed(
         thread=ctx.thread,
         steps=tuple(rows),
@@ -69,6 +69,12 @@ def propose(steps: Sequence[Mapping[str, Any]], ctx: TurnContext, asked_for: str
         overwrites=tuple(s.title for s in rows if s.effect in RISKY),
         needs_approval=bool(approval_reason(rows, ctx, asked_for)),
     )
+
+
+def _brain_again(ctx: TurnContext) -> list[tuple[str, ...]]:
+    """A served language model that the steps displace comes back for the reply."""
+    model = ctx.capabilities.model
+    return [(model,)] if model in ctx.executor.arbiter.active() else []
 
 
 def approval_reason(rows: Sequence[PlanStep], ctx: TurnContext, asked_for: str = "") -> str:
@@ -88,32 +94,6 @@ def approval_reason(rows: Sequence[PlanStep], ctx: TurnContext, asked_for: str =
     if seconds > rule.above_seconds:
         return f"It will take about {seconds:.0f} s"
     return ""
-
-
-def in_order(steps: Sequence[Mapping[str, Any]], arbiter: Arbiter) -> list[Mapping[str, Any]]:
-    """The order of running: dependencies first, then steps of the engines that are already up (fewest swaps)."""
-    left, ordered = list(steps), list[Mapping[str, Any]]()
-    gone = {s["id"] for s in steps if s["status"] != "pending"}
-    known = {s["id"] for s in steps}
-    active = set(arbiter.active())
-    while left:
-        ready = [s for s in left if all(a in gone or a not in known for a in s["after"])] or left
-        chosen = next((s for s in ready if set(s["engines"]) <= active), ready[0])
-        ordered.append(chosen)
-        left.remove(chosen)
-        gone.add(chosen["id"])
-        active |= set(chosen["engines"])
-    return ordered
-
-
-def engines_to_load(needs: Sequence[Sequence[str]], active: frozenset[str]) -> list[str]:
-    """Engines that must be brought up for these steps, in order, given what is up now."""
-    up = set(active)
-    loads: list[str] = []
-    for engines in needs:
-        loads += sorted(set(engines) - up)
-        up |= set(engines)
-    return loads
 
 
 def refs(value: Any) -> list[str]:

@@ -11,7 +11,8 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent.briefing import SENSITIVE, exposed_tools
-from agent.pricing import RISKY, fill_refs, in_order, refs
+from agent.lineup import in_order
+from agent.pricing import RISKY, fill_refs, refs
 from agent.report import call_row
 from agent.state import State, TurnContext
 from backends.llm.understanding import Understanding
