@@ -1,10 +1,12 @@
 # make chat: all the set-up, then the chat on localhost. make test: all the set-up, then every check.
+# make vllm: an environment of its own for vLLM (about 4 GB to download; Linux with an NVIDIA GPU).
 PYTHON ?= python3
 VENV := .venv
+VLLM_VENV := .venv-vllm
 BIN := $(VENV)/bin
 SHELL := /bin/bash
 
-.PHONY: chat test setup setup-dev lint types imports tests clean
+.PHONY: chat test vllm setup setup-dev lint types imports tests clean
 
 chat: setup
 	@$(BIN)/studio chat
@@ -28,6 +30,14 @@ $(VENV)/.ready-run: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.ready-dev: $(VENV)/.ready-run
 	@configs/deploy/system-packages.sh test
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,gpu,dev]"
+	@touch $@
+
+vllm: $(VLLM_VENV)/.ready
+	@echo "vLLM's environment is in $(VLLM_VENV)"
+
+# It pins its own torch, so it never shares the studio's environment.
+$(VLLM_VENV)/.ready: configs/deploy/vllm-requirements.txt
+	@configs/deploy/vllm-environment.sh $(VLLM_VENV) "$(PYTHON)"
 	@touch $@
 
 lint:

@@ -92,7 +92,7 @@ class ProcessEngine:
         path = self._process.probe or self._process.ready
         if not self._answers(path, PROBE_S):
             raise EngineError(
-                f"'{self.name}' does not answer", f"GET {path} failed for {PROBE_S:.0f} s", f"Read {self.log_file}"
+                f"'{self.name}' does not answer", f"GET {path} brought no good answer", f"Read {self.log_file}"
             )
 
     def need_mib(self) -> int:

@@ -75,9 +75,8 @@ def pid_of(run_dir: Path) -> int:
 
 def test_it_has_all_the_abilities(make: Make) -> None:
     engine = make()
-    assert all(
-        isinstance(engine, ability) for ability in (Engine, Reporting, Watched, Measured, Lasting, Interruptible)
-    )
+    abilities = (Engine, Reporting, Watched, Measured, Lasting, Interruptible)
+    assert all(isinstance(engine, ability) for ability in abilities)
 
 
 def test_from_cold_to_cold(make: Make, tmp_path: Path, run_dir: Path) -> None:
@@ -152,6 +151,8 @@ def test_a_sick_or_dead_server_fails_its_canary(make: Make, run_dir: Path) -> No
     engine.load()
     with pytest.raises(httpx.HTTPError):
         get(engine, "/die")
+    while not engine.ailment():
+        time.sleep(0.01)
     with pytest.raises(EngineError, match="does not run"):
         engine.probe()
     assert "exit code 7" in engine.ailment()
