@@ -186,6 +186,8 @@ class StudioAgent:
         """Load what the first wish needs besides its engines: the brain, the sentence encoder and the index."""
         self.studio.memory.search("a picture of a character", limit=1)
         self._worker.submit(self._first_thought()).result(timeout=120)
+        if self.capabilities.model in self.executor.arbiter.table.engines:  # the brain's own model: minutes, when cold
+            self.executor.arbiter.lease([self.capabilities.model], "warm-up").release()
 
     async def _first_thought(self) -> None:
         if not self.capabilities.free_text:

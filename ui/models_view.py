@@ -75,9 +75,9 @@ def _memory(found: dict[str, Any]) -> list[Text]:
     for label, used, total, limit in rows:
         line = Text(f"{label:<{width}}  ")
         line.append_text(_bar(used, total, limit))
-        line.append(f" {used / 1024:.1f} of {total / 1024:.1f} GiB used")
+        line.append(f" {used / 1024:.1f} of {total / 1024:.1f} GiB")
         if limit:
-            line.append(f", engines may take {limit / 1024:.1f}", "dim")
+            line.append(f", budget {limit / 1024:.1f}", "dim")
         lines.append(line)
     if not device["devices"]:
         lines.append(Text(f"No GPU ({device['reason']}); engines count against main memory.", "dim"))

@@ -81,8 +81,9 @@ def create_app(
     app.mount("/v1", gateway)
     if chat:
         _add_chat(app, settings, agent)
-    if host in LOCAL_HOSTS:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL_HOSTS), www_redirect=False)
+    names = settings.server.names or (LOCAL_HOSTS if host in LOCAL_HOSTS else ())
+    if names:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(names), www_redirect=False)
     return app
 
 

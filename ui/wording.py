@@ -11,7 +11,12 @@ PHASES = {
 
 def starting_text(progress: StartProgress) -> str:
     """`Starting qwen3-8b: loading (40%, shard 2 of 5)`."""
+    return f"Starting {progress.engine}: {phase_text(progress)}"
+
+
+def phase_text(progress: StartProgress) -> str:
+    """`loading (40%, shard 2 of 5)`."""
     share = f"{progress.share:.0%}" if progress.share is not None else ""
-    detail = ", ".join(part for part in (share, progress.note) if part)
     phase = PHASES.get(progress.phase, progress.phase)
-    return f"Starting {progress.engine}: {phase}{f' ({detail})' if detail else ''}"
+    detail = ", ".join(part for part in (share, progress.note) if part and part != phase)
+    return f"{phase} ({detail})" if detail else phase

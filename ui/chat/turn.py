@@ -14,7 +14,7 @@ from agent.report import asset_row
 from ui.chat.plan import ask_approval
 from ui.chat.showing import TurnTasks, bar, element_for, scores_table
 from ui.chat.wording import step_title, wording
-from ui.wording import starting_text
+from ui.wording import phase_text
 
 if TYPE_CHECKING:
     from agent.state import Decision
@@ -99,7 +99,7 @@ class TurnView:
 
     async def _starting(self, event: ev.ModelStarting) -> None:
         """A model that comes up for a tool is told in its step; for the brain, in a step of its own."""
-        text = starting_text(event.progress)
+        text = phase_text(event.progress)
         key = event.step if event.step in self._steps else STARTING
         if key not in self._steps:
             step = cl.Step(name=f"Starting {event.progress.engine}", type="tool", default_open=True, auto_collapse=True)
@@ -107,7 +107,8 @@ class TurnView:
             self._steps[key] = step
             await step.send()
         share = event.progress.share
-        self._steps[key].output = text if share is None else f"{bar(share, 1)} {text}"
+        prefix = f"Starting {event.progress.engine}: " if key != STARTING else ""
+        self._steps[key].output = prefix + (text if share is None else f"{bar(share, 1)} {text}")
         if event.progress.phase == "ready" and key == STARTING:
             step = self._steps.pop(key)
             step.output, step.end = f"✓ {event.progress.engine} is ready", _now()

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from backends.gpu.engine import OnStart, StartProgress
 from configs.errors import EngineError, StudioError, UsageError
 from configs.server_file import ServerFile, running_server
 from configs.workspace import Workspace
 from ui.opening import log_to, settings_for
-from ui.wording import PHASES
+from ui.wording import phase_text, starting_text
 
 CONNECT_S = 3.0
 FOLLOW_S = 0.2
@@ -104,12 +105,12 @@ def command(home: Path | None, action: str, wanted: dict[str, Any], quiet: bool 
 
         room = EngineRoom.open(settings, space, passing=True)
         try:
-            return do(room, action, wanted, lambda p: told(p.engine, p.phase, p.share, p.note))
+            return do(room, action, wanted, told)
         finally:
             room.close()
 
 
-def _asked(server: ServerFile, action: str, wanted: dict[str, Any], told: Any) -> dict[str, Any]:
+def _asked(server: ServerFile, action: str, wanted: dict[str, Any], told: OnStart) -> dict[str, Any]:
     """The answer of the running studio."""
     import httpx
 
@@ -121,8 +122,7 @@ def _asked(server: ServerFile, action: str, wanted: dict[str, Any], told: Any) -
             for text in answer.iter_lines():
                 line = json.loads(text)
                 if "progress" in line:
-                    p = line["progress"]
-                    told(p["engine"], p["phase"], p["share"], p["note"])
+                    told(StartProgress(**line["progress"]))
                 elif "error" in line:
                     raise _error(line["error"])
                 else:
@@ -140,32 +140,38 @@ def _error(told: dict[str, Any]) -> StudioError:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Any]:
-    """Yields `told(engine, phase, share, note)`, which draws a bar on standard error."""
+def _progress(quiet: bool) -> Iterator[OnStart]:
+    """Yields what draws a bar for each engine that comes up, on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, highlight=False)
-    if quiet:
-        yield lambda engine, phase, share, note: None
-        return
     bars: dict[str, Any] = {}
     said: dict[str, str] = {}
     columns = (TextColumn("  {task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as shown:
+    shown = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
 
-        def told(engine: str, phase: str, share: float | None, note: str) -> None:
-            if not console.is_terminal:  # a log file gets one line for each phase
-                if said.get(engine) != phase:
-                    console.print(f"  {engine}: {PHASES.get(phase, phase)} {note}".rstrip())
-                said[engine] = phase
-                return
-            if engine not in bars:
-                bars[engine] = shown.add_task(engine, total=1.0, note="")
-            text = f"{PHASES.get(phase, phase)} {note}".rstrip()
-            shown.update(bars[engine], completed=share or 0.0, total=None if share is None else 1.0, note=text[:80])
+    def told(progress: StartProgress) -> None:
+        name = progress.engine
+        if quiet:
+            return
+        if not console.is_terminal:  # a log file gets one line for each phase
+            if said.get(name) != progress.phase:
+                console.print(f"  {starting_text(progress)}")
+            said[name] = progress.phase
+            return
+        if not bars:
+            shown.start()
+        if name not in bars:
+            bars[name] = shown.add_task(name, total=1.0, note="")
+        total = None if progress.share is None else 1.0
+        shown.update(bars[name], completed=progress.share or 0.0, total=total, note=phase_text(progress)[:80])
 
+    try:
         yield told
+    finally:
+        if bars:
+            shown.stop()
 
 
 def _swapped(done: dict[str, Any], as_json: bool, nothing: str) -> int:
