@@ -52,6 +52,7 @@ class SlowUpstreams:
     models_: tuple[str, ...] = ("fake",)
     served: str = "fake"
     stand_in: str = ""
+    notices: tuple[str, ...] = ()
     failure: StudioError | None = None
     phases: tuple[StartProgress, ...] = ()
     ready: threading.Event = field(default_factory=threading.Event)
@@ -81,7 +82,7 @@ class SlowUpstreams:
             raise
         if self.failure is not None:
             raise self.failure
-        lease = Leased(self.base_url, self.served, self.released, holder, self.stand_in)
+        lease = Leased(self.base_url, self.served, self.released, holder, self.stand_in, notices=self.notices)
         self.leases.append(lease)
         return lease
 

@@ -281,6 +281,20 @@ def test_passing_failures_are_tried_again_before_the_first_byte(fake: FakeVllm, 
     answer = post(gateway, chat())
     assert (answer.status_code, answer.json()["error"]["message"]) == (502, "refused by a trap")
     assert int(answer.headers["retry-after"]) > 0
+    fake.trap(fail=1, fail_status=429, retry_after="17")
+    answer = post(gateway, chat())
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "17")
+
+
+def test_names_that_clients_make_up_do_not_become_labels(fake: FakeVllm, tmp_path: Path) -> None:
+    class WithoutList(FixedUpstream):
+        async def models(self) -> list[Any]:
+            return []
+
+    with serving(WithoutList(fake.base_url, api_key=fake.api_key), tmp_path) as gateway:
+        answer = post(gateway, {**chat(), "model": "made-up"})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (404, "NotFoundError")
+    assert metric("studio_gateway_requests_total", model="made-up", route="chat/completions", code="404") == 0
 
 
 def test_garbage_and_closed_ports_are_told(fake: FakeVllm, gateway: LocalGateway, tmp_path: Path) -> None:

@@ -129,11 +129,19 @@ def test_a_model_that_never_comes_up_is_a_503(fake: FakeVllm, tmp_path: Path) ->
 def test_a_smaller_model_that_stands_in_is_named(
     fake: FakeVllm, gateway: LocalGateway, upstreams: SlowUpstreams
 ) -> None:
-    upstreams.models_, upstreams.stand_in = ("big",), "fake"
+    upstreams.models_, upstreams.stand_in, upstreams.notices = ("big",), "fake", ("less\nKV cache",)
     upstreams.ready.set()
     answer = post(gateway, {**chat(), "model": "big", "top_k": 3})
     assert (answer.status_code, answer.headers["x-studio-model"]) == (200, "fake")
+    assert answer.headers["x-studio-notices"] == "less KV cache"
     assert fake.seen()["bodies"] == [{**chat(), "top_k": 3}]
+    upstreams.ready.clear()
+    raw = RawClient(gateway).ask({**chat(stream=True), "model": "big"})
+    raw.read_until(b": waiting for big\n\n")
+    upstreams.ready.set()
+    raw.read_until(b"[DONE]")
+    assert b": fake stands in for big\n\n" in raw.seen and b": less KV cache\n\n" in raw.seen
+    raw.close()
 
 
 def test_too_many_are_turned_away_and_the_rest_are_served_in_turn(

@@ -11,17 +11,18 @@ import time
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Any
 
-from backends.gpu.engine import StartProgress
+from backends.llm.gateway import metrics
 from backends.llm.gateway.asked import Asked, read_asked
 from backends.llm.gateway.cache import AnswerCache, wish_of
-from backends.llm.gateway.exchange import JSON, Exchange, Receive, Scope, Send
+from backends.llm.gateway.exchange import JSON, Exchange, Receive, Scope, Send, while_client_stays
 from backends.llm.gateway.keys import KeyStore
 from backends.llm.gateway.lanes import Lane
-from backends.llm.gateway.patience import Patience
+from backends.llm.gateway.patience import Patience, StartNews
 from backends.llm.gateway.refusal import ClientGone, ClientTooSlow, Refusal, Transient, refusal_of
 from backends.llm.gateway.relay import Relay
 from backends.llm.gateway.tally import Tally
-from backends.llm.gateway.upstreams import ModelCard, Upstreams
+from backends.llm.gateway.upstream_answer import Passed
+from backends.llm.gateway.upstreams import ModelCard, Upstream, Upstreams
 from configs.errors import StudioError
 from configs.settings import Settings
 
@@ -134,9 +135,13 @@ class Gateway:
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
             raise Refusal(401, "An API key is needed: 'Authorization: Bearer sk-studio-...'.", "missing_api_key")
-        if not self._keys.owner(key):
+        try:
+            if self._keys.owner(key):
+                return
             fix = "" if self._keys.list() else " None was made yet: 'studio keys add NAME' makes one."
-            raise Refusal(401, f"The API key is not known here.{fix}", "invalid_api_key")
+        except StudioError as error:
+            raise Refusal(500, error.sentence, "keys_unreadable") from error
+        raise Refusal(401, f"The API key is not known here.{fix}", "invalid_api_key")
 
     async def _list(self, exchange: Exchange, name: str) -> None:
         cards = await self._upstreams.models()
@@ -164,9 +169,9 @@ class Gateway:
         limit = int(self._settings.max_body_mib * 2**20)
         asked = read_asked(route, await exchange.body(limit, self._settings.total_s))
         card = await self._upstreams.card(asked.model)
-        tally.begin(card.name, asked.stream)
+        tally.begin(card.name if card.listed else metrics.OTHER, asked.stream)
         await self.open()
-        await _while_client_stays(exchange, self._answer(exchange, asked, card, tally))
+        await while_client_stays(exchange, self._answer(exchange, asked, card, tally))
 
     async def _answer(self, exchange: Exchange, asked: Asked, card: ModelCard, tally: Tally) -> None:
         assert self._running is not None
@@ -174,11 +179,12 @@ class Gateway:
         key = cache.key(asked, card.revision, wish_of(exchange.header("x-studio-cache")))
         if key and (kept := await cache.get(key)):
             tally.cached(exchange, "hit")
+            exchange.extra["x-studio-model"] = card.name
             await exchange.answer(200, kept.content_type, kept.body)
             return
         tally.cached(exchange, "miss" if key else "bypass")
-        lane = self._running.lanes.setdefault(card.name, Lane(self._settings.max_running, self._settings.max_waiting))
-        progress = _Progress(card.name)
+        lane = self._running.lanes.setdefault(tally.model, Lane(self._settings.max_running, self._settings.max_waiting))
+        progress = StartNews(card.name)
         async with AsyncExitStack() as held:
             with tally.waits():
                 async with self._patience(exchange, asked, progress):
@@ -186,7 +192,7 @@ class Gateway:
             await self._tried(exchange, asked, card, tally, progress, key)
 
     async def _tried(
-        self, exchange: Exchange, asked: Asked, card: ModelCard, tally: Tally, progress: _Progress, key: str
+        self, exchange: Exchange, asked: Asked, card: ModelCard, tally: Tally, progress: StartNews, key: str
     ) -> None:
         """Until an answer has begun; a further try takes the model anew, so that a dead one is brought up again."""
         for attempt in range(self._settings.retries + 1):
@@ -199,28 +205,28 @@ class Gateway:
                 await asyncio.sleep(random.uniform(0.5, 1.0) * min(FIRST_BACKOFF_S * 3**attempt, LONGEST_BACKOFF_S))
 
     async def _once(
-        self, exchange: Exchange, asked: Asked, card: ModelCard, tally: Tally, progress: _Progress, key: str
+        self, exchange: Exchange, asked: Asked, card: ModelCard, tally: Tally, progress: StartNews, key: str
     ) -> None:
         assert self._running is not None
-        upstream = None
+        upstream, passed = None, Passed(recording=bool(key))
         try:
             with tally.waits():
                 async with self._patience(exchange, asked, progress):
                     upstream = await self._acquired(card.name, exchange.id, progress)
-            exchange.extra["x-studio-model"] = upstream.stand_in or card.name
+            await _tell_notices(exchange, card.name, upstream)
             progress.phase = f"{upstream.stand_in or card.name} reads the prompt"
             waiting = self._patience(exchange, asked, progress) if exchange.started else nullcontext()
             with tally.runs():
-                passed = await self._running.relay.forward(exchange, asked, card.name, upstream, waiting)
+                await self._running.relay.forward(exchange, asked, card.name, upstream, waiting, passed)
         finally:
             if upstream is not None:
                 upstream.release()
-        tally.count(passed.usage, passed.pieces)
+            tally.count(passed.usage, passed.pieces)
         answer = passed.answer()
-        if key and answer and not upstream.stand_in:
+        if answer and not upstream.stand_in:
             await self._running.cache.put(key, answer)
 
-    async def _acquired(self, model: str, request: str, progress: _Progress) -> Any:
+    async def _acquired(self, model: str, request: str, progress: StartNews) -> Upstream:
         try:
             async with asyncio.timeout(self._settings.load_s):
                 return await self._upstreams.acquire(model, f"gateway {request}", progress.told)
@@ -232,40 +238,20 @@ class Gateway:
                 retry_s=30,
             ) from None
 
-    def _patience(self, exchange: Exchange, asked: Asked, progress: _Progress) -> AbstractAsyncContextManager[None]:
+    def _patience(self, exchange: Exchange, asked: Asked, progress: StartNews) -> AbstractAsyncContextManager[None]:
         """A streaming client is told how it goes; any other just waits."""
         return Patience(exchange, self._settings.keepalive_s, progress.text) if asked.stream else nullcontext()
 
 
-class _Progress:
-    """What a waiting client is told."""
-
-    def __init__(self, model: str) -> None:
-        self.phase = f"waiting for {model}"
-
-    def told(self, progress: StartProgress) -> None:
-        """Called from any thread."""
-        share = "" if progress.share is None else f" {progress.share:.0%}"
-        self.phase = f"loading {progress.engine} ({progress.phase.replace('_', ' ')}{share})"
-
-    def text(self) -> str:
-        return self.phase
-
-
-async def _while_client_stays(exchange: Exchange, work: Any) -> None:
-    """Do the work; end it at once when the client hangs up, whatever it waits for."""
-    doing = asyncio.create_task(work)
-    gone = asyncio.create_task(exchange.gone())
-    try:
-        await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done() and not exchange.finished:
-            raise ClientGone
-        await doing
-    finally:
-        gone.cancel()
-        if not doing.done():
-            doing.cancel()
-            await asyncio.wait({doing})
+async def _tell_notices(exchange: Exchange, model: str, upstream: Upstream) -> None:
+    """Who answers, and what had to be given up for it: in the headers, or as comments when those are out already."""
+    exchange.extra["x-studio-model"] = upstream.stand_in or model
+    if upstream.notices:
+        exchange.extra["x-studio-notices"] = " | ".join(" ".join(notice.split()) for notice in upstream.notices)
+    if exchange.started:
+        stand_in = (f"{upstream.stand_in} stands in for {model}",) if upstream.stand_in else ()
+        for text in (*stand_in, *upstream.notices):
+            await exchange.comment(text)
 
 
 def _inner_path(scope: Scope) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from backends.gpu.engine import OnStart
 from backends.gpu.lease import Lease
 from backends.llm.gateway.upstreams import ModelCard, Upstream
-from configs.errors import EngineError
+from configs.errors import EngineError, StudioError
 from configs.llm_services import LlmServices
 
 BEATS_PER_LEASE = 4
@@ -103,7 +103,8 @@ class ArbiterUpstreams:
             raise
 
     def suspect(self, model: str, reason: str) -> None:
-        threading.Thread(target=self._arbiter.suspect, args=(model, reason), daemon=True, name="suspect").start()
+        with suppress(StudioError):  # a closing arbiter
+            self._arbiter.suspect(model, reason)
 
     def _leased(self, model: str, lease: Lease) -> LeasedUpstream:
         engine = lease.engines[model]

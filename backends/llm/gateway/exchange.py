@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -170,3 +170,19 @@ class Exchange:
         return Refusal(
             413, f"The body is larger than {limit / 2**20:g} MiB; raise gateway.max_body_mib.", "body_too_large"
         )
+
+
+async def while_client_stays(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; end it at once when the client hangs up, whatever it waits for."""
+    doing = asyncio.create_task(work)
+    gone = asyncio.create_task(exchange.gone())
+    try:
+        await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done() and not exchange.finished:
+            raise ClientGone
+        await doing
+    finally:
+        gone.cancel()
+        if not doing.done():
+            doing.cancel()
+            await asyncio.wait({doing})

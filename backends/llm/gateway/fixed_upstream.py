@@ -66,7 +66,7 @@ class FixedUpstream:
         if found is not None:
             return found
         if not cards:  # it has no list, so it must judge the name itself
-            return ModelCard(name, f"{self._base_url}|{name}")
+            return ModelCard(name, f"{self._base_url}|{name}", listed=False)
         near = difflib.get_close_matches(name, [card.name for card in cards], n=1, cutoff=0.4)
         raise UsageError(
             f"There is no model '{name}'",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from backends.gpu.engine import StartProgress
 from backends.llm.gateway.exchange import Exchange
 from backends.llm.gateway.refusal import ClientTooSlow
 
@@ -42,3 +43,18 @@ class Patience:
                 await asyncio.sleep(self._every_s)
         except ClientTooSlow:  # the answer itself will find that out
             pass
+
+
+class StartNews:
+    """What a waiting client is told."""
+
+    def __init__(self, model: str) -> None:
+        self.phase = f"waiting for {model}"
+
+    def told(self, progress: StartProgress) -> None:
+        """Called from any thread."""
+        share = "" if progress.share is None else f" {progress.share:.0%}"
+        self.phase = f"loading {progress.engine} ({progress.phase.replace('_', ' ')}{share})"
+
+    def text(self) -> str:
+        return self.phase

@@ -63,6 +63,8 @@ class Tally:
 
     def count(self, usage: dict[str, Any], pieces: int) -> None:
         """Tokens as the upstream counted them; else each piece of a stream counts as one."""
+        if not usage and not pieces:
+            return
         self.tokens = {
             "prompt": _count(usage.get("prompt_tokens")),
             "completion": _count(usage.get("completion_tokens")) if usage else pieces,

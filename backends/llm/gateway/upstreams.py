@@ -22,6 +22,8 @@ class ModelCard:
     role: str = ""
     context: int | None = None
     """Longest conversation, tokens."""
+    listed: bool = True
+    """False: a name as the client gave it, which only the endpoint can judge."""
 
 
 class Upstream(Protocol):
