@@ -166,6 +166,9 @@ def test_every_setting_is_real(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     settings = load_settings()
     assert settings.server.host == "0.0.0.0" and settings.server.metrics == "private"
     assert settings.gateway.require_key == "always" and settings.cache_url == "redis://redis:6379/0"
+    assert {"localhost", "127.0.0.1", "studio"} == set(settings.server.names), (
+        "the browser, the health check, Prometheus"
+    )
     assert f":{settings.server.port}/health" in str(SERVICES[name]["healthcheck"]["test"])
 
 

@@ -82,10 +82,11 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             brain="offline",
             llm={"service": "default", "services_file": str(folder / "services.yaml")},
             memory={"index": "numpy", "embedder": "letters"},
-            gateway={"retries": 2},
+            gateway={"retries": 2, "require_key": "never"},
+            server={"names": ["127.0.0.1", "studio"]},
         )
         agent = build_agent(settings)
-        with served(create_app(settings, agent, chat=False)) as url:
+        with served(create_app(settings, agent, "0.0.0.0", chat=False)) as url:
             made = Studio(url, agent, vllm)
             work(made, "monday")
             yield made
@@ -164,6 +165,18 @@ def test_the_labels_that_are_asked_for_exist(studio: Studio) -> None:
     assert {"gpu", "kind"} == exported["studio_gpu_memory_mib"]
     assert {"model", "route", "code"} == exported["studio_gateway_requests_total"]
     assert {"tool", "error"} == exported["studio_tool_failures_total"]
+
+
+def test_only_requests_for_its_own_names_are_answered(studio: Studio) -> None:
+    """Else a page in the user's browser could reach it under a name that leads here (DNS rebinding)."""
+    for host, code in (
+        ("studio:8400", 200),
+        ("127.0.0.1:8400", 200),
+        ("evil.example", 400),
+        ("evil.example:8400", 400),
+    ):
+        for path in ("/health", "/metrics", "/v1/models"):
+            assert httpx.get(studio.url + path, headers={"Host": host}).status_code == code, (host, path)
 
 
 def test_unknown_names_make_no_new_series(studio: Studio) -> None:
