@@ -50,7 +50,7 @@ class EngineRoom:
 
         folder = run_dir(settings)
         for ended in end_orphans(folder):
-            LOG.warning("ended %s, left by a studio that died", ended)
+            LOG.warning("%s", ended)
         arbiter = Arbiter(
             engine_table(settings),
             lambda name: make_engine(name, settings, workspace.cache),
