@@ -107,6 +107,7 @@ class ProcessEngine:
         return self._server.ailment()
 
     def peak_mib(self) -> int | None:
+        """What it holds now, which is its peak: torch keeps what it once took."""
         if self._spec.device == "gpu" and (mib := used_by(self._server.pids)) is not None:
             return mib
         return self._server.resident_mib()

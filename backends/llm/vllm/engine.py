@@ -120,6 +120,7 @@ class VllmEngine:
         return self._server.ailment()
 
     def peak_mib(self) -> int | None:
+        """What it holds now, which is its peak: vLLM takes all at the start, and torch keeps what it once took."""
         if self._service.device == "gpu":
             return used_by(self._server.pids)
         return self._server.resident_mib()
