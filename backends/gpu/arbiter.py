@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from backends.gpu.answers import to_loop, to_thread
 from backends.gpu.board import Board
 from backends.gpu.commands import Commands
 from backends.gpu.core import Core
@@ -123,16 +124,7 @@ class Arbiter:
         or the wait is over.
         """
         answer: concurrent.futures.Future[Lease] = concurrent.futures.Future()
-
-        def deliver(outcome: Lease | BaseException) -> bool:
-            if isinstance(outcome, BaseException):
-                answer.set_exception(outcome)
-            else:
-                answer.set_result(outcome)
-            return True
-
-        waiter = Waiter(frozenset(needs), holder, shape, revocable, on_start, deliver, wait_s)
-        self._ask(waiter)
+        waiter = self._ask(Waiter(frozenset(needs), holder, shape, revocable, on_start, to_thread(answer), wait_s))
         try:
             while check is not None:
                 with suppress(concurrent.futures.TimeoutError):
@@ -156,31 +148,15 @@ class Arbiter:
         """`lease` for any event loop; cancelling it leaves nothing behind."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Lease] = loop.create_future()
-
-        def settle(outcome: Lease | BaseException) -> None:
-            if answer.done():  # cancelled: `_abandon` is on its way
-                return
-            if isinstance(outcome, BaseException):
-                answer.set_exception(outcome)
-            else:
-                answer.set_result(outcome)
-
-        def deliver(outcome: Lease | BaseException) -> bool:
-            try:
-                loop.call_soon_threadsafe(settle, outcome)
-            except RuntimeError:  # the caller's loop is closed
-                return False
-            return True
-
-        waiter = Waiter(frozenset(needs), holder, shape, revocable, on_start, deliver, wait_s)
-        self._ask(waiter)
+        deliver = to_loop(loop, answer)
+        waiter = self._ask(Waiter(frozenset(needs), holder, shape, revocable, on_start, deliver, wait_s))
         try:
             return await answer
         except BaseException:
             self._abandon(waiter)
             raise
 
-    def _ask(self, waiter: Waiter) -> None:
+    def _ask(self, waiter: Waiter) -> Waiter:
         deliver = waiter.deliver
 
         def once(outcome: Lease | BaseException) -> bool:
@@ -193,10 +169,11 @@ class Arbiter:
             self._unanswered.discard(waiter)
             raise EngineError("The studio is closing")
         self._workers.post(lambda: self._hear(waiter))
+        return waiter
 
     def _hear(self, waiter: Waiter) -> None:
         if self._commands.concerns(waiter.needs):
-            self._core.spawn(self._hear_when_ready(waiter))
+            self._core.works.spawn(self._hear_when_ready(waiter))
         else:
             self._core.ask(waiter)
 
@@ -262,7 +239,7 @@ class Arbiter:
     def suspect(self, name: str, reason: str) -> None:
         """Somebody saw the engine hang: its canary is run, a failing one counts as a crash. Returns at once."""
         slot = self._board.known(self._board.real(name) if name in self._board.slots else name)
-        self._workers.post(lambda: self._core.suspect(slot, reason))
+        self._workers.post(lambda: self._core.trouble.suspect(slot, reason))
 
     # -- what is going on ----------------------------------------------------------------------------------------
 
@@ -275,7 +252,7 @@ class Arbiter:
 
     def waiting(self) -> list[dict[str, Any]]:
         """One row per request that waits, oldest first: holder, needs, waited_s, revocable."""
-        return self._call(lambda: waiting_rows(self._core.queue))
+        return self._call(lambda: waiting_rows(self._core.waiting.queue))
 
     def active(self) -> frozenset[str]:
         """Names of the engines that are up now (a forecast reads this)."""

@@ -10,7 +10,7 @@ from backends.gpu.breaker import Breaker
 from backends.gpu.engine import EngineState
 from backends.gpu.monitor import Device, Snapshot
 from backends.gpu.needs import LearnedNeeds
-from backends.gpu.slots import Slot, Waiter, Work
+from backends.gpu.slots import Slot, Waiter
 from configs.errors import EngineError, UsageError
 from configs.models import ModelTable
 
@@ -29,7 +29,6 @@ class Board:
         self.slots = {n: Slot(n, spec, guess_mib=spec.need_mib) for n, spec in table.engines.items()}
         rules = table.rules
         self.breakers = {n: Breaker(rules.crashes, rules.crash_window_seconds) for n in table.engines}
-        self.lanes: dict[str, Work] = {}
         self.seen: Snapshot | None = None
         self.closing = False
         self.active: frozenset[str] = frozenset()
@@ -164,9 +163,9 @@ class Board:
                 if other is not slot and other.floor_mib is not None:
                     other.floor_mib += change
 
-    def held(self, device: str) -> int:
-        """MiB counted or promised on the device."""
-        return sum(s.held_mib for s in self.slots.values() if self.device(s.name) == device)
+    def charged(self, device: str) -> int:
+        """MiB counted on the device now, without what is only promised."""
+        return sum(s.charge_mib for s in self.slots.values() if self.device(s.name) == device)
 
     def wants(self, waiter: Waiter) -> dict[str, int]:
         """Engines that serve for what was asked, with the memory to plan with."""

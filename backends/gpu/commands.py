@@ -60,6 +60,7 @@ class Commands:
             return
         work = Work("left by an earlier studio", lanes=frozenset({slot.spec.device}))
         work.claim(slot)
+        self._core.works.take(work)
         owned = self._lock is not None and self._lock.held
         try:
             self._core.switch.take_gpu([slot.name])
@@ -77,7 +78,7 @@ class Commands:
             slot.error = told(error, slot.name).sentence
             LOG.warning("%s is not taken over: %s", slot.name, slot.error)
         finally:
-            self._core.finish(work)
+            self._core.works.finish(work)
             if self._lock is not None and not owned and not self._holds_gpu():
                 self._lock.release()
 
@@ -100,7 +101,7 @@ class Commands:
             return
         await self.ready()
         work = Work("start")
-        await self._core.turn(work, slot, until=None)
+        await self._core.works.turn(work, slot, until=None)
         try:
             if keep and not await self._core.do.keep(slot, True):
                 raise EngineError(
@@ -109,19 +110,19 @@ class Commands:
             if download and not await self._core.do.may_download(slot, True):
                 raise EngineError(f"'{name}' cannot fetch its model", fix="Start it without download")
         finally:
-            self._core.finish(work)
+            self._core.works.finish(work)
             self._core.pump()
 
     async def after_start(self, name: str, *, keep: bool, failed: bool) -> None:
         """A start that failed leaves no mark on later ones; the leave to download was for this one."""
         work, slot = Work("start"), self._core.board.slots[name]
-        await self._core.turn(work, slot, until=None)
+        await self._core.works.turn(work, slot, until=None)
         try:
             await self._core.do.may_download(slot, False)
             if keep and failed:
                 await self._core.do.keep(slot, False)
         finally:
-            self._core.finish(work)
+            self._core.works.finish(work)
             self._core.pump()
 
     async def put_away(self, name: str, *, end: bool, wait_s: float) -> tuple[Swap, ...]:
@@ -133,7 +134,7 @@ class Commands:
             await self._interrupt(slot)
         until = time.monotonic() + wait_s
         work = Work("stopped by the user" if end else "parked by the user", lanes=frozenset({slot.spec.device}))
-        await self._core.turn(work, slot, until)
+        await self._core.works.turn(work, slot, until)
         try:
             if end:
                 await self._end(slot, work, until)
@@ -146,7 +147,7 @@ class Commands:
                 f"'{name}' is still in use after {wait_s:.0f} s", f"held by {holders}" if holders else "", "Try again"
             ) from None
         finally:
-            self._core.finish(work)
+            self._core.works.finish(work)
             self._core.pump()
         return tuple(work.swaps)
 
@@ -180,12 +181,12 @@ class Commands:
         """Answer everybody, take all leases back, unload what is up; kept engines are left running."""
         core = self._core
         core.board.closing = True
-        core.answer_all(EngineError("The studio is closing"))
+        core.waiting.fail_all(EngineError("The studio is closing"))
         for slot in core.board.slots.values():
             await self._interrupt(slot)
         for lease in core.leases.all():
             core.leases.void(lease, "the studio is closing")
-        if tasks := core.tasks:
+        if tasks := core.works.tasks:
             await asyncio.wait(tasks, timeout=limit_s)
         jobs = [asyncio.create_task(self._let_go(s)) for s in core.board.slots.values() if s.engine is not None]
         if jobs:

@@ -70,6 +70,9 @@ class Ladder:
 
     async def _bring_up(self, slot: Slot, mib: int, work: Work) -> None:
         slot.error = ""
+        if slot.engine is None:
+            await self._make(slot)
+            mib = self._board.need(slot.name, work.shape)
         if slot.state is EngineState.FAILED and slot.charge_mib:
             await self._do.unload(slot, work)
         rungs = list(RUNGS)
@@ -84,11 +87,20 @@ class Ladder:
         try:
             await self._load(slot, mib, work, rungs, fresh)
         except Exception as error:
-            failure = told(error, slot.name)
-            if slot.state is not EngineState.FAILED:
-                self._board.set_state(slot, EngineState.FAILED)
-            slot.error = failure.sentence
-            raise failure from error
+            raise self._failed(slot, error) from error
+
+    async def _make(self, slot: Slot) -> None:
+        try:
+            await self._do.make(slot)
+        except Exception as error:
+            raise self._failed(slot, error) from error
+
+    def _failed(self, slot: Slot, error: Exception) -> StudioError:
+        failure = told(error, slot.name)
+        if slot.state is not EngineState.FAILED:
+            self._board.set_state(slot, EngineState.FAILED)
+        slot.error = failure.sentence
+        return failure
 
     async def _restored(self, slot: Slot, mib: int, work: Work, rungs: list[str]) -> bool:
         """Parked -> active; False when it is cold now and has to be started afresh."""
@@ -136,6 +148,8 @@ class Ladder:
         self._board.charge(slot, mib)
         slot.floor_mib = used - residue if used is not None and self._board.device(slot.name) == "gpu" else None
         await self._do.bring(slot, action, work, time.perf_counter() - began)
+        # Once loaded an engine knows better; should it need more, that is made room for before it is given out.
+        self._board.charge(slot, min(mib, self._board.need(slot.name, work.shape)))
 
     def _again(self, slot: Slot, mib: int) -> int:
         """The need after shrinking or growing back; what was promised follows, but never above it."""
@@ -152,7 +166,7 @@ class Ladder:
         while True:
             seen = await self.look()
             extra = mib - slot.charge_mib
-            over = self._board.held(device) - slot.held_mib + mib - self._board.budget(device)
+            over = self._board.charged(device) + extra - self._board.budget(device)
             missing = max(extra - self._board.room_mib(device, seen), over)
             if missing <= 0:
                 return seen

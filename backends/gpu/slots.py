@@ -30,6 +30,7 @@ class Work:
     """For whom or why, e.g. the holder that waits, 'canary', 'crashed'."""
     needs: frozenset[str] = frozenset()
     """What the waiters that it serves asked for; empty for the user's own commands and for cleaning up."""
+    shape: str = ""
     lanes: frozenset[str] = frozenset()
     """Devices on which nothing else may change meanwhile."""
     stir: asyncio.Event = field(default_factory=asyncio.Event)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from backends.gpu.core import Core, ailment
+from backends.gpu.core import Core
 from backends.gpu.engine import EngineState
 from backends.gpu.slots import Slot
+from backends.gpu.trouble import ailment
 from backends.gpu.worker import Workers
 from configs.errors import StudioError
 
@@ -40,7 +41,7 @@ def _find_dead(core: Core) -> None:
         resting = slot.work is None and slot.state in (EngineState.ACTIVE, EngineState.PARKED)
         draining = slot.state is EngineState.DRAINING and bool(slot.leases)
         if (resting or draining) and (what := ailment(slot)):
-            core.crashed(slot, what)
+            core.trouble.crashed(slot, what)
             core.pump()
 
 
@@ -61,7 +62,7 @@ async def _sample(core: Core) -> None:
 
 def _alone(core: Core) -> Slot | None:
     board = core.board
-    if not board.has_gpu or "gpu" in board.lanes:
+    if not board.has_gpu or core.works.is_changing("gpu"):
         return None
     holders = [s for s in board.slots.values() if s.leases and board.device(s.name) == "gpu"]
     return holders[0] if len(holders) == 1 and holders[0].is_open else None
