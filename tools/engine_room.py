@@ -61,7 +61,7 @@ class EngineRoom:
             on_notice=on_notice,
             needs=LearnedNeeds(workspace.cache / "needs.json"),
             lock=GpuLock(folder, home=str(workspace.home)),
-            lasting=kept_names(folder),
+            lasting=kept_names(folder) | remote_services(settings),
         )
         return cls(arbiter, settings, workspace, passing=passing)
 
@@ -86,3 +86,10 @@ class EngineRoom:
 def engine_table(settings: Settings) -> ModelTable:
     """The engines of models.yaml and the services that the settings name. Raises UsageError when a file is wrong."""
     return load_models(services_path=services_file(settings))
+
+
+def remote_services(settings: Settings) -> frozenset[str]:
+    """Services that run elsewhere: asleep or awake, they are there before the studio is."""
+    services = load_services(services_file(settings))
+    remote = services.vllm.runtime == "remote"
+    return frozenset(name for name, service in services.services.items() if remote or service.base_url)

@@ -335,6 +335,21 @@ def test_a_remote_server_is_put_to_sleep_but_never_ended(monkeypatch: pytest.Mon
             engine.restore()
 
 
+def test_a_remote_server_that_a_killed_studio_left_awake_is_known_to_hold_memory() -> None:
+    spec = VllmSpec(version="0.33.0", runtime="remote", start_seconds=5)
+    with start_fake_vllm(model=NAME) as fake:
+        service = LlmService(model="x", need_mib=1, base_url=fake.base_url)
+        left = RemoteVllm(NAME, service, spec)
+        assert isinstance(left, Lasting) and left.adopt() is EngineState.ACTIVE
+        left.probe()
+        left.park()
+        assert RemoteVllm(NAME, service, spec).adopt() is EngineState.PARKED
+        fake.kill()
+        assert fake.process is not None
+        fake.process.wait(timeout=10)
+        assert RemoteVllm(NAME, service, spec).adopt() is EngineState.COLD
+
+
 def test_a_remote_server_without_sleep_mode_says_so() -> None:
     with start_fake_vllm(model="m", dev_mode=False) as fake:
         spec = VllmSpec(version="0.33.0", start_seconds=5)

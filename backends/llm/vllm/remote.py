@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from backends.gpu.engine import EngineKind, OnStart, StartPhase, StartProgress
+from backends.gpu.engine import EngineKind, EngineState, OnStart, StartPhase, StartProgress
 from backends.llm.vllm.client import VllmClient
 from backends.llm.vllm.sleep_mode import canary, fall_asleep, wake_up
 from configs.errors import EngineError, UsageError
@@ -15,7 +15,7 @@ POLL_S = 0.5
 
 
 class RemoteVllm:
-    """Engine and Reporting (backends/gpu/engine.py)."""
+    """Engine, Reporting and Lasting (backends/gpu/engine.py)."""
 
     kind: EngineKind = "llm"
 
@@ -24,6 +24,7 @@ class RemoteVllm:
             raise UsageError(f"The service '{name}' has no address", "the runtime is 'remote'", "Set its base_url")
         self.name, self.served_model = name, name
         self.on_start: OnStart | None = None
+        self._kept = False
         self._service, self._vllm = service, vllm
         key = os.environ.get(service.key_env, "") if service.key_env else ""
         self._client = VllmClient(name, service.base_url.rstrip("/").removesuffix("/v1"), key)
@@ -77,6 +78,25 @@ class RemoteVllm:
 
     def need_mib(self) -> int:
         return self._service.need_mib
+
+    # -- Lasting: it outlives every studio, so one that was killed may have left it awake ------------------------------
+
+    def adopt(self) -> EngineState:
+        """As it is found: awake, asleep, or COLD when nobody answers (its memory is then nobody's)."""
+        if not self._is_up():
+            return EngineState.COLD
+        return EngineState.PARKED if self._can_sleep() and self._client.is_sleeping() else EngineState.ACTIVE
+
+    def keep(self, kept: bool) -> None:
+        """Whether it stays awake when the studio closes; otherwise it is put to sleep."""
+        self._kept = kept
+
+    @property
+    def kept(self) -> bool:
+        return self._kept
+
+    def leave(self) -> None:
+        """Nothing of ours holds it."""
 
     def _is_up(self) -> bool:
         """Also finds the name that it serves: a remote one need not use ours."""
