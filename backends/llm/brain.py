@@ -38,7 +38,10 @@ def make_brain(settings: Settings, *, embed: Embed | None = None) -> tuple[BaseC
     if settings.brain == "offline":
         return (*_offline(settings, embed), None)
     if not settings.llm.base_url:
-        return (*_offline(settings, embed), "Using the built-in brain: no language model is set (llm.service or llm.base_url)")
+        return (
+            *_offline(settings, embed),
+            "Using the built-in brain: no language model is set (llm.service or llm.base_url)",
+        )
     from backends.llm.remote import make_llm_brain
 
     try:
