@@ -90,15 +90,8 @@ async def calls(session: Any, direct: str, gateway: str) -> dict[str, Any]:
         finished = await asyncio.gather(*(call(url, began + CALL_S) for _ in range(CALLERS)))
         done[url].append(sum(finished) / (time.monotonic() - began))
     plain, through = statistics.median(done[direct]), statistics.median(done[gateway])
-    alone: dict[str, float] = {}
-    for url in (direct, gateway):
-        times = []
-        for _ in range(200):
-            began_ns = time.monotonic_ns()
-            async with session.post(url, json=_body()) as answer:
-                await answer.read()
-            times.append((time.monotonic_ns() - began_ns) / 1e6)
-        alone[url] = _share(times, 50)
+    alone = {url: await _one_at_a_time(session, url, _body()) for url in (direct, gateway)}
+    kept = await _one_at_a_time(session, gateway, _body(temperature=0))
     return {
         "requests_per_s": {"direct": round(plain), "gateway": round(through), "ratio": round(through / plain, 3)},
         "one_at_a_time_ms_p50": {
@@ -106,7 +99,19 @@ async def calls(session: Any, direct: str, gateway: str) -> dict[str, Any]:
             "gateway": alone[gateway],
             "added": round(alone[gateway] - alone[direct], 3),
         },
+        "kept_answer_ms_p50": kept,
     }
+
+
+async def _one_at_a_time(session: Any, url: str, body: dict[str, Any]) -> float:
+    """Median milliseconds of a short unstreamed request."""
+    times = []
+    for _ in range(200):
+        began = time.monotonic_ns()
+        async with session.post(url, json=body) as answer:
+            await answer.read()
+        times.append((time.monotonic_ns() - began) / 1e6)
+    return _share(times, 50)
 
 
 async def drops(session: Any, direct: str, gateway: str) -> dict[str, Any]:
