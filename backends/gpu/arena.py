@@ -132,7 +132,7 @@ class HostArena:
     def _fill(self) -> None:
         import torch
 
-        self._layout: Layout = lay_out(self._modules)
+        self._layout: Layout = lay_out(self._modules, as_found=self.device.type == "cpu")
         host = self._new_buffer(self._layout.nbytes)
         self._host = host
         moved = 0

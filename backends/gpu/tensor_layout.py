@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 ALIGN = 256
 """Bytes; what cudaMalloc aligns to, and a multiple of every vector load."""
+CACHE_LINE = 64
+"""Bytes. MKL sums in another order when a matrix starts elsewhere in its cache line: another last bit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +95,12 @@ def named_tensors(module: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, st
                     yield owner, name, tensor
 
 
-def lay_out(modules: Mapping[str, torch.nn.Module]) -> Layout:
-    """Raises EngineError for tensors that are no plain bytes (sparse, meta, quantised)."""
+def lay_out(modules: Mapping[str, torch.nn.Module], *, as_found: bool = False) -> Layout:
+    """One place for each tensor, aligned to ALIGN.
+
+    `as_found`: each tensor keeps its position in the cache line instead, so that a CPU computes the same bits as with
+    the weights where they were. Raises EngineError for tensors that are no plain bytes (sparse, meta, quantised).
+    """
     found = [
         _Found(module_name, owner, name, _plain(tensor, f"{module_name}.{name}"))
         for module_name, module in modules.items()
@@ -104,9 +110,10 @@ def lay_out(modules: Mapping[str, torch.nn.Module]) -> Layout:
     uses = {name: {name} for name in modules}
     pieces = []
     for group in _overlapping(found):
-        part, start, itemsize = group[0].module, min(f.start for f in group), max(f.itemsize for f in group)
-        # The piece keeps its position relative to its largest element, else a view could start between two elements.
-        at = _up(ends[part]) + start % itemsize
+        part, start = group[0].module, min(f.start for f in group)
+        # Never less than the largest element: a view of a mixed piece could start between two elements.
+        grid = CACHE_LINE if as_found else max(f.itemsize for f in group)
+        at = _up(ends[part]) + start % grid
         ends[part] = at + max(f.end for f in group) - start
         pieces.append(
             tuple(

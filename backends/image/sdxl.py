@@ -1,38 +1,74 @@
-"""SDXL through diffusers: weights from a local folder or one safetensors file, native SDPA attention, no downloads."""
+"""SDXL through diffusers: weights in a page-locked arena, native SDPA attention, no downloads."""
 
 from __future__ import annotations
 
-import json
-import struct
+import gc
+import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from backends.gpu.arena import HostArena, free_cached, is_out_of_memory
+from backends.gpu.engine import EngineOutOfMemory, OnStart, StartPhase, StartProgress
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
+from backends.image.sdxl_ladder import LADDER, OFFLOAD, Ladder, Rung, Stage, told
+from backends.image.sdxl_stages import PromptTensors, Tiling, decode, denoise, encode
+from backends.image.sdxl_weights import COMPONENTS, check_weights, read_pipeline
 from configs.errors import EngineError, StudioError
 
 if TYPE_CHECKING:
     from backends.gpu.engine import EngineKind
 
+__all__ = ["SdxlEngine", "check_weights"]
+
+LOG = logging.getLogger("studio.sdxl")
 DEFAULT_STEPS = 30
 DEFAULT_GUIDANCE = 6.5
 WEIGHTS_MIB = 6620
 """fp16 weights of the full model: UNet 2567.5 M, text encoders 818 M, VAE 84 M parameters."""
 PEAK_MIB = 9000
 """Weights and activations of one 1024 px picture in fp16 with SDPA (about 9.0 GB)."""
+CONTEXT_MIB = 500
+"""What a CUDA context with cuBLAS and cuDNN takes besides torch's own memory; as `parked_mib` in models.yaml."""
 TILED_ABOVE = 1024 * 1024
 """Pixels above which the VAE decodes in tiles."""
 MULTIPLE = 8
 """The VAE halves the sides three times."""
-SDXL_KEY = "conditioner.embedders.1.model."
-"""Only single-file SDXL checkpoints carry OpenCLIP bigG under this prefix."""
-HEADER_LIMIT = 100 * 2**20
+SMALLEST = 64
+"""Pixels; no fallback makes a smaller side."""
+
+
+@dataclass
+class _Work:
+    """One picture on its way; what is done stays done when a later stage has to be tried again."""
+
+    request: ImageRequest
+    asked: tuple[int, int]
+    """The request's size, rounded up to MULTIPLE."""
+    steps: int
+    guidance: float
+    on_step: StepCallback | None
+    stage: Stage = "load"
+    prompt: PromptTensors | None = None
+    latents: Any = None
+    made: tuple[int, int] = (0, 0)
+    """Size of `latents`, in pixels."""
+
+    def size(self, rung: Rung) -> tuple[int, int]:
+        """What is made on this rung."""
+        width, height = (-(-round(side * rung.scale) // MULTIPLE) * MULTIPLE for side in self.asked)
+        return width, height
 
 
 class SdxlEngine:
-    """ImageEngine 'sdxl'. One picture per call; the same request on the same device gives the same pixels."""
+    """ImageEngine 'sdxl'. One picture per call; the same request on the same device gives the same pixels.
+
+    On a machine without a GPU the same code runs; a second buffer in main memory plays the GPU.
+    """
 
     name = "sdxl"
     kind: EngineKind = "image"
@@ -44,6 +80,7 @@ class SdxlEngine:
         dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto",
         config_dir: Path | None = None,
         device: str = "auto",
+        cap_mib: int = 0,
     ) -> None:
         """
         Args:
@@ -51,44 +88,16 @@ class SdxlEngine:
             dtype: 'auto' is float16 on a GPU and float32 on the CPU.
             config_dir: diffusers folder with configs and tokenizers, needed for a single file (never downloaded).
             device: 'auto', 'cuda' or 'cpu'.
+            cap_mib: most GPU memory that this process may take, context included; 0 = no limit of its own.
         """
         self._path, self._dtype, self._config, self._wanted = path, dtype, config_dir, device
+        self._cap_mib = cap_mib
         self._pipe: Any = None
-
-    def load(self) -> None:
-        """Read the weights. Raises EngineError when they are missing, no SDXL, or would need unpickling."""
-        try:
-            import torch
-            from diffusers import StableDiffusionXLPipeline
-        except ImportError as error:
-            raise EngineError(
-                "SDXL needs packages that are not installed", str(error), 'pip install -c constraints.txt -e ".[gpu]"'
-            ) from error
-        check_weights(self._path)
-        dtype = getattr(torch, self._dtype_name())
-        try:
-            if self._path.is_dir():
-                pipe = StableDiffusionXLPipeline.from_pretrained(
-                    str(self._path), dtype=dtype, local_files_only=True, use_safetensors=True, add_watermarker=False
-                )
-            else:
-                if self._config is None or not self._config.is_dir():
-                    raise EngineError(
-                        f"'{self._path.name}' is a single file and needs the configs and tokenizers of SDXL",
-                        "image.sdxl_config names no folder",
-                        "Set image.sdxl_config to a diffusers SDXL folder (its weights are not needed)",
-                    )
-                pipe = StableDiffusionXLPipeline.from_single_file(
-                    str(self._path), config=str(self._config), dtype=dtype, local_files_only=True, add_watermarker=False
-                )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            cause = " ".join(str(error).split())[:240]
-            raise EngineError(
-                f"The SDXL weights in {self._path} cannot be loaded", cause, "Check the download"
-            ) from error
-        pipe.set_progress_bar_config(disable=True)
-        self._pipe = pipe
-        self._to(self.device)
+        self._arena: HostArena | None = None
+        self._tiling: Tiling | None = None
+        self._active = False
+        self._ladder = Ladder()
+        self.on_start: OnStart | None = None
 
     @property
     def device(self) -> str:
@@ -99,100 +108,196 @@ class SdxlEngine:
 
         return "cuda" if torch.cuda.is_available() else "cpu"
 
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Read the weights. Raises EngineError when they are missing, no SDXL, or would need unpickling."""
+        self._tell("load", 0.0)
+        try:
+            self._pipe = read_pipeline(
+                self._path, self._config, dtype=self._dtype_name(), device=self.device,
+                on_component=lambda share, note: self._tell("load", 0.9 * share, note),
+            )  # fmt: skip
+            self._apply_cap()
+            self._tell("load", 0.9, "into one buffer")
+            parts = {n: getattr(self._pipe, n) for n in COMPONENTS if getattr(self._pipe, n) is not None}
+            self._arena = HostArena(parts, self.device)
+            self._tiling = Tiling(self._pipe.vae)
+            self._ladder.forget()
+            self.restore()
+        except BaseException:
+            self.unload()
+            raise
+
     def park(self) -> None:
-        """Weights to main memory."""
-        self._to("cpu")
+        """The GPU's memory back; the weights stay in main memory, nothing is copied."""
+        self._active = False
+        if self._arena is not None:
+            self._arena.park()
 
     def restore(self) -> None:
-        """Weights back to the GPU."""
-        self._to(self.device)
+        """Weights back to the GPU. Raises EngineOutOfMemory, the parked weights untouched, when it is too full."""
+        arena = self._loaded()
+        self._tell("load", 0.95, "to the GPU")
+        if self._ladder.floor < OFFLOAD:
+            arena.restore(lambda share: self._tell("load", 0.95 + 0.05 * share, "to the GPU"))
+        else:
+            arena.hold("text_encoder", "text_encoder_2")
+        self._ladder.forget_smaller()
+        self._active = True
+        self._tell("ready", 1.0, arena.warning)
 
     def unload(self) -> None:
         """Forget the weights."""
-        self._pipe = None
+        arena, self._arena, self._pipe, self._tiling, self._active = self._arena, None, None, None, False
+        if arena is not None:
+            arena.release()
+        del arena
+        gc.collect()
         if self.device == "cuda":
-            import torch
-
-            torch.cuda.empty_cache()
+            free_cached()
 
     def probe(self) -> None:
         """One step at the smallest size. Raises EngineError."""
-        self.generate(ImageRequest("probe", width=64, height=64, steps=1, guidance=1.0))
+        self.generate(ImageRequest("probe", width=SMALLEST, height=SMALLEST, steps=1, guidance=1.0))
+
+    # -- memory ----------------------------------------------------------------------------------------------------
 
     def need_mib(self) -> int:
         """What the loaded weights and one picture take; the full model's figure before loading."""
-        if self._pipe is None:
+        if self._arena is None:
             return PEAK_MIB
-        parts = [c for c in self._pipe.components.values() if hasattr(c, "parameters")]
-        weights = sum(p.numel() * p.element_size() for part in parts for p in part.parameters()) / 2**20
-        return round(float(weights) * PEAK_MIB / WEIGHTS_MIB) + 1
+        whole = self._arena.nbytes / 2**20
+        held = whole
+        if self._ladder.floor >= OFFLOAD:
+            held = max(self._arena.part_bytes(name) for name in ("unet", "text_encoder_2", "vae")) / 2**20
+        picture = whole * (PEAK_MIB - WEIGHTS_MIB) / WEIGHTS_MIB
+        # Without a GPU the master copy is in the same memory as the one that works.
+        master = whole if self.device == "cpu" else 0.0
+        return round(held + picture + master) + 1
 
-    def generate(self, request: ImageRequest, on_step: StepCallback | None = None) -> ImageResult:
-        """One picture of exactly the asked size. Raises EngineError; what `on_step` raises goes through."""
-        if self._pipe is None:
-            raise EngineError("SDXL is not loaded", fix="Ask for it through the arbiter")
+    def peak_mib(self) -> int | None:
+        """Highest GPU memory since the last call, the context included; None on the CPU, where it is not told apart."""
+        if self.device != "cuda":
+            return None
         import torch
 
-        steps, guidance = request.steps or DEFAULT_STEPS, request.guidance
-        guidance = DEFAULT_GUIDANCE if guidance is None else guidance
-        width, height = (-(-side // MULTIPLE) * MULTIPLE for side in (request.width, request.height))
-        tiled = width * height > TILED_ABOVE
-        (self._pipe.vae.enable_tiling if tiled else self._pipe.vae.disable_tiling)()
+        peak = torch.cuda.max_memory_reserved() / 2**20
+        torch.cuda.reset_peak_memory_stats()
+        return round(peak) + CONTEXT_MIB
+
+    def shrink(self) -> str:
+        """Have only the part that works on the GPU from the next load on; '' when that was given up before."""
+        return self._ladder.shrink()
+
+    def grow_back(self) -> None:
+        """Everything on the GPU again."""
+        self._ladder = Ladder()
+
+    # -- pictures --------------------------------------------------------------------------------------------------
+
+    def generate(self, request: ImageRequest, on_step: StepCallback | None = None) -> ImageResult:
+        """One picture of exactly the asked size. Raises EngineError; what `on_step` raises goes through.
+
+        When memory runs out it goes down the ladder: VAE in tiles, one part on the GPU at a time, a smaller picture
+        that is enlarged, EngineOutOfMemory. What was done is in the result's warnings and params.
+        """
+        self._loaded()
+        if not self._active:
+            raise EngineError("SDXL is parked", fix="Ask for it through the arbiter")
         began = time.perf_counter()
-
-        def stepped(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            if on_step is not None:
-                on_step(index + 1, steps)
-            return tensors
-
-        try:
-            made = self._pipe(
-                prompt=request.prompt,
-                negative_prompt=request.negative_prompt or None,
-                width=width,
-                height=height,
-                num_inference_steps=steps,
-                guidance_scale=guidance,
-                generator=torch.Generator("cpu").manual_seed(request.seed),
-                output_type="np",
-                callback_on_step_end=stepped,
-            ).images[0]
-        except StudioError:
-            raise
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise EngineError(
-                f"SDXL ran out of GPU memory at {width}x{height}", str(error).split(".")[0], "Ask for a smaller picture"
-            ) from error
-        except (RuntimeError, ValueError) as error:
-            raise EngineError("SDXL failed", " ".join(str(error).split())[:240], "Run 'studio doctor'") from error
-        if not np.isfinite(made).all():
-            raise EngineError(
-                "SDXL made an unusable picture", "its values are not finite numbers (the VAE overflows in float16)",
-                "Set image.dtype to bfloat16, or use the fp16-fix VAE",
-            )  # fmt: skip
-        pixels = (made.clip(0, 1) * 255).round().astype(np.uint8)
-        top, left = (height - request.height) // 2, (width - request.width) // 2
-        pixels = np.ascontiguousarray(pixels[top : top + request.height, left : left + request.width])
+        asked = (-(-request.width // MULTIPLE) * MULTIPLE, -(-request.height // MULTIPLE) * MULTIPLE)
+        guidance = DEFAULT_GUIDANCE if request.guidance is None else request.guidance
+        work = _Work(request, asked, request.steps or DEFAULT_STEPS, guidance, on_step)
+        rung, pixels = self._down_the_ladder(work)
+        tiled = rung.tiled or work.made[0] * work.made[1] > TILED_ABOVE
         return ImageResult(
-            image=pixels, engine=self.name, engine_version=_versions(), seed=request.seed,
-            seconds=time.perf_counter() - began, warnings=self._warnings(request),
+            image=_fitted(pixels, asked, request), engine=self.name, engine_version=_versions(), seed=request.seed,
+            seconds=time.perf_counter() - began, warnings=(*self._warnings(request), *told(rung, work.made, asked)),
             params={
-                "prompt": request.prompt, "negative_prompt": request.negative_prompt, "width": request.width,
-                "height": request.height, "steps": steps, "guidance": guidance, "seed": request.seed,
+                "prompt": request.prompt, "negative_prompt": request.negative_prompt, "width": asked[0],
+                "height": asked[1], "steps": work.steps, "guidance": work.guidance, "seed": request.seed,
                 "model": self._path.name, "dtype": self._dtype_name(), "device": self.device, "vae_tiling": tiled,
-                "scheduler": type(self._pipe.scheduler).__name__,
+                "model_offload": rung.offload, "made_width": work.made[0], "made_height": work.made[1],
+                "memory_step": rung.name, "scheduler": type(self._pipe.scheduler).__name__,
             },
         )  # fmt: skip
 
-    def _to(self, device: str) -> None:
-        if self._pipe is None:
+    def _down_the_ladder(self, work: _Work) -> tuple[Rung, NDArray[np.float32]]:
+        index = self._ladder.start(*work.asked)
+        while True:
+            rung = LADDER[index]
+            try:
+                pixels = self._draw(work, rung)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise _sentence(error) from error
+                cause = str(error).split("\n")[0].split(". ")[0][:200]
+            else:
+                self._ladder.worked(*work.asked, index)
+                return rung, pixels
+            # Outside the handler: the error's frames would keep the activations alive that have to go now.
+            self._free()
+            following = self._ladder.after(index, work.stage)
+            if following is None or min(work.size(LADDER[following])) < SMALLEST:
+                raise EngineOutOfMemory(
+                    f"SDXL ran out of memory at {work.asked[0]}x{work.asked[1]}",
+                    f"{cause} (with one part loaded at a time, at {work.made[0]}x{work.made[1]})",
+                    "Ask for a smaller picture, or end other programs on the GPU",
+                )
+            LOG.warning("SDXL: %s during %s at %s, next try: %s", cause, work.stage, rung.name, LADDER[following])
+            index = following
+
+    def _draw(self, work: _Work, rung: Rung) -> NDArray[np.float32]:
+        """All stages that are not done yet. Leaves every weight where the arena has it, whatever happens."""
+        arena, request, size = self._loaded(), work.request, work.size(rung)
+        assert self._tiling is not None
+        try:
+            work.stage = "load"
+            if not rung.offload:
+                arena.restore()
+            if work.prompt is None:
+                if rung.offload:
+                    arena.hold("text_encoder", "text_encoder_2")
+                work.stage = "text"
+                work.prompt = encode(self._pipe, request.prompt, request.negative_prompt, work.guidance)
+            if work.latents is None or work.made != size:
+                work.latents, work.made, work.stage = None, size, "denoise"
+                if rung.offload:
+                    arena.hold("unet")
+                work.latents = denoise(
+                    self._pipe, work.prompt, *size, steps=work.steps, guidance=work.guidance, seed=request.seed,
+                    on_step=lambda step: work.on_step(step, work.steps) if work.on_step is not None else None,
+                )  # fmt: skip
+            work.stage = "decode"
+            if rung.offload:
+                arena.hold("vae")
+            self._tiling.set(tiled=size[0] * size[1] > TILED_ABOVE, small=rung.tiled)
+            return decode(self._pipe, work.latents)
+        finally:
+            arena.rebind()
+
+    def _free(self) -> None:
+        gc.collect()
+        if self.device == "cuda":
+            free_cached()
+
+    def _loaded(self) -> HostArena:
+        if self._arena is None:
+            raise EngineError("SDXL is not loaded", fix="Ask for it through the arbiter")
+        return self._arena
+
+    def _apply_cap(self) -> None:
+        if self._cap_mib <= 0 or self.device != "cuda":
             return
         import torch
 
-        self._pipe.to(device)
-        if device == "cpu" and torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**20
+        torch.cuda.set_per_process_memory_fraction(min(1.0, max(0.0, (self._cap_mib - CONTEXT_MIB) / total)))
+
+    def _tell(self, phase: StartPhase, share: float, note: str = "") -> None:
+        if self.on_start is not None:
+            self.on_start(StartProgress(self.name, phase, share, note))
 
     def _dtype_name(self) -> str:
         if self._dtype != "auto":
@@ -209,49 +314,27 @@ class SdxlEngine:
         return tuple(found)
 
 
-def check_weights(path: Path) -> None:
-    """Raises EngineError unless `path` is a diffusers SDXL folder or an SDXL safetensors file. Reads headers only."""
-    if not path.exists():
-        raise EngineError(f"There are no SDXL weights at {path}", "the path does not exist", "Set image.sdxl_path")
-    if path.is_dir():
-        _check_folder(path)
-        return
-    if path.suffix != ".safetensors":
+def _fitted(made: NDArray[np.float32], asked: tuple[int, int], request: ImageRequest) -> NDArray[np.uint8]:
+    """The picture in the request's own size: enlarged where a smaller one was made, then the middle cut out."""
+    if not np.isfinite(made).all():
         raise EngineError(
-            f"'{path.name}' is not loaded", "only .safetensors files are read; other formats can run code when opened",
-            "Use the safetensors version of the model",
+            "SDXL made an unusable picture", "its values are not finite numbers (the VAE overflows in float16)",
+            "Set image.dtype to bfloat16, or use the fp16-fix VAE",
         )  # fmt: skip
-    if not any(key.startswith(SDXL_KEY) for key in safetensors_keys(path)):
-        raise EngineError(
-            f"'{path.name}' is no SDXL checkpoint", "it lacks SDXL's second text encoder", "Use an SDXL model"
-        )
+    pixels = (made.clip(0, 1) * 255).round().astype(np.uint8)
+    if pixels.shape[:2] != (asked[1], asked[0]):
+        from PIL import Image
+
+        pixels = np.asarray(Image.fromarray(pixels).resize(asked, Image.Resampling.LANCZOS))
+    top, left = (asked[1] - request.height) // 2, (asked[0] - request.width) // 2
+    return np.ascontiguousarray(pixels[top : top + request.height, left : left + request.width])
 
 
-def _check_folder(path: Path) -> None:
-    index = path / "model_index.json"
-    try:
-        described = json.loads(index.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"{path} is no diffusers folder", "its model_index.json is missing or unreadable", "Set image.sdxl_path"
-        ) from error
-    if "text_encoder_2" not in described:
-        raise EngineError(f"{path} is no SDXL model", f"it is a {described.get('_class_name', 'different model')}")
-    if not any((path / "unet").glob("*.safetensors")):
-        raise EngineError(f"{path} has no safetensors weights", "only safetensors are read", "Download that variant")
-
-
-def safetensors_keys(path: Path) -> list[str]:
-    """Tensor names from a file's header (8 bytes little-endian length, then JSON). Raises EngineError."""
-    try:
-        with path.open("rb") as handle:
-            (length,) = struct.unpack("<Q", handle.read(8))
-            if length > min(HEADER_LIMIT, path.stat().st_size):
-                raise ValueError("its header is longer than the file")
-            header = json.loads(handle.read(length))
-    except (OSError, ValueError, struct.error) as error:
-        raise EngineError(f"'{path.name}' is no safetensors file", str(error), "Download it again") from error
-    return [key for key in header if key != "__metadata__"]
+def _sentence(error: Exception) -> Exception:
+    """What goes to the user: our own errors and those of callbacks as they are, torch's as one sentence."""
+    if isinstance(error, StudioError) or not isinstance(error, RuntimeError | ValueError):
+        return error
+    return EngineError("SDXL failed", " ".join(str(error).split())[:240], "Run 'studio doctor'")
 
 
 def _versions() -> str:

@@ -1,0 +1,154 @@
+"""Reading SDXL from disk: checks on headers, then the pipeline, component by component in the wanted precision."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from configs.errors import EngineError
+
+SDXL_KEY = "conditioner.embedders.1.model."
+"""Only single-file SDXL checkpoints carry OpenCLIP bigG under this prefix."""
+HEADER_LIMIT = 100 * 2**20
+COMPONENTS = ("text_encoder", "text_encoder_2", "unet", "vae")
+"""What has weights, in the order of use."""
+LIBRARIES = frozenset({"diffusers", "transformers"})
+"""Where a component's class may come from: the folder's own description is not trusted to name any module."""
+
+OnComponent = Callable[[float, str], None]
+"""Called with the share that is read, 0..1, and the component that is read next."""
+
+
+def read_pipeline(
+    path: Path, config_dir: Path | None, *, dtype: str, device: str, on_component: OnComponent | None = None
+) -> Any:
+    """The pipeline on the CPU, its weights in `dtype` straight from the file.
+
+    Args:
+        path: a diffusers folder, or one .safetensors file.
+        config_dir: diffusers folder with configs and tokenizers, for a single file.
+        dtype: 'float16', 'bfloat16' or 'float32'.
+        device: where it will work, whatever part of it is there at the moment.
+
+    Raises EngineError when weights are missing, no SDXL, or would need unpickling.
+    """
+    try:
+        import torch
+        from diffusers import StableDiffusionXLPipeline
+    except ImportError as error:
+        raise EngineError(
+            "SDXL needs packages that are not installed", str(error), 'pip install -c constraints.txt -e ".[gpu]"'
+        ) from error
+    check_weights(path)
+    where = torch.device(device)
+
+    class StagedPipeline(StableDiffusionXLPipeline):  # type: ignore[misc]
+        """Its models need not all be on the device, so that the first one's place tells nothing."""
+
+        @property
+        def _execution_device(self) -> torch.device:
+            return where
+
+    tell = on_component or (lambda share, note: None)
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype), "local_files_only": True}
+    try:
+        if path.is_dir():
+            parts = _read_components(path, options, tell)
+            pipe = StagedPipeline.from_pretrained(str(path), **parts, **options, add_watermarker=False)
+        else:
+            if config_dir is None or not config_dir.is_dir():
+                raise EngineError(
+                    f"'{path.name}' is a single file and needs the configs and tokenizers of SDXL",
+                    "image.sdxl_config names no folder",
+                    "Set image.sdxl_config to a diffusers SDXL folder (its weights are not needed)",
+                )
+            tell(0.0, path.name)
+            pipe = StagedPipeline.from_single_file(str(path), config=str(config_dir), **options, add_watermarker=False)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        cause = " ".join(str(error).split())[:240]
+        raise EngineError(f"The SDXL weights in {path} cannot be loaded", cause, "Check the download") from error
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _read_components(path: Path, options: dict[str, Any], tell: OnComponent) -> dict[str, Any]:
+    import torch
+
+    described = json.loads((path / "model_index.json").read_text(encoding="utf-8"))
+    sizes = {name: sum(f.stat().st_size for f in (path / name).glob("*.safetensors")) for name in COMPONENTS}
+    whole, done, parts = sum(sizes.values()) or 1, 0, {}
+    for name in COMPONENTS:
+        library, kind = (*(described.get(name) or ()), None, None)[:2]
+        if not kind:
+            continue
+        made = getattr(import_module(library), kind, None) if library in LIBRARIES else None
+        if not isinstance(made, type) or not issubclass(made, torch.nn.Module):
+            raise EngineError(
+                f"The SDXL weights in {path} cannot be loaded", f"its {name} is a {library}.{kind}",
+                "Use the folder of a plain SDXL model",
+            )  # fmt: skip
+        tell(done / whole, name)
+        read: Any = made
+        parts[name] = read.from_pretrained(
+            str(path), subfolder=name, use_safetensors=True, variant=_variant(path / name, options["dtype"]), **options
+        )
+        done += sizes[name]
+    return parts
+
+
+def _variant(folder: Path, dtype: Any) -> str | None:
+    """'fp16' where that file is there and wanted, or is the only one: half the bytes to read, and no float32 detour."""
+    import torch
+
+    files = [f.name for f in folder.glob("*.safetensors")]
+    halves = [f for f in files if ".fp16." in f]
+    return "fp16" if halves and (dtype is not torch.float32 or len(halves) == len(files)) else None
+
+
+def check_weights(path: Path) -> None:
+    """Raises EngineError unless `path` is a diffusers SDXL folder or an SDXL safetensors file. Reads headers only."""
+    if not path.exists():
+        raise EngineError(f"There are no SDXL weights at {path}", "the path does not exist", "Set image.sdxl_path")
+    if path.is_dir():
+        _check_folder(path)
+        return
+    if path.suffix != ".safetensors":
+        raise EngineError(
+            f"'{path.name}' is not loaded", "only .safetensors files are read; other formats can run code when opened",
+            "Use the safetensors version of the model",
+        )  # fmt: skip
+    if not any(key.startswith(SDXL_KEY) for key in safetensors_keys(path)):
+        raise EngineError(
+            f"'{path.name}' is no SDXL checkpoint", "it lacks SDXL's second text encoder", "Use an SDXL model"
+        )
+
+
+def _check_folder(path: Path) -> None:
+    index = path / "model_index.json"
+    try:
+        described = json.loads(index.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"{path} is no diffusers folder", "its model_index.json is missing or unreadable", "Set image.sdxl_path"
+        ) from error
+    if "text_encoder_2" not in described:
+        raise EngineError(f"{path} is no SDXL model", f"it is a {described.get('_class_name', 'different model')}")
+    if not any((path / "unet").glob("*.safetensors")):
+        raise EngineError(f"{path} has no safetensors weights", "only safetensors are read", "Download that variant")
+
+
+def safetensors_keys(path: Path) -> list[str]:
+    """Tensor names from a file's header (8 bytes little-endian length, then JSON). Raises EngineError."""
+    try:
+        with path.open("rb") as handle:
+            (length,) = struct.unpack("<Q", handle.read(8))
+            if length > min(HEADER_LIMIT, path.stat().st_size):
+                raise ValueError("its header is longer than the file")
+            header = json.loads(handle.read(length))
+    except (OSError, ValueError, struct.error) as error:
+        raise EngineError(f"'{path.name}' is no safetensors file", str(error), "Download it again") from error
+    return [key for key in header if key != "__metadata__"]
