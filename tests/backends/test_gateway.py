@@ -292,6 +292,8 @@ def test_names_that_clients_make_up_do_not_become_labels(fake: FakeVllm, tmp_pat
             return []
 
     with serving(WithoutList(fake.base_url, api_key=fake.api_key), tmp_path) as gateway:
+        odd = post(gateway, {**chat(), "model": "made\r\nup \u20ac"})
+        assert (odd.status_code, odd.headers["x-studio-model"]) == (404, "made??up ?")
         answer = post(gateway, {**chat(), "model": "made-up"})
         assert (answer.status_code, answer.json()["error"]["type"]) == (404, "NotFoundError")
     assert metric("studio_gateway_requests_total", model="made-up", route="chat/completions", code="404") == 0
@@ -501,3 +503,27 @@ def test_it_can_be_mounted_in_another_application(fake: FakeVllm, tmp_path: Path
         ("/llm", "/llm/v1/chat/completions"),
     ):
         assert asyncio.run(ask(prefix, path)).status_code == 200
+
+
+def test_a_taken_port_is_told(fake: FakeVllm, tmp_path: Path) -> None:
+    from configs.errors import EngineError
+    from configs.settings import load_settings
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        upstreams, port = FixedUpstream(fake.base_url), taken.getsockname()[1]
+        with pytest.raises(EngineError, match=f"port {port} is taken"):
+            LocalGateway(load_settings(home=tmp_path), upstreams, port=port).start()
+
+
+def test_an_endpoint_that_vanished_is_told(tmp_path: Path) -> None:
+    with start_fake_vllm() as mortal, serving(FixedUpstream(mortal.base_url), tmp_path, retries=0) as gateway:
+        assert post(gateway, chat()).status_code == 200
+        mortal.kill()
+        eventually(lambda: mortal.process is not None and mortal.process.poll() is not None)
+        answer = post(gateway, chat())
+        assert (answer.status_code, answer.headers["retry-after"]) == (502, "5")
+    with serving(FixedUpstream(mortal.base_url), tmp_path) as gateway:
+        answer = post(gateway, chat())
+    assert answer.status_code == 503 and "does not list its models" in error_of(answer)["message"]

@@ -281,7 +281,10 @@ def test_redis_that_never_was_there(fake: FakeVllm, tmp_path: Path, monkeypatch:
         assert [ask(gateway, chat(temperature=0))[0] for _ in range(3)] == ["miss"] * 3
 
 
-def test_a_wrong_cache_url_is_told(tmp_path: Path) -> None:
-    for url in ("memcached://x", "redis://host:port/0"):
-        with pytest.raises(UsageError, match="cache_url"):
-            AnswerCache(load_settings(home=tmp_path, cache_url=url))
+def test_a_wrong_cache_url_is_told_before_anything_is_served(tmp_path: Path) -> None:
+    for url in ("memcached://x", "redis://host:port/0", "redis://host:0/0"):
+        with (
+            pytest.raises(UsageError, match="cache_url"),
+            serving(FixedUpstream("http://127.0.0.1:1"), tmp_path, cache_url=url),
+        ):
+            pass

@@ -13,7 +13,7 @@ from typing import Any
 
 from backends.llm.gateway import metrics
 from backends.llm.gateway.asked import Asked, read_asked
-from backends.llm.gateway.cache import AnswerCache, wish_of
+from backends.llm.gateway.cache import AnswerCache, check_cache_url, wish_of
 from backends.llm.gateway.exchange import JSON, Exchange, Receive, Scope, Send, while_client_stays
 from backends.llm.gateway.keys import KeyStore
 from backends.llm.gateway.lanes import Lane
@@ -49,6 +49,8 @@ class Gateway:
         self._all, self._settings, self._upstreams = settings, settings.gateway, upstreams
         self._keys, self.needs_key = keys, needs_key
         self._since = int(time.time())
+        self.failure = ""
+        """Why it could not be opened by its server."""
         self._running: _Running | None = None
 
     async def open(self) -> None:
@@ -78,6 +80,7 @@ class Gateway:
         try:
             await self.open()
         except StudioError as error:
+            self.failure = error.sentence
             await send({"type": "lifespan.startup.failed", "message": error.sentence})
             return
         await send({"type": "lifespan.startup.complete"})
@@ -291,7 +294,10 @@ def create_gateway(
         keys: None = those of the home.
         listen_host: where the server listens; beyond this machine a key is needed (`gateway.require_key: auto`).
         needs_key: overrides what the settings say.
+
+    Raises UsageError when the settings name no usable cache.
     """
+    check_cache_url(settings.cache_url)
     if needs_key is None:
         rule = settings.gateway.require_key
         needs_key = rule == "always" or (rule == "auto" and not is_loopback(listen_host))

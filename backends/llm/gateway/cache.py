@@ -111,8 +111,6 @@ def _opened(settings: Settings) -> Cache:
         cache.setup("mem://", size=settings.gateway.cache_entries, check_interval=0, **plain)
         return cache
     try:
-        if not url.startswith(("redis://", "rediss://")) or urlsplit(url).port == 0:
-            raise ValueError("it names no Redis")
         cache.setup(
             url,
             suppress=False,
@@ -124,6 +122,16 @@ def _opened(settings: Settings) -> Cache:
     except (BackendNotAvailableError, ValueError) as error:
         raise UsageError("The setting 'cache_url' is wrong", str(error), "Use redis://host:port/0") from error
     return cache
+
+
+def check_cache_url(url: str) -> None:
+    """Raises UsageError for what can be no Redis; connects to nothing."""
+    try:
+        right = not url or (url.startswith(("redis://", "rediss://")) and urlsplit(url).port != 0)
+    except ValueError:  # a port that is no number
+        right = False
+    if not right:
+        raise UsageError("The setting 'cache_url' is wrong", "it names no Redis", "Use redis://host:port/0")
 
 
 def _packed(key: str, answer: KeptAnswer) -> bytes:

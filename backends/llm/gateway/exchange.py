@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 import uuid
@@ -11,6 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from backends.llm.gateway.refusal import ClientGone, ClientTooSlow, Refusal
+
+log = logging.getLogger("studio.gateway")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -87,7 +90,7 @@ class Exchange:
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [(name.encode(), value.encode("latin-1", "replace")) for name, value in every.items()],
+                "headers": [(name.encode(), _sane(value)) for name, value in every.items()],
             }
         )
         self.started, self.streams = True, content_type.startswith(EVENTS)
@@ -186,3 +189,11 @@ async def while_client_stays(exchange: Exchange, work: Coroutine[Any, Any, None]
         if not doing.done():
             doing.cancel()
             await asyncio.wait({doing})
+            if not doing.cancelled() and (error := doing.exception()):
+                log.warning("request %s: %r while it was ended", exchange.id, error)
+
+
+def _sane(value: str) -> bytes:
+    """A header's value; names of models and notices come from elsewhere and must not break the answer."""
+    plain = value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
+    return plain.encode("latin-1", "replace")

@@ -54,7 +54,12 @@ class FixedUpstream:
             return [ModelCard(name, f"{self._base_url}|{name}") for name in self._fixed]
         read_at, cards = self._listed
         if time.monotonic() - read_at > LIST_S:
-            cards = await self._list()
+            try:
+                cards = await self._list()
+            except EngineError:
+                if not cards:
+                    raise
+                # A list that was right a minute ago is better than none; the request itself will tell.
             self._listed = (time.monotonic(), cards)
         return cards
 

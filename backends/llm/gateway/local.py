@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from backends.llm.gateway.app import create_gateway
 from backends.llm.gateway.keys import KeyStore
 from backends.llm.gateway.upstreams import Upstreams
-from configs.errors import EngineError, StudioError
+from configs.errors import EngineError
 from configs.settings import Settings
-
-if TYPE_CHECKING:
-    import uvicorn
 
 START_S, STOP_S = 20.0, 5.0
 
@@ -56,12 +53,14 @@ class LocalGateway:
             log_config=None,
         )
         self._server = uvicorn.Server(config)
-        self._up = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="local-gateway", daemon=True)
         self._thread.start()
-        if not self._up.wait(START_S) or not self._server.started:
-            self.close()
-            raise EngineError("The gateway did not start", self._failure or "no reason is known", "Look at the log")
+        until = time.monotonic() + START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                self.close()
+                raise EngineError("The gateway did not start", self.gateway.failure or self._failure)
+            time.sleep(0.005)
         return self
 
     def close(self) -> None:
@@ -83,19 +82,6 @@ class LocalGateway:
 
     def _serve(self) -> None:
         try:
-            _tell_when_started(self._server, self._up)
             self._server.run(sockets=[self._socket])
-        except (Exception, SystemExit) as error:
-            self._failure = error.sentence if isinstance(error, StudioError) else str(error)
-        finally:
-            self._up.set()
-
-
-def _tell_when_started(server: uvicorn.Server, up: threading.Event) -> None:
-    start = server.startup
-
-    async def startup(sockets: list[socket.socket] | None = None) -> None:
-        await start(sockets=sockets)
-        up.set()
-
-    server.startup = startup  # type: ignore[method-assign]
+        except (Exception, SystemExit) as error:  # told by start()
+            self._failure = str(error)
