@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,31 @@ class RawClient:
 
     def close(self) -> None:
         self.socket.close()
+
+
+@contextmanager
+def raw_server(answer: bytes) -> Iterator[str]:
+    """A server that says these bytes to everybody and closes; gives the base URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+        stop = threading.Event()
+
+        def serve() -> None:
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.settimeout(5)
+                        connection.recv(65536)
+                        connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stop.set()
+            thread.join(10)
 
 
 def chat(text: str = "Hello", **more: Any) -> dict[str, Any]:

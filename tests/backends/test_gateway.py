@@ -17,7 +17,7 @@ import openai
 import pytest
 from fake_openai import closed_port
 from fake_vllm import FakeVllm, start_fake_vllm
-from gateway_fixtures import RawClient, SlowUpstreams, chat, eventually, metric, serving
+from gateway_fixtures import RawClient, SlowUpstreams, chat, eventually, metric, raw_server, serving
 
 from backends.llm.gateway.fixed_upstream import FixedUpstream
 from backends.llm.gateway.local import LocalGateway
@@ -308,6 +308,42 @@ def test_garbage_and_closed_ports_are_told(fake: FakeVllm, gateway: LocalGateway
     with serving(nobody, tmp_path, retries=1) as alone:
         answer = post(alone, chat(stream=True))
     assert (answer.status_code, error_of(answer)["code"]) == (502, "connect_failed")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\xff" * 500, b"HTTP/1.1 200 OK\r\n",
+     HEAD % (b"application/json", 100) + b'{"choices": [', HEAD % (b"text/event-stream", 100) + b"data: {",
+     HEAD % (b"text/event-stream", 0), HEAD % (b"application/json", 2) + b"[]",
+     b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"],
+)  # fmt: skip
+def test_servers_that_make_no_sense_are_told(tmp_path_factory: Any, said: bytes, stream: bool) -> None:
+    with (
+        raw_server(said) as url,
+        serving(FixedUpstream(url, ("fake",)), tmp_path_factory.mktemp("home"), retries=1) as local,
+    ):
+        answer = post(local, chat(stream=stream))
+    assert answer.status_code == 502
+    assert error_of(answer)["type"] == "server_error"
+
+
+def test_large_answers_pass_without_being_held(fake: FakeVllm, gateway: LocalGateway, tmp_path: Path) -> None:
+    fake.trap(answer=" ".join(["word" * 50] * 5000))
+    direct = httpx.post(f"{fake.base_url}/v1/chat/completions", json=chat(), headers=fake.headers)
+    before = metric("studio_gateway_tokens_total", model="fake", kind="completion")
+    assert post(gateway, chat()).content == direct.content
+    eventually(lambda: metric("studio_gateway_tokens_total", model="fake", kind="completion") == before + 5000)
+    broken = HEAD % (b"application/json", 2_000_000) + b'{"id": "' + b"x" * 600_000
+    with (
+        raw_server(broken) as url,
+        serving(FixedUpstream(url, ("fake",)), tmp_path) as local,
+        pytest.raises(httpx.RemoteProtocolError),  # the connection breaks; a false end would look whole
+    ):
+        post(local, chat())
 
 
 def test_a_stream_that_breaks_off_ends_with_an_error(fake: FakeVllm, gateway: LocalGateway) -> None:
