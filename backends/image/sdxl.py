@@ -3,65 +3,32 @@
 from __future__ import annotations
 
 import gc
-import logging
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from backends.gpu.arena import HostArena, free_cached, is_out_of_memory
-from backends.gpu.engine import EngineOutOfMemory, OnStart, StartPhase, StartProgress
+from backends.gpu.arena import HostArena, free_cached
+from backends.gpu.engine import OnStart, StartPhase, StartProgress
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
-from backends.image.sdxl_ladder import LADDER, OFFLOAD, Ladder, Rung, Stage, told
-from backends.image.sdxl_stages import PromptTensors, Tiling, decode, denoise, encode
+from backends.image.sdxl_ladder import OFFLOAD, Ladder, told
+from backends.image.sdxl_painter import SMALLEST, TEXT_ENCODERS, Painter, Work
 from backends.image.sdxl_weights import COMPONENTS, check_weights, read_pipeline
-from configs.errors import EngineError, StudioError
+from configs.errors import EngineError
 
 if TYPE_CHECKING:
     from backends.gpu.engine import EngineKind
 
 __all__ = ["SdxlEngine", "check_weights"]
 
-LOG = logging.getLogger("studio.sdxl")
 DEFAULT_STEPS = 30
 DEFAULT_GUIDANCE = 6.5
 WEIGHTS_MIB = 6620
 """fp16 weights of the full model: UNet 2567.5 M, text encoders 818 M, VAE 84 M parameters."""
+UNET_MIB = 4897
 PEAK_MIB = 9000
 """Weights and activations of one 1024 px picture in fp16 with SDPA (about 9.0 GB)."""
 CONTEXT_MIB = 500
 """What a CUDA context with cuBLAS and cuDNN takes besides torch's own memory; as `parked_mib` in models.yaml."""
-TILED_ABOVE = 1024 * 1024
-"""Pixels above which the VAE decodes in tiles."""
-MULTIPLE = 8
-"""The VAE halves the sides three times."""
-SMALLEST = 64
-"""Pixels; no fallback makes a smaller side."""
-
-
-@dataclass
-class _Work:
-    """One picture on its way; what is done stays done when a later stage has to be tried again."""
-
-    request: ImageRequest
-    asked: tuple[int, int]
-    """The request's size, rounded up to MULTIPLE."""
-    steps: int
-    guidance: float
-    on_step: StepCallback | None
-    stage: Stage = "load"
-    prompt: PromptTensors | None = None
-    latents: Any = None
-    made: tuple[int, int] = (0, 0)
-    """Size of `latents`, in pixels."""
-
-    def size(self, rung: Rung) -> tuple[int, int]:
-        """What is made on this rung."""
-        width, height = (-(-round(side * rung.scale) // MULTIPLE) * MULTIPLE for side in self.asked)
-        return width, height
 
 
 class SdxlEngine:
@@ -94,9 +61,11 @@ class SdxlEngine:
         self._cap_mib = cap_mib
         self._pipe: Any = None
         self._arena: HostArena | None = None
-        self._tiling: Tiling | None = None
+        self._painter: Painter | None = None
         self._active = False
         self._ladder = Ladder()
+        self._sizes: tuple[float, float] = (WEIGHTS_MIB, UNET_MIB)
+        """MiB of all weights and of the largest part; the full model's until the real ones were seen."""
         self.on_start: OnStart | None = None
 
     @property
@@ -120,10 +89,11 @@ class SdxlEngine:
             )  # fmt: skip
             self._apply_cap()
             self._tell("load", 0.9, "into one buffer")
-            parts = {n: getattr(self._pipe, n) for n in COMPONENTS if getattr(self._pipe, n) is not None}
-            self._arena = HostArena(parts, self.device)
-            self._tiling = Tiling(self._pipe.vae)
+            self._arena = HostArena({name: getattr(self._pipe, name) for name in COMPONENTS}, self.device)
+            largest = max(self._arena.part_bytes(name) for name in COMPONENTS)
+            self._sizes = (self._arena.nbytes / 2**20, largest / 2**20)
             self._ladder.forget()
+            self._painter = Painter(self._pipe, self._arena, self._ladder)
             self.restore()
         except BaseException:
             self.unload()
@@ -137,19 +107,20 @@ class SdxlEngine:
 
     def restore(self) -> None:
         """Weights back to the GPU. Raises EngineOutOfMemory, the parked weights untouched, when it is too full."""
-        arena = self._loaded()
-        self._tell("load", 0.95, "to the GPU")
+        arena = self._arena
+        if arena is None:
+            raise EngineError("SDXL is not loaded", fix="Ask for it through the arbiter")
         if self._ladder.floor < OFFLOAD:
             arena.restore(lambda share: self._tell("load", 0.95 + 0.05 * share, "to the GPU"))
         else:
-            arena.hold("text_encoder", "text_encoder_2")
+            arena.hold(*TEXT_ENCODERS)
         self._ladder.forget_smaller()
         self._active = True
         self._tell("ready", 1.0, arena.warning)
 
     def unload(self) -> None:
         """Forget the weights."""
-        arena, self._arena, self._pipe, self._tiling, self._active = self._arena, None, None, None, False
+        arena, self._arena, self._pipe, self._painter, self._active = self._arena, None, None, None, False
         if arena is not None:
             arena.release()
         del arena
@@ -165,16 +136,11 @@ class SdxlEngine:
 
     def need_mib(self) -> int:
         """What the loaded weights and one picture take; the full model's figure before loading."""
-        if self._arena is None:
-            return PEAK_MIB
-        whole = self._arena.nbytes / 2**20
-        held = whole
-        if self._ladder.floor >= OFFLOAD:
-            held = max(self._arena.part_bytes(name) for name in ("unet", "text_encoder_2", "vae")) / 2**20
-        picture = whole * (PEAK_MIB - WEIGHTS_MIB) / WEIGHTS_MIB
+        whole, largest = self._sizes
+        held = largest if self._ladder.floor >= OFFLOAD else whole
         # Without a GPU the master copy is in the same memory as the one that works.
-        master = whole if self.device == "cpu" else 0.0
-        return round(held + picture + master) + 1
+        master = whole if self._arena is not None and self.device == "cpu" else 0.0
+        return round(held + whole * (PEAK_MIB - WEIGHTS_MIB) / WEIGHTS_MIB + master + 0.5)
 
     def peak_mib(self) -> int | None:
         """Highest GPU memory since the last call, the context included; None on the CPU, where it is not told apart."""
@@ -192,7 +158,7 @@ class SdxlEngine:
 
     def grow_back(self) -> None:
         """Everything on the GPU again."""
-        self._ladder = Ladder()
+        self._ladder.grow_back()
 
     # -- pictures --------------------------------------------------------------------------------------------------
 
@@ -202,90 +168,31 @@ class SdxlEngine:
         When memory runs out it goes down the ladder: VAE in tiles, one part on the GPU at a time, a smaller picture
         that is enlarged, EngineOutOfMemory. What was done is in the result's warnings and params.
         """
-        self._loaded()
+        painter = self._loaded()
         if not self._active:
             raise EngineError("SDXL is parked", fix="Ask for it through the arbiter")
         began = time.perf_counter()
-        asked = (-(-request.width // MULTIPLE) * MULTIPLE, -(-request.height // MULTIPLE) * MULTIPLE)
         guidance = DEFAULT_GUIDANCE if request.guidance is None else request.guidance
-        work = _Work(request, asked, request.steps or DEFAULT_STEPS, guidance, on_step)
-        rung, pixels = self._down_the_ladder(work)
-        tiled = rung.tiled or work.made[0] * work.made[1] > TILED_ABOVE
+        work = Work(request, request.steps or DEFAULT_STEPS, guidance, on_step)
+        painted = painter.paint(work)
         return ImageResult(
-            image=_fitted(pixels, asked, request), engine=self.name, engine_version=_versions(), seed=request.seed,
-            seconds=time.perf_counter() - began, warnings=(*self._warnings(request), *told(rung, work.made, asked)),
+            image=painted.pixels, engine=self.name, engine_version=_versions(), seed=request.seed,
+            seconds=time.perf_counter() - began,
+            warnings=(*self._warnings(request), *told(painted.rung, painted.made, work.asked)),
             params={
-                "prompt": request.prompt, "negative_prompt": request.negative_prompt, "width": asked[0],
-                "height": asked[1], "steps": work.steps, "guidance": work.guidance, "seed": request.seed,
-                "model": self._path.name, "dtype": self._dtype_name(), "device": self.device, "vae_tiling": tiled,
-                "model_offload": rung.offload, "made_width": work.made[0], "made_height": work.made[1],
-                "memory_step": rung.name, "scheduler": type(self._pipe.scheduler).__name__,
+                "prompt": request.prompt, "negative_prompt": request.negative_prompt, "width": work.asked[0],
+                "height": work.asked[1], "steps": work.steps, "guidance": guidance, "seed": request.seed,
+                "model": self._path.name, "dtype": self._dtype_name(), "device": self.device,
+                "vae_tiling": painted.tiled, "model_offload": painted.rung.offload, "made_width": painted.made[0],
+                "made_height": painted.made[1], "memory_step": painted.rung.name,
+                "scheduler": type(self._pipe.scheduler).__name__,
             },
         )  # fmt: skip
 
-    def _down_the_ladder(self, work: _Work) -> tuple[Rung, NDArray[np.float32]]:
-        index = self._ladder.start(*work.asked)
-        while True:
-            rung = LADDER[index]
-            try:
-                pixels = self._draw(work, rung)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise _sentence(error) from error
-                cause = str(error).split("\n")[0].split(". ")[0][:200]
-            else:
-                self._ladder.worked(*work.asked, index)
-                return rung, pixels
-            # Outside the handler: the error's frames would keep the activations alive that have to go now.
-            self._free()
-            following = self._ladder.after(index, work.stage)
-            if following is None or min(work.size(LADDER[following])) < SMALLEST:
-                raise EngineOutOfMemory(
-                    f"SDXL ran out of memory at {work.asked[0]}x{work.asked[1]}",
-                    f"{cause} (with one part loaded at a time, at {work.made[0]}x{work.made[1]})",
-                    "Ask for a smaller picture, or end other programs on the GPU",
-                )
-            LOG.warning("SDXL: %s during %s at %s, next try: %s", cause, work.stage, rung.name, LADDER[following])
-            index = following
-
-    def _draw(self, work: _Work, rung: Rung) -> NDArray[np.float32]:
-        """All stages that are not done yet. Leaves every weight where the arena has it, whatever happens."""
-        arena, request, size = self._loaded(), work.request, work.size(rung)
-        assert self._tiling is not None
-        try:
-            work.stage = "load"
-            if not rung.offload:
-                arena.restore()
-            if work.prompt is None:
-                if rung.offload:
-                    arena.hold("text_encoder", "text_encoder_2")
-                work.stage = "text"
-                work.prompt = encode(self._pipe, request.prompt, request.negative_prompt, work.guidance)
-            if work.latents is None or work.made != size:
-                work.latents, work.made, work.stage = None, size, "denoise"
-                if rung.offload:
-                    arena.hold("unet")
-                work.latents = denoise(
-                    self._pipe, work.prompt, *size, steps=work.steps, guidance=work.guidance, seed=request.seed,
-                    on_step=lambda step: work.on_step(step, work.steps) if work.on_step is not None else None,
-                )  # fmt: skip
-            work.stage = "decode"
-            if rung.offload:
-                arena.hold("vae")
-            self._tiling.set(tiled=size[0] * size[1] > TILED_ABOVE, small=rung.tiled)
-            return decode(self._pipe, work.latents)
-        finally:
-            arena.rebind()
-
-    def _free(self) -> None:
-        gc.collect()
-        if self.device == "cuda":
-            free_cached()
-
-    def _loaded(self) -> HostArena:
-        if self._arena is None:
+    def _loaded(self) -> Painter:
+        if self._painter is None:
             raise EngineError("SDXL is not loaded", fix="Ask for it through the arbiter")
-        return self._arena
+        return self._painter
 
     def _apply_cap(self) -> None:
         if self._cap_mib <= 0 or self.device != "cuda":
@@ -312,29 +219,6 @@ class SdxlEngine:
         if request.controls or request.loras:
             found.append("Control maps and LoRAs are not used by this engine yet.")
         return tuple(found)
-
-
-def _fitted(made: NDArray[np.float32], asked: tuple[int, int], request: ImageRequest) -> NDArray[np.uint8]:
-    """The picture in the request's own size: enlarged where a smaller one was made, then the middle cut out."""
-    if not np.isfinite(made).all():
-        raise EngineError(
-            "SDXL made an unusable picture", "its values are not finite numbers (the VAE overflows in float16)",
-            "Set image.dtype to bfloat16, or use the fp16-fix VAE",
-        )  # fmt: skip
-    pixels = (made.clip(0, 1) * 255).round().astype(np.uint8)
-    if pixels.shape[:2] != (asked[1], asked[0]):
-        from PIL import Image
-
-        pixels = np.asarray(Image.fromarray(pixels).resize(asked, Image.Resampling.LANCZOS))
-    top, left = (asked[1] - request.height) // 2, (asked[0] - request.width) // 2
-    return np.ascontiguousarray(pixels[top : top + request.height, left : left + request.width])
-
-
-def _sentence(error: Exception) -> Exception:
-    """What goes to the user: our own errors and those of callbacks as they are, torch's as one sentence."""
-    if isinstance(error, StudioError) or not isinstance(error, RuntimeError | ValueError):
-        return error
-    return EngineError("SDXL failed", " ".join(str(error).split())[:240], "Run 'studio doctor'")
 
 
 def _versions() -> str:

@@ -67,6 +67,11 @@ class Ladder:
     def forget(self) -> None:
         self._worked.clear()
 
+    def grow_back(self) -> None:
+        """Start at the top again."""
+        self.floor = 0
+        self._worked.clear()
+
     def shrink(self) -> str:
         """Start one rung lower from now on, sizes kept; what is given up, '' when nothing is left."""
         if self.floor >= OFFLOAD:

@@ -82,9 +82,7 @@ def _read_components(path: Path, options: dict[str, Any], tell: OnComponent) -> 
     sizes = {name: sum(f.stat().st_size for f in (path / name).glob("*.safetensors")) for name in COMPONENTS}
     whole, done, parts = sum(sizes.values()) or 1, 0, {}
     for name in COMPONENTS:
-        library, kind = (*(described.get(name) or ()), None, None)[:2]
-        if not kind:
-            continue
+        library, kind = described[name]
         made = getattr(import_module(library), kind, None) if library in LIBRARIES else None
         if not isinstance(made, type) or not issubclass(made, torch.nn.Module):
             raise EngineError(
@@ -137,6 +135,9 @@ def _check_folder(path: Path) -> None:
         ) from error
     if "text_encoder_2" not in described:
         raise EngineError(f"{path} is no SDXL model", f"it is a {described.get('_class_name', 'different model')}")
+    missing = [name for name in COMPONENTS if not (described.get(name) or [None])[0]]
+    if missing:
+        raise EngineError(f"{path} is no whole SDXL model", f"it has no {missing[0]}", "Use the base model's folder")
     if not any((path / "unet").glob("*.safetensors")):
         raise EngineError(f"{path} has no safetensors weights", "only safetensors are read", "Download that variant")
 
