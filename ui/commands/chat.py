@@ -51,7 +51,13 @@ def _serve(settings: Settings, agent: StudioAgent, address: str, number: int, *,
     app = create_app(settings, agent, address, chat=chat, url=f"http://{own}:{number}")
     # Open streams of the gateway must not keep a stopped studio alive.
     uvicorn.run(
-        app, host=address, port=number, log_level="warning", ws_max_size=64 * 2**20, timeout_graceful_shutdown=5
+        app,
+        host=address,
+        port=number,
+        log_level="warning",
+        ws_max_size=64 * 2**20,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=60,
     )
     return 0
 
