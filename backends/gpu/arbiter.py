@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
@@ -23,6 +22,7 @@ from backends.gpu.gpu_lock import GpuLock
 from backends.gpu.ladder import Ladder
 from backends.gpu.lease import Lease
 from backends.gpu.leases import LeaseBook
+from backends.gpu.loop_thread import LoopThread
 from backends.gpu.metrics import GAUGES, arbiter_metrics
 from backends.gpu.monitor import Snapshot, snapshot
 from backends.gpu.needs import LearnedNeeds
@@ -41,8 +41,6 @@ POLL_S = 0.05
 """How often a blocked caller runs its cancel callback."""
 CLOSE_S = 30.0
 """Longest wait at the end, once for work under way and once for unloading."""
-ANSWER_S = 15.0
-"""The loop never blocks; should it take this long to answer, something is very wrong."""
 
 
 class Arbiter:
@@ -81,20 +79,19 @@ class Arbiter:
         self._board = Board(
             table, {"cpu": cpu_budget_mib, "gpu": gpu_budget_mib}, needs or LearnedNeeds(), lock.index if lock else 0
         )
-        self._loop = asyncio.new_event_loop()
-        self._workers = Workers(self._loop)
+        self._thread = LoopThread("arbiter")
+        self._workers = Workers(self._thread.loop)
         operations = Operations(self._board, self._workers, make_engine, on_swap, on_notice)
         self.history: deque[Swap] = operations.history
         ladder = Ladder(self._board, operations, self._workers, look)
         leases = LeaseBook(self._board, lease_seconds, self._give_back)
         switch = Switch(self._board, operations, ladder, leases, lock)
-        self._core = Core(self._loop, self._board, operations, ladder, leases, switch)
+        self._core = Core(self._thread.loop, self._board, operations, ladder, leases, switch)
         self._commands = Commands(self._core, self._workers, lock, lasting)
         self._lease_seconds = lease_seconds
         self._unanswered: set[Waiter] = set()
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="arbiter", daemon=True)
-        self._thread.start()
+        self._thread.start(self._watch)
 
     # -- leases --------------------------------------------------------------------------------------------------
 
@@ -246,13 +243,13 @@ class Arbiter:
     def status(self) -> list[dict[str, Any]]:
         """One row per engine: name, kind, device, state, leases (holders), need_mib, learned, parked_mib, held_mib,
         error, phase, share, note, up_seconds, crashes, breaker_open, kept, stand_in."""
-        if not self._closed and self._commands.has_left:
+        if self._commands.has_left and not self._closed and not self._thread.is_here:
             self._await(self._commands.ready())
-        return self._call(lambda: engine_rows(self._board))
+        return self._thread.call(lambda: engine_rows(self._board))
 
     def waiting(self) -> list[dict[str, Any]]:
         """One row per request that waits, oldest first: holder, needs, waited_s, revocable."""
-        return self._call(lambda: waiting_rows(self._core.waiting.queue))
+        return self._thread.call(lambda: waiting_rows(self._core.waiting.queue))
 
     def active(self) -> frozenset[str]:
         """Names of the engines that are up now (a forecast reads this)."""
@@ -269,7 +266,7 @@ class Arbiter:
     def budget(self, device: str) -> int:
         """MiB for engines on 'gpu' or 'cpu'; without a GPU both are the main memory's."""
         if self._board.seen is None:
-            self._board.seen = self._look()
+            self._board.saw(self._look())
         return self._board.budget(device)
 
     def counted_on(self, name: str) -> str:
@@ -287,7 +284,7 @@ class Arbiter:
 
     def oldest_lease_seconds(self) -> float:
         """Age of the oldest lease, 0 without one."""
-        return self._call(self._core.leases.oldest_seconds)
+        return self._thread.call(self._core.leases.oldest_seconds)
 
     def pinned_mib(self) -> int:
         """Page-locked main memory of all engines, MiB."""
@@ -303,43 +300,21 @@ class Arbiter:
         self._closed = True
         GAUGES.leave(self)
         with suppress(concurrent.futures.TimeoutError):
-            job = asyncio.run_coroutine_threadsafe(self._commands.close(CLOSE_S), self._loop)
-            job.result(timeout=2 * CLOSE_S + 5)
-        self._workers.post(self._loop.stop)
-        self._thread.join(timeout=5)
+            self._thread.wait_for(self._commands.close(CLOSE_S), timeout=2 * CLOSE_S + 5)
+        self._thread.stop()
         for waiter in list(self._unanswered):
             waiter.deliver(EngineError("The studio is closing"))
         self._board.needs.save()
         if self._lock is not None:
             self._lock.release()
 
-    # -- plumbing ------------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    async def _watch(self) -> None:
         arbiter_metrics()
         GAUGES.follow(self)
-        watcher = self._loop.create_task(watch(self._core, self._workers, self._lease_seconds))
-        try:
-            self._loop.run_forever()
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                self._loop.run_until_complete(watcher)
-        finally:
-            self._loop.close()
-
-    def _call(self, ask: Callable[[], T]) -> T:
-        """`ask()` on the loop, where nothing changes meanwhile; after the end in this thread."""
-        if self._loop.is_closed() or threading.current_thread() is self._thread:
-            return ask()
-
-        async def asked() -> T:
-            return ask()
-
-        return asyncio.run_coroutine_threadsafe(asked(), self._loop).result(timeout=ANSWER_S)
+        await watch(self._core, self._workers, self._lease_seconds)
 
     def _await(self, job: Coroutine[Any, Any, T]) -> T:
         if self._closed:
             job.close()
             raise EngineError("The studio is closing")
-        return asyncio.run_coroutine_threadsafe(job, self._loop).result()
+        return self._thread.wait_for(job)

@@ -26,7 +26,11 @@ class Board:
         """`budgets`: MiB for 'cpu' and 'gpu'."""
         self.table, self.needs, self.gpu_index = table, needs, gpu_index
         self._budgets = dict(budgets)
-        self.slots = {n: Slot(n, spec, guess_mib=spec.need_mib) for n, spec in table.engines.items()}
+        self.version = 0
+        """Rises with every change that a plan depends on, but for who uses what."""
+        self.in_use: frozenset[str] = frozenset()
+        """Engines with leases."""
+        self.slots = {n: Slot(n, spec, self.bump, guess_mib=spec.need_mib) for n, spec in table.engines.items()}
         rules = table.rules
         self.breakers = {n: Breaker(rules.crashes, rules.crash_window_seconds) for n in table.engines}
         self.seen: Snapshot | None = None
@@ -38,6 +42,12 @@ class Board:
     @property
     def has_gpu(self) -> bool:
         return self.seen is not None and self._card(self.seen) is not None
+
+    def saw(self, seen: Snapshot) -> None:
+        """The machine's figures were read."""
+        had_gpu, self.seen = self.has_gpu, seen
+        if had_gpu != self.has_gpu:
+            self.bump()
 
     def device(self, name: str) -> str:
         """'gpu' or 'cpu': where the engine's memory is counted on this machine."""
@@ -149,15 +159,20 @@ class Board:
 
     # -- state ---------------------------------------------------------------------------------------------------
 
+    def bump(self) -> None:
+        self.version += 1
+
     def set_state(self, slot: Slot, state: EngineState) -> None:
         """The only place that changes a slot's state: what others read from outside follows."""
         slot.state = state
+        self.bump()
         self.active = frozenset(n for n, s in self.slots.items() if s.state is EngineState.ACTIVE)
 
     def charge(self, slot: Slot, mib: int) -> None:
         """Count `mib` for the slot from now on; the floors of its neighbours on the GPU follow."""
         change = mib - slot.charge_mib
         slot.charge_mib = mib
+        self.bump()
         if change and self.device(slot.name) == "gpu":
             for other in self.slots.values():
                 if other is not slot and other.floor_mib is not None:

@@ -97,6 +97,7 @@ class Commands:
         slot = board.known(name)
         board.breakers[name].reset()
         slot.stand_in = ""
+        board.bump()
         if not keep and not download:
             return
         await self.ready()

@@ -52,7 +52,8 @@ class Core:
         if first and self.board.is_grantable(waiter, self._turns.closed) and self._grant(waiter):
             return
         self.waiting.enter(waiter)
-        self.pump()
+        if first:  # else it stands behind others who wait for the same
+            self.pump()
 
     def abandon(self, waiter: Waiter) -> None:
         """Its caller went away: out of the queue, or its lease is given back when it was granted in that moment."""
@@ -100,6 +101,8 @@ class Core:
         return True
 
     def _freed(self, slots: list[Slot] | None, lease: Lease) -> None:
+        if slots and all(slot.leases for slot in slots):
+            return  # others still use all of them: nothing became free
         for slot in slots or ():
             if slot.leases or slot.work is not None or slot.state is not EngineState.ACTIVE:
                 continue

@@ -42,7 +42,7 @@ class Ladder:
             raise EngineError(
                 "The GPU driver does not answer", f"no figures for {LOOK_LIMIT_S:.0f} s", "Try nvidia-smi, or reboot"
             ) from None
-        self._board.seen = seen
+        self._board.saw(seen)
         return seen
 
     async def bring_up(self, slot: Slot, mib: int, work: Work) -> None:

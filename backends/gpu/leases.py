@@ -49,6 +49,8 @@ class LeaseBook:
         )
         self._good[lease.id] = lease
         for slot in slots.values():
+            if not slot.leases:
+                self._board.in_use |= {slot.name}
             slot.leases[lease.id] = lease
             slot.used_at, slot.epoch, slot.seen_mib = now, self._epoch, 0
         return lease
@@ -61,6 +63,8 @@ class LeaseBook:
         slots = [self._board.slots[n] for n in {lease.substitutes.get(name, name) for name in lease.engines}]
         for slot in slots:
             del slot.leases[lease.id]
+            if not slot.leases:
+                self._board.in_use -= {slot.name}
             slot.used_at = now
             if slot.work is not None:
                 slot.work.stir.set()

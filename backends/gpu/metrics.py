@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backends.gpu.engine import EngineState, Swap
+from configs.errors import StudioError
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
@@ -41,9 +43,21 @@ class ArbiterMetrics:
             self.swap_seconds.labels(swap.engine, swap.action, phase).observe(seconds)
 
 
-@cache
+_made_once = threading.Lock()
+
+
 def arbiter_metrics() -> ArbiterMetrics:
     """The arbiter's metrics, registered with prometheus-client's default registry at the first call."""
+    return _metrics() if _metrics.cache_info().currsize else _first_metrics()
+
+
+def _first_metrics() -> ArbiterMetrics:
+    with _made_once:  # two arbiters that open at once must not register twice
+        return _metrics()
+
+
+@cache
+def _metrics() -> ArbiterMetrics:
     from prometheus_client import REGISTRY, Counter, Histogram
 
     waits = Histogram(
@@ -98,8 +112,10 @@ class _Gauges:
         families = _families()
         arbiters = [a for r in self._open if (a := r()) is not None]
         if arbiters:
-            # A process has one studio; should there be more, the newest speaks.
-            _fill(families, arbiters[-1])
+            try:  # a process has one studio; should there be more, the newest speaks
+                _fill(families, arbiters[-1])
+            except (StudioError, TimeoutError):  # it closes in this moment
+                families = _families()
         yield from families.values()
 
 

@@ -45,6 +45,8 @@ class LearnedNeeds:
         self._need: dict[tuple[str, str], int] = {}
         self._read = path is None
         self._dirty = False
+        self.version = 0
+        """Rises with every sample."""
 
     def need(self, engine: str, shape: str = "") -> int | None:
         """MiB to plan with; None while too little was seen."""
@@ -66,6 +68,7 @@ class LearnedNeeds:
         seen.append(mib)
         self._count(engine, shape)
         self._dirty = True
+        self.version += 1
         return True
 
     def forget(self, engine: str) -> None:

@@ -45,10 +45,12 @@ class Work:
         """Nobody else touches the slot until `let_go`."""
         slot.work, slot.reserved_mib = self, reserved_mib
         self.slots.append(slot)
+        slot.changed()
 
     def let_go(self) -> None:
         for slot in self.slots:
             slot.work, slot.reserved_mib = None, 0
+            slot.changed()
         self.slots.clear()
 
 
@@ -58,6 +60,8 @@ class Slot:
 
     name: str
     spec: EngineSpec
+    changed: Callable[[], None]
+    """Called when something changed that plans depend on."""
     state: EngineState = EngineState.COLD
     engine: Engine | None = None
     leases: dict[int, Lease] = field(default_factory=dict)

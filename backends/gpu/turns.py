@@ -9,6 +9,7 @@ from collections.abc import Callable
 from backends.gpu.board import Board
 from backends.gpu.engine import EngineState
 from backends.gpu.operations import told
+from backends.gpu.ordering import Key
 from backends.gpu.planning import make_plan
 from backends.gpu.slots import Plan, Waiter, Work
 from backends.gpu.switch import Switch, Unwanted
@@ -19,6 +20,9 @@ from configs.errors import EngineError, StudioError
 
 LOG = logging.getLogger("studio.arbiter")
 NEVER = float("inf")
+REMEMBERED = 500
+"""Groups of whom it is kept that their turn has not come."""
+_Seen = tuple[int, int, frozenset[str], frozenset[str], bool, frozenset[str]]
 
 
 class Turns:
@@ -32,6 +36,8 @@ class Turns:
         self._board, self._waiting, self._works, self._switch = board, waiting, works, switch
         self._trouble, self._grant, self._pump = trouble, grant, pump
         self._queue = waiting.queue
+        self._later: dict[Key, tuple[_Seen, float]] = {}
+        """Groups whose turn has not come, as things were; while they are so it is not worked out again."""
         self.closed: frozenset[str] = frozenset()
         """Engines that only the starving waiter may have."""
 
@@ -54,8 +60,18 @@ class Turns:
                 continue
             if asked is None:
                 asked = self._queue.served_by_what_is_up(self._board)
-            wake = min(wake, self._consider(head, asked, starving, frozenset() if starving else kept_lanes))
+            seen = (self._board.version, self._board.needs.version, self._board.in_use, asked, starving, kept_lanes)
+            before, until = self._later.get(head.key, (None, 0.0))
+            if before != seen or until <= now:
+                until = self._consider(head, asked, starving, frozenset() if starving else kept_lanes)
+                self._remember(head.key, seen, until)
+            wake = min(wake, until)
         return wake
+
+    def _remember(self, key: Key, seen: _Seen, until: float) -> None:
+        if len(self._later) > REMEMBERED:
+            self._later.clear()
+        self._later[key] = seen, until
 
     def _grant_group(self, head: Waiter | None) -> Waiter | None:
         """Serve the group as far as it goes; who waits at its head then."""

@@ -43,12 +43,14 @@ class Works:
             self._lanes[lane] = work
         if work.needs:
             self._served.add(work.needs)
+        self._board.bump()
 
     def finish(self, work: Work) -> None:
         """Its slots and lanes are free again."""
         work.let_go()
         self._lanes = {lane: other for lane, other in self._lanes.items() if other is not work}
         self._served.discard(work.needs)
+        self._board.bump()
         self._ended.set()
 
     def serves(self, needs: frozenset[str]) -> bool:
@@ -80,6 +82,7 @@ class Works:
                     ) from None
         finally:
             self._reserved.subtract(work.lanes)
+            self._board.bump()
         if self._board.closing:
             raise EngineError("The studio is closing")
         work.claim(slot)

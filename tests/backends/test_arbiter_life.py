@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -363,3 +365,16 @@ def test_a_device_that_cannot_be_read_is_an_error_and_not_a_hang(bench: Make) ->
     b.arbiter = b.open()
     with pytest.raises(EngineError, match="the driver is gone"):
         b.arbiter.lease(["llm"], "x", wait_s=5)
+
+
+def test_many_arbiters_that_open_at_once_share_the_figures() -> None:
+    code = (
+        "import threading\n"
+        "from backends.gpu.metrics import arbiter_metrics\n"
+        "start, found = threading.Barrier(8), []\n"
+        "def ask():\n    start.wait(); found.append(arbiter_metrics())\n"
+        "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "assert len(found) == 8 and len({id(f) for f in found}) == 1, found\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
