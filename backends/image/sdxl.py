@@ -152,6 +152,10 @@ class SdxlEngine:
         torch.cuda.reset_peak_memory_stats()
         return round(peak) + CONTEXT_MIB
 
+    def pinned_mib(self) -> int:
+        """Page-locked main memory of the weights."""
+        return round(self._arena.pinned_mib) if self._arena is not None else 0
+
     def shrink(self) -> str:
         """Have only the part that works on the GPU from the next load on; '' when that was given up before."""
         return self._ladder.shrink()
