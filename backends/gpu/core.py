@@ -32,7 +32,7 @@ class Core:
         self._loop, self.board, self.do, self.ladder = loop, board, operations, ladder
         self.leases, self.switch = leases, switch
         self.works = Works(loop, board)
-        self.waiting = WaitingRoom(loop, board, leases)
+        self.waiting = WaitingRoom(loop, board)
         self.waiting.on_change = self.pump
         self.trouble = Trouble(board, operations, leases, self.waiting, self.works, self.pump)
         self._turns = Turns(board, self.waiting, self.works, switch, self.trouble, self._grant, self.pump)

@@ -9,18 +9,20 @@ from collections.abc import Callable
 
 from backends.gpu.board import Board
 from backends.gpu.engine import EngineState
-from backends.gpu.leases import LeaseBook
 from backends.gpu.metrics import arbiter_metrics
 from backends.gpu.ordering import Queue
 from backends.gpu.slots import Slot, Waiter
 from configs.errors import EngineError, StudioError
 
+NAMED = 3
+"""Holders that a message names at most."""
+
 
 class WaitingRoom:
     """The queue with everything that hangs on a waiter: its timer, its ear for progress, its answer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, board: Board, leases: LeaseBook) -> None:
-        self._loop, self._board, self._leases = loop, board, leases
+    def __init__(self, loop: asyncio.AbstractEventLoop, board: Board) -> None:
+        self._loop, self._board = loop, board
         self.queue = Queue()
         self.on_change: Callable[[], None] = lambda: None
         """Called when somebody left by himself."""
@@ -75,7 +77,11 @@ class WaitingRoom:
             if slot.state in (EngineState.STARTING, EngineState.RESTORING):
                 phase = f" ({slot.progress.phase})" if slot.progress else ""
                 return f"{slot.name} is still {slot.state.value}{phase}"
-        holders = sorted({lease.holder for lease in self._leases.all() if lease.engines})[:3]
+        lanes = {self._board.table.engines[n].device for n in waiter.needs}
+        holders = sorted(
+            {lease.holder for slot in self._board.slots.values() for lease in slot.leases.values()
+             if slot.spec.device in lanes}
+        )[:NAMED]  # fmt: skip
         return f"other work holds the engines ({', '.join(holders)})" if holders else "other engines are being changed"
 
     def _leave(self, waiter: Waiter, result: str) -> None:
