@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,19 @@ class ToolMetrics:
     failures: Counter
 
 
-@cache
+_made_once = threading.Lock()
+
+
 def tool_metrics() -> ToolMetrics:
     """The executor's metrics, registered with prometheus-client's default registry at the first call."""
+    if _metrics.cache_info().currsize:
+        return _metrics()
+    with _made_once:  # two first runs at the same time must not register twice
+        return _metrics()
+
+
+@cache
+def _metrics() -> ToolMetrics:
     from prometheus_client import Counter, Gauge, Histogram
 
     return ToolMetrics(

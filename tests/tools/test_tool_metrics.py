@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -121,3 +123,22 @@ def test_parallel_runs_are_all_counted(executor: Executor) -> None:
     for thread in threads:
         thread.join()
     assert runs("wipe_notes", "done") == before + 8 and running("wipe_notes") == 0
+
+
+def test_first_runs_at_the_same_time_register_once() -> None:
+    """In a process of its own: this one has registered already."""
+    code = """
+import threading, tools.metrics as m
+gate, wrong = threading.Barrier(8), []
+def first():
+    gate.wait()
+    try:
+        m.tool_metrics()
+    except ValueError as error:
+        wrong.append(error)
+threads = [threading.Thread(target=first) for _ in range(8)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(len(wrong))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "0"
