@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.host_memory import MIB, HostBuffer, pinned_mib, trim_heap
-from backends.gpu.tensor_layout import Layout, Place, lay_out
+from backends.gpu.tensor_layout import Layout, Place, TypedViews, lay_out
 from configs.errors import EngineError
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ class HostArena:
     def rebind(self) -> None:
         """Point every tensor where the arena has it: undoes what others did to them (a cast, a half-done move)."""
         host = self._alive()
+        parts = {name: TypedViews(self._on_device.get(name, self._bytes(host, name))) for name in self._layout.parts}
         for place in self._layout.places():
-            self._point(place, host)
+            _point(place, parts[place.part])
 
     def refresh(self) -> None:
         """Take over changed weights (a fused LoRA, new adapter layers) into the master copy."""
@@ -135,13 +136,14 @@ class HostArena:
         self._layout: Layout = lay_out(self._modules, as_found=self.device.type == "cpu")
         host = self._new_buffer(self._layout.nbytes)
         self._host = host
+        parts = {name: TypedViews(self._bytes(host, name)) for name in self._layout.parts}
         moved = 0
         with torch.no_grad():
             for piece in self._layout.pieces:
                 for place in piece:
-                    moved += _copy_bytes(place, self._bytes(host, place.part))
+                    moved += _copy_bytes(place, parts[place.part].bytes)
                 for place in piece:
-                    self._point(place, host)
+                    _point(place, parts[place.part])
                 if moved > TRIM_EVERY:
                     trim_heap()
                     moved = 0
@@ -158,7 +160,9 @@ class HostArena:
     def _bring(self, names: Iterable[str], on_share: OnShare | None) -> None:
         host = self._alive()
         missing = [name for name in names if name not in self._on_device]
-        total = sum(self._size(name) for name in missing) or 1
+        if not missing:
+            return self.rebind()
+        total = sum(self._size(name) for name in missing)
         fresh: dict[str, torch.Tensor] = {}
         try:
             for name in missing:
@@ -170,7 +174,7 @@ class HostArena:
                     fresh[name][at : at + CHUNK].copy_(source[at : at + CHUNK], non_blocking=True)
                     done += len(source[at : at + CHUNK])
                     if on_share is not None:
-                        on_share(done / total)
+                        on_share(done / max(total, 1))
             self._wait()
         except RuntimeError as error:
             if not is_out_of_memory(error):
@@ -193,10 +197,6 @@ class HostArena:
         self.rebind()
         if names:
             self._give_back()
-
-    def _point(self, place: Place, host: HostBuffer) -> None:
-        part = self._on_device.get(place.part)
-        place.tensor().data = place.view(part if part is not None else self._bytes(host, place.part))
 
     def _bytes(self, host: HostBuffer, part: str) -> torch.Tensor:
         return host.bytes[self._layout.parts[part]]
@@ -269,6 +269,12 @@ def _copy_bytes(place: Place, part: torch.Tensor) -> int:
         raw.set_(tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size(), (count,), (1,))
         part[place.offset : place.offset + count].copy_(raw)
     return count
+
+
+def _point(place: Place, part: TypedViews) -> None:
+    tensor = place.tensor()
+    if tensor.data_ptr() != part.address + place.offset or tensor.dtype != place.dtype or not place.nbytes:
+        tensor.data = place.view(part)
 
 
 def _first_line(error: BaseException) -> str:

@@ -31,11 +31,8 @@ class Place:
     stride: tuple[int, ...]
     """In elements, as found: channels_last and other strided forms stay what they are."""
     dtype: torch.dtype
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes from the first to the last element, holes of a strided form included."""
-        return _extent(self.shape, self.stride) * self.dtype.itemsize
+    nbytes: int
+    """From the first to the last element, holes of a strided form included."""
 
     def tensor(self) -> torch.Tensor:
         """What the module has there now."""
@@ -44,19 +41,40 @@ class Place:
             raise EngineError(f"The weight '{self.name}' is gone", f"{type(self.owner).__name__} was changed")
         return found
 
-    def view(self, part: torch.Tensor) -> torch.Tensor:
-        """This tensor inside `part`, the part's bytes as uint8."""
+    def view(self, part: TypedViews) -> torch.Tensor:
+        """This tensor inside the part."""
         import torch
 
         if self.nbytes == 0:
-            return torch.empty(self.shape, dtype=self.dtype, device=part.device)
-        span = part[self.offset : self.offset + self.nbytes]
-        return span.view(self.dtype).as_strided(self.shape, self.stride)
+            return torch.empty(self.shape, dtype=self.dtype, device=part.bytes.device)
+        return part.of(self.dtype).as_strided(self.shape, self.stride, part.first(self.dtype, self.offset))
 
     def fits(self) -> bool:
         """Whether what the module has there now can lie here byte for byte."""
         tensor = self.tensor()
         return (tuple(tensor.shape), tensor.stride(), tensor.dtype) == (self.shape, self.stride, self.dtype)
+
+
+class TypedViews:
+    """One part's bytes, seen as each type once: thousands of tensors are cut from it at every park and restore."""
+
+    def __init__(self, part: torch.Tensor) -> None:
+        """`part`: uint8, one dimension."""
+        self.bytes = part
+        self.address = part.data_ptr()
+        self._views: dict[torch.dtype, torch.Tensor] = {}
+
+    def of(self, dtype: torch.dtype) -> torch.Tensor:
+        """All of it as `dtype`; bytes at the end that make no whole element are left out."""
+        view = self._views.get(dtype)
+        if view is None:
+            size = dtype.itemsize
+            view = self._views[dtype] = self.bytes[: len(self.bytes) // size * size].view(dtype)
+        return view
+
+    def first(self, dtype: torch.dtype, offset: int) -> int:
+        """Where `offset` bytes into the part is, counted in elements of the storage."""
+        return int(self.of(dtype).storage_offset()) + offset // dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -119,7 +137,7 @@ def lay_out(modules: Mapping[str, torch.nn.Module], *, as_found: bool = False) -
             tuple(
                 Place(
                     f.owner, f.name, part, at + f.start - start,
-                    tuple(f.tensor.shape), f.tensor.stride(), f.tensor.dtype,
+                    tuple(f.tensor.shape), f.tensor.stride(), f.tensor.dtype, f.end - f.start,
                 )
                 for f in group
             )

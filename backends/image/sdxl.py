@@ -25,8 +25,9 @@ DEFAULT_GUIDANCE = 6.5
 WEIGHTS_MIB = 6620
 """fp16 weights of the full model: UNet 2567.5 M, text encoders 818 M, VAE 84 M parameters."""
 UNET_MIB = 4897
-PEAK_MIB = 9000
-"""Weights and activations of one 1024 px picture in fp16 with SDPA (about 9.0 GB)."""
+PEAK_MIB = 9700
+"""GPU memory of one 1024 px picture in fp16 with SDPA, the VAE in float32 and in tiles of 512 px, context included
+(measured on an H100: 9196 MiB of torch's reserve, `studio bench swap`)."""
 CONTEXT_MIB = 500
 """What a CUDA context with cuBLAS and cuDNN takes besides torch's own memory; as `parked_mib` in models.yaml."""
 
@@ -87,13 +88,13 @@ class SdxlEngine:
                 self._path, self._config, dtype=self._dtype_name(), device=self.device,
                 on_component=lambda share, note: self._tell("load", 0.9 * share, note),
             )  # fmt: skip
-            self._apply_cap()
+            room = self._room()
             self._tell("load", 0.9, "into one buffer")
             self._arena = HostArena({name: getattr(self._pipe, name) for name in COMPONENTS}, self.device)
             largest = max(self._arena.part_bytes(name) for name in COMPONENTS)
             self._sizes = (self._arena.nbytes / 2**20, largest / 2**20)
             self._ladder.forget()
-            self._painter = Painter(self._pipe, self._arena, self._ladder)
+            self._painter = Painter(self._pipe, self._arena, self._ladder, room)
             self.restore()
         except BaseException:
             self.unload()
@@ -198,13 +199,17 @@ class SdxlEngine:
             raise EngineError("SDXL is not loaded", fix="Ask for it through the arbiter")
         return self._painter
 
-    def _apply_cap(self) -> None:
-        if self._cap_mib <= 0 or self.device != "cuda":
-            return
+    def _room(self) -> float | None:
+        """MiB that torch may take on the GPU, from now on enforced; None on the CPU."""
+        if self.device != "cuda":
+            return None
         import torch
 
         total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**20
-        torch.cuda.set_per_process_memory_fraction(min(1.0, max(0.0, (self._cap_mib - CONTEXT_MIB) / total)))
+        room = (min(self._cap_mib, total) if self._cap_mib > 0 else total) - CONTEXT_MIB
+        if self._cap_mib > 0:
+            torch.cuda.set_per_process_memory_fraction(max(room, 0.0) / total)
+        return float(room)
 
     def _tell(self, phase: StartPhase, share: float, note: str = "") -> None:
         if self.on_start is not None:

@@ -277,9 +277,22 @@ def test_the_cap_counts_the_context_in(tiny: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", given.append)
-    SdxlEngine(tiny, device="cuda", cap_mib=8692)._apply_cap()
-    SdxlEngine(tiny, device="cuda")._apply_cap()
+    assert SdxlEngine(tiny, device="cuda", cap_mib=8692)._room() == 8192
+    assert SdxlEngine(tiny, device="cuda")._room() == 16384 - 500
+    assert SdxlEngine(tiny, device="cpu", cap_mib=8692)._room() is None
     assert given == [0.5]
+
+
+def test_a_decode_that_will_not_fit_is_done_in_tiles_at_once(
+    engine: SdxlEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine._painter is not None and engine._arena is not None
+    monkeypatch.setattr(engine._painter, "_room_mib", engine._arena.nbytes / 2**20 + 100)
+    with runs_out(engine, "decode", larger_than(TILE)) as raised:
+        result = engine.generate(LARGE)
+    assert not raised and result.params["vae_tiling"] is True and result.params["memory_step"] == "plain"
+    assert result.warnings == ()
+    assert engine.generate(SMALL).params["vae_tiling"] is False
 
 
 def test_half_precision_files_are_read_where_they_are(tiny: Path, tmp_path: Path, loaded: SdxlEngine) -> None:

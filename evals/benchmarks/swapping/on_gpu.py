@@ -167,6 +167,7 @@ def _ladder(path: Path) -> dict[str, Any]:
             except EngineOutOfMemory:
                 engine.shrink()  # as the arbiter does
                 engine.load()
+            engine.peak_mib()  # starts counting anew
             for _ in range(2):
                 result = engine.generate(ImageRequest("a boy", width=1024, height=1024, steps=4, seed=7))
             made = f"{result.params['made_width']}x{result.params['made_height']}"
