@@ -6,7 +6,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.gpu import log_file
@@ -32,6 +32,8 @@ class Command:
     """Added to the few variables that are passed on."""
     log_file: Path
     cwd: Path | None = None
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    """What it and all that it starts are known by."""
 
 
 class Child:
@@ -43,10 +45,16 @@ class Child:
     @classmethod
     def start(cls, command: Command) -> Child:
         """Start it. Raises EngineError when the program cannot be run at all."""
-        token = secrets.token_hex(16)
         own = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment = {**own, "PYTHONUNBUFFERED": "1", **command.env, TOKEN: token}
-        log = log_file.fresh(command.log_file)
+        environment = {**own, "PYTHONUNBUFFERED": "1", **command.env, TOKEN: command.token}
+        try:
+            log = log_file.fresh(command.log_file)
+        except OSError as error:
+            raise EngineError(
+                f"'{command.name}' could not be started",
+                f"its log {command.log_file} cannot be written ({error.strerror or error})",
+                "Make room on that disk, or make the folder writable",
+            ) from error
         try:
             process = subprocess.Popen(
                 command.argv,
@@ -57,15 +65,15 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a zero byte, a variable's name with '='
             raise EngineError(
                 f"'{command.name}' could not be started",
-                f"{command.argv[0]}: {error.strerror or error}",
+                f"{command.argv[0]}: {getattr(error, 'strerror', '') or error}",
                 "Check that the program exists and may be run",
             ) from error
         finally:
             os.close(log)
-        return cls(Identity(process.pid, birth(process.pid), token), command.log_file, process)
+        return cls(Identity(process.pid, birth(process.pid), command.token), command.log_file, process)
 
     @classmethod
     def adopted(cls, identity: Identity, log: Path) -> Child:

@@ -125,11 +125,7 @@ class ProcessEngine:
         self._server.leave()
 
     def adopt(self) -> EngineState:
-        try:
-            found = self._server.adopt(self._plan())
-        except EngineError:
-            return EngineState.COLD
-        if not found:
+        if not self._server.adopt(self._plan_or_none()):
             return EngineState.COLD
         checkpoint = self._checkpointer()
         if checkpoint is not None and checkpoint.is_parked(self._server.pids):
@@ -143,6 +139,13 @@ class ProcessEngine:
         return EngineState.ACTIVE
 
     # ----------------------------------------------------------------------------------------------------------------
+
+    def _plan_or_none(self) -> Plan | None:
+        try:
+            return self._plan()
+        except EngineError as error:
+            logger.warning("%s", error.sentence)
+            return None
 
     def _plan(self) -> Plan:
         """Raises EngineError saying what is missing and where to put it."""

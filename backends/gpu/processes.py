@@ -46,27 +46,30 @@ def birth(pid: int) -> str:
 
 
 def is_alive(who: Identity) -> bool:
-    return bool(who.born) and birth(who.pid) == who.born
+    """Whether the process itself lives; with a token it must show that, too."""
+    return bool(who.born) and birth(who.pid) == who.born and (not who.token or _shows(who) is not False)
 
 
 def members(who: Identity) -> list[int]:
-    """Numbers of the living processes that belong to `who`, itself first; never those of a stranger."""
-    now = birth(who.pid)
-    theirs = bool(now) and now != who.born
+    """Numbers of the living processes that belong to `who`, itself first; never those of a stranger.
+
+    A number and a birth alone make nobody ours: a damaged note may name any process.
+    """
+    if not who.token:
+        return []
+    now = birth(who.pid) if who.pid > 1 else ""
+    theirs = bool(now) and not is_alive(who)
     led = bool(now) and not theirs
     found = [who.pid] if led else []
     for pid in _all_pids():
         if pid == who.pid or not birth(pid):
             continue
-        environment = _environment(pid)
-        marked = bool(who.token) and f"{TOKEN}={who.token}".encode() in environment
-        # A program that writes its title over its environment (setproctitle does) shows none: then the session decides.
-        in_session = (
-            not theirs and _session(pid) == who.pid and (bool(found) or marked or not environment.strip(b"\0 "))
-        )
-        if marked or in_session:
+        shows = _shows(who, pid)
+        # Without an environment the session decides.
+        in_session = not theirs and who.pid > 1 and _session(pid) == who.pid and (bool(found) or shows is None)
+        if shows or in_session:
             found.append(pid)
-    return found
+    return [pid for pid in found if pid not in (1, os.getpid())]
 
 
 def end(who: Identity, stop_seconds: float, parent: subprocess.Popen[bytes] | None = None) -> list[int]:
@@ -123,6 +126,15 @@ def _session(pid: int) -> int:
         return os.getsid(pid)
     except (ProcessLookupError, PermissionError):
         return -1
+
+
+def _shows(who: Identity, pid: int = 0) -> bool | None:
+    """Whether `pid`, else `who` itself, carries the token of `who` in its environment.
+
+    None when it shows no environment: it is another user's, or its title is written over it (setproctitle does that).
+    """
+    environment = _environment(pid or who.pid).strip(b"\0 ")
+    return f"{TOKEN}={who.token}".encode() in environment.split(b"\0") if environment else None
 
 
 def _environment(pid: int) -> bytes:

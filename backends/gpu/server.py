@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,15 +16,18 @@ from pathlib import Path
 from backends.gpu import records, start_failure
 from backends.gpu.child import Child, Command
 from backends.gpu.log_file import LogFollower
-from backends.gpu.ports import HOST, claim, listener, taken
+from backends.gpu.ports import HOST, PortTaken, claim, listeners, socket_users, taken
 from backends.gpu.processes import kill, members, resident_mib
 from backends.gpu.records import Record, owned
 from backends.gpu.start_failure import Failed
 from configs.errors import EngineError
 
+logger = logging.getLogger(__name__)
+
 POLL_S = 0.1
 """How often a starting server is asked whether it is ready."""
-_PORT_TAKEN = "address already in use"
+_PORT_TAKEN = ("address already in use", "port is already allocated")
+"""As servers say it, and as Docker does."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,12 @@ class Server:
     # -- start and stop --------------------------------------------------------------------------------------------
 
     def start(self, plan: Plan) -> None:
-        """Start the process and note it down; `wait_ready` follows. Raises EngineError."""
+        """Start the process and note it down; `wait_ready` follows. Raises EngineError.
+
+        It is noted before it runs, so that a studio which dies in between leaves nothing that the next cannot find.
+        """
         self.stop()
+        self._end_leftover()
         port = claim(plan.port, self.name)
 
         def filled(text: str) -> str:
@@ -115,14 +124,13 @@ class Server:
 
         argv = tuple(filled(part) for part in plan.argv)
         env = {name: filled(value) for name, value in {**plan.env, **(plan.loose_env or {})}.items()}
-        self._child = Child.start(Command(self.name, argv, env, self.log_file, plan.cwd))
+        command = Command(self.name, argv, env, self.log_file, plan.cwd)
         self._repair, self._fixed_port = plan.repair, plan.port
-        identity = self._child.identity
         record = Record(
             name=self.name,
-            pid=identity.pid,
-            born=identity.born,
-            token=identity.token,
+            pid=0,
+            born="",
+            token=command.token,
             port=port,
             command_hash=plan.hash,
             home=str(self._home),
@@ -135,9 +143,20 @@ class Server:
         self._record = owned(record, self._kept)
         try:
             records.write(self._run_dir, self._record)
+            self._child = Child.start(command)
+            known = {"pid": self._child.identity.pid, "born": self._child.identity.born}
+            self._record = self._record.model_copy(update=known)
+            records.write(self._run_dir, self._record)
         except BaseException:
             self.stop()
             raise
+
+    def _end_leftover(self) -> None:
+        """One of this name that was kept, or whose studio died, since this studio looked. Raises EngineError."""
+        left = records.take_over(self._run_dir, self.name)
+        if left is not None:
+            for told in records.end_recorded(self._run_dir, left):
+                logger.warning("%s", told)
 
     def wait_ready(
         self, is_ready: Callable[[], bool], seconds: float, on_line: Callable[[str], None] | None = None
@@ -148,22 +167,22 @@ class Server:
         nothing is left running then.
         """
         until = time.monotonic() + seconds
-        follower = LogFollower(self.log_file)
         try:
-            while True:
-                for line in follower.new_lines():
-                    if on_line is not None:
-                        on_line(line)
-                if self._interrupted.is_set():
-                    raise EngineError(f"'{self.name}' was interrupted")
-                if not self.is_running:
-                    raise self._failure(start_failure.exit_text(self._child.exit_code if self._child else None))
-                if is_ready():
-                    self.refuse_stranger()
-                    return
-                if time.monotonic() > until:
-                    raise self._failure(f"it was not ready after {seconds:.0f} s")
-                time.sleep(POLL_S)
+            with LogFollower(self.log_file) as follower:
+                while True:
+                    for line in follower.new_lines():
+                        if on_line is not None:
+                            on_line(line)
+                    if self._interrupted.is_set():
+                        raise EngineError(f"'{self.name}' was interrupted")
+                    if not self.is_running:
+                        raise self._failure(start_failure.exit_text(self._child.exit_code if self._child else None))
+                    if is_ready():
+                        self.refuse_stranger()
+                        return
+                    if time.monotonic() > until:
+                        raise self._failure(f"it was not ready after {seconds:.0f} s")
+                    time.sleep(POLL_S)
         except BaseException:
             self.stop()
             raise
@@ -176,7 +195,8 @@ class Server:
         try:
             self.wait_ready(is_ready, seconds, on_line)
         except EngineError as error:
-            if plan.port or _PORT_TAKEN not in error.sentence.lower():
+            said = error.sentence.lower()
+            if plan.port or not (isinstance(error, PortTaken) or any(text in said for text in _PORT_TAKEN)):
                 raise
             self.start(plan)
             self.wait_ready(is_ready, seconds, on_line)
@@ -211,9 +231,13 @@ class Server:
             records.end_container(record.container)
         if child is not None:
             child.stop(self._stop_seconds)
-        if record is not None:
-            records.remove(self._run_dir, record)
         self._child = self._record = None
+        if record is None:
+            return
+        try:
+            records.remove(self._run_dir, record)
+        except EngineError as error:  # what it names is gone: it does no harm
+            logger.warning("the record of %s stays: %s", self.name, error.sentence)
 
     def _failure(self, happened: str) -> EngineError:
         lines = self._child.tail() if self._child else []
@@ -221,16 +245,18 @@ class Server:
         failed = Failed(self.name, happened, "", str(self.log_file), repair)
         error = start_failure.explain(failed, lines)
         port = self.port
-        if self._fixed_port and _PORT_TAKEN in error.sentence.lower():
+        if self._fixed_port and any(text in error.sentence.lower() for text in _PORT_TAKEN):
             return taken(port, self.name)
         return error
 
     def refuse_stranger(self) -> None:
-        """A program that was quicker to take the port may answer in place of ours. Raises EngineError."""
-        pid = listener(self.port)
-        if pid is None or self.container or pid in self.pids:
+        """A program that was quicker to take the port may answer in place of ours. Raises PortTaken."""
+        if self.container:  # Docker itself listens there, or says that it cannot
             return
-        raise taken(self.port, self.name)
+        found = listeners(self.port)
+        strangers = set(found) - {None, *(self.pids if found else ())}
+        if strangers or (None in found and socket_users(self.port) - {0, os.getuid()}):
+            raise taken(self.port, self.name)
 
     # -- outliving the studio --------------------------------------------------------------------------------------
 
@@ -249,20 +275,24 @@ class Server:
         """Let go of it without ending it."""
         self._child = self._record = None
 
-    def adopt(self, plan: Plan) -> bool:
+    def adopt(self, plan: Plan | None) -> bool:
         """Take over the process that an earlier studio left, when it lives and was started as `plan` says.
 
-        One that was started otherwise, or was not to be kept, is ended. The caller must still ask the process itself.
+        One that was started otherwise, or was not to be kept, is ended; no `plan`: whatever it was started as. The
+        caller must still ask the process itself. One of another living studio is left alone.
         """
-        record = records.read(self._run_dir, self.name)
-        if record is None or (record.has_owner and not record.is_ours):
+        try:
+            record = records.take_over(self._run_dir, self.name)
+        except EngineError as error:
+            logger.warning("%s is not taken over: %s", self.name, error.sentence)
+            return False
+        if record is None:
             return False
         child = Child.adopted(record.identity, Path(record.log_file))
-        if not record.kept or not child.is_running or record.command_hash != plan.hash:
-            records.end_recorded(self._run_dir, record)
+        if not record.kept or not child.is_running or plan is None or record.command_hash != plan.hash:
+            for told in records.end_recorded(self._run_dir, record, self._stop_seconds):
+                logger.warning("%s", told)
             return False
         self._child, self._repair, self._kept = child, plan.repair, True
-        self._fixed_port, self.log_file = plan.port, Path(record.log_file)
-        self._record = owned(record, kept=True)
-        records.write(self._run_dir, self._record)
+        self._fixed_port, self.log_file, self._record = plan.port, Path(record.log_file), record
         return True

@@ -149,10 +149,7 @@ class VllmEngine:
         self._server.leave()
 
     def adopt(self) -> EngineState:
-        try:
-            if not self._server.adopt(self._plan()):
-                return EngineState.COLD
-        except EngineError:
+        if not self._server.adopt(self._plan_or_none()):
             return EngineState.COLD
         client = self._client = VllmClient(self.name, self._server.base_url, self._server.key)
         try:
@@ -173,6 +170,13 @@ class VllmEngine:
     @property
     def _can_sleep(self) -> bool:
         return self._service.device == "gpu"
+
+    def _plan_or_none(self) -> Plan | None:
+        try:
+            return self._plan()
+        except EngineError as error:
+            logger.warning("%s", error.sentence)
+            return None
 
     def _plan(self) -> Plan:
         model = find_model(self._service.model, self._warehouse, self.download)
