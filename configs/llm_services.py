@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from configs.errors import UsageError
 from configs.settings import Settings
+from configs.yaml_file import read_table, refuse_name
 
 SERVICES_FILE = Path(__file__).parent / "llm_services.yaml"
+ROLES = ("default", "judge")
+"""Words that stand for a service of the file."""
 
 
 class VllmSpec(BaseModel):
@@ -80,7 +83,7 @@ class LlmService(BaseModel):
 class LlmServices(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    default: str
+    default: str = Field(min_length=1)
     judge: str = ""
     """The service that looks at pictures."""
     vllm: VllmSpec
@@ -112,11 +115,62 @@ def services_file(settings: Settings) -> Path:
 @lru_cache
 def load_services(path: Path = SERVICES_FILE) -> LlmServices:
     """The services. Raises UsageError when the file is wrong."""
-    try:
-        found = LlmServices.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"The services in {path} cannot be used", " ".join(str(error).split())[:300]) from error
-    wrong = next((n for n in (found.default, found.judge) if n and n not in found.services), "")
-    if wrong:
-        raise UsageError(f"{path} names the unknown service '{wrong}'", fix=f"Known are {', '.join(found.services)}")
+    found = read_table(path, LlmServices, "services file", (VllmSpec, LlmService))
+    for name in found.services:
+        refuse_name(name, path)
+        if name in ROLES:
+            raise UsageError(f"{path} has a service named '{name}'", "that word stands for another one", "Rename it")
+        _refuse_sizes(name, found.services[name], path)
+        _refuse_runtime(name, found, path)
+    _refuse_unknown(found, path)
     return found
+
+
+def _refuse_sizes(name: str, service: LlmService, path: Path) -> None:
+    if service.device == "gpu" and service.kv_mib >= service.need_mib:
+        raise UsageError(
+            f"{path} is wrong at services.{name}",
+            f"its kv_mib of {service.kv_mib} is a part of its need_mib, which is only {service.need_mib}",
+            "Lower kv_mib, or raise need_mib",
+        )
+    if service.parked_mib > service.need_mib:
+        raise UsageError(
+            f"{path} is wrong at services.{name}",
+            f"parked it would hold {service.parked_mib} MiB, more than the {service.need_mib} MiB that it needs",
+            "Lower parked_mib",
+        )
+
+
+def _refuse_runtime(name: str, found: LlmServices, path: Path) -> None:
+    service, vllm = found.services[name], found.vllm
+    if service.base_url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", service.base_url):
+        raise UsageError(
+            f"{path} is wrong at services.{name}.base_url", f"'{service.base_url}' is no address",
+            "Write it like http://vllm:8000",
+        )  # fmt: skip
+    if vllm.runtime == "remote" and not service.base_url:
+        raise UsageError(
+            f"The service '{name}' has no address", "the runtime is 'remote'", f"Set its base_url in {path}"
+        )
+    if vllm.runtime == "docker" and not vllm.image:
+        raise UsageError(f"{path} names no image", "the runtime is 'docker'", "Set vllm.image")
+
+
+def _refuse_unknown(found: LlmServices, path: Path) -> None:
+    """Every name in the file is one of its services, and each `smaller` leads to a smaller one."""
+    known = f"Known are {', '.join(found.services)}"
+    for name in (found.default, found.judge):
+        if name and name not in found.services:
+            raise UsageError(f"{path} names the unknown service '{name}'", fix=known)
+    for name, service in found.services.items():
+        if not service.smaller:
+            continue
+        if service.smaller not in found.services:
+            raise UsageError(f"{path} names the unknown service '{service.smaller}'", f"as smaller of '{name}'", known)
+        need = found.services[service.smaller].need_mib
+        if need >= service.need_mib:  # so there are no circles either
+            raise UsageError(
+                f"{path} is wrong at services.{name}.smaller",
+                f"'{service.smaller}' needs {need} MiB, which is not less than {service.need_mib} MiB",
+                "Name one that needs less, or none",
+            )

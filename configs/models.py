@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from configs.errors import UsageError
 from configs.llm_services import SERVICES_FILE, LlmServices, load_services
+from configs.yaml_file import read_table, refuse_name
 
 MODELS_FILE = Path(__file__).parent / "models.yaml"
 
@@ -86,19 +87,29 @@ class ModelTable(BaseModel):
 @lru_cache
 def load_models(path: Path = MODELS_FILE, services_path: Path = SERVICES_FILE) -> ModelTable:
     """The table, the language-model services included. Raises UsageError when a file is wrong."""
-    try:
-        table = ModelTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"The engine table {path} cannot be used", " ".join(str(error).split())[:300]) from error
-    return checked(with_services(table, load_services(services_path)), path)
+    table = checked(read_table(path, ModelTable, "engine table", (EngineSpec, ProcessSpec, Rules)), path)
+    return with_services(table, load_services(services_path), services_path)
 
 
-def with_services(table: ModelTable, services: LlmServices) -> ModelTable:
-    """The table with one engine per service; a service may share the GPU with what its `beside` names."""
+def with_services(table: ModelTable, services: LlmServices, path: Path = SERVICES_FILE) -> ModelTable:
+    """The table with one engine per service; a service may share the GPU with what its `beside` names.
+
+    Raises UsageError when that names nothing, or a service and an engine have the same name.
+    """
+    known = {*table.engines, *services.services}
     engines, together = dict(table.engines), list(table.together)
     for name, service in services.services.items():
         if name in engines:
-            raise UsageError(f"'{name}' is both an engine of models.yaml and a service of llm_services.yaml")
+            raise UsageError(
+                f"'{name}' is both an engine of models.yaml and a service of {path}", fix="Rename it there"
+            )
+        if unknown := [other for other in service.beside if other not in known]:
+            near = difflib.get_close_matches(unknown[0], sorted(known), n=1, cutoff=0.5)
+            raise UsageError(
+                f"{path} names the unknown engine '{unknown[0]}'",
+                f"as beside of '{name}'",
+                f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(sorted(known))}",
+            )
         engines[name] = EngineSpec(
             kind="llm",
             device=service.device,
@@ -114,6 +125,8 @@ def with_services(table: ModelTable, services: LlmServices) -> ModelTable:
 def checked(table: ModelTable, path: Path) -> ModelTable:
     """`table`, when every name in it exists. Raises UsageError."""
     named = {n for group in table.together for n in group} | {s.smaller for s in table.engines.values() if s.smaller}
+    for name in table.engines:
+        refuse_name(name, path)
     unknown = sorted(named - set(table.engines))
     if unknown:
         raise UsageError(f"The engine table {path} names the unknown engine '{unknown[0]}'", fix="Correct the name")

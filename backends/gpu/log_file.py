@@ -10,6 +10,8 @@ from typing import IO
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Colours, and whatever else would drive the terminal that shows the line."""
 TAIL_BYTES = 200_000
+TAIL_LINES = 20_000
+"""For so many lines at most more is read than TAIL_BYTES."""
 LOOK_BYTES = 2**20
 """Read at most at one look."""
 LINE_BYTES = 8192
@@ -29,7 +31,7 @@ def tail(path: Path, lines: int = 400) -> list[str]:
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - TAIL_BYTES))
+            file.seek(max(0, file.tell() - TAIL_BYTES - min(lines, TAIL_LINES) * 512))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return []

@@ -49,21 +49,113 @@ def test_an_unknown_service_gets_the_nearest_name() -> None:
     assert load_services().real_name("judge") == "qwen3-vl-8b"
 
 
+def services_text(**a: object) -> str:
+    """A file with two services; `a` changes the first."""
+    first = {"model": "m", "need_mib": 5000, "kv_mib": 1000, **a}
+    second = {"model": "m", "need_mib": 4000, "kv_mib": 1000}
+    return yaml.safe_dump({"default": "a", "vllm": {"version": "1"}, "services": {"a": first, "b": second}})
+
+
+def named(name: str) -> str:
+    return f"default: {name!r}\nvllm: {{version: '1'}}\nservices: {{{name!r}: {{model: m, need_mib: 5000}}}}"
+
+
+SERVICE = "{a: {model: m, need_mib: 5000}}"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("default: [", "cannot be used"),
-        ("default: a\nvllm: {version: '1'}\nservices: {a: {model: m, need_mib: 1, contxt: 5}}", "contxt"),
-        ("default: a\nvllm: {version: '1'}\nservices: {a: {model: m, need_mib: -1}}", "need_mib"),
-        ("default: b\nvllm: {version: '1'}\nservices: {a: {model: m, need_mib: 1}}", "unknown service 'b'"),
-        ("default: a\nvllm: {version: '1', runtime: conda}\nservices: {a: {model: m, need_mib: 1}}", "runtime"),
+        ("default: [", "is no YAML.*line 1"),
+        ("\x00", "is no YAML"),
+        ("", "is empty or no table"),
+        ("- a\n- b", "is empty or no table"),
+        ("[" * 3000, "is no YAML"),
+        (f"vllm: {{version: '1'}}\nservices: {SERVICE}", "wrong at default: the key is missing"),
+        (f"default: ''\nvllm: {{version: '1'}}\nservices: {SERVICE}", "wrong at default"),
+        (f"default: a\nservices: {SERVICE}", "wrong at vllm: the key is missing"),
+        ("default: a\nvllm: {version: '1'}\nservices: {}", "wrong at services"),
+        ("default: a\nvllm: {version: '1'}\nservices: {1: {model: m, need_mib: 5000}}", "wrong at services.1"),
+        (f"default: b\nvllm: {{version: '1'}}\nservices: {SERVICE}", "unknown service 'b'.*Known are a"),
+        (f"default: a\njudge: c\nvllm: {{version: '1'}}\nservices: {SERVICE}", "unknown service 'c'"),
+        (f"default: a\nvllm: {{version: '1', runtime: conda}}\nservices: {SERVICE}", "vllm.runtime.*'conda'"),
+        (f"default: a\nvllm: {{version: '1', runtime: remote}}\nservices: {SERVICE}", "'a' has no address"),
+        (f"default: a\nvllm: {{version: '1', runtime: docker}}\nservices: {SERVICE}", "names no image"),
+        (f"default: a\nvllm: {{version: '1', stop_seconds: -1}}\nservices: {SERVICE}", "vllm.stop_seconds.*'-1'"),
+        (services_text(contxt=5), r"services\.a\.contxt: there is no such key. Did you mean 'context'"),
+        (services_text(need_mib=-1), r"services\.a\.need_mib.*greater than 0, got '-1'"),
+        (services_text(need_mib="much"), r"services\.a\.need_mib.*'much'"),
+        (services_text(kv_mib=-5), r"services\.a\.kv_mib"),
+        (services_text(kv_mib=5000), "kv_mib of 5000 is a part of its need_mib, which is only 5000"),
+        (services_text(parked_mib=5001), "parked it would hold 5001 MiB"),
+        (services_text(port=70000), r"services\.a\.port"),
+        (services_text(env={"X": 1}), r"services\.a\.env\.X"),
+        (services_text(flags="--a"), r"services\.a\.flags"),
+        (services_text(model=""), r"services\.a\.model"),
+        (services_text(smaller="c"), "unknown service 'c': as smaller of 'a'"),
+        (services_text(smaller="a"), "'a' needs 5000 MiB, which is not less"),
+        (services_text(smaller="b", need_mib=3000), "'b' needs 4000 MiB, which is not less than 3000"),
+        (services_text(base_url="vllm:8000"), "'vllm:8000' is no address. Write it like http"),
+        (services_text(base_url="http://[::1 /x"), "is no address"),
+        (named("default"), "that word stands for another"),
+        *((named(name), "a letter or digit first") for name in ("-x", "a b", "Qwen/Qwen3", "..", "ü", "a'b", "x" * 65)),
     ],
 )
 def test_mistakes_in_the_file_are_told(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "services.yaml"
     path.write_text(text)
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=words) as caught:
         load_services(path)
+    assert str(path) in caught.value.sentence or "has no address" in caught.value.sentence
+    assert "\n" not in caught.value.sentence and "pydantic" not in caught.value.sentence
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "bytes", "line break in a name"])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "services.yaml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "bytes":
+        path.write_bytes(b"default: \xff\xfe")
+    elif kind != "missing":
+        path.write_text('default: a\nvllm: {version: "1"}\nservices: {"a\\nb": {model: m, need_mib: 5000}}')
+    with pytest.raises(UsageError) as caught:
+        load_services(path)
+    assert str(path) in caught.value.sentence and "\n" not in caught.value.sentence
+
+
+def test_names_of_engines_are_looked_up_in_both_files(tmp_path: Path) -> None:
+    path = tmp_path / "services.yaml"
+    path.write_text(services_text(beside=["b", "gpt_sovits"]))
+    assert load_models(services_path=path).may_share_gpu(frozenset({"a", "b", "gpt_sovits"}))
+    path = tmp_path / "wrong.yaml"
+    path.write_text(services_text(beside=["gpt_sovit"]))
+    with pytest.raises(
+        UsageError, match=r"wrong.yaml names the unknown engine 'gpt_sovit'.*beside of 'a'.*'gpt_sovits'"
+    ):
+        load_models(services_path=path)
+    path = tmp_path / "twice.yaml"
+    path.write_text(services_text().replace("a:", "sdxl:").replace("default: a", "default: sdxl"))
+    with pytest.raises(UsageError, match=r"'sdxl' is both an engine of models.yaml and a service of .*twice.yaml"):
+        load_models(services_path=path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("engines: {}\ntogether: [[sdxl]]", "unknown engine 'sdxl'"),
+        ("engines: {x: {kind: image, device: tpu, need_mib: 1}}", r"engines\.x\.device"),
+        ("engines: {x: {kind: image, device: cpu, need_mib: 1, process: {command: []}}}", r"process\.command"),
+        ("engines: {x: {kind: image, device: cpu, need_mib: 1, smaller: y}}", "unknown engine 'y'"),
+        ("engines: {../x: {kind: image, device: cpu, need_mib: 1}}", "a letter or digit first"),
+        ("engines: {}\nrules: {dwel_seconds: 1}", "Did you mean 'dwell_seconds'"),
+    ],
+)
+def test_mistakes_in_the_engine_table_are_told(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        load_models(path)
 
 
 def test_a_file_of_ones_own() -> None:

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from backends.gpu import log_file
 from backends.gpu.engine import OnStart, StartProgress
+from backends.gpu.log_file import LogFollower
 from configs.errors import EngineError, StudioError, UsageError
 from configs.server_file import ServerFile, running_server
 from configs.workspace import Workspace
@@ -82,11 +84,11 @@ def show_logs(name: str, home: Path | None, lines: int, follow: bool) -> int:
     file = logs / f"{_known(name, list(engine_table(settings).engines))}.log" if name else space.home / "studio.log"
     if not file.is_file():
         raise UsageError(f"There is no log of {name or 'the studio'} yet", f"{file} does not exist", "Start it first")
-    with file.open("rb") as log:
-        for line in _last_lines(log.read()[-(lines + 1) * 4096 :], lines):
-            print(line)
-    if follow:
-        for line in _followed(file):
+    follower = LogFollower(file, from_end=True) if follow else None
+    for line in log_file.tail(file, lines):
+        print(line)
+    if follower is not None:
+        for line in _followed(follower):
             print(line, flush=True)
     return 0
 
@@ -199,25 +201,11 @@ def _known(name: str, engines: list[str]) -> str:
     )
 
 
-def _last_lines(data: bytes, count: int) -> list[str]:
-    return data.decode("utf-8", errors="replace").splitlines()[-count:] if count else []
-
-
-def _followed(file: Path) -> Iterator[str]:
+def _followed(follower: LogFollower) -> Iterator[str]:
     """Lines as they are added; goes on with the new file when the engine is started again."""
-    log = file.open("rb")
-    try:
-        log.seek(0, 2)
-        inode, rest = file.stat().st_ino, b""
+    with follower:
         while True:
-            data = log.read()
-            *lines, rest = (rest + data).split(b"\n")
-            yield from (line.decode("utf-8", errors="replace") for line in lines)
-            if not data:
+            lines = follower.new_lines()
+            yield from lines
+            if not lines:
                 time.sleep(FOLLOW_S)
-                if file.is_file() and file.stat().st_ino != inode:
-                    log.close()
-                    log = file.open("rb")
-                    inode, rest = file.stat().st_ino, b""
-    finally:
-        log.close()
