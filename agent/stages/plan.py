@@ -14,6 +14,7 @@ from agent.briefing import briefing, exposed_tools
 from agent.events import StageEntered
 from agent.pricing import make_steps, propose
 from agent.state import State, TurnContext
+from agent.thinking import answer_of
 from backends.llm.understanding import Understanding
 from configs.errors import StudioError
 from tools.registry import get_tool
@@ -33,7 +34,7 @@ async def plan(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["
     brain: Any = ctx.brain
     if names:
         brain = brain.bind_tools([function_schema(get_tool(n)) for n in names], tool_choice="auto")
-    answer = await brain.ainvoke(briefing("plan", state, ctx))
+    answer = await answer_of(brain, briefing("plan", state, ctx), ctx.cancel)
     update: dict[str, Any] = {"model_calls": state["model_calls"] + 1}
     calls = [c for c in answer.tool_calls if names]
     stop = _out_of_budget(state, calls, ctx)

@@ -10,6 +10,7 @@ from langgraph.types import Command
 from agent.briefing import briefing
 from agent.events import StageEntered
 from agent.state import State, TurnContext
+from agent.thinking import answer_of
 from backends.llm.understanding import CLARIFY, UNDERSTAND, parse_understanding, understand_tool
 
 
@@ -19,7 +20,7 @@ async def understand(state: State, runtime: Runtime[TurnContext]) -> Command[Lit
     ctx.cancel.check()
     ctx.emit(StageEntered(thread=ctx.thread, stage="understand"))
     brain = ctx.brain.bind_tools([understand_tool()], tool_choice=UNDERSTAND)
-    reading = parse_understanding(await brain.ainvoke(briefing("understand", state, ctx)))
+    reading = parse_understanding(await answer_of(brain, briefing("understand", state, ctx), ctx.cancel))
     update: dict[str, Any] = {"understanding": reading.model_dump(), "model_calls": state["model_calls"] + 1}
     if reading.intent == CLARIFY and reading.question:
         question = {"text": reading.question, "choices": reading.choices, "wish": _whole_wish(state)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import ToolMessage
+from pydantic import PrivateAttr
 from scripted_brain import SCRIPTED, ScriptedBrain, calls, says, understands
 from toy_tools import RUNS, TOY_TOOLS
 
@@ -320,3 +321,36 @@ def test_damaged_conversations_are_told_and_nothing_is_lost(make_agent: Make, se
     with pytest.raises(StudioError, match="Move the file away"):
         make_agent(ScriptedBrain())
     assert file.read_bytes().startswith(b"no database")
+
+
+class SilentBrain(ScriptedBrain):
+    """Never answers: a model that loads, or hangs."""
+
+    _taken_back: list[str] = PrivateAttr(default_factory=list)
+
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            self._taken_back.append("cancelled")
+            raise
+
+
+async def test_a_turn_whose_brain_is_silent_ends_with_its_time(make_agent: Make, settings: Settings) -> None:
+    brain = SilentBrain()
+    agent = make_agent(brain, budget=settings.budget.model_copy(update={"seconds": 0.3}))
+    async with asyncio.timeout(20):
+        report = await agent.ainvoke("draw a cat", thread="a")
+    assert report["error"]["problem"].startswith("Stopped after") and brain._taken_back == ["cancelled"]
+
+
+async def test_a_turn_whose_brain_is_silent_can_be_stopped(make_agent: Make) -> None:
+    brain = SilentBrain()
+    agent = make_agent(brain)
+    report: dict[str, Any] = {}
+    async with asyncio.timeout(20):
+        async for event in agent.astream("draw a cat", thread="a"):
+            agent.cancel("a")
+            if isinstance(event, Done):
+                report = event.report
+    assert report["error"]["problem"] == "Stopped at your request" and brain._taken_back == ["cancelled"]
