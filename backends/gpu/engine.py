@@ -138,6 +138,18 @@ class Interruptible(Protocol):
 
 
 @runtime_checkable
+class Checked(Protocol):
+    """An engine that can tell beforehand that no room in the world would let it load."""
+
+    def check_startable(self) -> None:
+        """Raises EngineError with what is missing and how to get it: weights, a program, an environment.
+
+        Called on a cold engine before anything is parked for it. Cheap: files are looked for, nothing is loaded,
+        nobody is asked over a network.
+        """
+
+
+@runtime_checkable
 class Downloading(Protocol):
     """An engine that can fetch its model, which it does only when the user allows it."""
 

@@ -95,6 +95,12 @@ class Ladder:
         except Exception as error:
             raise self._failed(slot, error) from error
 
+    def unstartable(self, slot: Slot, error: Exception) -> None:
+        """It lacks something: told, but no crash, and no reason to be left alone once it has it."""
+        slot.error = told(error, slot.name).sentence
+        if not slot.charge_mib:
+            self._board.set_state(slot, EngineState.COLD)
+
     def _failed(self, slot: Slot, error: Exception) -> StudioError:
         failure = told(error, slot.name)
         if slot.state is not EngineState.FAILED:

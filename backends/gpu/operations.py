@@ -10,6 +10,7 @@ from typing import Literal
 
 from backends.gpu.board import Board
 from backends.gpu.engine import (
+    Checked,
     Downloading,
     Engine,
     EngineOutOfMemory,
@@ -106,6 +107,16 @@ class Operations:
             if isinstance(engine, Reporting):
                 engine.on_start = lambda progress: self.report(slot, progress)
         return slot.engine
+
+    async def check(self, slot: Slot) -> None:
+        """Raises when a cold engine lacks what no room could replace, or cannot be made. Nothing has changed then."""
+        engine = await self.make(slot)
+        if not isinstance(engine, Checked):
+            return
+        try:
+            await self._workers.run(f"engine-{slot.name}-check", engine.check_startable)
+        except Exception as error:
+            raise told(error, slot.name) from error
 
     async def bring(self, slot: Slot, action: Literal["load", "restore"], work: Work, free_s: float) -> None:
         """load() or restore(), then probe(). The state is ACTIVE afterwards; on an error it stays in between."""

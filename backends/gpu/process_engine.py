@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProcessEngine:
-    """Engine, Reporting, Watched, Measured, Interruptible and Lasting (backends/gpu/engine.py)."""
+    """Engine, Checked, Reporting, Watched, Measured, Interruptible and Lasting (backends/gpu/engine.py)."""
 
     def __init__(self, name: str, spec: EngineSpec, *, warehouse: Path, run_dir: Path, home: Path) -> None:
         if spec.process is None:
@@ -47,6 +47,10 @@ class ProcessEngine:
         return self._server.log_file
 
     # -- Engine ----------------------------------------------------------------------------------------------------
+
+    def check_startable(self) -> None:
+        if not self._server.is_running:
+            self._plan()
 
     def load(self) -> None:
         with self._server.rising():

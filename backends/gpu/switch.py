@@ -32,6 +32,8 @@ class Switch:
         """Raises StudioError when an engine cannot be had, Unwanted when nobody waits any more."""
         work.failing = frozenset(plan.bring_up)
         slots = self._board.slots
+        wants = await self._checked(plan, work)
+        work.failing = frozenset(plan.bring_up)
         self.take_gpu(plan.bring_up)
         victims = [slots[n] for n in plan.victims]
         drained = await self.drain([s for s in victims if s.state is EngineState.ACTIVE], work, is_wanted)
@@ -43,9 +45,27 @@ class Switch:
             work.failing = frozenset({name})
             slot = slots[name]
             if slot.state is EngineState.ACTIVE:
-                await self._ladder.grow(slot, plan.wants[name], work)
+                await self._ladder.grow(slot, wants[name], work)
             else:
-                await self._ladder.bring_up(slot, plan.wants[name], work)
+                await self._ladder.bring_up(slot, wants[name], work)
+
+    async def _checked(self, plan: Plan, work: Work) -> dict[str, int]:
+        """What is wanted, now that every engine is made; nobody has to go for one that cannot start. Raises."""
+        wants = dict(plan.wants)
+        for name in plan.bring_up:
+            slot = self._board.slots[name]
+            if slot.state not in (EngineState.COLD, EngineState.FAILED):
+                continue
+            work.failing = frozenset({name})
+            is_new = slot.engine is None
+            try:
+                await self._do.check(slot)
+            except Exception as error:
+                self._ladder.unstartable(slot, error)
+                raise
+            if is_new:
+                wants[name] = self._board.need(name, work.shape)
+        return wants
 
     def take_gpu(self, names: Iterable[str]) -> None:
         """Own the GPU before the first engine goes there. Raises EngineError when another studio does."""

@@ -12,7 +12,7 @@ from backends.gpu.engine import OnStart, StartPhase, StartProgress
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
 from backends.image.sdxl_ladder import OFFLOAD, Ladder, told
 from backends.image.sdxl_painter import SMALLEST, TEXT_ENCODERS, Painter, Work
-from backends.image.sdxl_weights import COMPONENTS, check_weights, read_pipeline
+from backends.image.sdxl_weights import COMPONENTS, check_config, check_packages, check_weights, read_pipeline
 from configs.errors import EngineError
 
 if TYPE_CHECKING:
@@ -79,6 +79,12 @@ class SdxlEngine:
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     # -- life ------------------------------------------------------------------------------------------------------
+
+    def check_startable(self) -> None:
+        """Raises EngineError when the weights or the packages are not there. Reads headers only, imports nothing."""
+        check_packages()
+        check_weights(self._path)
+        check_config(self._path, self._config)
 
     def load(self) -> None:
         """Read the weights. Raises EngineError when they are missing, no SDXL, or would need unpickling."""

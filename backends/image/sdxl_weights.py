@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def read_pipeline(
             "SDXL needs packages that are not installed", str(error), 'pip install -c constraints.txt -e ".[gpu]"'
         ) from error
     check_weights(path)
+    check_config(path, config_dir)
     where = torch.device(device)
 
     class StagedPipeline(StableDiffusionXLPipeline):  # type: ignore[misc]
@@ -60,12 +62,6 @@ def read_pipeline(
             parts = _read_components(path, options, tell)
             pipe = StagedPipeline.from_pretrained(str(path), **parts, **options, add_watermarker=False)
         else:
-            if config_dir is None or not config_dir.is_dir():
-                raise EngineError(
-                    f"'{path.name}' is a single file and needs the configs and tokenizers of SDXL",
-                    "image.sdxl_config names no folder",
-                    "Set image.sdxl_config to a diffusers SDXL folder (its weights are not needed)",
-                )
             tell(0.0, path.name)
             pipe = StagedPipeline.from_single_file(str(path), config=str(config_dir), **options, add_watermarker=False)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -109,6 +105,11 @@ def _variant(folder: Path, dtype: Any) -> str | None:
 
 def check_weights(path: Path) -> None:
     """Raises EngineError unless `path` is a diffusers SDXL folder or an SDXL safetensors file. Reads headers only."""
+    if path == Path():
+        raise EngineError(
+            "There are no SDXL weights", "image.sdxl_path is not set",
+            "Set it to a diffusers SDXL folder or a .safetensors file",
+        )  # fmt: skip
     if not path.exists():
         raise EngineError(f"There are no SDXL weights at {path}", "the path does not exist", "Set image.sdxl_path")
     if path.is_dir():
@@ -123,6 +124,27 @@ def check_weights(path: Path) -> None:
         raise EngineError(
             f"'{path.name}' is no SDXL checkpoint", "it lacks SDXL's second text encoder", "Use an SDXL model"
         )
+
+
+def check_config(path: Path, config_dir: Path | None) -> None:
+    """Raises EngineError when `path` is a single file and `config_dir` is no folder."""
+    if path.is_dir() or (config_dir is not None and config_dir.is_dir()):
+        return
+    raise EngineError(
+        f"'{path.name}' is a single file and needs the configs and tokenizers of SDXL",
+        "image.sdxl_config names no folder",
+        "Set image.sdxl_config to a diffusers SDXL folder (its weights are not needed)",
+    )
+
+
+def check_packages() -> None:
+    """Raises EngineError when a package that reads the weights is not installed. Imports none of them."""
+    missing = [name for name in ("torch", "diffusers", "transformers") if find_spec(name) is None]
+    if missing:
+        raise EngineError(
+            "SDXL needs packages that are not installed", f"there is no {missing[0]}",
+            'pip install -c constraints.txt -e ".[gpu]"',
+        )  # fmt: skip
 
 
 def _check_folder(path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_container_that_a_dead_studio_left_is_killed(bench: VllmBench) -> None
 
 def test_without_docker_it_says_so(bench: VllmBench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(EngineError, match="docker: No such file"):
+    with pytest.raises(EngineError, match="there is no program docker"):
         in_a_container(bench).load()
 
 

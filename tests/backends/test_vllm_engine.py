@@ -384,7 +384,7 @@ def test_services_are_made_by_name(tmp_path: Path) -> None:
     fake_model(tmp_path / "shelf", "Qwen3-8B-AWQ")
     own = tmp_path / "services.yaml"
     own.write_text(
-        "default: a\nvllm: {version: '0.33.0'}\nservices: {a: {model: m, need_mib: 5, base_url: 'http://127.0.0.1:9'}}\n"
+        "default: a\nvllm: {version: '0.33.0'}\nservices: {a: {model: m, need_mib: 5000, base_url: 'http://127.0.0.1:9'}}\n"
     )
     there = load_settings(home=tmp_path / "home", llm={"services_file": str(own)})
     assert isinstance(make_engine("a", there, tmp_path), RemoteVllm)

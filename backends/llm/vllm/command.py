@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ DOWNLOAD_ENV = (
     "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
 )  # fmt: skip
 """Passed on only when something is fetched."""
+GPU_CHOICE = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+"""A container is shown all GPUs; the user's choice among them holds inside too."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ def make_plan(
 ) -> Plan:
     """How to start the server. Raises EngineError when its environment is missing."""
     if vllm.runtime == "docker":
+        if shutil.which("docker") is None:
+            raise EngineError(
+                "vLLM is not installed", "there is no program docker", "Install Docker, or use the venv runtime"
+            )
         return _docker(name, service, vllm, model, sizes, folders, key)
     environment = environment_of(vllm)
     program = environment / "bin" / "vllm"
@@ -118,7 +125,8 @@ def _docker(
     argv += [part for mount in mounts for part in ("-v", mount)]
     argv += [part for name, value in env.items() for part in ("-e", f"{name}={value}")]
     # Without '=' Docker takes the value from its own environment: other users cannot see it in the process list.
-    argv += [part for name in ("VLLM_API_KEY", *sorted(_download_env(model))) for part in ("-e", name)]
+    passed = ("VLLM_API_KEY", *(name for name in GPU_CHOICE if name in os.environ), *sorted(_download_env(model)))
+    argv += [part for name in passed for part in ("-e", name)]
     argv += ["--entrypoint", "vllm", vllm.image, "serve", inside]
     argv += _flags(name, service, vllm, sizes, host="0.0.0.0", port="8000")
     return Plan(

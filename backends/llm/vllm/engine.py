@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class VllmEngine:
-    """Engine, Reporting, Watched, Measured, Shrinkable, Interruptible, Downloading and Lasting
+    """Engine, Checked, Reporting, Watched, Measured, Shrinkable, Interruptible, Downloading and Lasting
     (backends/gpu/engine.py)."""
 
     kind: EngineKind = "llm"
@@ -70,6 +70,10 @@ class VllmEngine:
         return self._server.log_file
 
     # -- Engine ------------------------------------------------------------------------------------------------------
+
+    def check_startable(self) -> None:
+        if not self._server.is_running:
+            self._plan()
 
     def load(self) -> None:
         self.unload()
