@@ -100,7 +100,7 @@ class Executor:
             if run.dry:
                 result = stand_in_result(tool, model, self.studio, run.thread)
             else:
-                with self._leased(needs, run, size_key(shown)) as lease:
+                with self._leased(tool.name, needs, run, size_key(shown)) as lease:
                     result = self._work(tool, model, run, lease)
                 self._record(tool, shown, run, key, result, time.perf_counter() - began - lease.waited_s, needs)
         except StudioError as error:
@@ -149,12 +149,12 @@ class Executor:
         return replace(result, warnings=(*context.warnings, *result.warnings))
 
     @contextmanager
-    def _leased(self, needs: frozenset[str], run: Run, shape: str) -> Iterator[Lease]:
+    def _leased(self, tool: str, needs: frozenset[str], run: Run, shape: str) -> Iterator[Lease]:
         def starting(progress: StartProgress) -> None:
             run.emit(ModelStarting(thread=run.thread, step=run.step, progress=progress))
 
         lease = self.arbiter.lease(
-            needs, run.step or run.thread or "call", check=run.cancel.check, shape=shape, on_start=starting
+            needs, f"{tool} {run.step}".rstrip(), check=run.cancel.check, shape=shape, on_start=starting
         )
         for swap in lease.swaps:
             run.emit(ModelSwapped(thread=run.thread, step=run.step, swap=swap))

@@ -32,12 +32,13 @@ def run_ask(
 async def _conversation(
     agent: StudioAgent, wish: str, yes: bool, as_json: bool, thread: str, attach: list[Path]
 ) -> int:
-    from agent.events import ApprovalAsked, Done
+    from agent.events import ApprovalAsked, Done, ModelStarting
     from agent.report import exit_code
     from ui.terminal import TerminalView
 
     view = TerminalView(quiet=as_json)
     decision: Decision | None = None
+    started = ""
     while True:
         report: dict[str, Any] = {}
         asked = False
@@ -46,6 +47,8 @@ async def _conversation(
             async for event in stream:
                 view.show(event)
                 asked = asked or isinstance(event, ApprovalAsked)
+                if isinstance(event, ModelStarting) and not event.step and event.progress.phase == "ready":
+                    started = event.progress.engine
                 if isinstance(event, Done):
                     report = event.report
         thread = report["thread"]
@@ -56,6 +59,8 @@ async def _conversation(
             print(json.dumps({k: v for k, v in report.items() if k != "home"}, ensure_ascii=False, default=str))
         else:
             view.result(report)
+            if started:
+                view.console.print(f"[dim]'studio models start {started}' keeps the model up between commands.[/]")
             if asked:
                 print(f"Run it again with --yes --thread {thread} to approve.")
         return exit_code(report)
