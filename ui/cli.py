@@ -12,6 +12,7 @@ from configs.errors import StudioError
 from ui.cli_keys import keys_app
 from ui.cli_memory import memory_app
 from ui.cli_models import models_app
+from ui.ending import ended_in_order
 from ui.options import AsJson, Brain, Home, fail, guarded
 
 app = typer.Typer(
@@ -31,7 +32,8 @@ app.add_typer(keys_app, name="keys")
 def main() -> None:
     """Entry point: errors become one sentence and the right exit code, never a traceback."""
     try:
-        app(standalone_mode=True)
+        with ended_in_order():
+            app(standalone_mode=True)
     except StudioError as error:
         fail(error)
     except KeyboardInterrupt:

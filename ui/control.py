@@ -129,7 +129,7 @@ def _switch(room: EngineRoom, to: str, wanted: dict[str, Any], on_start: OnProgr
         swaps = list(board.switch_to_sdxl(on_start=on_start))
     else:
         swaps = list(board.switch_to_llm(name, on_start=on_start))
-    if wanted.get("keep"):
+    if room.passing:  # or it would be gone again with this command
         room.arbiter.start(name, keep=True)
     return {"swaps": _rows(swaps)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ CHAT_APP = Path(__file__).parent / "chat" / "app.py"
 SHOWN = ("assets", "uploads")
 """Folders of the home whose files a page may load."""
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
+ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 def running_agent() -> StudioAgent:
@@ -81,10 +82,22 @@ def create_app(
     app.mount("/v1", gateway)
     if chat:
         _add_chat(app, settings, agent)
-    names = settings.server.names or (LOCAL_HOSTS if host in LOCAL_HOSTS else ())
-    if names:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(names), www_redirect=False)
+    if names := own_names(settings.server.names, host):
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
     return app
+
+
+def own_names(names: Sequence[str], host: str) -> list[str]:
+    """Host names that requests may use; [] = any.
+
+    Where names are set, this machine's own stay among them: the command line and health checks come by those, and a
+    foreign page cannot use them.
+    """
+    from backends.llm.gateway.app import is_loopback
+
+    if not names and not is_loopback(host):
+        return []
+    return [*names, *LOCAL_HOSTS, *(() if host in ANY_ADDRESS else (host,))]
 
 
 def open_gateway(settings: Settings, agent: StudioAgent, host: str) -> Gateway:

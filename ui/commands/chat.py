@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UsageError
+from configs.server_file import forget_own
 from ui.opening import open_agent, settings_for
 
 if TYPE_CHECKING:
@@ -47,30 +48,41 @@ def _serve(settings: Settings, agent: StudioAgent, address: str, number: int, *,
 
     from ui.server import create_app
 
-    own = "[::1]" if ":" in address else "127.0.0.1" if address in ("0.0.0.0", "localhost") else address
-    app = create_app(settings, agent, address, chat=chat, url=f"http://{own}:{number}")
-    # Open streams of the gateway must not keep a stopped studio alive.
-    uvicorn.run(
-        app,
-        host=address,
-        port=number,
-        log_level="warning",
-        ws_max_size=64 * 2**20,
-        timeout_graceful_shutdown=5,
-        timeout_keep_alive=60,
-    )
+    own = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(address, address)
+    try:
+        app = create_app(settings, agent, address, chat=chat, url=f"http://{_bracketed(own)}:{number}")
+        # Open streams of the gateway must not keep a stopped studio alive.
+        uvicorn.run(
+            app,
+            host=address,
+            port=number,
+            log_level="warning",
+            ws_max_size=64 * 2**20,
+            timeout_graceful_shutdown=5,
+            timeout_keep_alive=60,
+        )
+    finally:  # after a second Ctrl-C uvicorn leaves without the app's own end
+        agent.close()
+        forget_own(agent.studio.workspace.home)
     return 0
 
 
 def _url(address: str, port: int) -> str:
-    own = address in ("127.0.0.1", "0.0.0.0", "::", "::1")
-    return f"http://{'localhost' if own else address}:{port}"
+    own = address in ("127.0.0.1", "0.0.0.0", "::")
+    return f"http://{'localhost' if own else _bracketed(address)}:{port}"
+
+
+def _bracketed(address: str) -> str:
+    """An address as part of a URL."""
+    return f"[{address}]" if ":" in address else address
 
 
 def refuse_taken_port(host: str, port: int) -> None:
     """Raises UsageError in one sentence when nobody can listen there."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if ":" in host:  # as the server's own: '::' does not take the port of 0.0.0.0
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host, port))
         except OSError as error:

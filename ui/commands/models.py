@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def stop(name: str, as_json: bool, home: Path | None) -> int:
 
 def switch(to: str, as_json: bool, home: Path | None, allow_with_llm: bool) -> int:
     """Bring one side up and park what may not stand beside it."""
-    wanted = {"name": to, "allow_with_llm": allow_with_llm, "keep": True}
+    wanted = {"name": to, "allow_with_llm": allow_with_llm}
     return _swapped(command(home, "switch", wanted, quiet=as_json), as_json, f"{to} was up already")
 
 
@@ -129,6 +130,10 @@ def _asked(server: ServerFile, action: str, wanted: dict[str, Any], told: OnStar
                     raise _error(line["error"])
                 else:
                     return dict(line["done"])
+    except KeyboardInterrupt:
+        if name := wanted.get("name"):
+            print(f"The studio goes on with it; 'studio models stop {name}' ends it.", file=sys.stderr)
+        raise
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise EngineError(
             f"The studio at {server.url} does not answer", str(error), f"Look at its log, or end process {server.pid}"
