@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,11 +23,10 @@ class ServerFile:
 
     def write(self, home: Path) -> Path:
         """Atomically, readable by this user only."""
-        partial = home / f"{NAME}.part"
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle, partial = tempfile.mkstemp(dir=home, prefix=f".{NAME}.")  # a new file of mode 0600, whatever lay there
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(asdict(self), file)
-        return partial.replace(home / NAME)
+        return Path(partial).replace(home / NAME)
 
     @property
     def alive(self) -> bool:
@@ -47,6 +47,13 @@ def forget_server(home: Path, token: str) -> None:
     found = running_server(home)
     if found is not None and found.token == token:
         (home / NAME).unlink(missing_ok=True)
+
+
+def forget_own(home: Path) -> None:
+    """Remove the file, if it is this process's."""
+    found = running_server(home)
+    if found is not None and found.pid == os.getpid():
+        forget_server(home, found.token)
 
 
 def process_start(pid: int) -> float:

@@ -115,8 +115,8 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8400, ge=1, le=65535)
     names: tuple[str, ...] = ()
-    """Host names that requests may use, so that no foreign page can reach the studio under a name of its own; () = this
-    machine's own names where only this machine can reach it, else any."""
+    """Host names that requests may use, so that no foreign page can reach the studio under a name of its own, besides
+    this machine's own; () = those alone where only this machine can reach it, else any."""
     metrics: Literal["off", "local", "private", "all"] = "local"
     """Who may read /metrics: nobody, this machine, also private networks (a Prometheus in another container), all."""
 

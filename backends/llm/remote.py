@@ -30,6 +30,9 @@ from configs.settings import LlmSettings
 _PROBE_SECONDS = 5.0
 """Longest wait for the list of models, whatever the time limit of an answer is."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 4.0
+_OF_THE_GATEWAY = ("model_", "upstream_", "connect_", "first_token_", "total_")
+"""How the codes of the studio's own gateway begin when the model behind it fails."""
+_SERVED = "Look at 'studio models status' and 'studio models logs', or use the built-in brain (brain: offline)"
 _OFFLINE = "Start the server, correct llm.base_url, or use the built-in brain (brain: offline)"
 
 
@@ -211,7 +214,9 @@ class LlmBrain(ChatOpenAI):
         if isinstance(error, openai.APIConnectionError):
             return EngineError("The language model does not answer", f"no connection to {self.where}", _OFFLINE)
         if isinstance(error, openai.APIStatusError):
-            said = " ".join(str(error.message).split())[:160]
+            said = _said(error)
+            if str(error.code or "").startswith(_OF_THE_GATEWAY):
+                return EngineError("The language model cannot be used", said.rstrip("."), _SERVED)
             problems = {
                 401: ("The language model refuses the key", "Set llm.api_key"),
                 403: ("The language model refuses the key", "Set llm.api_key"),
@@ -291,9 +296,17 @@ def _transient(error: BaseException) -> bool:
     """Worth another try: the way was blocked, not the request wrong. A time-out has used up the time already."""
     if isinstance(error, openai.APITimeoutError):
         return isinstance(error.__cause__, httpx.ConnectTimeout)
+    if isinstance(error, openai.APIStatusError) and error.code == "model_unavailable":
+        return False  # the studio's own gateway: its start failed, and each further one takes minutes
     if isinstance(error, (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError)):
         return True
     return isinstance(error, openai.APIStatusError) and error.status_code in (408, 409, 425)
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """The server's own words, without the client's around them."""
+    words = error.body.get("message") if isinstance(error.body, dict) else None
+    return " ".join(str(words or error.message).split())[:400]
 
 
 def _message(result: ChatResult) -> AIMessage:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.llm.gateway.app import is_loopback
-from backends.llm.gateway.asked import read_asked
+from backends.llm.gateway.asked import LONGEST_NAME, read_asked
 from backends.llm.gateway.events import EventStream
 from backends.llm.gateway.keys import KeyStore
 from backends.llm.gateway.lanes import Lane
@@ -29,7 +29,7 @@ json_values = st.recursive(
 
 @given(
     before=st.dictionaries(st.text().filter(lambda k: k not in ("model", "stream")), json_values, max_size=4),
-    name=st.text(min_size=1),
+    name=st.text(min_size=1, max_size=LONGEST_NAME),
     indent=st.sampled_from([None, 1]),
     ascii_only=st.booleans(),
 )

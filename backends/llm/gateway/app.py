@@ -8,7 +8,7 @@ import json
 import logging
 import random
 import time
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
 from typing import Any
 
 from backends.llm.gateway import metrics
@@ -18,7 +18,7 @@ from backends.llm.gateway.exchange import JSON, Exchange, Receive, Scope, Send, 
 from backends.llm.gateway.keys import KeyStore
 from backends.llm.gateway.lanes import Lane
 from backends.llm.gateway.patience import Patience, StartNews
-from backends.llm.gateway.refusal import ClientGone, ClientTooSlow, Refusal, Transient, refusal_of
+from backends.llm.gateway.refusal import RETRY_S, ClientGone, ClientTooSlow, Refusal, Transient, refusal_of
 from backends.llm.gateway.relay import Relay
 from backends.llm.gateway.tally import Tally
 from backends.llm.gateway.upstream_answer import Passed
@@ -30,6 +30,8 @@ log = logging.getLogger("studio.gateway")
 
 ROUTES = ("chat/completions", "completions", "embeddings")
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.2, 3.0
+STOP_S = 0.5
+"""For the last words to a client when the server ends."""
 
 
 class _Running:
@@ -108,8 +110,16 @@ class Gateway:
             tally.aborted("client_gone", 499)
         except ClientTooSlow:
             tally.aborted("slow_client", 499)
+        except asyncio.CancelledError:  # the server ends; it would print a traceback for what is not handled here
+            await self._stopped(exchange, tally)
         finally:
             tally.report(exchange)
+
+    async def _stopped(self, exchange: Exchange, tally: Tally) -> None:
+        with suppress(ClientTooSlow, TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                refusal = Refusal(503, "The studio is being stopped.", "stopping", retry_s=RETRY_S)
+                await self._refuse(exchange, refusal, tally)
 
     async def _refuse(self, exchange: Exchange, refusal: Refusal, tally: Tally) -> None:
         tally.code = refusal.status
@@ -143,7 +153,8 @@ class Gateway:
                 return
             fix = "" if self._keys.list() else " None was made yet: 'studio keys add NAME' makes one."
         except StudioError as error:
-            raise Refusal(500, error.sentence, "keys_unreadable") from error
+            log.error("%s", error.sentence)  # not for a client of whom nothing is known yet
+            raise Refusal(500, "The gateway cannot read its keys; its log tells why.", "keys_unreadable") from error
         raise Refusal(401, f"The API key is not known here.{fix}", "invalid_api_key")
 
     async def _list(self, exchange: Exchange, name: str) -> None:
@@ -262,7 +273,7 @@ def _inner_path(scope: Scope) -> str:
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     if root and path.startswith(root):
         path = path[len(root) :]
-        return path if path.startswith("/v1/") or not root.endswith("/v1") else f"/v1{path}"
+        return f"/v1{path}" if root.endswith("/v1") else path
     return path
 
 

@@ -123,5 +123,6 @@ class ArbiterUpstreams:
 
     def _card(self, name: str, state: str = "") -> ModelCard:
         service = self._services.services[name]
-        revision = "|".join((name, service.model, service.quantization, *service.flags))
+        parsers, flags = (service.tool_parser, service.reasoning_parser), (*self._services.vllm.flags, *service.flags)
+        revision = "|".join((name, service.model, service.quantization, *parsers, *flags))
         return ModelCard(name, revision, state, service.about, service.role, service.context)

@@ -13,6 +13,10 @@ from backends.llm.gateway.refusal import Refusal
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _EMBEDDINGS = "embeddings"
+MOST_FIELDS = 1000
+"""Each one costs time of the event loop that all others share; OpenAI's API has some forty."""
+LONGEST_NAME = 200
+"""Characters of a model's name."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,11 @@ class Asked:
         return self.body[:start] + json.dumps(served).encode() + self.body[end:]
 
     def digest(self, revision: str) -> str:
-        """A name for this request to this model; equal requests that differ in white space or order share it."""
-        fields = {**self.fields, "model": revision}
-        canonical = json.dumps([self.route, fields], sort_keys=True, separators=(",", ":"))
+        """A name for this request to this model; equal requests that differ in white space or in the order of their
+        fields share it. Further inside the order counts: a schema's order is that of the answer, and of the prompt.
+        """
+        fields = sorted({**self.fields, "model": revision}.items())
+        canonical = json.dumps([self.route, fields], separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -59,7 +65,7 @@ def read_asked(route: str, body: bytes) -> Asked:
     """Raises Refusal (400) that says where the JSON is wrong, or which field."""
     text, fields, spans = _top_level(body)
     model, stream = fields.get("model"), fields.get("stream", False)
-    if not isinstance(model, str) or not model:
+    if not isinstance(model, str) or not 0 < len(model) <= LONGEST_NAME:
         raise Refusal(400, "The field 'model' must name a model.", "invalid_model", param="model")
     if stream is not None and not isinstance(stream, bool):
         raise Refusal(400, "The field 'stream' must be true or false.", "invalid_stream", param="stream")
@@ -95,6 +101,8 @@ def _members(text: str) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
         raise json.JSONDecodeError("a JSON object is expected", text, at)
     at = _skip(text, at + 1)
     while text[at : at + 1] != "}":
+        if len(members) == MOST_FIELDS:
+            raise Refusal(400, f"The body has more than {MOST_FIELDS} fields.", "invalid_json")
         if members:
             at = _skip(text, _after(text, at, ","))
         start = _after(text, at, '"')
