@@ -62,6 +62,7 @@ class EngineRoom:
             needs=LearnedNeeds(workspace.cache / "needs.json"),
             lock=GpuLock(folder, home=str(workspace.home)),
             lasting=kept_names(folder) | remote_services(settings),
+            left=lambda: kept_names(folder),
         )
         return cls(arbiter, settings, workspace, passing=passing)
 

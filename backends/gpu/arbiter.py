@@ -60,6 +60,7 @@ class Arbiter:
         needs: LearnedNeeds | None = None,
         lock: GpuLock | None = None,
         lasting: Iterable[str] = (),
+        left: Callable[[], Iterable[str]] | None = None,
     ) -> None:
         """
         Args:
@@ -74,6 +75,7 @@ class Arbiter:
             needs: what was learned of memory needs; None = learn anew, in memory only.
             lock: keeps other studios off the GPU; taken when the first engine goes there.
             lasting: engines with a record of a process that an earlier studio left running.
+            left: asked for more of them before an engine is brought up while this studio has nothing on the GPU; fast.
         """
         self._look, self._lock = look, lock
         self._board = Board(
@@ -87,7 +89,7 @@ class Arbiter:
         leases = LeaseBook(self._board, lease_seconds, self._give_back)
         switch = Switch(self._board, operations, ladder, leases, lock)
         self._core = Core(self._thread.loop, self._board, operations, ladder, leases, switch)
-        self._commands = Commands(self._core, self._workers, lock, lasting)
+        self._commands = Commands(self._core, self._workers, lock, lasting, left)
         self._lease_seconds = lease_seconds
         self._unanswered: set[Waiter] = set()
         self._closed = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from backends.gpu.core import Core
 from backends.gpu.engine import EngineState, Interruptible, Lasting, Swap
@@ -22,9 +22,12 @@ LOG = logging.getLogger("studio.arbiter")
 class Commands:
     """Coroutines on the arbiter's loop."""
 
-    def __init__(self, core: Core, workers: Workers, lock: GpuLock | None, lasting: Iterable[str]) -> None:
-        """`lasting`: engines that may have a process to adopt."""
-        self._core, self._workers, self._lock = core, workers, lock
+    def __init__(
+        self, core: Core, workers: Workers, lock: GpuLock | None, lasting: Iterable[str],
+        left: Callable[[], Iterable[str]] | None = None,
+    ) -> None:  # fmt: skip
+        """`lasting`: engines that may have a process to adopt; `left`: which of them were left by others since."""
+        self._core, self._workers, self._lock, self._left = core, workers, lock, left
         self._lasting = [n for n in lasting if n in core.board.slots]
         self._ready: asyncio.Task[None] | None = None
 
@@ -38,9 +41,22 @@ class Commands:
     def concerns(self, needs: Iterable[str]) -> bool:
         """Whether the machine has to be looked at before such a request can be judged."""
         if self._ready is not None and self._ready.done():
-            return False
+            return self._look_again(needs)
         slots = self._core.board.slots
         return any(n in self._lasting or (n in slots and slots[n].spec.device == "gpu") for n in needs)
+
+    def _look_again(self, needs: Iterable[str]) -> bool:
+        """While this studio holds no GPU, others may have used it and left something there."""
+        slots = self._core.board.slots
+        cold = [n for n in needs if n in slots and slots[n].state is EngineState.COLD and slots[n].work is None]
+        if self._left is None or (self._lock is not None and self._lock.held):
+            return False
+        if not any(slots[n].spec.device == "gpu" for n in cold):
+            return False
+        self._lasting = [n for n in self._left() if n in slots and slots[n].state is EngineState.COLD]
+        if self._lasting:
+            self._ready = None
+        return bool(self._lasting)
 
     async def ready(self) -> None:
         """The machine is known and what an earlier studio left is taken over. Raises EngineError."""
@@ -50,8 +66,10 @@ class Commands:
 
     async def _prepare(self) -> None:
         await self._core.ladder.look()
+        slots, since = self._core.board.slots, self._left() if self._left is not None else ()
+        self._lasting = [*self._lasting, *(n for n in since if n in slots and n not in self._lasting)]
         for name in self._lasting:
-            await self._adopt(self._core.board.slots[name])
+            await self._adopt(slots[name])
         self._core.pump()
 
     async def _adopt(self, slot: Slot) -> None:

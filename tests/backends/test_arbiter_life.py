@@ -70,6 +70,22 @@ def test_the_first_request_for_the_gpu_knows_of_what_is_kept(bench: Make) -> Non
         assert [(s.engine, s.action) for s in lease.swaps] == [("llm", "park"), ("sdxl", "load")]
 
 
+@pytest.mark.parametrize("used", [False, True], ids=["never looked", "looked before"])
+def test_what_another_studio_left_since_is_known_before_the_gpu_is_used(bench: Make, used: bool) -> None:
+    left: list[str] = []
+    b = bench({**PAIR, "tiny": 5}, gpu=PAIR, kinds={"llm": LastingEngine}, card=100, left=lambda: left)
+    if used:
+        b.touch("tiny")
+        b.arbiter.stop("sdxl")  # the machine was looked at, and nothing of ours is on the GPU
+    b.engines["llm"].processes["llm"] = EngineState.ACTIVE  # `studio models start llm` in another terminal
+    left.append("llm")
+    with b.arbiter.lease(["sdxl"], "x") as lease:
+        assert [(s.engine, s.action) for s in lease.swaps] == [("llm", "park"), ("sdxl", "load")]
+    left.clear()
+    b.touch("llm")
+    assert b.engines["llm"].diary.count("adopt") == 1 and "load" not in b.engines["llm"].diary
+
+
 def test_a_record_without_a_process_is_just_cold(bench: Make) -> None:
     b = bench(PAIR, gpu=PAIR, kinds={"llm": LastingEngine}, card=100, lasting=["llm"])
     assert b.state("llm") == "cold" and b.engines["llm"].diary == ["adopt"]

@@ -362,6 +362,18 @@ def test_a_remote_server_without_sleep_mode_says_so() -> None:
             engine.unload()
 
 
+def test_waiting_for_a_remote_server_can_be_stopped() -> None:
+    service = LlmService(model="m", need_mib=5000, base_url="http://127.0.0.1:9")
+    engine = RemoteVllm("m", service, VllmSpec(version="1", start_seconds=600))
+    assert isinstance(engine, Interruptible)
+    engine.interrupt()  # nothing is waited for yet: it does not spoil the next start
+    timer = threading.Timer(0.3, engine.interrupt)
+    timer.start()
+    with pytest.raises(EngineError, match="was stopped"):
+        engine.load()
+    timer.join()
+
+
 def test_a_remote_server_that_is_not_there() -> None:
     spec = VllmSpec(version="0.33.0", start_seconds=0.3)
     engine = RemoteVllm(NAME, LlmService(model="m", need_mib=1, base_url="http://127.0.0.1:9"), spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 from backends.gpu.engine import EngineKind, EngineState, OnStart, StartPhase, StartProgress
@@ -15,7 +16,7 @@ POLL_S = 0.5
 
 
 class RemoteVllm:
-    """Engine, Reporting and Lasting (backends/gpu/engine.py)."""
+    """Engine, Reporting, Interruptible and Lasting (backends/gpu/engine.py)."""
 
     kind: EngineKind = "llm"
 
@@ -25,6 +26,7 @@ class RemoteVllm:
         self.name, self.served_model = name, name
         self.on_start: OnStart | None = None
         self._kept = False
+        self._is_waiting, self._interrupted = False, threading.Event()
         self._service, self._vllm = service, vllm
         key = os.environ.get(service.key_env, "") if service.key_env else ""
         self._client = VllmClient(name, service.base_url.rstrip("/").removesuffix("/v1"), key)
@@ -41,6 +43,21 @@ class RemoteVllm:
     def load(self) -> None:
         """Wait until it answers; wake it when it sleeps."""
         self._tell("load", f"waiting for {self.base_url}")
+        self._is_waiting = True
+        try:
+            self._wait()
+        finally:
+            self._is_waiting = False
+            self._interrupted.clear()
+        if self._can_sleep() and self._client.is_sleeping():
+            wake_up(self._client, self._vllm.wake_seconds)
+        self._tell("ready")
+
+    def interrupt(self) -> None:
+        if self._is_waiting:
+            self._interrupted.set()
+
+    def _wait(self) -> None:
         until = time.monotonic() + self._vllm.start_seconds
         while not self._is_up():
             if time.monotonic() > until:
@@ -49,10 +66,8 @@ class RemoteVllm:
                     f"no vLLM that serves it answered at {self.base_url} for {self._vllm.start_seconds:.0f} s",
                     f"Start it there, or correct base_url; its key is read from {self._service.key_env}",
                 )
-            time.sleep(POLL_S)
-        if self._can_sleep() and self._client.is_sleeping():
-            wake_up(self._client, self._vllm.wake_seconds)
-        self._tell("ready")
+            if self._interrupted.wait(POLL_S):
+                raise EngineError(f"The start of '{self.name}' was stopped")
 
     def park(self) -> None:
         if not self._can_sleep():
