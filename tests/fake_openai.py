@@ -25,6 +25,7 @@ class FakeOpenAI:
     fail_first: int = 0
     """So many requests get status `fail_status` first."""
     fail_status: int = 500
+    fail_code: str = ""
     garbage_first: int = 0
     """So many requests get HTML instead of JSON."""
     delay_s: float = 0.0
@@ -55,7 +56,8 @@ class FakeOpenAI:
             number = len(self.requests)
             await asyncio.sleep(self.delay_s)
             if number <= self.fail_first:
-                return JSONResponse({"error": {"message": "overloaded", "type": "server_error"}}, self.fail_status)
+                error = {"message": "overloaded", "type": "server_error", "code": self.fail_code or None}
+                return JSONResponse({"error": error}, self.fail_status)
             if number <= self.fail_first + self.garbage_first:
                 return PlainTextResponse("<html>502 Bad Gateway</html>", media_type="text/html")
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
+    from starlette.types import Receive, Scope, Send
 
     from backends.gpu.engine import StartProgress
     from tools.engine_room import EngineRoom
@@ -52,7 +54,7 @@ class Control:
         return [Route("/studio/models/{action}", self._answer, methods=["POST"])]
 
     async def _answer(self, request: Request) -> Response:
-        from starlette.responses import JSONResponse, StreamingResponse
+        from starlette.responses import JSONResponse
 
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self.server.token.encode()):
@@ -64,7 +66,7 @@ class Control:
         except ValueError as error:
             return JSONResponse({"error": shape(UsageError("The request is no JSON object", str(error)))}, 400)
         lines = self._work(request.path_params["action"], wanted)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+        return _lines_response(lines)
 
     async def _work(self, action: str, wanted: dict[str, Any]) -> AsyncIterator[bytes]:
         """Run the command in a thread; its progress and its end as lines."""
@@ -87,6 +89,18 @@ class Control:
         while (line := await queue.get()) is not None:
             yield json.dumps(line, default=str).encode() + b"\n"
         await task
+
+
+def _lines_response(lines: AsyncIterator[bytes]) -> Response:
+    """The lines as an answer. A server that ends cuts it off; that is no error for its log."""
+    from starlette.responses import StreamingResponse
+
+    class Lines(StreamingResponse):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            with suppress(asyncio.CancelledError):
+                await super().__call__(scope, receive, send)
+
+    return Lines(lines, media_type="application/x-ndjson")
 
 
 def do(room: EngineRoom, action: str, wanted: dict[str, Any], on_start: OnProgress) -> dict[str, Any]:

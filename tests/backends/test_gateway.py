@@ -254,6 +254,11 @@ def test_keys_are_asked_for_and_a_removed_one_is_dead_at_once(fake: FakeVllm, tm
         assert (await status(f"Basic {key}"))[0] == 401
         store.remove("laptop")
         assert (await status(f"Bearer {key}"))[0] == 401
+        (tmp_path / "gateway-keys.json").write_text('{"keys": [{"name": "laptop", "sha256": "abc"}]}')
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://studio") as client:
+            answer = await client.get("/v1/models", headers={"Authorization": f"Bearer {key}"})
+        assert answer.json()["error"]["code"] == "keys_unreadable"
+        assert "abc" not in answer.text and str(tmp_path) not in answer.text, "not for strangers"
         await app.close()
 
     asyncio.run(all_of_it())
@@ -514,6 +519,7 @@ def test_the_gateway_closes_with_streams_still_open(fake: FakeVllm, tmp_path: Pa
         raw = RawClient(gateway).ask(chat(stream=True))
         raw.read_until(b"data: ")
     assert {thread for thread in threading.enumerate() if thread.name == "local-gateway"} == before
+    assert b'"code": "stopping"' in raw.read_all(), "the client is told"
     fake.wait_for(lambda seen: seen["open"] == 0)
     raw.close()
 
@@ -539,6 +545,7 @@ def test_it_can_be_mounted_in_another_application(fake: FakeVllm, tmp_path: Path
         ("/llm", "/llm/v1/chat/completions"),
     ):
         assert asyncio.run(ask(prefix, path)).status_code == 200
+    assert asyncio.run(ask("/v1", "/v1/v1/chat/completions")).status_code == 404
 
 
 def test_a_taken_port_is_told(fake: FakeVllm, tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ def test_only_the_models_name_is_rewritten(
         (b'{"model": "a", "x": ' + b"9" * 5000 + b"}", "not valid JSON"),
         (b'{"messages": []}', "'model'"),
         (b'{"model": 7}', "'model'"),
+        (b'{"model": "' + b"a" * 100_000 + b'"}', "'model'"),
+        (b"{" + b",".join(b'"a%d":1' % i for i in range(2000)) + b"}", "more than 1000 fields"),
         (b'{"model": "a", "stream": "yes"}', "'stream'"),
     ],
 )
@@ -105,6 +107,12 @@ def test_the_digest_heeds_all_fields_but_no_white_space() -> None:
         digest('{"model":"a","temperature":0,"user":"x","stream":true}'),
     ]
     assert len({plain, *others}) == 5
+
+
+def test_the_order_inside_a_schema_counts() -> None:
+    schemas = ('{"properties":{"a":{},"b":{}}}', '{"properties":{"b":{},"a":{}}}')
+    bodies = [f'{{"model":"m","response_format":{{"json_schema":{{"schema":{s}}}}}}}'.encode() for s in schemas]
+    assert len({read_asked(CHAT, body).digest("r") for body in bodies}) == 2, "it is the order of the answer"
 
 
 EVENTS = (

@@ -85,6 +85,14 @@ async def test_a_wrong_request_is_not_tried_again(fake: Callable[..., FakeOpenAI
     assert len(server.requests) == 1
 
 
+async def test_a_model_that_could_not_be_started_is_not_started_again(fake: Callable[..., FakeOpenAI]) -> None:
+    server = fake(fail_first=9, fail_status=503, fail_code="model_unavailable")
+    with pytest.raises(EngineError) as caught:
+        await brain_for(server).ainvoke(ASK)
+    assert len(server.requests) == 1, "each start takes minutes, and three crashes open the breaker"
+    assert caught.value.cause == "overloaded" and "studio models logs" in caught.value.fix
+
+
 async def test_gives_up_in_one_sentence(fake: Callable[..., FakeOpenAI]) -> None:
     server = fake(fail_first=9)
     with pytest.raises(EngineError, match="answered 500") as caught:

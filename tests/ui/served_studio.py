@@ -75,10 +75,12 @@ class ServedStudio:
         file = self.run_dir / "engines" / f"{name}.json"
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
-    def serve(self) -> None:
+    def serve(self, **env: str) -> None:
         command = [sys.executable, "-m", "ui.cli", "serve", "--port", str(self.port)]
         with (self.folder / "serve.log").open("ab") as log:
-            self._server = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
+            self._server = subprocess.Popen(
+                command, env={**self.env, **env}, stdout=log, stderr=log, start_new_session=True
+            )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             assert self._server.poll() is None, self.log()
@@ -89,10 +91,13 @@ class ServedStudio:
                 time.sleep(0.1)
         raise AssertionError(f"no answer in {START_SECONDS} s: {self.log()}")
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, *how: signal.Signals) -> None:
+        """Send these signals, one after the other (none: SIGTERM), and wait for the end."""
         if self._server is None:
             return
-        os.kill(self._server.pid, how)
+        for number in how or (signal.SIGTERM,):
+            self._server.send_signal(number)
+            time.sleep(0.05)
         self._server.wait(timeout=30)
         self._server = None
 

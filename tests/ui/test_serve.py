@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 
@@ -11,6 +12,10 @@ import httpx
 import openai
 import pytest
 from served_studio import ServedStudio, runs
+
+from configs.errors import UsageError
+from ui.commands.chat import refuse_taken_port
+from ui.server import own_names
 
 NAME = "qwen3-8b"
 
@@ -103,6 +108,53 @@ def test_the_end_keeps_what_was_started_by_hand_and_ends_the_rest(studio: Served
     assert record is not None and not record["kept"]
     studio.stop()
     assert not runs(record["pid"]) and studio.record(NAME) is None
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGHUP,), (signal.SIGINT, signal.SIGINT)], ids=["closed", "impatient"])
+def test_however_it_is_ended_no_model_stays_on_the_card(studio: ServedStudio, signals: tuple[signal.Signals]) -> None:
+    studio.serve()
+    body = {"model": NAME, "messages": [{"role": "user", "content": "hi"}]}
+    assert httpx.post(f"{studio.url}/v1/chat/completions", json=body, timeout=60).status_code == 200
+    record = studio.record(NAME)
+    studio.stop(*signals)
+    assert record is not None and not runs(record["pid"]) and studio.record(NAME) is None
+    assert not (studio.home / "server.json").exists()
+
+
+def test_commands_reach_a_studio_with_names_of_its_own(studio: ServedStudio) -> None:
+    studio.serve(STUDIO_SERVER__NAMES='["studio.example"]')
+    assert httpx.get(f"{studio.url}/health", headers={"Host": "studio.example"}).status_code == 200
+    assert httpx.get(f"{studio.url}/health", headers={"Host": "evil.example"}).status_code == 400
+    assert studio.run("models", "status").returncode == 0
+    studio.stop()
+
+
+@pytest.mark.parametrize(
+    ("names", "host", "answered"),
+    [
+        ((), "127.0.0.1", {"localhost", "127.0.0.1", "::1"}),
+        ((), "127.0.0.2", {"localhost", "127.0.0.2"}),
+        ((), "::1", {"localhost", "::1", "[::1]"}),
+        (("studio.example",), "0.0.0.0", {"localhost", "127.0.0.1", "studio.example"}),
+        (("studio.example",), "192.168.0.2", {"192.168.0.2", "studio.example"}),
+    ],
+)
+def test_which_names_are_answered(names: tuple[str, ...], host: str, answered: set[str]) -> None:
+    found = own_names(names, host)
+    assert answered <= set(found) and "0.0.0.0" not in found and "*" not in found
+
+
+def test_beyond_this_machine_any_name_is_answered() -> None:
+    assert own_names((), "0.0.0.0") == [] == own_names((), "192.168.0.2")
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
+def test_a_port_of_the_other_internet_is_looked_at() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match="cannot listen"):
+            refuse_taken_port("::1", port)
+    refuse_taken_port("::1", port)
 
 
 def test_a_killed_studio_is_not_taken_for_a_running_one(studio: ServedStudio) -> None:

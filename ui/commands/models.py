@@ -134,6 +134,8 @@ def _asked(server: ServerFile, action: str, wanted: dict[str, Any], told: OnStar
         if name := wanted.get("name"):
             print(f"The studio goes on with it; 'studio models stop {name}' ends it.", file=sys.stderr)
         raise
+    except httpx.RemoteProtocolError as error:
+        raise EngineError(f"The studio at {server.url} ended in the middle", fix="Look at its log") from error
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise EngineError(
             f"The studio at {server.url} does not answer", str(error), f"Look at its log, or end process {server.pid}"
