@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends.gpu.engine import Engine
+from backends.gpu.needs import MARGIN
 from configs.errors import UsageError
 from configs.llm_services import load_services, services_file
 from configs.models import MODELS_FILE, load_models
@@ -30,12 +31,25 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
                 Path(settings.image.sdxl_path).expanduser(),
                 dtype=settings.image.dtype,
                 config_dir=Path(config).expanduser() if config else None,
+                cap_mib=_cap_mib("sdxl", settings),
             )
         case "espeak":
             from backends.voice.espeak import EspeakEngine
 
             return EspeakEngine()
     return _server(name, settings, download)
+
+
+def _cap_mib(name: str, settings: Settings) -> int:
+    """The most GPU memory that `name` may take: what leaves room for all that may stand beside it.
+
+    Divided by the margin that the arbiter adds to what it learns, else a full use once learned would drive them out.
+    Where the neighbours would leave too little, they cannot stand beside it anyway, and `name` may have all.
+    """
+    table, budget = load_models(), settings.gpu.vram_budget_mib
+    beside = [sum(table.engines[n].need_mib for n in group - {name}) for group in table.together if name in group]
+    beside_it = int((budget - max(beside, default=0)) / MARGIN)
+    return beside_it if beside and beside_it >= table.engines[name].need_mib else budget
 
 
 def _server(name: str, settings: Settings, download: bool) -> Engine:

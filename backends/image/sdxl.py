@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backends.gpu.arena import HostArena, free_cached
 from backends.gpu.engine import OnStart, StartPhase, StartProgress
+from backends.gpu.own_thread import OwnThread
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
 from backends.image.sdxl_ladder import OFFLOAD, Ladder, told
 from backends.image.sdxl_painter import SMALLEST, TEXT_ENCODERS, Painter, Work
@@ -65,6 +66,7 @@ class SdxlEngine:
         self._painter: Painter | None = None
         self._active = False
         self._ladder = Ladder()
+        self._thread = OwnThread("sdxl")
         self._sizes: tuple[float, float] = (WEIGHTS_MIB, UNET_MIB)
         """MiB of all weights and of the largest part; the full model's until the real ones were seen."""
         self.on_start: OnStart | None = None
@@ -127,6 +129,7 @@ class SdxlEngine:
 
     def unload(self) -> None:
         """Forget the weights."""
+        self._thread.end()
         arena, self._arena, self._pipe, self._painter, self._active = self._arena, None, None, None, False
         if arena is not None:
             arena.release()
@@ -185,7 +188,7 @@ class SdxlEngine:
         began = time.perf_counter()
         guidance = DEFAULT_GUIDANCE if request.guidance is None else request.guidance
         work = Work(request, request.steps or DEFAULT_STEPS, guidance, on_step)
-        painted = painter.paint(work)
+        painted = self._thread.call(lambda: painter.paint(work))
         return ImageResult(
             image=painted.pixels, engine=self.name, engine_version=_versions(), seed=request.seed,
             seconds=time.perf_counter() - began,

@@ -12,7 +12,8 @@ GIB = 2**30
 WEIGHTS_BYTES = 2 * GIB
 TRIES = 5
 SWAPS = 200
-WARM_UP = 20
+WARM_UP = 60
+"""Swaps until the heap has grown to its working size."""
 TINY_BUDGET_MIB = 400
 """Room for one of the two small engines, not for both."""
 

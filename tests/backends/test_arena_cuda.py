@@ -34,9 +34,9 @@ def test_the_master_is_page_locked_and_parking_gives_the_device_back() -> None:
     assert arena.warning == "" and pinned_mib() - before == pytest.approx(256) and module[3].is_pinned()
     arena.restore()
     assert torch.cuda.memory_reserved() - held >= 256 * MIB and module[200].device.type == "cuda"
-    assert [float(p.float().mean()) for p in module] == [float(n) for n in range(256)]
+    assert [p.detach().float().mean().item() for p in module] == [float(n) for n in range(256)]
     arena.park()
-    assert torch.cuda.memory_reserved() == held and [float(p[0, 0]) for p in module] == [float(n) for n in range(256)]
+    assert torch.cuda.memory_reserved() == held and [p[0, 0].item() for p in module] == [float(n) for n in range(256)]
     arena.release()
     assert pinned_mib() == before and not module[3].is_pinned()
 
@@ -60,11 +60,11 @@ def test_a_restore_without_room_leaves_it_parked_and_works_later() -> None:
     try:
         with pytest.raises(EngineOutOfMemory):
             arena.restore()
-        assert arena.parked and float(module[255][0, 0]) == 255.0
+        assert arena.parked and module[255][0, 0].item() == 255.0
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     arena.restore()
-    assert float(module[255][0, 0]) == 255.0
+    assert module[255][0, 0].item() == 255.0
 
 
 def test_two_hundred_rounds_leave_the_device_as_it_was() -> None:

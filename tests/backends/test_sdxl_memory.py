@@ -19,12 +19,16 @@ import pytest
 import torch
 from tiny_sdxl import build_tiny_sdxl
 
+from backends.engines import make_engine
 from backends.gpu.engine import EngineOutOfMemory, Measured, Reporting, Shrinkable, StartProgress
+from backends.gpu.needs import MARGIN
 from backends.image.engine import ImageRequest
 from backends.image.sdxl import PEAK_MIB, SdxlEngine
 from backends.image.sdxl_ladder import LADDER, OFFLOAD, Ladder
 from backends.image.sdxl_weights import COMPONENTS
 from configs.errors import Cancelled, EngineError
+from configs.models import load_models
+from configs.settings import load_settings
 
 SMALL = ImageRequest("a boy on a beach", width=64, height=64, steps=2, guidance=5.0, seed=7)
 LARGE = replace(SMALL, width=160, height=128)
@@ -281,6 +285,19 @@ def test_the_cap_counts_the_context_in(tiny: Path, monkeypatch: pytest.MonkeyPat
     assert SdxlEngine(tiny, device="cuda")._room() == 16384 - 500
     assert SdxlEngine(tiny, device="cpu", cap_mib=8692)._room() is None
     assert given == [0.5]
+
+
+def test_a_full_use_once_learned_still_leaves_room_for_the_voice(tiny: Path, tmp_path: Path) -> None:
+    voice = load_models().engines["gpt_sovits"].need_mib
+
+    def cap(budget: int) -> int:
+        settings = load_settings(image={"sdxl_path": str(tiny)}, gpu={"vram_budget_mib": budget})
+        made = make_engine("sdxl", settings, tmp_path)
+        assert isinstance(made, SdxlEngine)
+        return made._cap_mib
+
+    assert cap(15_500) > PEAK_MIB and cap(15_500) * MARGIN + voice <= 15_500
+    assert cap(11_000) == 11_000, "the voice cannot stand beside it in any case"
 
 
 def test_a_decode_that_will_not_fit_is_done_in_tiles_at_once(

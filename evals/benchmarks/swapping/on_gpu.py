@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from backends.gpu.monitor import Device, Snapshot, snapshot
+from evals.benchmarks.swapping.sampler import Sampler
 
 CARD_MIB = 16_384
 LIMIT_MIB = 15_500
 """Never above this, all programs and contexts included."""
 LLM_MIB = 6_600
 """About the weights of an 8B model in 4 bits with its KV cache's share, or of a 3B one in half precision."""
-SAMPLE_S = 0.005
 TRIES = 5
 LADDER_CAPS_MIB = (15_500, 11_000, 9_000, 7_800, 6_800, 5_800, 5_000)
 """Caps under which a 1024x1024 picture is made, to see how far down the ladder each one goes."""
@@ -38,15 +36,14 @@ def measure() -> dict[str, Any]:
         "torch": torch.__version__,
     }
     torch.zeros(1, device="cuda")
-    with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder, Sampler() as sampler:
-        began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
         path = _full_sdxl(Path(folder))
-        figures["build_random_sdxl_s"] = round(time.perf_counter() - began, 1)
-        sampler.restart()
         _cap(LIMIT_MIB)
-        figures["weights"] = _park_and_restore()
-        figures["full_swap"] = _full_swap(path)
-        figures["memory"] = sampler.figures()
+        with Sampler() as seen:
+            figures["weights"] = _park_and_restore()
+            figures["full_swap"] = _full_swap(path)
+        respected = seen.figures["most_used_mib"] <= LIMIT_MIB
+        figures["memory"] = {"limit_mib": LIMIT_MIB, **seen.figures, "limit_respected": respected}
         figures["ladder"] = _ladder(path)
     return figures
 
@@ -82,7 +79,7 @@ def _park_and_restore() -> dict[str, Any]:
             modules = random_modules("full")
     finally:
         torch.set_default_dtype(default)
-    checks = [float(p.double().sum()) for p in modules["unet"].parameters()]
+    checks = [p.detach().double().sum().item() for p in modules["unet"].parameters()]
     there("cpu")
     ins, outs = [], []
     for _ in range(TRIES):
@@ -96,7 +93,7 @@ def _park_and_restore() -> dict[str, Any]:
         restores.append(seconds(arena.restore))
         parks.append(seconds(arena.park))
     arena.restore()
-    unchanged = checks == [float(p.double().sum()) for p in modules["unet"].parameters()]
+    unchanged = checks == [p.detach().double().sum().item() for p in modules["unet"].parameters()]
     gigabytes, pinned, warning = arena.nbytes / 1e9, arena.pinned_mib, arena.warning
     arena.release()
     modules.clear()
@@ -197,48 +194,3 @@ def _as_a_16_gb_card() -> Snapshot:
     card = seen.devices[0]
     small = Device(card.index, card.name, CARD_MIB, card.used_mib, CARD_MIB - card.used_mib)
     return Snapshot((small,), seen.ram_total_mib, seen.ram_used_mib, seen.ram_free_mib)
-
-
-class Sampler:
-    """The device's used memory every few milliseconds, from a thread of its own."""
-
-    def __init__(self, look: Callable[[], int] | None = None) -> None:
-        self._look = look or _used_mib()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="vram-sampler", daemon=True)
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget what was seen."""
-        self._most, self._count, self._gap, self._last = 0, 0, 0.0, time.perf_counter()
-
-    def figures(self) -> dict[str, Any]:
-        return {
-            "limit_mib": LIMIT_MIB,
-            "most_used_mib": self._most,
-            "samples": self._count,
-            "longest_gap_ms": round(self._gap * 1000, 1),
-            "limit_respected": self._most <= LIMIT_MIB,
-        }
-
-    def _watch(self) -> None:
-        while not self._stop.wait(SAMPLE_S):
-            used, now = self._look(), time.perf_counter()
-            self._most, self._count = max(self._most, used), self._count + 1
-            self._gap, self._last = max(self._gap, now - self._last), now
-
-    def __enter__(self) -> Sampler:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-
-def _used_mib() -> Callable[[], int]:
-    import pynvml
-
-    pynvml.nvmlInit()
-    handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-    return lambda: int(pynvml.nvmlDeviceGetMemoryInfo(handle).used) // 2**20

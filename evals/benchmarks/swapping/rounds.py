@@ -12,6 +12,7 @@ from typing import Any
 
 from backends.gpu.arbiter import Arbiter
 from backends.gpu.engine import Engine, Swap
+from backends.gpu.host_memory import trim_heap
 from backends.gpu.monitor import Snapshot, snapshot
 from backends.image.sdxl import SdxlEngine
 from configs.models import EngineSpec, ModelTable, Rules
@@ -83,10 +84,11 @@ def fingerprint(engine: SdxlEngine, side: int = 64, steps: int = 2) -> str:
 
 
 def own_drift(process: Any) -> dict[str, int]:
-    """RSS in MiB, threads and open files of this process."""
+    """RSS in MiB (heap that is free again left out), threads and open files of this process."""
     import gc
 
     gc.collect()
+    trim_heap()
     return {
         "rss_mib": process.memory_info().rss // 2**20,
         "threads": process.num_threads(),
