@@ -11,7 +11,7 @@ from backends.engines import make_engine
 from backends.gpu.arbiter import Arbiter
 from backends.gpu.gpu_lock import GpuLock
 from backends.gpu.needs import LearnedNeeds
-from backends.gpu.records import end_orphans, kept_names
+from backends.gpu.records import all_records, end_orphans, kept_names
 from configs.llm_services import load_services, services_file
 from configs.models import ModelTable, load_models
 from configs.rundir import run_dir
@@ -51,8 +51,16 @@ class EngineRoom:
         folder = run_dir(settings)
         for ended in end_orphans(folder):
             LOG.warning("%s", ended)
+        table = engine_table(settings)
+        kept = kept_names(folder)
+        for record in all_records(folder):
+            if record.name in kept - table.engines.keys():
+                LOG.warning(
+                    "'%s', left running by the studio in %s, is no engine of this one; it keeps its memory until "
+                    "'kill %d'", record.name, record.home, record.pid,
+                )  # fmt: skip
         arbiter = Arbiter(
-            engine_table(settings),
+            table,
             lambda name: make_engine(name, settings, workspace.cache),
             cpu_budget_mib=settings.gpu.cpu_budget_mib or int(psutil.virtual_memory().total / 2**20 * CPU_SHARE),
             gpu_budget_mib=settings.gpu.vram_budget_mib,
@@ -61,7 +69,7 @@ class EngineRoom:
             on_notice=on_notice,
             needs=LearnedNeeds(workspace.cache / "needs.json"),
             lock=GpuLock(folder, home=str(workspace.home)),
-            lasting=kept_names(folder) | remote_services(settings),
+            lasting=kept | remote_services(settings),
             left=lambda: kept_names(folder),
         )
         return cls(arbiter, settings, workspace, passing=passing)

@@ -10,6 +10,8 @@ from backends.gpu.engine import EngineOutOfMemory
 from configs.errors import EngineError
 
 _PREFIX = re.compile(r"^(\([\w ]+ pid=\d+\) )?((DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+[\d\- :,.]+(\[[^\]]*\] )?)?")
+_MILD = re.compile(r"^(\([\w ]+ pid=\d+\) )?(DEBUG|INFO|WARNING)\s+[\d\-]+ ")
+"""Records of vLLM's logger that ended nothing, whatever words they hold."""
 _ERROR = re.compile(r"^([A-Za-z_.]*(Error|Exception|Exit)\b|error:|fatal|[\w.-]+: error:)", re.IGNORECASE)
 _HOLLOW = re.compile(r"Engine core initialization failed|See root cause above|failed to start\.?$", re.IGNORECASE)
 
@@ -74,7 +76,7 @@ CAUSES = (
 
 def explain(failed: Failed, lines: Sequence[str]) -> EngineError:
     """The error to raise for a start that failed, after the lines of its log."""
-    plain = [_PREFIX.sub("", line).strip() for line in lines]
+    plain = [_PREFIX.sub("", line).strip() for line in lines if not _MILD.match(line)]
     for cause in CAUSES:
         line = next((text for text in reversed(plain) if cause.sign.search(text)), "")
         if line:

@@ -181,6 +181,16 @@ def test_why_a_start_failed(log: str, error: type[EngineError], words: list[str]
     assert "\n" not in found.sentence
 
 
+def test_a_warning_that_did_no_harm_is_not_taken_for_the_cause() -> None:
+    log = (
+        "WARNING 11-26 16:20:01 [importing.py:68] Triton is installed but failed: ImportError: no active driver\n"
+        "(APIServer pid=7) INFO 11-26 16:20:01 [x.py:1] no such file or directory: /root/.config/vllm\n"
+        "(APIServer pid=7) ERROR 11-26 16:20:02 [y.py:1] ValueError: Unknown quantization method: awk\n"
+    )
+    found = explain(Failed("llm", "it ended with exit code 1", "", "/l", "Run 'make vllm'"), split(log))
+    assert "Unknown quantization method: awk" in found.sentence and "make vllm" not in found.sentence
+
+
 def test_exit_codes_in_words() -> None:
     assert (exit_text(3), exit_text(-9)) == ("it ended with exit code 3", "it was killed (signal 9)")
 
