@@ -174,6 +174,29 @@ def test_what_is_wrong_is_said(
     container.hears(words)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "cannot be used"),
+        ("default: [", "cannot be used"),
+        ("default: a\nvllm: {}\nservices: {a: {model: m}}", "the key 'need_mib' is missing"),
+        ("default: a\nservices: {a: {model: m, need_mib: 5}}", "the key 'vllm' is missing"),
+        ("default: a\nvllm: {}\nservices: {a: {model: m, need_mib: much}}", "cannot be used"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_that_is_wrong_is_one_sentence(
+    container: Container, tmp_path: Path, text: str | None, words: str
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    if text is not None:
+        file.write_text(text)
+    container.start(str(file))
+    assert container.ended() == 1
+    container.hears(words)
+    assert not any("Traceback" in line for line in container.said)
+
+
 def test_the_compose_file_starts_it_this_way() -> None:
     service = compose()["services"]["vllm"]
     mounts = dict(reversed(m.removesuffix(":ro").split(":")) for m in service["volumes"] if m.startswith("."))

@@ -57,11 +57,18 @@ def chosen(file: Path, name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Name and entry of the service to serve, and what holds for all services."""
     import yaml
 
-    table = yaml.safe_load(file.read_text(encoding="utf-8"))
-    name = name or table["default"]
-    if name not in table["services"]:
-        sys.exit(f"{file} has no service '{name}'; it has {', '.join(table['services'])}")
-    return name, table["services"][name], table["vllm"]
+    try:
+        table = yaml.safe_load(file.read_text(encoding="utf-8"))
+        name = name or table["default"]
+        if name not in table["services"]:
+            sys.exit(f"{file} has no service '{name}'; it has {', '.join(table['services'])}")
+        service = table["services"][name]
+        needed = {"model": str(service["model"]), "need_mib": int(service["need_mib"])}
+        return name, {**service, **needed}, dict(table["vllm"])
+    except KeyError as error:
+        sys.exit(f"{file} cannot be used: the key {error} is missing")
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        sys.exit(f"{file} cannot be used: {' '.join(str(error).split())}")
 
 
 def serve_command(name: str, service: dict[str, Any], vllm: dict[str, Any], total_mib: int) -> list[str]:
