@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,12 +19,11 @@ import torch
 from tiny_sdxl import build_tiny_sdxl
 
 from backends.engines import make_engine
-from backends.gpu.engine import EngineOutOfMemory, Measured, Reporting, Shrinkable, StartProgress
+from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.needs import MARGIN
 from backends.image.engine import ImageRequest
 from backends.image.sdxl import PEAK_MIB, SdxlEngine
 from backends.image.sdxl_ladder import LADDER, OFFLOAD, Ladder
-from backends.image.sdxl_weights import COMPONENTS
 from configs.errors import Cancelled, EngineError
 from configs.models import load_models
 from configs.settings import load_settings
@@ -218,19 +216,6 @@ def test_two_hundred_swaps_leave_memory_threads_files_and_the_picture_as_they_we
     assert later[0] - rss < 4 * 2**20 and later[1] <= threads and later[2] <= files
 
 
-def test_it_tells_how_its_start_goes(tiny: Path) -> None:
-    engine = SdxlEngine(tiny, device="cpu")
-    assert isinstance(engine, Reporting) and isinstance(engine, Measured) and isinstance(engine, Shrinkable)
-    told: list[StartProgress] = []
-    engine.on_start = told.append
-    engine.load()
-    shares = [p.share for p in told]
-    assert shares == sorted(shares, key=lambda s: s or 0.0) and told[-1].phase == "ready" and told[-1].share == 1.0
-    assert [p.note for p in told if p.note in COMPONENTS] == list(COMPONENTS)
-    assert engine.peak_mib() is None
-    engine.unload()
-
-
 def test_shrunk_it_needs_less_and_draws_the_same(tiny: Path) -> None:
     engine = SdxlEngine(tiny, device="cpu")
     assert engine.need_mib() == PEAK_MIB
@@ -249,30 +234,6 @@ def test_shrunk_it_needs_less_and_draws_the_same(tiny: Path) -> None:
     engine.load()
     assert engine.need_mib() == need and engine.generate(SMALL).params["model_offload"] is False
     engine.unload()
-
-
-def test_unloaded_it_gives_its_memory_back(tiny: Path) -> None:
-    engine = SdxlEngine(tiny, device="cpu")
-    engine.load()
-    arena, weight = engine._arena, next(engine._pipe.unet.parameters())
-    assert arena is not None
-    engine.unload()
-    assert weight.data_ptr() and arena.parked and arena.pinned_mib == 0
-
-
-def test_a_full_device_while_loading_leaves_it_cold(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backends.gpu.arena import HostArena
-
-    engine = SdxlEngine(tiny, device="cpu")
-    with monkeypatch.context() as full:
-        full.setattr(
-            HostArena, "_allocate", lambda s, n: (_ for _ in ()).throw(torch.OutOfMemoryError("out of memory"))
-        )
-        with pytest.raises(EngineOutOfMemory):
-            engine.load()
-    assert engine._pipe is None and engine._arena is None
-    engine.load()
-    engine.probe()
 
 
 def test_the_cap_counts_the_context_in(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,29 +271,6 @@ def test_a_decode_that_will_not_fit_is_done_in_tiles_at_once(
     assert not raised and result.params["vae_tiling"] is True and result.params["memory_step"] == "plain"
     assert result.warnings == ()
     assert engine.generate(SMALL).params["vae_tiling"] is False
-
-
-def test_half_precision_files_are_read_where_they_are(tiny: Path, tmp_path: Path, loaded: SdxlEngine) -> None:
-    halves = tmp_path / "halves"
-    shutil.copytree(tiny, halves)
-    for file in [*halves.glob("*/diffusion_pytorch_model.safetensors"), *halves.glob("*/model.safetensors")]:
-        file.rename(file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")))
-    engine = SdxlEngine(halves, device="cpu")
-    engine.load()
-    assert np.array_equal(engine.generate(SMALL).image, loaded.generate(SMALL).image)
-
-
-def test_a_folder_may_not_name_any_class_to_load(tiny: Path, tmp_path: Path) -> None:
-    odd = tmp_path / "odd"
-    shutil.copytree(tiny, odd)
-    index = json.loads((odd / "model_index.json").read_text())
-    for kind in (["subprocess", "Popen"], ["diffusers", "DDIMScheduler"]):
-        (odd / "model_index.json").write_text(json.dumps({**index, "unet": kind}))
-        with pytest.raises(EngineError, match=f"its unet is a {kind[0]}"):
-            SdxlEngine(odd, device="cpu").load()
-    (odd / "model_index.json").write_text(json.dumps({**index, "text_encoder": [None, None]}))
-    with pytest.raises(EngineError, match="it has no text_encoder"):
-        SdxlEngine(odd, device="cpu").load()
 
 
 def test_the_ladder_remembers_by_size_and_forgets_what_costs_detail() -> None:
