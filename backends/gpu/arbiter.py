@@ -217,13 +217,18 @@ class Arbiter:
         Raises UsageError, EngineError.
         """
         self._await(self._commands.prepare(name, keep=keep, download=download))
-        failed = True
         try:
             lease = self.lease([name], "studio models start", wait_s=wait_s, on_start=on_start)
-            failed = False
-        finally:
+        except Exception:
             if keep or download:
-                self._await(self._commands.after_start(name, keep=keep, failed=failed))
+                self._await(self._commands.after_start(name, keep=keep, failed=True))
+            raise
+        except BaseException:  # Ctrl-C waits for no model: the mark goes as soon as the engine is free
+            if keep or download:
+                self._thread.submit(self._commands.after_start(name, keep=keep, failed=True))
+            raise
+        if keep or download:
+            self._await(self._commands.after_start(name, keep=keep, failed=False))
         lease.release()
         return lease.swaps
 

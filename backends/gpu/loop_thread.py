@@ -59,6 +59,10 @@ class LoopThread:
             raise EngineError("The arbiter cannot wait for itself", fix="Call it from another thread")
         return asyncio.run_coroutine_threadsafe(job, self.loop).result(timeout=timeout)
 
+    def submit(self, job: Coroutine[Any, Any, Any]) -> None:
+        """Have it done on the loop; nobody waits for it."""
+        asyncio.run_coroutine_threadsafe(job, self.loop)
+
     def stop(self) -> None:
         """End the loop and close it."""
         with suppress(RuntimeError):

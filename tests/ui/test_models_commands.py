@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from served_studio import ServedStudio, runs
@@ -112,6 +113,19 @@ def test_switching_by_name_and_stopping(started: ServedStudio) -> None:
     assert result.returncode == 0 and f"unload {NAME}" in result.stdout
     assert record is not None and not runs(record["pid"]) and started.record(NAME) is None
     assert "Nothing to do" in started.run("models", "stop", NAME).stdout
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_start_that_is_stopped_ends_at_once_with_its_server(tmp_path: Path, how: signal.Signals) -> None:
+    studio = ServedStudio(tmp_path, start_s=300.0)
+    command = [sys.executable, "-m", "ui.cli", "models", "start", NAME]
+    stopped = subprocess.Popen(command, env=studio.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while (record := studio.record(NAME)) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stopped.send_signal(how)
+    assert stopped.wait(timeout=60) == (130 if how == signal.SIGINT else -signal.SIGTERM)
+    assert record is not None and not runs(record["pid"]) and studio.record(NAME) is None
 
 
 def test_a_server_whose_studio_was_killed_is_ended_by_the_next(studio: ServedStudio) -> None:
