@@ -147,6 +147,18 @@ def test_missing_weights_say_where_to_put_them(tmp_path: Path) -> None:
         find_model("/no/where", tmp_path, True)
 
 
+@pytest.mark.parametrize("name", ["-x", "--config/x", "a b", "Qwen/../x", "..", "a\nb", "a/b/c", ""])
+def test_only_names_of_the_hub_are_downloaded(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EngineError, match="no name of the hub"):
+        find_model(name, tmp_path, download=True)
+    assert find_model("Qwen/Qwen3-8B_x.1", tmp_path, download=True).is_download
+
+
+def test_the_command_that_gets_it_can_be_pasted(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"--local-dir '/.*a shelf/llm/m''"):
+        find_model("m", tmp_path / "a shelf", download=False)
+
+
 def test_what_was_downloaded_once_is_found_again(tmp_path: Path) -> None:
     snapshot = tmp_path / "llm/.hub/models--Qwen--Qwen3-8B-AWQ/snapshots/abc"
     snapshot.mkdir(parents=True)

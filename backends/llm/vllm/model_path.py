@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import EngineError
 
+_HUB_NAME = re.compile(r"(?a:\w[\w.-]*/)?(?a:\w[\w.-]*)")
 HUB_CACHE = ".hub"
 """Below `<warehouse>/llm`: what was downloaded by name."""
 
@@ -35,13 +38,19 @@ def find_model(name: str, warehouse: Path, download: bool) -> ModelPath:
         raise EngineError(
             f"The model {given} is not there", "it has no config.json", "Correct configs/llm_services.yaml"
         )
+    target = shelf / given.name
+    if not _HUB_NAME.fullmatch(name):
+        raise EngineError(
+            f"The model {name!r} is not there",
+            f"there is no {target / 'config.json'}, and it is no name of the hub",
+            "Correct the model in the services file, e.g. Qwen/Qwen3-8B-AWQ",
+        )
     if download:
         return ModelPath(name, is_download=True)
-    target = shelf / given.name
     raise EngineError(
         f"The model {name} is not there",
         f"there is no {target / 'config.json'}",
-        f"Get it with 'hf download {name} --local-dir {target}', or start it once with --download",
+        f"Get it with 'hf download {name} --local-dir {shlex.quote(str(target))}', or start it once with --download",
     )
 
 
