@@ -190,8 +190,11 @@ class ProcessEngine:
 
         try:
             # Proxies of the environment are for others than this machine.
-            with httpx.Client(base_url=self.base_url, timeout=seconds, trust_env=False, verify=False) as client:
-                return client.get(path).is_success
+            with (
+                httpx.Client(base_url=self.base_url, timeout=seconds, trust_env=False, verify=False) as client,
+                client.stream("GET", path) as answer,  # its body may have no end
+            ):
+                return answer.is_success
         except httpx.HTTPError:
             return False
 

@@ -6,6 +6,7 @@ Endpoints of vLLM 0.33.0: entrypoints/serve/dev/sleep/api_router.py, v1/engine/c
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from backends.gpu.engine import EngineOutOfMemory
 from configs.errors import EngineError
 
 QUICK_S = 5.0
+ANSWER_BYTES = 16 * 2**20
+"""The longest answer is that of /metrics, some hundred kB."""
 _HEALTH_LIMIT = httpx.Timeout(2.0).as_dict()
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|CUDA_ERROR_OUT_OF_MEMORY", re.IGNORECASE)
 _COUNTERS = ("vllm:generation_tokens_total", "vllm:prompt_tokens_total")
@@ -39,7 +42,9 @@ class VllmClient:
         """It answers; says nothing on whether it can work. The key is not sent."""
         try:
             request = httpx.Request("GET", f"{self.base_url}/health", extensions={"timeout": _HEALTH_LIMIT})
-            return self._http.send(request).is_success
+            answer = self._http.send(request, stream=True)
+            answer.close()
+            return answer.is_success
         except httpx.HTTPError:
             return False
 
@@ -106,8 +111,10 @@ class VllmClient:
 
     def _call(self, method: str, path: str, seconds: float, **more: Any) -> httpx.Response:
         limit = httpx.Timeout(seconds, connect=min(seconds, QUICK_S))
+        until = time.monotonic() + seconds
         try:
-            answer = self._http.request(method, path, timeout=limit, **more)
+            with self._http.stream(method, path, timeout=limit, **more) as began:
+                answer = self._whole(began, path, until)
         except httpx.TimeoutException as error:
             raise NoAnswer(f"'{self.name}' did not answer {path} within {seconds:.0f} s") from error
         except httpx.HTTPError as error:
@@ -120,6 +127,17 @@ class VllmClient:
         if _OUT_OF_MEMORY.search(text):
             raise EngineOutOfMemory(f"'{self.name}' found too little free GPU memory", text, "Make room on the GPU")
         raise EngineError(f"'{self.name}' refused {path}", f"{answer.status_code} {text}".strip())
+
+    def _whole(self, answer: httpx.Response, path: str, until: float) -> httpx.Response:
+        """With its body, which may trickle or have no end when somebody else answers. Raises EngineError."""
+        body = bytearray()
+        for chunk in answer.iter_bytes():
+            body += chunk
+            if len(body) > ANSWER_BYTES:
+                raise self._garbage(path)
+            if time.monotonic() > until:
+                raise NoAnswer(f"'{self.name}' did not finish its answer to {path} in time")
+        return httpx.Response(answer.status_code, content=bytes(body))
 
     def _garbage(self, path: str) -> EngineError:
         return EngineError(f"'{self.name}' does not answer {path} as vLLM does", f"at {self.base_url}")
