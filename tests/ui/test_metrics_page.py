@@ -97,7 +97,7 @@ def test_off_means_off(settings: Settings) -> None:
 
 
 def apart(tmp_path: Path, base_url: str) -> Settings:
-    service = {"model": "x/fake", "need_mib": 1000, "kv_mib": 100, "base_url": base_url}
+    service = {"model": "x/fake", "need_mib": 9000, "base_url": base_url}
     table = {"default": "fake", "vllm": {"version": "0", "runtime": "remote"}, "services": {"fake": service}}
     file = tmp_path / "services.yaml"
     file.write_text(yaml.safe_dump(table))
