@@ -130,8 +130,12 @@ class Core:
         self.works.spawn(job())
 
     def learn_seen(self, slot: Slot, shape: str) -> None:
-        """The device-wide figure of a lease, for engines that cannot measure themselves."""
-        if slot.seen_mib <= BELIEVED_SHARE * slot.guess_mib:
+        """The device-wide figure of a lease, for engines that cannot measure themselves.
+
+        Others may have grown meanwhile: what is beyond belief or beyond the budget would lock the engine out for ever.
+        """
+        believed = min(BELIEVED_SHARE * slot.guess_mib, self.board.budget(self.board.device(slot.name)))
+        if slot.seen_mib <= believed:
             self.do.learn(slot, shape, slot.seen_mib)
         slot.seen_mib = 0
 

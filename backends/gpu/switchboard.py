@@ -43,16 +43,16 @@ class Switchboard:
 
         Args:
             allow_with_llm: True: a language model stays up where the table and the memory allow it; False: it is
-                parked first.
+                parked, once the voice is there (a voice that cannot come up costs nobody anything).
             on_start: told how the start goes.
             wait_s: longest wait for others, seconds.
         """
-        changed: list[Swap] = []
+        changed = self._switch(self.voice, on_start, wait_s)
         if not allow_with_llm:
             for name in self.arbiter.table.of_kind("llm"):
                 if name in self.arbiter.active():
                     changed += self.arbiter.park(name, wait_s=wait_s)
-        return [*changed, *self._switch(self.voice, on_start, wait_s)]
+        return changed
 
     def get_vram_usage(self) -> dict[str, Any]:
         """What the memory holds now, MiB; works without a GPU too.

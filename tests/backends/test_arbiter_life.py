@@ -370,6 +370,18 @@ def test_without_its_own_measure_the_devices_figure_teaches(bench: Make) -> None
     until(lambda: b.arbiter.need_mib("llm", "s") == 62)
 
 
+def test_growth_of_others_beyond_the_budget_is_not_taken_for_a_need(bench: Make) -> None:
+    b = bench({"llm": 50}, gpu=["llm"], shared=["llm"], card=200, budget=80)
+    for _ in range(3):
+        with b.arbiter.lease(["llm"], "x", shape="s"):
+            b.memory.foreign = 35
+            until(lambda: b.arbiter._board.slots["llm"].seen_mib == 85)
+        b.memory.foreign = 0
+    until(lambda: b.arbiter._board.slots["llm"].seen_mib == 0)
+    assert b.arbiter.need_mib("llm", "s") == 50, "it would never be let in again"
+    b.touch("llm", shape="s")
+
+
 def test_a_device_that_cannot_be_read_is_an_error_and_not_a_hang(bench: Make) -> None:
     b = bench({"llm": 50}, gpu=["llm"])
 

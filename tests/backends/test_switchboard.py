@@ -70,6 +70,17 @@ def test_the_voice_with_and_without_the_language_model(board: Callable[..., Boar
     assert b.state("voice") == "active" and b.state("qwen") == "parked"
 
 
+def test_a_voice_that_cannot_come_up_costs_the_language_model_nothing(board: Callable[..., Board]) -> None:
+    b = board()
+    b.switches.switch_to_llm()
+    b.switches.switch_to_tts()
+    b.arbiter.stop("voice")
+    b.engines["voice"].plan["load"] += [EngineError("no voice today")] * 3
+    with pytest.raises(EngineError):
+        b.switches.switch_to_tts(allow_with_llm=False)
+    assert b.state("qwen") == "active"
+
+
 def test_wrong_names_are_told(board: Callable[..., Board]) -> None:
     b = board()
     with pytest.raises(UsageError, match="'sdxl' is no language model"):
