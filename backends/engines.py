@@ -65,7 +65,7 @@ def _server(name: str, settings: Settings, download: bool) -> Engine:
         return VllmEngine(name, service, vllm, settings, run_dir=run_dir(settings), download=download)
     spec = load_models(MODELS_FILE, services_file(settings)).engines.get(name)
     if spec is not None and spec.process is not None:
-        from backends.gpu.process_engine import ProcessEngine
+        from backends.gpu.servers.process_engine import ProcessEngine
 
         home = settings.home.expanduser()
         return ProcessEngine(name, spec, warehouse=settings.warehouse, run_dir=run_dir(settings), home=home)

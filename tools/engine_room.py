@@ -11,7 +11,7 @@ from backends.engines import make_engine
 from backends.gpu.arbiter import Arbiter
 from backends.gpu.gpu_lock import GpuLock
 from backends.gpu.needs import LearnedNeeds
-from backends.gpu.records import all_records, end_orphans, kept_names
+from backends.gpu.servers.records import all_records, end_orphans, kept_names
 from configs.llm_services import load_services, services_file
 from configs.models import ModelTable, load_models
 from configs.rundir import run_dir

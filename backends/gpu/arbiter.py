@@ -13,25 +13,25 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from backends.gpu.answers import to_loop, to_thread
-from backends.gpu.board import Board
-from backends.gpu.commands import Commands
-from backends.gpu.core import Core
+from backends.gpu.arbitration.answers import to_loop, to_thread
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.commands import Commands
+from backends.gpu.arbitration.core import Core
+from backends.gpu.arbitration.ladder import Ladder
+from backends.gpu.arbitration.leases import LeaseBook
+from backends.gpu.arbitration.loop_thread import LoopThread
+from backends.gpu.arbitration.operations import Operations, told
+from backends.gpu.arbitration.slots import Waiter
+from backends.gpu.arbitration.status import engine_rows, waiting_rows
+from backends.gpu.arbitration.switch import Switch
+from backends.gpu.arbitration.watch import watch
+from backends.gpu.arbitration.worker import Workers
 from backends.gpu.engine import Engine, OnStart, Pinning, Swap
 from backends.gpu.gpu_lock import GpuLock
-from backends.gpu.ladder import Ladder
 from backends.gpu.lease import Lease
-from backends.gpu.leases import LeaseBook
-from backends.gpu.loop_thread import LoopThread
 from backends.gpu.metrics import GAUGES, arbiter_metrics
 from backends.gpu.monitor import Snapshot, snapshot
 from backends.gpu.needs import LearnedNeeds
-from backends.gpu.operations import Operations, told
-from backends.gpu.slots import Waiter
-from backends.gpu.status import engine_rows, waiting_rows
-from backends.gpu.switch import Switch
-from backends.gpu.watch import watch
-from backends.gpu.worker import Workers
 from configs.errors import EngineError
 from configs.models import ModelTable
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from backends.gpu.arena import HostArena, free_cached
 from backends.gpu.engine import OnStart, StartPhase, StartProgress
-from backends.gpu.own_thread import OwnThread
+from backends.gpu.weights.arena import HostArena, free_cached
+from backends.gpu.weights.own_thread import OwnThread
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
 from backends.image.sdxl_ladder import OFFLOAD, Ladder, told
 from backends.image.sdxl_painter import SMALLEST, TEXT_ENCODERS, Painter, Work

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.gpu.arena import HostArena, free_cached, is_out_of_memory
 from backends.gpu.engine import EngineOutOfMemory
+from backends.gpu.weights.arena import HostArena, free_cached, is_out_of_memory
 from backends.image.engine import ImageRequest, StepCallback
 from backends.image.sdxl_ladder import LADDER, Ladder, Rung, Stage
 from backends.image.sdxl_stages import PromptTensors, Tiling, decode, denoise, encode

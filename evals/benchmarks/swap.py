@@ -40,7 +40,7 @@ def run(weights_bytes: int = WEIGHTS_BYTES, swaps: int = SWAPS) -> dict[str, Any
 
 
 def _weights(nbytes: int) -> dict[str, Any]:
-    from backends.gpu.arena import HostArena
+    from backends.gpu.weights.arena import HostArena
     from evals.benchmarks.swapping.weights import moved_plainly, seconds, unet_shapes, weights
 
     shapes = unet_shapes()

@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from backends.gpu import arena as arena_module
-from backends.gpu.arena import HostArena, is_out_of_memory
 from backends.gpu.engine import EngineOutOfMemory
-from backends.gpu.tensor_layout import ALIGN, lay_out
+from backends.gpu.weights import arena as arena_module
+from backends.gpu.weights.arena import HostArena, is_out_of_memory
+from backends.gpu.weights.tensor_layout import ALIGN, lay_out
 from configs.errors import EngineError
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -256,7 +256,7 @@ def test_a_slow_restore_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> 
 BUILD = """
 import resource, torch
 from torch import nn
-from backends.gpu.arena import HostArena
+from backends.gpu.weights.arena import HostArena
 module = nn.ParameterList(torch.zeros(s, s) for s in [4096, *[512] * 100] * 3)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()

@@ -11,9 +11,9 @@ import torch
 from tiny_sdxl import build_tiny_sdxl
 from torch import nn
 
-from backends.gpu.arena import HostArena, free_cached, pinned_mib
 from backends.gpu.engine import EngineOutOfMemory
-from backends.gpu.host_memory import HostBuffer
+from backends.gpu.weights.arena import HostArena, free_cached, pinned_mib
+from backends.gpu.weights.host_memory import HostBuffer
 from backends.image.engine import ImageRequest
 from backends.image.sdxl import SdxlEngine
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends.gpu import log_file, ports, records
-from backends.gpu.child import Child, Command
-from backends.gpu.log_file import LINE_BYTES, LOOK_BYTES, LogFollower
-from backends.gpu.processes import Identity, birth, members
-from backends.gpu.records import Record, end_orphans, kept_names, owned
-from backends.gpu.server import Plan, Server
+from backends.gpu.servers import log_file, ports, records
+from backends.gpu.servers.child import Child, Command
+from backends.gpu.servers.log_file import LINE_BYTES, LOOK_BYTES, LogFollower
+from backends.gpu.servers.processes import Identity, birth, members
+from backends.gpu.servers.records import Record, end_orphans, kept_names, owned
+from backends.gpu.servers.server import Plan, Server
 from configs.errors import EngineError
 
 IDLE = "import time; print('up', flush=True); time.sleep(600)"
@@ -89,7 +89,7 @@ def test_a_record_that_is_none_is_left_alone(make: Callable[[], Server], run_dir
 def test_a_record_that_was_turned_on_others_harms_nobody(
     make: Callable[[], Server], run_dir: Path, monkeypatch: pytest.MonkeyPatch, whose: str, token: str
 ) -> None:
-    monkeypatch.setattr("backends.gpu.processes.KILL_WAIT_S", 0.1)
+    monkeypatch.setattr("backends.gpu.servers.processes.KILL_WAIT_S", 0.1)
     server = make()
     server.start(PLAN)
     ours = server.pids[0]
@@ -160,7 +160,7 @@ def test_a_race_for_one_that_was_kept_has_one_winner_and_no_victim(
     gate = tmp_path / "gate"
     code = f"""
         import pathlib, sys, time
-        from backends.gpu.server import Plan, Server
+        from backends.gpu.servers.server import Plan, Server
         from configs.errors import EngineError
         plan = Plan(argv=(sys.executable, "-c", {IDLE!r} + sys.argv[1]), env={{}})
         folder, gate = pathlib.Path({str(tmp_path)!r}), pathlib.Path({str(gate)!r})
@@ -201,7 +201,7 @@ def test_a_race_for_one_that_was_kept_has_one_winner_and_no_victim(
 
 def test_one_whose_plan_cannot_be_made_any_more_is_not_left_to_hold_memory(tmp_path: Path) -> None:
     from backends.gpu.engine import EngineState
-    from backends.gpu.process_engine import ProcessEngine
+    from backends.gpu.servers.process_engine import ProcessEngine
     from configs.models import EngineSpec
 
     small = Path(__file__).with_name("small_server.py")
@@ -230,8 +230,8 @@ def test_one_whose_plan_cannot_be_made_any_more_is_not_left_to_hold_memory(tmp_p
 def test_a_studio_killed_before_it_could_note_the_number_leaves_nothing(tmp_path: Path, run_dir: Path) -> None:
     code = f"""
         import os, pathlib, signal, sys
-        from backends.gpu import child
-        from backends.gpu.server import Plan, Server
+        from backends.gpu.servers import child
+        from backends.gpu.servers.server import Plan, Server
         real = child.subprocess.Popen
         def dies(*a, **k):
             real(*a, **k)
@@ -339,7 +339,7 @@ def test_a_listener_of_another_user_is_a_stranger(
         assert ports.socket_users(server.port) == {os.getuid()}
         hidden = [c._replace(pid=None) for c in psutil.net_connections("tcp")]
         monkeypatch.setattr(psutil, "net_connections", lambda _: hidden)
-        monkeypatch.setattr("backends.gpu.server.socket_users", lambda _: {user})
+        monkeypatch.setattr("backends.gpu.servers.server.socket_users", lambda _: {user})
         if not is_refused:
             server.refuse_stranger()
             return
@@ -354,7 +354,7 @@ def test_one_who_answers_on_the_chosen_port_costs_one_more_start(
     server = make()
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         chosen = [stranger.getsockname()[1], ports.free_port()]
-        monkeypatch.setattr("backends.gpu.server.claim", lambda port, name: chosen.pop(0))
+        monkeypatch.setattr("backends.gpu.servers.server.claim", lambda port, name: chosen.pop(0))
         server.start_and_wait(PLAN, lambda: True, 10)
         assert server.is_running and chosen == [] and server.port != stranger.getsockname()[1]
 

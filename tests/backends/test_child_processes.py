@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from backends.gpu import records
-from backends.gpu.child import Child, Command
 from backends.gpu.engine import EngineOutOfMemory
-from backends.gpu.log_file import LogFollower, split
-from backends.gpu.ports import claim, free_port, holder
-from backends.gpu.processes import Identity, birth, is_alive, members
-from backends.gpu.records import Record, end_orphans, kept_names, owned
-from backends.gpu.start_failure import Failed, exit_text, explain
+from backends.gpu.servers import records
+from backends.gpu.servers.child import Child, Command
+from backends.gpu.servers.log_file import LogFollower, split
+from backends.gpu.servers.ports import claim, free_port, holder
+from backends.gpu.servers.processes import Identity, birth, is_alive, members
+from backends.gpu.servers.records import Record, end_orphans, kept_names, owned
+from backends.gpu.servers.start_failure import Failed, exit_text, explain
 from configs.errors import EngineError
 
 STUBBORN = (
@@ -267,7 +267,7 @@ def test_a_kept_server_that_died_is_forgotten(start: Callable[..., Child], run_d
 def test_what_a_killed_studio_left_is_ended_by_the_next(run_dir: Path, tmp_path: Path) -> None:
     studio = f"""
         import os, pathlib, signal, sys
-        from backends.gpu.server import Plan, Server
+        from backends.gpu.servers.server import Plan, Server
         run_dir, home = pathlib.Path({str(run_dir)!r}), pathlib.Path({str(tmp_path)!r})
         server = Server("voice", run_dir=run_dir, home=home, stop_seconds=1)
         server.start(Plan(argv=(sys.executable, "-c", {FAMILY!r}), env={{}}))

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends.gpu.process_engine import ProcessEngine
+from backends.gpu.servers.process_engine import ProcessEngine
 from backends.llm.vllm.client import NoAnswer, VllmClient
 from configs.errors import EngineError
 from configs.models import EngineSpec

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from backends.gpu import host_memory
-from backends.gpu.arena import HostArena, pinned_mib
+from backends.gpu.weights import host_memory
+from backends.gpu.weights.arena import HostArena, pinned_mib
 
 
 class FakeCudart:

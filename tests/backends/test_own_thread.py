@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from backends.gpu.own_thread import OwnThread
+from backends.gpu.weights.own_thread import OwnThread
 
 WHO: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
 

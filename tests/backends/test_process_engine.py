@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from backends.engines import make_engine
-from backends.gpu.checkpoint import CudaCheckpoint
 from backends.gpu.engine import (
     Engine,
     EngineOutOfMemory,
@@ -28,9 +27,10 @@ from backends.gpu.engine import (
     StartProgress,
     Watched,
 )
-from backends.gpu.process_engine import ProcessEngine
-from backends.gpu.processes import birth
-from backends.gpu.records import end_orphans, kept_names, read
+from backends.gpu.servers.checkpoint import CudaCheckpoint
+from backends.gpu.servers.process_engine import ProcessEngine
+from backends.gpu.servers.processes import birth
+from backends.gpu.servers.records import end_orphans, kept_names, read
 from configs.errors import EngineError
 from configs.models import EngineSpec
 from configs.settings import load_settings
@@ -212,7 +212,7 @@ def test_one_that_does_not_answer_is_not_adopted(make: Make, run_dir: Path, monk
     first.leave()
     _disown(run_dir)
     os.kill(pid_of(run_dir), signal.SIGSTOP)
-    monkeypatch.setattr("backends.gpu.process_engine.PROBE_S", 0.3)
+    monkeypatch.setattr("backends.gpu.servers.process_engine.PROBE_S", 0.3)
     assert make("deaf").adopt() is EngineState.COLD
     assert read(run_dir, "voice") is None
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from tiny_sdxl import build_tiny_sdxl
 
-from backends.gpu.arena import HostArena
 from backends.gpu.engine import EngineOutOfMemory, Measured, Reporting, Shrinkable, StartProgress
+from backends.gpu.weights.arena import HostArena
 from backends.image.engine import ImageRequest
 from backends.image.sdxl import SdxlEngine
 from backends.image.sdxl_weights import COMPONENTS

@@ -10,7 +10,7 @@ from fake_vllm import fake_environment, fake_model
 from fake_vllm_start import parse
 
 from backends.gpu.engine import StartProgress
-from backends.gpu.server import Plan
+from backends.gpu.servers.server import Plan
 from backends.llm.vllm.command import Folders, Sizes, environment_of, installed_version, make_plan
 from backends.llm.vllm.model_path import ModelPath, find_model
 from backends.llm.vllm.start_log import StartLog

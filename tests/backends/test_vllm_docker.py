@@ -12,8 +12,8 @@ import pytest
 from fake_vllm import SERVER
 from vllm_bench import NAME, VllmBench, vllm_bench
 
-from backends.gpu.processes import birth
-from backends.gpu.records import end_orphans
+from backends.gpu.servers.processes import birth
+from backends.gpu.servers.records import end_orphans
 from backends.llm.vllm.engine import VllmEngine
 from configs.errors import EngineError
 

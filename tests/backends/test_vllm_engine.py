@@ -27,8 +27,8 @@ from backends.gpu.engine import (
     Shrinkable,
     Watched,
 )
-from backends.gpu.processes import birth, members
-from backends.gpu.records import end_orphans, kept_names
+from backends.gpu.servers.processes import birth, members
+from backends.gpu.servers.records import end_orphans, kept_names
 from backends.llm.vllm.engine import VllmEngine
 from backends.llm.vllm.remote import RemoteVllm
 from configs.errors import EngineError, UsageError
@@ -213,8 +213,10 @@ def test_a_stranger_who_was_quicker_costs_one_more_start(bench: VllmBench, monke
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
         ports = iter([stranger.getsockname()[1]])
-        real = __import__("backends.gpu.ports", fromlist=["claim"]).claim
-        monkeypatch.setattr("backends.gpu.server.claim", lambda port, name: next(ports, None) or real(port, name))
+        real = __import__("backends.gpu.servers.ports", fromlist=["claim"]).claim
+        monkeypatch.setattr(
+            "backends.gpu.servers.server.claim", lambda port, name: next(ports, None) or real(port, name)
+        )
         engine = bench.engine()
         engine.load()
         engine.probe()

@@ -17,8 +17,8 @@ from fake_vllm import FakeVllm
 from vllm_bench import NAME, VllmBench, vllm_bench
 
 from backends.gpu.engine import EngineOutOfMemory
-from backends.gpu.processes import birth
-from backends.gpu.records import end_orphans
+from backends.gpu.servers.processes import birth
+from backends.gpu.servers.records import end_orphans
 from backends.llm.vllm.engine import VllmEngine
 from configs.errors import EngineError
 

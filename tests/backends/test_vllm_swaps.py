@@ -16,7 +16,7 @@ from vllm_bench import NAME, NEED_MIB, VllmBench, vllm_bench
 
 from backends.gpu.arbiter import Arbiter
 from backends.gpu.engine import Engine, EngineKind, EngineOutOfMemory, EngineState
-from backends.gpu.processes import birth
+from backends.gpu.servers.processes import birth
 from backends.llm.vllm.engine import VllmEngine
 from configs.models import EngineSpec, ModelTable, Rules
 

@@ -14,7 +14,7 @@ from fake_vllm import FakeVllm, fake_environment, fake_model
 
 from backends.gpu.engine import StartProgress
 from backends.gpu.monitor import Device, Snapshot
-from backends.gpu.records import Record, read
+from backends.gpu.servers.records import Record, read
 from backends.llm.vllm.engine import VllmEngine
 from configs.llm_services import LlmService, VllmSpec
 from configs.settings import Settings, load_settings

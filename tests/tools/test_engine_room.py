@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.gpu import records
-from backends.gpu.processes import birth
-from backends.gpu.server import Plan, Server
+from backends.gpu.servers import records
+from backends.gpu.servers.processes import birth
+from backends.gpu.servers.server import Plan, Server
 from configs.rundir import run_dir
 from configs.settings import Settings, load_settings
 from configs.workspace import Workspace

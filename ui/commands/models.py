@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backends.gpu import log_file
 from backends.gpu.engine import OnStart, StartProgress
-from backends.gpu.log_file import LogFollower
+from backends.gpu.servers import log_file
+from backends.gpu.servers.log_file import LogFollower
 from configs.errors import EngineError, StudioError, UsageError
 from configs.server_file import ServerFile, running_server
 from configs.workspace import Workspace

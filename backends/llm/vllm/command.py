@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.gpu.server import Plan
+from backends.gpu.servers.server import Plan
 from backends.llm.vllm.model_path import HUB_CACHE, ModelPath
 from configs.errors import EngineError
 from configs.llm_services import LlmService, VllmSpec

@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from backends.gpu.device_memory import used_by
 from backends.gpu.engine import EngineKind, EngineState, OnStart, StartProgress
 from backends.gpu.monitor import Snapshot, snapshot
-from backends.gpu.server import Plan, Server
+from backends.gpu.servers.device_memory import used_by
+from backends.gpu.servers.server import Plan, Server
 from backends.llm.vllm.client import VllmClient
 from backends.llm.vllm.command import Folders, Sizes, installed_version, make_plan
 from backends.llm.vllm.model_path import find_model

@@ -61,7 +61,7 @@ def _full_sdxl(folder: Path) -> Path:
 def _park_and_restore() -> dict[str, Any]:
     import torch
 
-    from backends.gpu.arena import HostArena, free_cached
+    from backends.gpu.weights.arena import HostArena, free_cached
     from evals.benchmarks.swapping.random_sdxl import random_modules
     from evals.benchmarks.swapping.weights import seconds
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from backends.gpu.arena import HostArena
 from backends.gpu.engine import EngineKind
-from backends.gpu.host_memory import trim_heap
+from backends.gpu.weights.arena import HostArena
+from backends.gpu.weights.host_memory import trim_heap
 
 if TYPE_CHECKING:
     import torch

@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.ladder import Ladder
+from backends.gpu.arbitration.leases import LeaseBook
+from backends.gpu.arbitration.operations import Operations
+from backends.gpu.arbitration.slots import Plan, Slot, Work
 from backends.gpu.engine import EngineState
 from backends.gpu.gpu_lock import GpuLock
-from backends.gpu.ladder import Ladder
-from backends.gpu.leases import LeaseBook
-from backends.gpu.operations import Operations
-from backends.gpu.slots import Plan, Slot, Work
 from configs.errors import StudioError
 
 

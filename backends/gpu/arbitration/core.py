@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.ladder import Ladder
+from backends.gpu.arbitration.leases import LeaseBook
+from backends.gpu.arbitration.operations import Operations
+from backends.gpu.arbitration.slots import Slot, Waiter, Work
+from backends.gpu.arbitration.switch import Switch
+from backends.gpu.arbitration.trouble import Trouble, ailment
+from backends.gpu.arbitration.turns import NEVER, Turns
+from backends.gpu.arbitration.waiting import WaitingRoom
+from backends.gpu.arbitration.works import Works
 from backends.gpu.engine import EngineState
-from backends.gpu.ladder import Ladder
 from backends.gpu.lease import Lease
-from backends.gpu.leases import LeaseBook
-from backends.gpu.operations import Operations
-from backends.gpu.slots import Slot, Waiter, Work
-from backends.gpu.switch import Switch
-from backends.gpu.trouble import Trouble, ailment
-from backends.gpu.turns import NEVER, Turns
-from backends.gpu.waiting import WaitingRoom
-from backends.gpu.works import Works
 from configs.errors import EngineError, StudioError
 
 BELIEVED_SHARE = 2.0

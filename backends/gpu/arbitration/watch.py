@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from backends.gpu.core import Core
+from backends.gpu.arbitration.core import Core
+from backends.gpu.arbitration.slots import Slot
+from backends.gpu.arbitration.trouble import ailment
+from backends.gpu.arbitration.worker import Workers
 from backends.gpu.engine import EngineState
-from backends.gpu.slots import Slot
-from backends.gpu.trouble import ailment
-from backends.gpu.worker import Workers
 from configs.errors import StudioError
 
 LOG = logging.getLogger("studio.arbiter")

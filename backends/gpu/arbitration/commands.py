@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from backends.gpu.core import Core
+from backends.gpu.arbitration.core import Core
+from backends.gpu.arbitration.operations import told
+from backends.gpu.arbitration.slots import Slot, Work
+from backends.gpu.arbitration.switch import Unwanted
+from backends.gpu.arbitration.worker import Workers
 from backends.gpu.engine import EngineState, Interruptible, Lasting, Swap
 from backends.gpu.gpu_lock import GpuLock
-from backends.gpu.operations import told
-from backends.gpu.slots import Slot, Work
-from backends.gpu.switch import Unwanted
-from backends.gpu.worker import Workers
 from configs.errors import EngineError, StudioError
 
 LOG = logging.getLogger("studio.arbiter")

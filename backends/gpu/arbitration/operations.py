@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.slots import Slot, Work
+from backends.gpu.arbitration.worker import Workers
 from backends.gpu.engine import (
     Checked,
     Downloading,
@@ -25,8 +27,6 @@ from backends.gpu.engine import (
     Watched,
 )
 from backends.gpu.metrics import arbiter_metrics
-from backends.gpu.slots import Slot, Work
-from backends.gpu.worker import Workers
 from configs.errors import EngineError, StudioError
 
 LOG = logging.getLogger("studio.arbiter")

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from backends.gpu.board import Board
-from backends.gpu.slots import Slot, Work
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.slots import Slot, Work
 from configs.errors import EngineError
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.gpu import log_file
-from backends.gpu.processes import TOKEN, Identity, birth, end, is_alive
+from backends.gpu.servers import log_file
+from backends.gpu.servers.processes import TOKEN, Identity, birth, end, is_alive
 from configs.errors import EngineError
 
 PASSED_ON = (

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.gpu import records, start_failure
-from backends.gpu.child import Child, Command
-from backends.gpu.log_file import LogFollower
-from backends.gpu.ports import HOST, PortTaken, claim, listeners, socket_users, taken
-from backends.gpu.processes import kill, members, resident_mib
-from backends.gpu.records import Record, owned
-from backends.gpu.start_failure import Failed
+from backends.gpu.servers import records, start_failure
+from backends.gpu.servers.child import Child, Command
+from backends.gpu.servers.log_file import LogFollower
+from backends.gpu.servers.ports import HOST, PortTaken, claim, listeners, socket_users, taken
+from backends.gpu.servers.processes import kill, members, resident_mib
+from backends.gpu.servers.records import Record, owned
+from backends.gpu.servers.start_failure import Failed
 from configs.errors import EngineError
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from backends.gpu.processes import Identity, birth, end, is_alive, members
+from backends.gpu.servers.processes import Identity, birth, end, is_alive, members
 from configs.errors import EngineError
 
 STOP_S = 5.0

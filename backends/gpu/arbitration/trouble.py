@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.leases import LeaseBook
+from backends.gpu.arbitration.operations import Operations, told
+from backends.gpu.arbitration.slots import Slot, Work
+from backends.gpu.arbitration.waiting import WaitingRoom
+from backends.gpu.arbitration.works import Works
 from backends.gpu.engine import EngineOutOfMemory, EngineState, Watched
-from backends.gpu.leases import LeaseBook
 from backends.gpu.metrics import arbiter_metrics
-from backends.gpu.operations import Operations, told
-from backends.gpu.slots import Slot, Work
-from backends.gpu.waiting import WaitingRoom
-from backends.gpu.works import Works
 from configs.errors import StudioError
 
 LOG = logging.getLogger("studio.arbiter")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from backends.gpu.board import Board
-from backends.gpu.ordering import Queue
-from backends.gpu.slots import UP, Slot
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.ordering import Queue
+from backends.gpu.arbitration.slots import UP, Slot
 
 
 def engine_rows(board: Board) -> list[dict[str, Any]]:

@@ -6,16 +6,16 @@ import logging
 import time
 from collections.abc import Callable
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.operations import told
+from backends.gpu.arbitration.ordering import Key
+from backends.gpu.arbitration.planning import make_plan
+from backends.gpu.arbitration.slots import Plan, Waiter, Work
+from backends.gpu.arbitration.switch import Switch, Unwanted
+from backends.gpu.arbitration.trouble import Trouble
+from backends.gpu.arbitration.waiting import WaitingRoom
+from backends.gpu.arbitration.works import Works
 from backends.gpu.engine import EngineState
-from backends.gpu.operations import told
-from backends.gpu.ordering import Key
-from backends.gpu.planning import make_plan
-from backends.gpu.slots import Plan, Waiter, Work
-from backends.gpu.switch import Switch, Unwanted
-from backends.gpu.trouble import Trouble
-from backends.gpu.waiting import WaitingRoom
-from backends.gpu.works import Works
 from configs.errors import EngineError, StudioError
 
 LOG = logging.getLogger("studio.arbiter")

@@ -12,13 +12,13 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Literal
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.operations import CanaryFailed, Operations, told
+from backends.gpu.arbitration.shortage import shortage
+from backends.gpu.arbitration.slots import Slot, Work
+from backends.gpu.arbitration.worker import Workers
 from backends.gpu.engine import EngineOutOfMemory, EngineState
 from backends.gpu.monitor import Snapshot
-from backends.gpu.operations import CanaryFailed, Operations, told
-from backends.gpu.shortage import shortage
-from backends.gpu.slots import Slot, Work
-from backends.gpu.worker import Workers
 from configs.errors import EngineError, StudioError
 
 POLL_S = 0.05

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.slots import UP, Plan, Slot
 from backends.gpu.engine import EngineState
-from backends.gpu.slots import UP, Plan, Slot
 
 
 def make_plan(board: Board, wants: Mapping[str, int], asked: frozenset[str] = frozenset()) -> Plan | None:

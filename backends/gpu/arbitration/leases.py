@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.slots import Slot, Waiter
 from backends.gpu.lease import Lease
-from backends.gpu.slots import Slot, Waiter
 from configs.errors import EngineError
 
 LOG = logging.getLogger("studio.arbiter")

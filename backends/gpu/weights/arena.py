@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from backends.gpu.engine import EngineOutOfMemory
-from backends.gpu.host_memory import MIB, HostBuffer, pinned_mib, trim_heap
-from backends.gpu.tensor_layout import Layout, Place, TypedViews, lay_out
+from backends.gpu.weights.host_memory import MIB, HostBuffer, pinned_mib, trim_heap
+from backends.gpu.weights.tensor_layout import Layout, Place, TypedViews, lay_out
 from configs.errors import EngineError
 
 if TYPE_CHECKING:

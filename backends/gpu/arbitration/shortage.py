@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
 from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.monitor import Snapshot, gpu_processes
 

@@ -7,10 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-from backends.gpu.checkpoint import CudaCheckpoint
-from backends.gpu.device_memory import used_by
 from backends.gpu.engine import EngineKind, EngineState, OnStart, StartPhase, StartProgress
-from backends.gpu.server import Plan, Server
+from backends.gpu.servers.checkpoint import CudaCheckpoint
+from backends.gpu.servers.device_memory import used_by
+from backends.gpu.servers.server import Plan, Server
 from configs.errors import EngineError, UsageError
 from configs.models import EngineSpec, ProcessSpec
 

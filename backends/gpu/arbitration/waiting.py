@@ -7,11 +7,11 @@ import copy
 import time
 from collections.abc import Callable
 
-from backends.gpu.board import Board
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.ordering import Queue
+from backends.gpu.arbitration.slots import Slot, Waiter
 from backends.gpu.engine import EngineState
 from backends.gpu.metrics import arbiter_metrics
-from backends.gpu.ordering import Queue
-from backends.gpu.slots import Slot, Waiter
 from configs.errors import EngineError, StudioError
 
 NAMED = 3

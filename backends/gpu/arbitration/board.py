@@ -6,11 +6,11 @@ import difflib
 import time
 from collections.abc import Iterable, Mapping
 
-from backends.gpu.breaker import Breaker
+from backends.gpu.arbitration.breaker import Breaker
+from backends.gpu.arbitration.slots import Slot, Waiter
 from backends.gpu.engine import EngineState
 from backends.gpu.monitor import Device, Snapshot
 from backends.gpu.needs import LearnedNeeds
-from backends.gpu.slots import Slot, Waiter
 from configs.errors import EngineError, UsageError
 from configs.models import ModelTable
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from backends.gpu.board import Board
-from backends.gpu.slots import Waiter
+from backends.gpu.arbitration.board import Board
+from backends.gpu.arbitration.slots import Waiter
 
 Key = tuple[frozenset[str], str]
 

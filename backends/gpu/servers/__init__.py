@@ -1,0 +1,1 @@
+"""Engines that are servers: child processes, their records, ports and logs."""
