@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 from agent.served_brain import ServedBrain, open_served_brain
 from agent.studio_agent import StudioAgent
 from backends.gpu.arbiter import Arbiter
@@ -10,6 +13,11 @@ from configs.errors import StudioError
 from configs.settings import Settings, load_settings
 from memory.embedder import shared_embedder
 from tools.opening import close_executor, open_executor
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from backends.llm.understanding import Capabilities
 
 
 def build_agent(settings: Settings | None = None, *, dry: bool = False) -> StudioAgent:
@@ -27,12 +35,17 @@ def build_agent(settings: Settings | None = None, *, dry: bool = False) -> Studi
     try:
         served, notice = _served(settings, executor.arbiter)
         encoder = shared_embedder(settings.memory.embedder)
-        brain, capabilities, told = make_brain(
-            served.settings if served else settings, embed=encoder.encode if encoder.is_semantic else None
-        )
+        embed = encoder.encode if encoder.is_semantic else None
+        brain, capabilities, told = make_brain(served.settings if served else settings, embed=embed)
+
+        def spare() -> tuple[BaseChatModel, Capabilities]:
+            other, abilities, _ = make_brain(settings.model_copy(update={"brain": "offline"}), embed=embed)
+            return other, abilities
+
+        may_change = settings.brain == "auto" and capabilities.free_text
         agent = StudioAgent(
             executor.studio, executor, brain, capabilities, notice or told, dry=dry,
-            on_close=served.close if served else None,
+            spare=cache(spare) if may_change else None, on_close=served.close if served else None,
         )  # fmt: skip
     except BaseException:
         if served is not None:

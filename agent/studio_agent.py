@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,8 +23,9 @@ from agent.loop_thread import LoopThread
 from agent.pricing import propose
 from agent.report import turn_report
 from agent.state import Decision, TurnContext, fresh_turn
+from agent.wish import checked_wish
 from backends.llm.understanding import UNDERSTAND, understand_tool
-from configs.errors import Cancelled, EngineError, StudioError, UsageError
+from configs.errors import EngineError, StudioError, UsageError
 from tools.engine_room import EngineRoom
 from tools.executor import Executor
 from tools.intake import attach
@@ -46,6 +47,9 @@ Attachment = Path | str | tuple[Path | str, str]
 """A file, or a file and the name that the user knows it by."""
 
 
+Spare = Callable[[], "tuple[BaseChatModel, Capabilities]"]
+
+
 @dataclass
 class _Turn:
     """One running turn, as the caller's side sees it."""
@@ -64,9 +68,16 @@ class StudioAgent:
 
     def __init__(
         self, studio: Studio, executor: Executor, brain: BaseChatModel, capabilities: Capabilities, notice: str | None,
-        *, dry: bool = False, on_close: Callable[[], None] | None = None,
+        *, dry: bool = False, spare: Spare | None = None, on_close: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
-        """`on_close`: ends what was opened for the brain, e.g. the gateway that it talks to."""
+        """
+        Args:
+            notice: told once in each conversation, e.g. why it is not the brain that was asked for.
+            dry: tools answer with stand-ins.
+            spare: makes the brain that takes over a turn whose own cannot answer; None = such a turn fails.
+            on_close: ends what was opened for the brain, e.g. the gateway that it talks to.
+        """
+        self._spare = spare
         self.studio, self.executor, self.brain, self.capabilities = studio, executor, brain, capabilities
         self.notice, self.dry, self._on_close = notice, dry, on_close
         self._worker = LoopThread("agent")
@@ -131,7 +142,7 @@ class StudioAgent:
         Closing the iterator early cancels the turn. Raises StudioError for an unusable request.
         """
         thread = thread or f"t-{uuid.uuid4().hex[:10]}"
-        wish = "" if decision else self._checked_wish(inputs)
+        wish = "" if decision else checked_wish(inputs, self.studio.settings.budget.message_characters)
         if thread in self._running:
             raise UsageError("This conversation is still working on the last wish", fix="Wait for it, or stop it first")
         turn = _Turn(CancelToken(self.studio.settings.budget.seconds), asyncio.Queue(), asyncio.get_running_loop())
@@ -226,14 +237,18 @@ class StudioAgent:
             self.dry,
         )  # fmt: skip
         failure: StudioError | None = None
+        notices = [self.notice] if self.notice and thread not in self._told else []
         try:
-            if self.notice and thread not in self._told:
-                turn.emit(Notice(thread=thread, text=self.notice))
+            for text in notices:
+                turn.emit(Notice(thread=thread, text=text))
             given = await self._input(thread, wish, files, yes, approve, decision)
-            async for _ in self._graph.astream(
-                given, self._config(thread), context=context, stream_mode="values", durability="sync"
-            ):
-                turn.cancel.check()
+            try:
+                await self._run(given, context)
+            except EngineError as error:
+                context = await self._with_spare_brain(context, error)
+                notices.append(f"Using the built-in brain for this: {error.sentence}")
+                turn.emit(Notice(thread=thread, text=notices[-1]))
+                await self._run(None, context)
         except StudioError as error:
             failure = error
         except Exception as error:
@@ -244,9 +259,24 @@ class StudioAgent:
                 "The turn failed", f"{type(error).__name__}: {error}"[:300], "The details are in studio.log"
             )
         try:
-            turn.emit(await self._closing(thread, failure, turn))
+            turn.emit(await self._closing(context, failure, notices))
         finally:
             turn.emit(None)
+
+    async def _run(self, given: Any, context: TurnContext) -> None:
+        """The graph until it ends or waits; None goes on where it stopped."""
+        async for _ in self._graph.astream(
+            given, self._config(context.thread), context=context, stream_mode="values", durability="sync"
+        ):
+            context.cancel.check()
+
+    async def _with_spare_brain(self, context: TurnContext, error: EngineError) -> TurnContext:
+        """For a turn whose brain could not even read the wish. Raises `error` where there is no other."""
+        snapshot = await self._graph.aget_state(self._config(context.thread))
+        if self._spare is None or tuple(snapshot.next) != ("understand",):
+            raise error
+        brain, capabilities = await asyncio.to_thread(self._spare)
+        return replace(context, brain=brain, capabilities=capabilities)
 
     async def _input(
         self, thread: str, wish: str, files: list[Attachment], yes: bool, approve: str, decision: Decision | None
@@ -269,7 +299,8 @@ class StudioAgent:
         fields = fresh_turn(number, wish, [a.id for a in assets], time.time())
         return {**fields, "history": [HumanMessage(wish)]}
 
-    async def _closing(self, thread: str, failure: StudioError | None, turn: _Turn) -> Done:
+    async def _closing(self, context: TurnContext, failure: StudioError | None, notices: list[str]) -> Done:
+        thread, turn = context.thread, context
         snapshot = await self._graph.aget_state(self._config(thread))
         values = dict(snapshot.values)
         if failure is not None:
@@ -282,13 +313,12 @@ class StudioAgent:
         if asked is not None:
             turn.emit(asked)
         report = turn_report(
-            values, self.studio.memory, thread=thread, brain=self.capabilities.name,
+            values, self.studio.memory, thread=thread, brain=context.capabilities.name,
             home=str(self.studio.workspace.home), waiting=asked.reason if asked else "",
         )  # fmt: skip
         report["notices"] += self.studio.memory.warnings()
-        if self.notice and thread not in self._told:
-            self._told.add(thread)
-            report["notices"].insert(0, self.notice)
+        self._told.add(thread)
+        report["notices"] = [*notices, *report["notices"]]
         return Done(thread=thread, reply=report["reply"], report=report)
 
     async def _pending(self, thread: str) -> ApprovalAsked | None:
@@ -301,18 +331,6 @@ class StudioAgent:
             self.studio, self.executor, self.brain, self.capabilities, thread, lambda event: None, CancelToken()
         )
         return ApprovalAsked(thread=thread, plan=propose(steps, context), reason=str(found[0].value["reason"]))
-
-    def _checked_wish(self, inputs: Mapping[str, Any] | str) -> str:
-        text = inputs if isinstance(inputs, str) else _last_user_text(inputs.get("messages", []))
-        limit = self.studio.settings.budget.message_characters
-        if not text.strip():
-            raise UsageError("The wish is empty", fix="Say what you would like, e.g. 'draw a boy waving on the beach'")
-        if len(text) > limit:
-            raise UsageError(
-                f"The wish has {len(text):,} characters", f"the limit is {limit:,} (budget.message_characters)",
-                "Say it shorter, or attach the text as a file",
-            )  # fmt: skip
-        return text.strip()
 
     def _config(self, thread: str) -> Any:
         return {"configurable": {"thread_id": thread}, "recursion_limit": RECURSION_LIMIT}
@@ -332,18 +350,4 @@ class StudioAgent:
         return build_graph(saver)
 
 
-def _last_user_text(messages: Sequence[Any]) -> str:
-    """Text of the newest user message, given as (role, text), {'role', 'content'} or a LangChain message."""
-    for message in reversed(list(messages)):
-        if isinstance(message, (tuple, list)) and len(message) == 2:
-            role, text = message
-        elif isinstance(message, Mapping):
-            role, text = message.get("role"), message.get("content")
-        else:
-            role, text = getattr(message, "type", ""), getattr(message, "content", "")
-        if role in ("user", "human"):
-            return str(text)
-    return ""
-
-
-__all__ = ["Cancelled", "Decision", "StudioAgent"]
+__all__ = ["Decision", "StudioAgent"]

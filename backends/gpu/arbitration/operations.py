@@ -82,6 +82,11 @@ class Operations:
 
         self._workers.post(remember)
 
+    def _engine_tells(self, slot: Slot, progress: StartProgress) -> None:
+        """'ready' is told once, and by the arbiter: when the canary has answered."""
+        if progress.phase != "ready":
+            self.report(slot, progress)
+
     def _record(self, slot: Slot, action: Action, phases: dict[str, float], work: Work) -> Swap:
         seconds = sum(s for phase, s in phases.items() if phase != "drain")
         swap = Swap(slot.name, action, seconds, time.time(), work.reason, tuple(phases.items()))
@@ -105,7 +110,7 @@ class Operations:
             slot.engine, slot.guess_mib = engine, guess
             slot.is_watched, slot.is_measured = isinstance(engine, Watched), isinstance(engine, Measured)
             if isinstance(engine, Reporting):
-                engine.on_start = lambda progress: self.report(slot, progress)
+                engine.on_start = lambda progress: self._engine_tells(slot, progress)
         return slot.engine
 
     async def check(self, slot: Slot) -> None:

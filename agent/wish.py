@@ -1,0 +1,35 @@
+"""What a caller hands in, as the text of one wish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from configs.errors import UsageError
+
+
+def checked_wish(inputs: Mapping[str, Any] | str, limit: int) -> str:
+    """The wish, stripped. Raises UsageError when it is empty or longer than `limit` characters."""
+    text = inputs if isinstance(inputs, str) else last_user_text(inputs.get("messages", []))
+    if not text.strip():
+        raise UsageError("The wish is empty", fix="Say what you would like, e.g. 'draw a boy waving on the beach'")
+    if len(text) > limit:
+        raise UsageError(
+            f"The wish has {len(text):,} characters", f"the limit is {limit:,} (budget.message_characters)",
+            "Say it shorter, or attach the text as a file",
+        )  # fmt: skip
+    return text.strip()
+
+
+def last_user_text(messages: Sequence[Any]) -> str:
+    """Text of the newest user message, given as (role, text), {'role', 'content'} or a LangChain message."""
+    for message in reversed(list(messages)):
+        if isinstance(message, (tuple, list)) and len(message) == 2:
+            role, text = message
+        elif isinstance(message, Mapping):
+            role, text = message.get("role"), message.get("content")
+        else:
+            role, text = getattr(message, "type", ""), getattr(message, "content", "")
+        if role in ("user", "human"):
+            return str(text)
+    return ""
