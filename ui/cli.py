@@ -13,7 +13,7 @@ from ui.cli_keys import keys_app
 from ui.cli_memory import memory_app
 from ui.cli_models import models_app
 from ui.ending import ended_in_order
-from ui.options import AsJson, Brain, Home, fail, guarded
+from ui.options import AsJson, Brain, Home, Port, fail, guarded
 
 app = typer.Typer(
     name="studio",
@@ -36,9 +36,6 @@ def main() -> None:
             app(standalone_mode=True)
     except StudioError as error:
         fail(error)
-    except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
-        raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
     except Exception as error:
@@ -107,12 +104,15 @@ def tool(
 @app.command()
 def chat(
     home: Home = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1: this machine).")] = None,
+    port: Port = None,
     brain: Brain = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Serve the chat on localhost."""
+    """Serve the chat page and the OpenAI-compatible gateway (/v1) on localhost.
+
+    Example: studio chat --open
+    """
     from ui.commands.chat import run_chat
 
     guarded(lambda: run_chat(home, host, port, brain, open_browser))
@@ -162,9 +162,10 @@ def doctor(as_json: AsJson = False, home: Home = None) -> None:
 def serve(
     home: Home = None,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on; beyond this machine, keys are asked for.")
+        str | None,
+        typer.Option(help="Address to listen on (default 127.0.0.1: this machine); with any other, keys are needed."),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Port = None,
     brain: Brain = None,
 ) -> None:
     """Serve the OpenAI-compatible gateway, metrics and the models' controls, without the chat page.

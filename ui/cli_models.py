@@ -9,7 +9,9 @@ import typer
 from ui.options import AsJson, Home, guarded
 
 models_app = typer.Typer(no_args_is_help=True, help="The engines: what is up, what it needs, start, stop, switch.")
-Engine = Annotated[str, typer.Argument(help="An engine or a language model service, see 'studio models status'.")]
+Engine = Annotated[
+    str, typer.Argument(help="An engine, see 'studio models status'; 'default' is the usual language model.")
+]
 
 
 @models_app.command("status")
@@ -18,7 +20,11 @@ def models_status(
     home: Home = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
 ) -> None:
-    """Show states, leases, memory, who waits, and the last swaps."""
+    """Show states, who uses what, memory, who waits, and the last swaps of a running studio.
+
+    States: cold (not loaded), starting, active (up and ready), draining (work is finished before it goes), parking,
+    parked (off the card, back in seconds), restoring, failed.
+    """
     from ui.commands.models import show_status
 
     guarded(lambda: show_status(as_json, home, watch), as_json)
@@ -67,7 +73,10 @@ def models_health(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Have every engine that is up answer a canary, which a hung one cannot; 4 when one fails."""
+    """Have every engine that is up do a tiny piece of work (its canary), which a hung one cannot.
+
+    The exit code is 4 when one fails.
+    """
     from ui.commands.models import show_health
 
     guarded(lambda: show_health(name, as_json, home), as_json)
@@ -77,7 +86,7 @@ def models_health(
 def models_logs(
     name: Annotated[str, typer.Argument(help="An engine; empty: the studio's own log.")] = "",
     home: Home = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100_000)] = 50,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100_000, help="How many of the last lines.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added, until Ctrl-C.")] = False,
 ) -> None:
     """Show the end of an engine's log. Example: studio models logs qwen3-8b --follow"""

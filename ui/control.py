@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import StudioError, UsageError
+from configs.llm_services import ROLES, load_services, services_file
 from configs.server_file import ServerFile, forget_server, process_start
+from configs.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from backends.gpu.engine import StartProgress
+    from configs.models import EngineSpec
     from tools.engine_room import EngineRoom
 
 OnProgress = Callable[["StartProgress"], None]
@@ -106,7 +109,7 @@ def _lines_response(lines: AsyncIterator[bytes]) -> Response:
 def do(room: EngineRoom, action: str, wanted: dict[str, Any], on_start: OnProgress) -> dict[str, Any]:
     """One command on the engines of this process; what the command line shows. Raises StudioError."""
     arbiter = room.arbiter
-    name = str(wanted.get("name", ""))
+    name = _engine_name(room, str(wanted.get("name", "")))
     match action:
         case "status":
             return status(room)
@@ -126,21 +129,23 @@ def do(room: EngineRoom, action: str, wanted: dict[str, Any], on_start: OnProgre
 
 def _start(room: EngineRoom, name: str, wanted: dict[str, Any], on_start: OnProgress) -> dict[str, Any]:
     """Bring it up; a server that can outlive the studio does so when `keep` is wanted."""
-    arbiter = room.arbiter
-    swaps = arbiter.start(name, keep=bool(wanted.get("keep")), download=bool(wanted.get("download")), on_start=on_start)
+    spec = room.table.engines.get(name)
+    keep = bool(wanted.get("keep")) and not (spec is not None and lives_inside(spec))
+    swaps = room.arbiter.start(name, keep=keep, download=bool(wanted.get("download")), on_start=on_start)
     return {"swaps": _rows(swaps)}
 
 
 def _switch(room: EngineRoom, to: str, wanted: dict[str, Any], on_start: OnProgress) -> dict[str, Any]:
     """To 'llm', 'sdxl', 'tts' or an engine's name."""
     board = room.switchboard
-    sides = {"llm": board.llm, "sdxl": board.image, "tts": board.voice}
-    name = sides.get(to, to)
+    name = board.image if to == "sdxl" else to
     _refuse_passing(room, name)
     if name == board.voice:
         swaps = list(board.switch_to_tts(allow_with_llm=bool(wanted.get("allow_with_llm", True)), on_start=on_start))
     elif name == board.image:
         swaps = list(board.switch_to_sdxl(on_start=on_start))
+    elif name in room.table.engines and name not in room.table.of_kind("llm"):
+        swaps = list(room.arbiter.start(name, on_start=on_start))
     else:
         swaps = list(board.switch_to_llm(name, on_start=on_start))
     if room.passing:  # or it would be gone again with this command
@@ -148,14 +153,35 @@ def _switch(room: EngineRoom, to: str, wanted: dict[str, Any], on_start: OnProgr
     return {"swaps": _rows(swaps)}
 
 
+def _engine_name(room: EngineRoom, word: str) -> str:
+    """An engine's name as it is; 'llm', 'tts', 'default' and 'judge' as the engine that they stand for."""
+    if word in room.table.engines:
+        return word
+    if word in ("llm", "tts"):
+        return room.switchboard.llm if word == "llm" else room.switchboard.voice
+    return service_name(word, room.settings)
+
+
 def _refuse_passing(room: EngineRoom, name: str) -> None:
     """An engine inside this process would be gone again at the end of the command."""
     spec = room.table.engines.get(name)
-    if room.passing and spec is not None and spec.kind != "llm" and spec.process is None:
+    if room.passing and spec is not None and lives_inside(spec):
         raise UsageError(
             f"'{name}' lives inside the studio's process, and no studio is running in {room.workspace.home}",
             fix="Start 'studio chat' or 'studio serve' first; it also loads what a wish needs by itself",
         )
+
+
+def lives_inside(spec: EngineSpec) -> bool:
+    """Whether it runs in the studio's own process and ends with it."""
+    return spec.kind != "llm" and spec.process is None
+
+
+def service_name(name: str, settings: Settings) -> str:
+    """'default' and 'judge' as the service that they stand for; any other name as it is. Raises UsageError."""
+    if name not in ROLES:
+        return name
+    return load_services(services_file(settings)).real_name(name)
 
 
 def status(room: EngineRoom) -> dict[str, Any]:

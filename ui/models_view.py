@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ def models_view(found: dict[str, Any]) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[Any] = [_engines(found["engines"])]
+    parts: list[Any] = [_engines(found["engines"]), *_troubles(found["engines"])]
     if not all(row["learned"] for row in found["engines"]):
         parts.append(Text("~ a first guess, until it was measured here a few times", "dim"))
     parts += [Text(), *_memory(found)]
@@ -43,7 +44,7 @@ def _engines(rows: list[dict[str, Any]]) -> Table:
         table.add_row(
             Text(row["name"], "bold"), row["kind"], row["device"], Text(_state(row), colour),
             f"{'' if row['learned'] else '~'}{row['need_mib'] / 1024:.1f} GiB", ", ".join(row["leases"]) or "-",
-            Text(_note(row), "red" if row["error"] or row["breaker_open"] else "dim"),
+            Text(_note(row), "red" if _trouble(row) else "dim"),
         )  # fmt: skip
     return table
 
@@ -58,10 +59,26 @@ def _state(row: dict[str, Any]) -> str:
 
 
 def _note(row: dict[str, Any]) -> str:
+    if _trouble(row):
+        return "see below"
+    return row["note"] or ("keeps running" if row["kept"] else "")
+
+
+def _trouble(row: dict[str, Any]) -> str:
     if row["breaker_open"]:
         return f"left alone after {row['crashes']} crashes: {row['error']}"
-    kept = "keeps running" if row["kept"] else ""
-    return row["error"] or row["note"] or kept
+    return str(row["error"])
+
+
+def _troubles(rows: list[dict[str, Any]]) -> list[Text]:
+    """Errors by engine, over the whole width: a sentence with a path in it does not fit into a column."""
+    from rich.text import Text
+
+    return [
+        Text.assemble((row["name"], "bold"), ": ", (_trouble(row), "red"), overflow="fold")
+        for row in rows
+        if _trouble(row)
+    ]
 
 
 def _memory(found: dict[str, Any]) -> list[Text]:
@@ -114,9 +131,14 @@ def _history(rows: list[dict[str, Any]]) -> Table:
         phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in row["phases"] if seconds >= 0.005)
         age = _ago(max(0.0, time.time() - row["at"]))
         table.add_row(
-            f"{age} ago", f"{row['action']} {row['engine']}", f"{row['seconds']:.2f} s", phases, row["reason"]
+            f"{age} ago", f"{row['action']} {row['engine']}", f"{row['seconds']:.2f} s", phases, _short(row["reason"])
         )
     return table
+
+
+def _short(reason: str) -> str:
+    """`gateway 4f7a5461`: of a request's id as much as finds it in studio.log."""
+    return re.sub(r"\b([0-9a-f]{8})[0-9a-f]{24}\b", r"\1", reason)
 
 
 def _ago(seconds: float) -> str:

@@ -17,6 +17,8 @@ Home = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 Brain = Annotated[str | None, typer.Option("--brain", help="auto, offline (built in) or llm (a served model).")]
 
+Port = Annotated[int | None, typer.Option("--port", help="Port to listen on (default 8400, or server.port).")]
+
 
 def fail(error: StudioError, as_json: bool = False) -> None:
     """Print the error and leave with its exit code."""
@@ -35,6 +37,9 @@ def guarded(work: Callable[[], Any], as_json: bool = False) -> None:
         code = work()
     except StudioError as error:
         fail(error, as_json)
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+        raise SystemExit(130) from None
     else:
         if isinstance(code, int) and code:
             raise SystemExit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,9 @@ def test_status_lists_every_engine_and_the_memory(studio: ServedStudio) -> None:
         (["models", "start", "sdxl"], ["lives inside the studio's process", "studio serve"]),
         (["models", "logs", "../../etc/passwd"], ["There is no engine"]),
         (["models", "logs", "qwen3-14b"], ["no log of qwen3-14b yet"]),
+        (["models", "logs", "espeak"], ["'espeak' has no log of its own", "'studio models logs' without a name"]),
+        (["models", "logs", "judge"], ["no log of qwen3-vl-8b yet"]),
+        (["models", "stop", "qwen3-8bb"], ["Did you mean 'qwen3-8b'?\n"]),
         (["models", "health", "nobody"], ["There is no engine 'nobody'"]),
     ],
 )
@@ -71,8 +75,9 @@ def test_a_started_server_outlives_the_command_and_is_taken_over(started: Served
     assert record is not None and record["kept"] and runs(record["pid"])
     row = started.engine(NAME)
     assert (row["state"], row["kept"]) == ("active", True)
-    again = started.run("models", "start", NAME)
-    assert again.returncode == 0 and "Nothing to do" in again.stdout
+    for word in (NAME, "default", "llm"):
+        again = started.run("models", "start", word)
+        assert again.returncode == 0 and "Nothing to do" in again.stdout, again.stderr
     after = started.record(NAME)
     assert after is not None and after["pid"] == record["pid"], "the same process, not a second one"
 
@@ -95,7 +100,7 @@ def test_logs_are_shown_and_followed(started: ServedStudio) -> None:
         assert follower.stdout.readline().strip() == "a line that comes later"
     finally:
         follower.send_signal(signal.SIGINT)
-        follower.wait(timeout=10)
+        assert follower.wait(timeout=10) == 0, "Ctrl-C is how it is meant to end"
 
 
 def test_a_wish_uses_the_kept_model_and_leaves_it_up(started: ServedStudio) -> None:
@@ -119,12 +124,14 @@ def test_switching_by_name_and_stopping(started: ServedStudio) -> None:
 def test_a_start_that_is_stopped_ends_at_once_with_its_server(tmp_path: Path, how: signal.Signals) -> None:
     studio = ServedStudio(tmp_path, start_s=300.0)
     command = [sys.executable, "-m", "ui.cli", "models", "start", NAME]
-    stopped = subprocess.Popen(command, env=studio.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stopped = subprocess.Popen(command, env=studio.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while (record := studio.record(NAME)) is None and time.monotonic() < deadline:
         time.sleep(0.02)
     stopped.send_signal(how)
-    assert stopped.wait(timeout=60) == (130 if how == signal.SIGINT else -signal.SIGTERM)
+    said = stopped.communicate(timeout=60)[1]
+    assert stopped.returncode == (130 if how == signal.SIGINT else -signal.SIGTERM)
+    assert how != signal.SIGINT or said.endswith("Stopped.\n"), said
     assert record is not None and not runs(record["pid"]) and studio.record(NAME) is None
 
 
@@ -154,7 +161,7 @@ def test_the_view_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None
         "action": "restore",
         "seconds": 1.25,
         "at": time.time(),
-        "reason": "film",
+        "reason": f"gateway {'0123abcd' * 4}",
         "phases": [("park", 0.5)],
     }
     card = {"index": 0, "name": "RTX 5080", "total_mib": 16000, "used_mib": 15500}
@@ -170,6 +177,7 @@ def test_the_view_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None
     }  # fmt: skip
     Console(width=140).print(models_view(found))
     shown = capsys.readouterr().out
-    assert "starting: load 40%" in shown and "left alone after 3 crashes: it ended" in shown
+    assert "starting: load 40%" in shown and "\nb: left alone after 3 crashes: it ended" in shown
+    assert re.search(r"gateway 0123abcd *$", shown, re.MULTILINE), "an id is shortened"
     assert "GPU 0 RTX 5080" in shown and "15.1 of 15.6 GiB" in shown and "main memory" in shown
     assert "chat" in shown and "2 min" in shown and "restore b" in shown and "park 0.50" in shown

@@ -60,6 +60,10 @@ def test_commands_reach_the_running_studio(studio: ServedStudio) -> None:
     assert studio.record(NAME) is None and record
     started = studio.run("models", "start", NAME)
     assert f"load {NAME}" in started.stdout and "loading" in started.stderr
+    for command in ("start", "switch"):
+        inside = studio.run("models", command, "espeak")
+        assert inside.returncode == 0, f"an engine inside the studio can be brought up there: {inside.stderr}"
+    assert studio.engine("espeak")["state"] == "active"
     wrong = studio.run("models", "start", "qwen3-9b")
     assert wrong.returncode == 2 and "'qwen3-8b'" in wrong.stderr
 
@@ -155,6 +159,19 @@ def test_a_port_of_the_other_internet_is_looked_at() -> None:
         with pytest.raises(UsageError, match="cannot listen"):
             refuse_taken_port("::1", port)
     refuse_taken_port("::1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "words"),
+    [
+        ("127.0.0.1", 99_999, "There is no port 99999"),
+        ("127.0.0.1", -1, "no port -1"),
+        ("no.such.host.invalid", 8400, "--host"),
+    ],
+)
+def test_where_nobody_can_listen_is_told(host: str, port: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        refuse_taken_port(host, port)
 
 
 def test_a_killed_studio_is_not_taken_for_a_running_one(studio: ServedStudio) -> None:

@@ -7,6 +7,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.llm.gateway.keys import KeyStore
 from configs.errors import UsageError
 from configs.server_file import forget_own
 from ui.opening import open_agent, settings_for
@@ -22,6 +23,8 @@ def run_chat(home: Path | None, host: str | None, port: int | None, brain: str |
     url = _url(address, number)
     brain_shown, home_shown = agent.capabilities.badge, agent.studio.workspace.home
     print(f"The studio is at {url}  (brain: {brain_shown}; files in {home_shown}; stop with Ctrl-C)", flush=True)
+    if not _is_local(address):
+        print(f"It listens on {address}: whoever reaches port {number} uses the chat, which has no log-in.", flush=True)
     if open_browser:
         webbrowser.open(url)
     return _serve(settings, agent, address, number, chat=True)
@@ -31,6 +34,10 @@ def run_serve(home: Path | None, host: str | None, port: int | None, brain: str 
     """Serve the gateway, metrics and controls until Ctrl-C. Raises UsageError when the port is taken."""
     settings, agent, address, number = _opened(home, host, port, brain)
     print(f"The gateway is at {_url(address, number)}/v1  (stop with Ctrl-C)", flush=True)
+    if not _is_local(address):
+        kept = ", ".join(key.name for key in KeyStore.of_home(agent.studio.workspace.home).list())
+        keys = f"keys: {kept}" if kept else "there is none yet, 'studio keys add NAME' makes one"
+        print(f"It listens on {address} and asks everybody for a key ({keys}).", flush=True)
     return _serve(settings, agent, address, number, chat=False)
 
 
@@ -72,6 +79,12 @@ def _url(address: str, port: int) -> str:
     return f"http://{'localhost' if own else _bracketed(address)}:{port}"
 
 
+def _is_local(address: str) -> bool:
+    from backends.llm.gateway.app import is_loopback
+
+    return is_loopback(address)
+
+
 def _bracketed(address: str) -> str:
     """An address as part of a URL."""
     return f"[{address}]" if ":" in address else address
@@ -79,12 +92,19 @@ def _bracketed(address: str) -> str:
 
 def refuse_taken_port(host: str, port: int) -> None:
     """Raises UsageError in one sentence when nobody can listen there."""
+    if not 0 < port < 65536:
+        raise UsageError(f"There is no port {port}", "ports go from 1 to 65535", "Choose another one with --port")
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if ":" in host:  # as the server's own: '::' does not take the port of 0.0.0.0
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host, port))
+        except socket.gaierror as error:
+            raise UsageError(
+                f"The studio cannot listen on '{host}'", error.strerror or str(error),
+                "Give an address of this machine with --host, e.g. 127.0.0.1 or 0.0.0.0",
+            ) from error  # fmt: skip
         except OSError as error:
             raise UsageError(
                 f"The studio cannot listen on {host}:{port}", error.strerror or str(error),

@@ -27,8 +27,9 @@ def list_keys(home: Path | None, as_json: bool) -> None:
         rows = [{"name": key.name, "created": key.created, "last4": key.last4} for key in keys]
         print(json.dumps({"keys": rows}))
         return
+    width = max((len(key.name) for key in keys), default=0)
     for key in keys:
-        print(f"{key.name:<24} {key.created}  ...{key.last4}")
+        print(f"{key.name:<{width}}  made {key.created[:16].replace('T', ' ')} UTC  ends in {key.last4}")
     if not keys:
         print("No keys yet: 'studio keys add NAME' makes one.")
 

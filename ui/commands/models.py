@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from backends.gpu.servers import log_file
 from backends.gpu.servers.log_file import LogFollower
 from configs.errors import EngineError, StudioError, UsageError
 from configs.server_file import ServerFile, running_server
+from configs.settings import Settings
 from configs.workspace import Workspace
+from ui.control import lives_inside, service_name
 from ui.opening import log_to, settings_for
 from ui.wording import phase_text, starting_text
 
@@ -39,10 +41,14 @@ def show_status(as_json: bool, home: Path | None, watch: bool) -> int:
         return 0
     from rich.live import Live
 
-    with Live(models_view(command(home, "status", {})), auto_refresh=False) as live:
+    with (
+        suppress(KeyboardInterrupt),
+        Live(models_view(command(home, "status", {})), auto_refresh=False) as live,
+    ):
         while True:
             time.sleep(1.0)
             live.update(models_view(command(home, "status", {})), refresh=True)
+    return 0
 
 
 def start(name: str, as_json: bool, home: Path | None, download: bool) -> int:
@@ -77,21 +83,37 @@ def show_health(name: str, as_json: bool, home: Path | None) -> int:
 
 def show_logs(name: str, home: Path | None, lines: int, follow: bool) -> int:
     """The last lines of an engine's log, and with `follow` what is added to it until Ctrl-C."""
-    from tools.engine_room import engine_table
-
     settings = settings_for(home)
     space = Workspace.open(settings.home)
-    logs = space.home / "logs" / "engines"
-    file = logs / f"{_known(name, list(engine_table(settings).engines))}.log" if name else space.home / "studio.log"
+    file = _log_of(name, settings, space) if name else space.home / "studio.log"
     if not file.is_file():
-        raise UsageError(f"There is no log of {name or 'the studio'} yet", f"{file} does not exist", "Start it first")
+        whose = file.stem if name else "the studio"
+        raise UsageError(f"There is no log of {whose} yet", f"{file} does not exist", "Start it first")
     follower = LogFollower(file, from_end=True) if follow else None
-    for line in log_file.tail(file, lines):
+    shown = log_file.tail(file, lines)
+    for line in shown:
         print(line)
+    if lines and not shown:
+        print(f"{file} is empty.", file=sys.stderr)
     if follower is not None:
-        for line in _followed(follower):
-            print(line, flush=True)
+        with suppress(KeyboardInterrupt):
+            for line in _followed(follower):
+                print(line, flush=True)
     return 0
+
+
+def _log_of(name: str, settings: Settings, space: Workspace) -> Path:
+    """Where a server's own words are. Raises UsageError for an engine that has none."""
+    from tools.engine_room import engine_table
+
+    engines = engine_table(settings).engines
+    known = _known(service_name(name, settings), list(engines))
+    if lives_inside(engines[known]):
+        raise UsageError(
+            f"'{known}' has no log of its own", "it lives inside the studio's process",
+            "See the studio's log: 'studio models logs' without a name",
+        )  # fmt: skip
+    return space.home / "logs" / "engines" / f"{known}.log"
 
 
 def command(home: Path | None, action: str, wanted: dict[str, Any], quiet: bool = True) -> dict[str, Any]:
@@ -202,9 +224,10 @@ def _known(name: str, engines: list[str]) -> str:
 
     if name in engines:
         return name
-    near = difflib.get_close_matches(name, engines, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name, engines, n=1, cutoff=0.5)
+    known = f"known are {', '.join(sorted(engines))}"
     raise UsageError(
-        f"There is no engine '{name}'", fix=f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(engines)}"
+        f"There is no engine '{name}'", known, f"Did you mean '{near[0]}'?" if near else "See configs/models.yaml"
     )
 
 
