@@ -25,7 +25,9 @@ class StudioError(Exception):
         if self.cause:
             text += f": {self.cause.rstrip('.')}"
         text += "."
-        return f"{text} {self.fix.rstrip('.')}." if self.fix else text
+        if not self.fix:
+            return text
+        return f"{text} {self.fix}" if self.fix.endswith("?") else f"{text} {self.fix.rstrip('.')}."
 
 
 class UsageError(StudioError):

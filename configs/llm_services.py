@@ -97,7 +97,7 @@ class LlmServices(BaseModel):
         near = difflib.get_close_matches(name, self.services, n=1, cutoff=0.4)
         raise UsageError(
             f"There is no language model service '{name}'",
-            fix=f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(self.services)}",
+            fix=f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(self.services)}",
         )
 
     def real_name(self, name: str) -> str:

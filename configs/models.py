@@ -108,7 +108,7 @@ def with_services(table: ModelTable, services: LlmServices, path: Path = SERVICE
             raise UsageError(
                 f"{path} names the unknown engine '{unknown[0]}'",
                 f"as beside of '{name}'",
-                f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(sorted(known))}",
+                f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(sorted(known))}",
             )
         engines[name] = EngineSpec(
             kind="llm",

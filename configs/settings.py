@@ -226,7 +226,7 @@ def _explain(error: ValidationError) -> UsageError:
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where, sorted(known_keys()), n=1, cutoff=0.4)
         return UsageError(
-            f"There is no setting '{where}'", fix=f"Did you mean '{near[0]}'" if near else "See configs/studio.yaml"
+            f"There is no setting '{where}'", fix=f"Did you mean '{near[0]}'?" if near else "See configs/studio.yaml"
         )
     return UsageError(
         f"The setting '{where}' is wrong",

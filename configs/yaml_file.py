@@ -64,7 +64,7 @@ def _told(path: Path, what: str, error: ValidationError, models: Iterable[type[B
         case "extra_forbidden":
             known = sorted({key for model in models for key in model.model_fields})
             near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
-            return UsageError(problem, "there is no such key", f"Did you mean '{near[0]}'" if near else "Remove it")
+            return UsageError(problem, "there is no such key", f"Did you mean '{near[0]}'?" if near else "Remove it")
         case "missing":
             return UsageError(problem, "the key is missing", "Add it")
     return UsageError(problem, f"{first['msg']}, got {str(first.get('input'))[:80]!r}", "Correct it")

@@ -38,7 +38,7 @@ def get_tool(name: str) -> Tool:
     if name not in TOOLS:
         near = difflib.get_close_matches(name, TOOLS, n=1)
         raise UsageError(
-            f"There is no tool '{name}'", fix=f"Did you mean '{near[0]}'" if near else "See 'studio tools'"
+            f"There is no tool '{name}'", fix=f"Did you mean '{near[0]}'?" if near else "See 'studio tools'"
         )
     module, _, attribute = TOOLS[name].partition(":")
     tool: Tool = getattr(import_module(module), attribute)()

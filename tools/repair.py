@@ -66,7 +66,7 @@ def validate_args(tool: Tool, args: Mapping[str, Any]) -> ToolArgs:
         if first["type"] == "extra_forbidden":
             near = difflib.get_close_matches(where, tool.Args.model_fields, n=1)
             known = ", ".join(tool.Args.model_fields)
-            fix = f"Did you mean '{near[0]}'" if near else f"It takes {known}"
+            fix = f"Did you mean '{near[0]}'?" if near else f"It takes {known}"
             raise UsageError(f"{tool.name} has no argument '{where}'", fix=fix) from error
         got = repr(first.get("input"))
         message = first["msg"].removeprefix("Value error, ")

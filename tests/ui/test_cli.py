@@ -105,6 +105,9 @@ def test_the_doctor_finds_what_is_missing_and_says_how_to_get_it(tmp_path: Path)
     checks = {c["name"]: c for c in report["checks"]}
     assert result.returncode == 0 and report["ok"] and checks["ffmpeg"]["ok"] and checks["mitsuba"]["ok"]
     assert not checks["SDXL weights"]["ok"] and "image.sdxl_path" in checks["SDXL weights"]["fix"]
+    shown = studio("doctor", "--home", str(tmp_path), COLUMNS="80", STUDIO_LLM__SERVICE="qwen4").stdout
+    assert all(line[:8].strip() in ("ok", "absent", "MISSING", "") for line in shown.splitlines()[:-1]), "columns"
+    assert " ".join(shown.split()).count("Did you mean 'qwen3-4b'?") == 1
     (tmp_path / "studio.db").write_bytes(b"this is no database" * 100)
     broken = studio("doctor", "--json", "--home", str(tmp_path))
     checks = {c["name"]: c for c in json.loads(broken.stdout)["checks"]}

@@ -49,7 +49,7 @@ def _python(settings: Settings) -> Finding:
 
 
 def _home(settings: Settings) -> Finding:
-    gives = "pictures, films and the memory are kept there"
+    gives = "pictures, films and the memory"
     try:
         return Finding("data folder", True, True, str(Workspace.open(settings.home).home), gives)
     except StudioError as error:
@@ -121,7 +121,8 @@ def _brain(settings: Settings) -> Finding:
     fix = "Set llm.service (see 'served model'), or llm.base_url to an OpenAI-compatible server"
     if not settings.llm.base_url:
         if settings.llm.service:
-            return Finding("language model", True, False, f"service {settings.llm.service}", gives)
+            found = f"service {settings.llm.service}, see 'served model'"
+            return Finding("language model", True, False, found, gives)
         return Finding("language model", False, False, "neither llm.service nor llm.base_url is set", gives, fix)
     from backends.llm.brain import make_brain
 
@@ -176,12 +177,24 @@ def _package(module: str, gives: str, *, needed: bool, fix: str = "") -> Finding
 
 def _print(findings: list[Finding]) -> None:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
+    table = Table.grid(padding=(0, 1, 0, 0))  # wrapped lines stay in their column
     for finding in findings:
-        mark = "[green]ok     [/]" if finding.ok else "[red]MISSING[/]" if finding.needed else "[yellow]absent [/]"
-        console.print(f"{mark} [bold]{finding.name}[/]: {finding.found}")
+        mark = ("ok", "green") if finding.ok else ("MISSING", "red") if finding.needed else ("absent", "yellow")
+        table.add_row(Text(*mark), Text.assemble((finding.name, "bold"), f": {finding.found}"))
         if not finding.ok:
-            console.print(f"        gives {finding.gives}. {finding.fix}.", style="dim")
+            table.add_row("", Text(_advice(finding), "dim"))
+    console.print(table)
     missing = [f.name for f in findings if f.needed and not f.ok]
     console.print(f"Missing: {', '.join(missing)}." if missing else "Everything needed is there.")
+
+
+def _advice(finding: Finding) -> str:
+    """What it is for and what to do, unless the finding says that already."""
+    for_what = f"It is for {finding.gives}."
+    if not finding.fix or finding.fix in finding.found:
+        return for_what
+    return f"{for_what} {finding.fix}{'' if finding.fix.endswith('?') else '.'}"

@@ -43,7 +43,7 @@ def run_bench(names: list[str], json_file: Path | None) -> int:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(known)}"
+            hint = f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(known)}"
             raise UsageError(f"There is no benchmark '{name}'", fix=hint)
     for name in names:
         figures[name] = import_module(f"evals.benchmarks.{name}").run()

@@ -75,7 +75,7 @@ class FixedUpstream:
         near = difflib.get_close_matches(name, [card.name for card in cards], n=1, cutoff=0.4)
         raise UsageError(
             f"There is no model '{name}'",
-            fix=f"Did you mean '{near[0]}'" if near else f"Known are {', '.join(card.name for card in cards[:20])}",
+            fix=f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(card.name for card in cards[:20])}",
         )
 
     async def acquire(self, model: str, holder: str, on_start: OnStart) -> Upstream:
