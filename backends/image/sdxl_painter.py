@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.gpu.engine import EngineOutOfMemory
+from backends.gpu.metrics import arbiter_metrics
 from backends.gpu.weights.arena import HostArena, free_cached, is_out_of_memory
 from backends.image.engine import ImageRequest, StepCallback
 from backends.image.sdxl_ladder import LADDER, Ladder, Rung, Stage
@@ -112,6 +113,7 @@ class Painter:
             "SDXL ran out of memory (%s at %s, %s): %s; going on with %s",
             work.stage, shape, step, cause, LADDER[following].name,
         )  # fmt: skip
+        arbiter_metrics().fallbacks.labels("sdxl", LADDER[following].name).inc()
         return following
 
     def _stages(self, work: Work, rung: Rung) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from tiny_sdxl import build_tiny_sdxl
 
 from backends.engines import make_engine
 from backends.gpu.engine import EngineOutOfMemory
+from backends.gpu.metrics import arbiter_metrics
 from backends.gpu.needs import MARGIN
 from backends.image.engine import ImageRequest
 from backends.image.sdxl import PEAK_MIB, SdxlEngine
@@ -87,6 +88,8 @@ def test_a_decode_without_room_is_done_in_tiles_and_only_the_decode_is_done_agai
     engine: SdxlEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     steps: list[int] = []
+    counted = arbiter_metrics().fallbacks.labels("sdxl", "vae_tiling")
+    before = counted._value.get()
     with runs_out(engine, "decode", larger_than(TILE)) as raised, caplog.at_level(logging.WARNING, "studio.sdxl"):
         result = engine.generate(LARGE, lambda step, _: steps.append(step))
         again = engine.generate(LARGE)
@@ -94,7 +97,7 @@ def test_a_decode_without_room_is_done_in_tiles_and_only_the_decode_is_done_agai
     assert result.params["memory_step"] == "vae_tiling" and result.params["vae_tiling"] is True
     assert result.params["model_offload"] is False and any("tiles" in w for w in result.warnings)
     assert result.image.shape == (128, 160, 3) and np.array_equal(again.image, result.image)
-    assert "decode" in caplog.text and "vae_tiling" in caplog.text
+    assert "decode" in caplog.text and "vae_tiling" in caplog.text and counted._value.get() == before + 1
     json.dumps(result.params)
 
 
