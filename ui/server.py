@@ -82,6 +82,8 @@ def create_app(
     app.mount("/v1", gateway)
     if chat:
         _add_chat(app, settings, agent)
+    else:
+        _add_signpost(app)
     if names := own_names(settings.server.names, host):
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
     return app
@@ -117,6 +119,18 @@ def open_gateway(settings: Settings, agent: StudioAgent, host: str) -> Gateway:
             lease_seconds=settings.gpu.lease_seconds,
         )  # fmt: skip
     return create_gateway(settings, upstreams, listen_host=host)
+
+
+def _add_signpost(app: FastAPI) -> None:
+    """A browser that comes to the gateway is told what is here."""
+    from fastapi.responses import PlainTextResponse
+
+    @app.get("/", response_model=None)
+    async def root() -> PlainTextResponse:
+        return PlainTextResponse(
+            "This is the studio's gateway: OpenAI's API is at /v1, figures are at /metrics.\n"
+            "'studio chat' serves the chat page as well.\n"
+        )
 
 
 def _add_chat(app: FastAPI, settings: Settings, agent: StudioAgent) -> None:

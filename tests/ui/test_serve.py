@@ -96,6 +96,7 @@ def test_metrics_tell_of_swaps_and_requests(studio: ServedStudio) -> None:
 
 def test_it_has_no_chat_page(studio: ServedStudio) -> None:
     assert httpx.get(f"{studio.url}/chat/").status_code == 404
+    assert "/v1" in httpx.get(studio.url).text, "a browser is told what is here"
 
 
 def test_the_end_keeps_what_was_started_by_hand_and_ends_the_rest(studio: ServedStudio) -> None:
@@ -104,6 +105,7 @@ def test_the_end_keeps_what_was_started_by_hand_and_ends_the_rest(studio: Served
     studio.stop()
     assert not (studio.home / "server.json").exists()
     assert runs(record["pid"]), "it was started to last"
+    assert studio.log().endswith(f"'studio models stop {NAME}' ends it.\n") and "Ending" in studio.log()
     assert studio.run("models", "stop", NAME).returncode == 0 and not runs(record["pid"])
     studio.serve()
     body = {"model": NAME, "messages": [{"role": "user", "content": "hi"}]}

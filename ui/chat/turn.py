@@ -99,7 +99,7 @@ class TurnView:
 
     async def _starting(self, event: ev.ModelStarting) -> None:
         """A model that comes up for a tool is told in its step; for the brain, in a step of its own."""
-        text = phase_text(event.progress)
+        text = phase_text(event.progress, with_share=False)
         key = event.step if event.step in self._steps else STARTING
         if key not in self._steps:
             step = cl.Step(name=f"Starting {event.progress.engine}", type="tool", default_open=True, auto_collapse=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import sys
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from backends.llm.gateway.keys import KeyStore
-from configs.errors import UsageError
+from configs.errors import StudioError, UsageError
 from configs.server_file import forget_own
 from ui.opening import open_agent, settings_for
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from agent.studio_agent import StudioAgent
     from configs.settings import Settings
 
@@ -53,25 +59,52 @@ def _opened(
 def _serve(settings: Settings, agent: StudioAgent, address: str, number: int, *, chat: bool) -> int:
     import uvicorn
 
+    from backends.gpu.servers.records import all_records
+    from configs.rundir import run_dir
     from ui.server import create_app
 
     own = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(address, address)
     try:
         app = create_app(settings, agent, address, chat=chat, url=f"http://{_bracketed(own)}:{number}")
-        # Open streams of the gateway must not keep a stopped studio alive.
-        uvicorn.run(
+        config = uvicorn.Config(
             app,
             host=address,
             port=number,
             log_level="warning",
             ws_max_size=64 * 2**20,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=5,  # open streams of the gateway must not keep a stopped studio alive
             timeout_keep_alive=60,
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cut_answer)
+        server = _told_server(config)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            return StudioError.exit_code
     finally:  # after a second Ctrl-C uvicorn leaves without the app's own end
         agent.close()
         forget_own(agent.studio.workspace.home)
+        for name in (record.name for record in all_records(run_dir(settings)) if record.kept):
+            print(f"{name} keeps running; 'studio models stop {name}' ends it.", file=sys.stderr, flush=True)
     return 0
+
+
+def _told_server(config: uvicorn.Config) -> uvicorn.Server:
+    """A server that says so when it is told to end: parking and ending models takes seconds."""
+    import uvicorn
+
+    class Told(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if not self.should_exit:
+                print("Ending, a few seconds (finished steps are kept) ...", file=sys.stderr, flush=True)
+            super().handle_exit(sig, frame)
+
+    return Told(config)
+
+
+def _is_no_cut_answer(record: logging.LogRecord) -> bool:
+    """False for what uvicorn says of answers that the end of the server cut off: nothing is wrong then."""
+    return not record.msg.startswith(("Cancel %s running task", "ASGI callable returned without completing"))
 
 
 def _url(address: str, port: int) -> str:

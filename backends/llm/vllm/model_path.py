@@ -50,7 +50,8 @@ def find_model(name: str, warehouse: Path, download: bool) -> ModelPath:
     raise EngineError(
         f"The model {name} is not there",
         f"there is no {target / 'config.json'}",
-        f"Get it with 'hf download {name} --local-dir {shlex.quote(str(target))}', or start it once with --download",
+        f"Get it with 'hf download {name} --local-dir {shlex.quote(str(target))}', or let vLLM fetch it: "
+        "'studio models start SERVICE --download'",
     )
 
 
