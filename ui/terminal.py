@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from agent import events as ev
 from ui.wording import starting_text
@@ -27,6 +28,7 @@ class TerminalView:
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
         self._said = ""
+        self._noted: set[str] = set()
 
     def __enter__(self) -> TerminalView:
         self._progress.start()
@@ -38,7 +40,8 @@ class TerminalView:
     def show(self, event: ev.Event) -> None:
         match event:
             case ev.Notice(text=text):
-                self.console.print(f"[yellow]note[/] {text}", markup=True)
+                self._noted.add(text)
+                self.console.print(Text.assemble(("note", "yellow"), f" {text}"))
             case ev.PlanProposed():
                 self._plan(event)
             case ev.StepStarted(step=step, title=title):
@@ -54,7 +57,7 @@ class TerminalView:
             case ev.StepFinished():
                 self._finished(event)
             case ev.Failed(problem=problem):
-                self.console.print("[red]failed[/]", problem, markup=True)
+                self.console.print(Text.assemble(("failed", "red"), f" {problem}"))
 
     def _starting(self, text: str) -> None:
         """One line that changes on a terminal; in a file, a line for each phase."""
@@ -101,8 +104,9 @@ class TerminalView:
             out.print(f"  {asset['kind']:<10} {report['home']}/{asset['path']}", markup=False)
             for name, score in asset["scores"].items():
                 out.print(f"             {name}: {_score(score)}", markup=False)
+        both = out.is_terminal and self.console.is_terminal
         for notice in report["notices"]:
-            if notice in report["reply"]:
+            if notice in report["reply"] or (both and notice in self._noted):  # it stands above already
                 continue
             out.print(f"  note: {notice}", markup=False)
 

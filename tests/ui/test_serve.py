@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import openai
@@ -174,6 +175,13 @@ def test_a_port_of_the_other_internet_is_looked_at() -> None:
 def test_where_nobody_can_listen_is_told(host: str, port: int, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         refuse_taken_port(host, port)
+
+
+def test_a_model_that_is_set_and_cannot_be_had_is_told_at_the_start(tmp_path: Path) -> None:
+    studio = ServedStudio(tmp_path)
+    studio.serve(STUDIO_LLM__SERVICE="qwen3-14b")
+    studio.stop()
+    assert "Using the built-in brain: the model Qwen/Qwen3-14B-AWQ is not there" in studio.log()
 
 
 def test_a_killed_studio_is_not_taken_for_a_running_one(studio: ServedStudio) -> None:

@@ -31,6 +31,7 @@ def run_chat(home: Path | None, host: str | None, port: int | None, brain: str |
     print(f"The studio is at {url}  (brain: {brain_shown}; files in {home_shown}; stop with Ctrl-C)", flush=True)
     if not _is_local(address):
         print(f"It listens on {address}: whoever reaches port {number} uses the chat, which has no log-in.", flush=True)
+    _say_why_basic(settings, agent)
     if open_browser:
         webbrowser.open(url)
     return _serve(settings, agent, address, number, chat=True)
@@ -44,7 +45,14 @@ def run_serve(home: Path | None, host: str | None, port: int | None, brain: str 
         kept = ", ".join(key.name for key in KeyStore.of_home(agent.studio.workspace.home).list())
         keys = f"keys: {kept}" if kept else "there is none yet, 'studio keys add NAME' makes one"
         print(f"It listens on {address} and asks everybody for a key ({keys}).", flush=True)
+    _say_why_basic(settings, agent)
     return _serve(settings, agent, address, number, chat=False)
+
+
+def _say_why_basic(settings: Settings, agent: StudioAgent) -> None:
+    """Who has set a language model is told at the start when it cannot be had."""
+    if agent.notice and (settings.llm.service or settings.llm.base_url):
+        print(agent.notice, flush=True)
 
 
 def _opened(
