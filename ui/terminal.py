@@ -22,8 +22,8 @@ class TerminalView:
     def __init__(self, quiet: bool = False) -> None:
         self.console = Console(stderr=True, highlight=False, quiet=quiet)
         self._progress = Progress(
-            TextColumn("  {task.description}", table_column=None), BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}"), TimeElapsedColumn(), console=self.console, transient=True,
+            TextColumn("  {task.description}", markup=False), BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}", markup=False), TimeElapsedColumn(), console=self.console, transient=True,
             disable=quiet or not self.console.is_terminal,
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
@@ -77,7 +77,7 @@ class TerminalView:
         for step in plan.steps:
             engines = "+".join(step.engines) or "-"
             about = "" if step.basis == "measured" else "about "
-            table.add_row(f"[bold]{step.id}[/]", step.title, engines, f"{about}{step.seconds:.0f} s")
+            table.add_row(Text(step.id, "bold"), Text(step.title), engines, f"{about}{step.seconds:.0f} s")
         memory = f", {plan.vram_mib} MiB on the GPU" if plan.vram_mib else ""
         self.console.print(table)
         self.console.print(f"  [dim]plan: about {plan.seconds:.0f} s, {plan.swaps} model load(s){memory}[/]")

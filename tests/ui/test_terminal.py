@@ -30,3 +30,16 @@ def test_a_notice_is_not_said_twice_on_one_screen(
     view.result(REPORT)
     shown = screen.getvalue()
     assert shown.count("no model [/b] is set") == times and shown.count("another") == 1
+
+
+def test_what_looks_like_markup_in_a_wish_is_only_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        terminal, "Console", lambda **given: Console(**{**given, "stderr": False}, file=screen, force_terminal=True)
+    )
+    step = ev.PlanStep("1", "create_character", {}, "Draw [/b] Luca", "creates", (), 3.0, 0)
+    with TerminalView() as view:
+        view.show(ev.PlanProposed(thread="t", steps=(step,), seconds=3.0, swaps=0, vram_mib=0))
+        view.show(ev.StepStarted(thread="t", step="1", tool="create_character", title="Draw [/b] Luca"))
+        view.show(ev.Progress(thread="t", step="1", done=1, total=2, note="of [/i]"))
+    assert "Draw [/b] Luca" in screen.getvalue()

@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -27,32 +28,38 @@ def run_chat(home: Path | None, host: str | None, port: int | None, brain: str |
     """Serve everything, the page included, until Ctrl-C. Raises UsageError when the port is taken."""
     settings, agent, address, number = _opened(home, host, port, brain)
     url = _url(address, number)
-    brain_shown, home_shown = agent.capabilities.badge, agent.studio.workspace.home
-    print(f"The studio is at {url}  (brain: {brain_shown}; files in {home_shown}; stop with Ctrl-C)", flush=True)
-    if not _is_local(address):
-        print(f"It listens on {address}: whoever reaches port {number} uses the chat, which has no log-in.", flush=True)
-    _say_why_basic(settings, agent)
-    if open_browser:
-        webbrowser.open(url)
-    return _serve(settings, agent, address, number, chat=True)
+
+    def greet() -> None:
+        brain_shown, home_shown = agent.capabilities.badge, agent.studio.workspace.home
+        print(f"The studio is at {url}  (brain: {brain_shown}; files in {home_shown}; stop with Ctrl-C)")
+        if not _is_local(address):
+            print(f"It listens on {address}: whoever reaches port {number} uses the chat, which has no log-in.")
+        _say_why_basic(settings, agent)
+        if open_browser:
+            webbrowser.open(url)
+
+    return _serve(settings, agent, address, number, greet, chat=True)
 
 
 def run_serve(home: Path | None, host: str | None, port: int | None, brain: str | None) -> int:
     """Serve the gateway, metrics and controls until Ctrl-C. Raises UsageError when the port is taken."""
     settings, agent, address, number = _opened(home, host, port, brain)
-    print(f"The gateway is at {_url(address, number)}/v1  (stop with Ctrl-C)", flush=True)
-    if not _is_local(address):
-        kept = ", ".join(key.name for key in KeyStore.of_home(agent.studio.workspace.home).list())
-        keys = f"keys: {kept}" if kept else "there is none yet, 'studio keys add NAME' makes one"
-        print(f"It listens on {address} and asks everybody for a key ({keys}).", flush=True)
-    _say_why_basic(settings, agent)
-    return _serve(settings, agent, address, number, chat=False)
+
+    def greet() -> None:
+        print(f"The gateway is at {_url(address, number)}/v1  (stop with Ctrl-C)")
+        if not _is_local(address):
+            kept = ", ".join(key.name for key in KeyStore.of_home(agent.studio.workspace.home).list())
+            keys = f"keys: {kept}" if kept else "there is none yet, 'studio keys add NAME' makes one"
+            print(f"It listens on {address} and asks everybody for a key ({keys}).")
+        _say_why_basic(settings, agent)
+
+    return _serve(settings, agent, address, number, greet, chat=False)
 
 
 def _say_why_basic(settings: Settings, agent: StudioAgent) -> None:
     """Who has set a language model is told at the start when it cannot be had."""
     if agent.notice and (settings.llm.service or settings.llm.base_url):
-        print(agent.notice, flush=True)
+        print(agent.notice)
 
 
 def _opened(
@@ -64,7 +71,9 @@ def _opened(
     return settings, open_agent(settings), address, number
 
 
-def _serve(settings: Settings, agent: StudioAgent, address: str, number: int, *, chat: bool) -> int:
+def _serve(
+    settings: Settings, agent: StudioAgent, address: str, number: int, greet: Callable[[], None], *, chat: bool
+) -> int:
     import uvicorn
 
     from backends.gpu.servers.records import all_records
@@ -74,6 +83,8 @@ def _serve(settings: Settings, agent: StudioAgent, address: str, number: int, *,
     own = {"0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(address, address)
     try:
         app = create_app(settings, agent, address, chat=chat, url=f"http://{_bracketed(own)}:{number}")
+        greet()
+        sys.stdout.flush()
         config = uvicorn.Config(
             app,
             host=address,

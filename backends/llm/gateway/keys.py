@@ -120,7 +120,7 @@ class KeyStore:
             self._stamp = (0, 0, 0)
             raise StudioError(
                 f"The keys in {self._path} cannot be read",
-                " ".join(str(error).split())[:200],
+                "it is no list of keys" if isinstance(error, ValidationError) else str(error),
                 "Correct the file, or delete it and make the keys anew",
             ) from error
 
