@@ -58,16 +58,14 @@ def open_served_brain(settings: Settings, arbiter: Arbiter) -> ServedBrain:
 
 def missing(name: str, services: LlmServices, settings: Settings) -> StudioError | None:
     """What a service lacks on this machine before it could be started; None when nothing. Loads nothing."""
-    from backends.llm.vllm.command import environment_of
+    from backends.llm.vllm.command import refuse_missing_program
     from backends.llm.vllm.model_path import find_model
-    from configs.errors import EngineError
 
     vllm, service = services.vllm, services.named(name)
-    if vllm.runtime == "remote":
+    if vllm.runtime == "remote" or service.base_url:
         return None
-    if vllm.runtime == "venv" and not (environment_of(vllm) / "bin" / "vllm").is_file():
-        return EngineError("vLLM is not installed", f"{environment_of(vllm)} is not there", "Run 'make vllm'")
     try:
+        refuse_missing_program(vllm)
         find_model(service.model, settings.warehouse.expanduser(), download=False)
     except StudioError as error:
         return error

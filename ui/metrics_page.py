@@ -34,8 +34,12 @@ def metrics_routes(settings: Settings) -> list[Route]:
 
     if settings.server.metrics == "off":
         return []
+    from prometheus_client import disable_created_metrics
+
     from tools.metrics import tool_metrics
 
+    # one more series for each, which nothing here asks for
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     tool_metrics()  # known from the first scrape on, not only after the first run
     watch_disk(settings.home)
 

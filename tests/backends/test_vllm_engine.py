@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -247,6 +248,19 @@ def test_on_a_cpu_parking_ends_it(bench: VllmBench) -> None:
 
 
 # -- outliving the studio ---------------------------------------------------------------------------------------------
+
+
+def test_a_kept_one_that_fetched_its_model_is_adopted_by_others_who_may_not(bench: VllmBench) -> None:
+    shutil.rmtree(Path(bench.settings.warehouse) / "llm")
+    first = bench.engine(download=True, env={"FAKE_VLLM_ANY_MODEL": "1"})
+    first.load()
+    first.keep(True)
+    pid = bench.fake(first).seen()["pid"]
+    first.leave()
+    bench.disown()
+    second = bench.engine(env={"FAKE_VLLM_ANY_MODEL": "1"})
+    assert second.adopt() is EngineState.ACTIVE and bench.fake(second).seen()["pid"] == pid
+    second.unload()
 
 
 def test_a_kept_one_is_adopted_awake_or_asleep(bench: VllmBench) -> None:

@@ -129,7 +129,7 @@ class ProcessEngine:
         self._server.leave()
 
     def adopt(self) -> EngineState:
-        if not self._server.adopt(self._plan_or_none()):
+        if not self._server.adopt(*self._plans()):
             return EngineState.COLD
         checkpoint = self._checkpointer()
         if checkpoint is not None and checkpoint.is_parked(self._server.pids):
@@ -144,12 +144,13 @@ class ProcessEngine:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _plan_or_none(self) -> Plan | None:
+    def _plans(self) -> list[Plan]:
+        """How it would be started now; nothing when it could not be."""
         try:
-            return self._plan()
+            return [self._plan()]
         except EngineError as error:
             logger.warning("%s", error.sentence)
-            return None
+            return []
 
     def _plan(self) -> Plan:
         """Raises EngineError saying what is missing and where to put it."""

@@ -275,11 +275,11 @@ class Server:
         """Let go of it without ending it."""
         self._child = self._record = None
 
-    def adopt(self, plan: Plan | None) -> bool:
-        """Take over the process that an earlier studio left, when it lives and was started as `plan` says.
+    def adopt(self, *plans: Plan) -> bool:
+        """Take over the process that an earlier studio left, when it lives and was started as one of `plans` says.
 
-        One that was started otherwise, or was not to be kept, is ended; no `plan`: whatever it was started as. The
-        caller must still ask the process itself. One of another living studio is left alone.
+        One that was started otherwise, or was not to be kept, is ended. The caller must still ask the process itself.
+        One of another living studio is left alone.
         """
         try:
             record = records.take_over(self._run_dir, self.name)
@@ -289,7 +289,8 @@ class Server:
         if record is None:
             return False
         child = Child.adopted(record.identity, Path(record.log_file))
-        if not record.kept or not child.is_running or plan is None or record.command_hash != plan.hash:
+        plan = next((plan for plan in plans if plan.hash == record.command_hash), None)
+        if not record.kept or not child.is_running or plan is None:
             for told in records.end_recorded(self._run_dir, record, self._stop_seconds):
                 logger.warning("%s", told)
             return False

@@ -54,16 +54,11 @@ def make_plan(
     name: str, service: LlmService, vllm: VllmSpec, model: ModelPath, sizes: Sizes, folders: Folders, key: str
 ) -> Plan:
     """How to start the server. Raises EngineError when its environment is missing."""
+    refuse_missing_program(vllm)
     if vllm.runtime == "docker":
-        if shutil.which("docker") is None:
-            raise EngineError(
-                "vLLM is not installed", "there is no program docker", "Install Docker, or use the venv runtime"
-            )
         return _docker(name, service, vllm, model, sizes, folders, key)
     environment = environment_of(vllm)
     program = environment / "bin" / "vllm"
-    if not program.is_file():
-        raise EngineError("vLLM is not installed", f"there is no {program}", REPAIR)
     flags = _flags(name, service, vllm, sizes, host="127.0.0.1", port="{port}")
     hub = folders.warehouse / "llm" / HUB_CACHE
     path = f"{environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -75,6 +70,19 @@ def make_plan(
         key=key,
         repair=REPAIR,
     )
+
+
+def refuse_missing_program(vllm: VllmSpec) -> None:
+    """Raises EngineError when there is nothing to start a server with."""
+    if vllm.runtime == "docker":
+        if shutil.which("docker") is None:
+            raise EngineError(
+                "vLLM is not installed", "there is no program docker", "Install Docker, or use the venv runtime"
+            )
+        return
+    program = environment_of(vllm) / "bin" / "vllm"
+    if not program.is_file():
+        raise EngineError("vLLM is not installed", f"there is no {program}", REPAIR)
 
 
 def environment_of(vllm: VllmSpec) -> Path:

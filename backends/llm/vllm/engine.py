@@ -12,7 +12,7 @@ from backends.gpu.monitor import Snapshot, snapshot
 from backends.gpu.servers.device_memory import used_by
 from backends.gpu.servers.server import Plan, Server
 from backends.llm.vllm.client import VllmClient
-from backends.llm.vllm.command import Folders, Sizes, installed_version, make_plan
+from backends.llm.vllm.command import Folders, Sizes, installed_version, make_plan, refuse_missing_program
 from backends.llm.vllm.model_path import find_model
 from backends.llm.vllm.sleep_mode import canary, fall_asleep, wake_up
 from backends.llm.vllm.start_log import StartLog
@@ -73,12 +73,12 @@ class VllmEngine:
 
     def check_startable(self) -> None:
         if not self._server.is_running:
-            self._plan()
+            self._plan(self.download)
 
     def load(self) -> None:
         self.unload()
         with self._server.rising():
-            plan = self._plan()
+            plan = self._plan(self.download)
             self._tell(StartProgress(self.name, "load", None, self._first_word()))
             self._start(plan)
             if self._vllm.cycle_at_start and self._can_sleep:
@@ -153,7 +153,7 @@ class VllmEngine:
         self._server.leave()
 
     def adopt(self) -> EngineState:
-        if not self._server.adopt(self._plan_or_none()):
+        if not self._server.adopt(*self._plans()):
             return EngineState.COLD
         client = self._client = VllmClient(self.name, self._server.base_url, self._server.key)
         try:
@@ -175,15 +175,21 @@ class VllmEngine:
     def _can_sleep(self) -> bool:
         return self._service.device == "gpu"
 
-    def _plan_or_none(self) -> Plan | None:
-        try:
-            return self._plan()
-        except EngineError as error:
-            logger.warning("%s", error.sentence)
-            return None
+    def _plans(self) -> list[Plan]:
+        """How it could have been started: from the model that lies here, or to fetch it."""
+        plans = []
+        for download in (False, True):
+            try:
+                plans.append(self._plan(download))
+            except EngineError as error:
+                logger.info("%s", error.sentence)
+        return plans
 
-    def _plan(self) -> Plan:
-        model = find_model(self._service.model, self._warehouse, self.download)
+    def _plan(self, download: bool) -> Plan:
+        refuse_missing_program(
+            self._vllm
+        )  # before the model: nobody should fetch gigabytes for a vLLM that is not there
+        model = find_model(self._service.model, self._warehouse, download)
         devices = self._look().devices
         total = devices[0].total_mib if devices else self._device_guess
         sizes = Sizes(self._context, self._kv_mib, self.need_mib(), total)
