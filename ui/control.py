@@ -190,7 +190,7 @@ def status(room: EngineRoom) -> dict[str, Any]:
 
     arbiter = room.arbiter
     return {
-        "engines": arbiter.status(),
+        "engines": [{**row, "missing": _missing(room, row)} for row in arbiter.status()],
         "waiting": arbiter.waiting(),
         "history": _rows(list(arbiter.history)[-20:]),
         "device": dataclasses.asdict(snapshot()),
@@ -198,6 +198,22 @@ def status(room: EngineRoom) -> dict[str, Any]:
         "pid": os.getpid(),
         "home": str(room.workspace.home),
     }
+
+
+def _missing(room: EngineRoom, row: dict[str, Any]) -> str:
+    """What a cold engine lacks before it could ever be loaded, in a sentence; '' when nothing."""
+    from backends.engines import make_engine
+    from backends.gpu.engine import Checked
+
+    if row["state"] != "cold":
+        return ""
+    try:
+        engine = make_engine(row["name"], room.settings, room.workspace.cache)
+        if isinstance(engine, Checked):
+            engine.check_startable()
+    except StudioError as error:
+        return error.sentence
+    return ""
 
 
 def health(room: EngineRoom, name: str = "") -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 BAR = 30
 COLOURS = {
-    "active": "green", "parked": "cyan", "failed": "red", "cold": "dim", "starting": "yellow", "restoring": "yellow",
-    "parking": "yellow", "draining": "yellow",
+    "active": "green", "parked": "cyan", "failed": "red", "cold": "dim", "absent": "dim", "starting": "yellow",
+    "restoring": "yellow", "parking": "yellow", "draining": "yellow",
 }  # fmt: skip
 
 
@@ -23,7 +23,8 @@ def models_view(found: dict[str, Any]) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[Any] = [_engines(found["engines"]), *_troubles(found["engines"])]
+    rows = found["engines"]
+    parts: list[Any] = [_engines(rows), *_troubles(rows), *_absent(rows)]
     if not all(row["learned"] for row in found["engines"]):
         parts.append(Text("~ a first guess, until it was measured here a few times", "dim"))
     parts += [Text(), *_memory(found)]
@@ -40,7 +41,7 @@ def _engines(rows: list[dict[str, Any]]) -> Table:
 
     table = Table("engine", "kind", "on", "state", "needs", "used by", "", box=None, padding=(0, 2, 0, 0))
     for row in rows:
-        colour = COLOURS.get(row["state"], "")
+        colour = COLOURS.get(_state(row).split(" ")[0], "")
         table.add_row(
             Text(row["name"], "bold"), row["kind"], row["device"], Text(_state(row), colour),
             f"{'' if row['learned'] else '~'}{row['need_mib'] / 1024:.1f} GiB", ", ".join(row["leases"]) or "-",
@@ -55,7 +56,7 @@ def _state(row: dict[str, Any]) -> str:
         return f"{row['state']}: {row['phase']}{share}"
     if row["state"] == "active" and row["up_seconds"]:
         return f"active {_ago(row['up_seconds'])}"
-    return str(row["state"])
+    return "absent" if row.get("missing") else str(row["state"])
 
 
 def _note(row: dict[str, Any]) -> str:
@@ -79,6 +80,17 @@ def _troubles(rows: list[dict[str, Any]]) -> list[Text]:
         for row in rows
         if _trouble(row)
     ]
+
+
+def _absent(rows: list[dict[str, Any]]) -> list[Text]:
+    """What engines lack, each want once."""
+    from rich.text import Text
+
+    wants: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("missing"):
+            wants.setdefault(str(row["missing"]).split(": ", 1)[0].rstrip("."), []).append(row["name"])
+    return [Text(f"absent: {', '.join(names)} ({lack})", "dim", overflow="fold") for lack, names in wants.items()]
 
 
 def _memory(found: dict[str, Any]) -> list[Text]:

@@ -38,7 +38,10 @@ def test_status_lists_every_engine_and_the_memory(studio: ServedStudio) -> None:
     names = [row["name"] for row in found["engines"]]
     assert {"preview", "sdxl", "espeak", "gpt_sovits", NAME, "qwen2.5-vl-7b"} <= set(names)
     assert found["device"]["ram_total_mib"] > 0 and found["budget"]["gpu"] > 0
+    missing = {row["name"]: row["missing"] for row in found["engines"]}
+    assert missing["preview"] == missing[NAME] == "" and "hf download Qwen/Qwen3-14B-AWQ" in missing["qwen3-14b"]
     shown = studio.run("models", "status").stdout
+    assert "absent: sdxl (There are no SDXL weights" in shown
     assert "main memory" in shown and "sdxl" in shown
 
 
