@@ -95,6 +95,8 @@ class _Driver:
                 return None, "nvidia-ml-py is not installed"
             try:
                 pynvml.nvmlInit()
+            except pynvml.NVMLError_LibraryNotFound:
+                return None, "no NVIDIA driver is installed"
             except pynvml.NVMLError as error:
                 return None, _plain(error)
             self._nvml = pynvml

@@ -20,6 +20,9 @@ class FakeNvml:
     class NVMLError(Exception):
         pass
 
+    class NVMLError_LibraryNotFound(NVMLError):
+        pass
+
     NVML_TEMPERATURE_GPU = 0
 
     def __init__(self) -> None:
@@ -121,3 +124,15 @@ def test_on_this_machine_it_never_raises() -> None:
     seen = monitor.snapshot()
     assert seen.ram_total_mib >= seen.ram_free_mib > 0 and seen.has_gpu == (seen.reason == "")
     assert isinstance(monitor.gpu_processes(), tuple)
+
+
+def test_a_machine_without_the_driver_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeNvml()
+
+    def missing() -> None:
+        raise fake.NVMLError_LibraryNotFound("NVML Shared Library Not Found")
+
+    monkeypatch.setattr(fake, "nvmlInit", missing)
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+    monkeypatch.setattr(monitor, "_driver", monitor._Driver())
+    assert monitor.snapshot().reason == "no NVIDIA driver is installed"
