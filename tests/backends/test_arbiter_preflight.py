@@ -116,7 +116,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("sdxl", "no SDXL weights"), ("gpt_sovits", "GPT-SoVITS"), ("qwen3-8b", "Qwen3-8B-AWQ")],
+    [("sdxl", "no SDXL weights"), ("gpt_sovits", "GPT-SoVITS"), ("qwen3-8b", "make vllm|Qwen3-8B-AWQ")],
 )
 def test_real_engines_say_what_they_lack(settings: Settings, tmp_path: Path, name: str, words: str) -> None:
     engine = make_engine(name, settings, tmp_path / "cache")
