@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import openai
 from prometheus_client import REGISTRY
 
 from backends.gpu.engine import OnStart, StartProgress
@@ -180,3 +182,20 @@ def eventually(check: Callable[[], Any], seconds: float = 10.0) -> None:
 
 def metric(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def client_of(gateway: LocalGateway) -> openai.OpenAI:
+    return openai.OpenAI(base_url=gateway.base_url, api_key=gateway.key, max_retries=0, timeout=20)
+
+
+def post(gateway: LocalGateway, body: Any, route: str = "chat/completions", **headers: str) -> httpx.Response:
+    sent = {"Authorization": f"Bearer {gateway.key}", "Content-Type": "application/json", **headers}
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(f"{gateway.base_url}/{route}", content=content, headers=sent, timeout=20)
+
+
+def error_of(answer: httpx.Response) -> dict[str, Any]:
+    error: dict[str, Any] = answer.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["message"]
+    return error

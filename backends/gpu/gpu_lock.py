@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import EngineError
+from configs.server_file import process_start
 
 
 class GpuLock:
@@ -54,7 +55,7 @@ class GpuLock:
             raise self._taken(owner) from None
         epoch = _read(file).get("epoch", 0)
         self.epoch = (epoch if isinstance(epoch, int) and epoch >= 0 else 0) + 1
-        _write(file, {"pid": os.getpid(), "started": _start_time(), "at": time.time(), "home": self._home,
+        _write(file, {"pid": os.getpid(), "started": process_start(os.getpid()), "at": time.time(), "home": self._home,
                       "url": self._url, "epoch": self.epoch})  # fmt: skip
         self._file = file
         return self.epoch
@@ -101,9 +102,3 @@ def _write(file: int, content: dict[str, Any]) -> None:
     text = json.dumps(content).encode()
     os.pwrite(file, text, 0)
     os.ftruncate(file, len(text))
-
-
-def _start_time() -> float:
-    import psutil
-
-    return float(psutil.Process().create_time())

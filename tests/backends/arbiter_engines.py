@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from backends.gpu.arbiter import Arbiter
@@ -246,6 +247,21 @@ class Bench:
 
     def in_thread(self, *names: str, holder: str = "", **options: Any) -> Asked:
         return Asked(self.arbiter, names, holder or "+".join(names), options)
+
+
+@contextmanager
+def benches(**defaults: Any) -> Iterator[Callable[..., Bench]]:
+    """Makes benches with these options where none are given; at the end nothing may have gone wrong in an engine."""
+    opened: list[Bench] = []
+
+    def build(*args: Any, **options: Any) -> Bench:
+        opened.append(Bench(*args, **{**defaults, **options}))
+        return opened[-1]
+
+    yield build
+    for one in opened:
+        one.arbiter.close()
+        assert one.memory.wrong == []
 
 
 class Asked:

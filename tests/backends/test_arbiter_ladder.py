@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from arbiter_engines import Bench, FakeEngine, ShrinkingEngine, full, until
+from arbiter_engines import Bench, FakeEngine, ShrinkingEngine, benches, full, until
 from prometheus_client import REGISTRY
 
 from backends.gpu.engine import EngineOutOfMemory
@@ -21,16 +20,8 @@ SETS = [["llm", "voice"], ["sdxl", "voice"], ["small", "voice"]]
 
 @pytest.fixture
 def bench() -> Iterator[Make]:
-    opened: list[Bench] = []
-
-    def build(*args: Any, **options: Any) -> Bench:
-        opened.append(Bench(*args, **{"card": 100, **options}))
-        return opened[-1]
-
-    yield build
-    for one in opened:
-        one.arbiter.close()
-        assert one.memory.wrong == []
+    with benches(card=100) as build:
+        yield build
 
 
 def counted(engine: str, step: str) -> float:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from arbiter_engines import Bench, MortalEngine, until
+from arbiter_engines import Bench, MortalEngine, benches, until
 
 from backends.gpu.engine import EngineOutOfMemory
 from configs.errors import EngineError
@@ -19,16 +18,8 @@ PAIR = {"llm": 60, "sdxl": 60}
 
 @pytest.fixture
 def bench() -> Iterator[Make]:
-    opened: list[Bench] = []
-
-    def build(*args: Any, **options: Any) -> Bench:
-        opened.append(Bench(*args, **options))
-        return opened[-1]
-
-    yield build
-    for one in opened:
-        one.arbiter.close()
-        assert one.memory.wrong == []
+    with benches() as build:
+        yield build
 
 
 def test_a_swap_tells_its_phases_and_its_reason(bench: Make) -> None:

@@ -6,10 +6,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from arbiter_engines import Bench, until
+from arbiter_engines import Bench, benches, until
 
 from configs.errors import Cancelled, EngineError, UsageError
 
@@ -18,16 +17,8 @@ Make = Callable[..., Bench]
 
 @pytest.fixture
 def bench() -> Iterator[Make]:
-    opened: list[Bench] = []
-
-    def build(*args: Any, **options: Any) -> Bench:
-        opened.append(Bench(*args, **options))
-        return opened[-1]
-
-    yield build
-    for one in opened:
-        one.arbiter.close()
-        assert one.memory.wrong == []
+    with benches() as build:
+        yield build
 
 
 def test_identical_wishes_share_one_start(bench: Make) -> None:
