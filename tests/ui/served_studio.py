@@ -101,5 +101,10 @@ class ServedStudio:
         self._server.wait(timeout=30)
         self._server = None
 
+    @property
+    def pid(self) -> int:
+        """Of the running server; 0 without one."""
+        return self._server.pid if self._server is not None else 0
+
     def log(self) -> str:
         return (self.folder / "serve.log").read_text(errors="replace")[-3000:]

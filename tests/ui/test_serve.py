@@ -55,7 +55,8 @@ def test_the_openai_client_works(studio: ServedStudio, client: openai.OpenAI) ->
 def test_commands_reach_the_running_studio(studio: ServedStudio) -> None:
     record = studio.record(NAME) or studio.json("models", "start", NAME)
     status = studio.json("models", "status")
-    assert status["pid"] != 0 and any(s["engine"] == NAME and s["action"] == "load" for s in status["history"])
+    assert status["pid"] == studio.pid != 0, "it is the running studio that answers"
+    assert any(s["engine"] == NAME and s["action"] == "load" for s in status["history"])
     assert studio.json("models", "health")["health"][0]["ok"] is True
     assert f"unload {NAME}" in studio.run("models", "stop", NAME).stdout
     assert studio.record(NAME) is None and record
