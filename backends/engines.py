@@ -24,7 +24,7 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
 
             return PreviewEngine(cache_dir=cache_dir / "layout", samples=settings.image.preview_samples)
         case "sdxl":
-            from backends.image.sdxl import SdxlEngine
+            from backends.image.sdxl.engine import SdxlEngine
 
             config = settings.image.sdxl_config
             return SdxlEngine(
@@ -33,6 +33,10 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
                 config_dir=Path(config).expanduser() if config else None,
                 cap_mib=_cap_mib("sdxl", settings),
             )
+        case "identity":
+            from backends.vision.identity.engine import IdentityEngine
+
+            return IdentityEngine(settings)
         case "espeak":
             from backends.voice.espeak import EspeakEngine
 

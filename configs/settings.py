@@ -57,12 +57,32 @@ class ImageSettings(Section):
     height: int = Field(576, ge=64, le=4096)
     preview_samples: int = Field(16, ge=1, le=1024)
     """Mitsuba samples per pixel of the preview engine."""
+    quality: Literal["draft", "standard", "final"] = "standard"
+    """Preset of `configs/sdxl_config.yaml` when nobody asks for another."""
+    tables_dir: str = ""
+    """Folder with sdxl_config, lora_registry, controlnet_config and character_presets.yaml of your own; '' = those in
+    `<home>/configs`, else the packaged ones."""
+    steer: Literal["auto", "never"] = "auto"
+    """'auto': SDXL pictures are steered by the studio's own layout of the shot when ControlNets are there."""
+    best_of: int = Field(1, ge=1, le=8)
+    """Pictures made per asked picture; the best one is handed on, all are kept."""
 
     def resolved_engine(self) -> str:
         """'sdxl' when asked for, or when 'auto' finds its weights; else 'preview'."""
         if self.engine != "auto":
             return self.engine
         return "sdxl" if self.sdxl_path and Path(self.sdxl_path).expanduser().exists() else "preview"
+
+
+class VisionSettings(Section):
+    """Models that look at pictures: local folders only, '' = not there."""
+
+    arcface: str = "vision/insightface/buffalo_l"
+    """insightface model pack (a folder of .onnx files; non-commercial licence), below the warehouse unless absolute."""
+    clip: str = "vision/clip-vit-large-patch14"
+    dinov2: str = "vision/dinov2-base"
+    judge: Literal["off", "auto"] = "off"
+    """'auto': a vision model that is served (llm.service or llm.base_url) also judges pictures."""
 
 
 class VoiceSettings(Section):
@@ -174,6 +194,7 @@ class Settings(BaseSettings):
     brain: Literal["auto", "offline", "llm"] = "auto"
     llm: LlmSettings = LlmSettings()
     image: ImageSettings = ImageSettings()
+    vision: VisionSettings = VisionSettings()
     voice: VoiceSettings = VoiceSettings()
     film: FilmSettings = FilmSettings()
     memory: MemorySettings = MemorySettings()

@@ -70,7 +70,7 @@ def _weights(nbytes: int) -> dict[str, Any]:
 def _swaps(count: int) -> dict[str, Any]:
     import psutil
 
-    from backends.image.sdxl import SdxlEngine
+    from backends.image.sdxl.engine import SdxlEngine
     from evals.benchmarks.swapping.random_sdxl import build_random_sdxl
     from evals.benchmarks.swapping.rounds import Turns, fingerprint, own_drift, two_engines
     from evals.benchmarks.swapping.weights import WeightsEngine

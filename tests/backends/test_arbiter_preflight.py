@@ -13,7 +13,7 @@ from arbiter_engines import Bench, FakeEngine, MortalEngine, until
 
 from backends.engines import make_engine
 from backends.gpu.engine import Checked, Engine
-from backends.image.sdxl import SdxlEngine
+from backends.image.sdxl.engine import SdxlEngine
 from backends.llm.vllm.engine import VllmEngine
 from configs.errors import EngineError
 from configs.llm_services import LlmService, VllmSpec
@@ -148,7 +148,7 @@ def test_vllm_without_a_program(
 def test_the_check_of_sdxl_imports_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     code = (
-        "import pathlib, sys\nfrom backends.image.sdxl import SdxlEngine\nfrom configs.errors import EngineError\n"
+        "import pathlib, sys\nfrom backends.image.sdxl.engine import SdxlEngine\nfrom configs.errors import EngineError\n"
         f"try:\n    SdxlEngine(pathlib.Path({str(tmp_path)!r}, 'model.safetensors')).check_startable()\n"
         "except EngineError as error:\n    print(error)\n"
         "print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"

@@ -15,7 +15,7 @@ from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.weights.arena import HostArena, free_cached, pinned_mib
 from backends.gpu.weights.host_memory import HostBuffer
 from backends.image.engine import ImageRequest
-from backends.image.sdxl import SdxlEngine
+from backends.image.sdxl.engine import SdxlEngine
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

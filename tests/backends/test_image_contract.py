@@ -15,7 +15,7 @@ from backends.gpu.engine import Engine
 from backends.image.engine import ImageEngine, ImageRequest
 from backends.image.layout.scene import CameraSpec, CharacterLook, LayoutScene, PosedCharacter
 from backends.image.preview import PreviewEngine
-from backends.image.sdxl import SdxlEngine
+from backends.image.sdxl.engine import SdxlEngine
 from configs.errors import Cancelled
 
 SCENE = LayoutScene("void", "day", (PosedCharacter("Luca", CharacterLook()),), CameraSpec("MS"))

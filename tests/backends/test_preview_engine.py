@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backends.gpu.engine import Engine
-from backends.image.engine import ControlMap, ImageRequest
+from backends.image.engine import ControlMap, ImageRequest, LoraUse
 from backends.image.layout.scene import CameraSpec, CharacterLook, LayoutScene, PosedCharacter
 from backends.image.layout.scene_json import scene_from_dict
 from backends.image.preview import PreviewEngine
@@ -51,7 +51,9 @@ def test_generate_draws_the_layout_and_says_how(engine: PreviewEngine) -> None:
 
 def test_what_it_ignores_is_reported(engine: PreviewEngine) -> None:
     control = ControlMap("depth", np.zeros((36, 64, 3), np.uint8))
-    request = ImageRequest("a boy", width=64, height=36, layout=SCENE, controls=(control,), loras=(("x", 1.0),))
+    request = ImageRequest(
+        "a boy", width=64, height=36, layout=SCENE, controls=(control,), loras=(LoraUse("x", "/x.safetensors"),)
+    )
     assert "control maps and LoRAs" in engine.generate(request).warnings[0]
 
 

@@ -14,7 +14,7 @@ import pytest
 from tiny_sdxl import build_tiny_sdxl
 
 from backends.image.engine import ImageRequest
-from backends.image.sdxl import SdxlEngine, check_weights
+from backends.image.sdxl.engine import SdxlEngine, check_weights
 from configs.errors import Cancelled, EngineError
 
 REQUEST = ImageRequest("a boy on a beach", width=64, height=64, steps=2, guidance=5.0, seed=7)

@@ -23,8 +23,8 @@ from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.metrics import arbiter_metrics
 from backends.gpu.needs import MARGIN
 from backends.image.engine import ImageRequest
-from backends.image.sdxl import PEAK_MIB, SdxlEngine
-from backends.image.sdxl_ladder import LADDER, OFFLOAD, Ladder
+from backends.image.sdxl.engine import PEAK_MIB, SdxlEngine
+from backends.image.sdxl.ladder import LADDER, OFFLOAD, Ladder
 from configs.errors import Cancelled, EngineError
 from configs.models import load_models
 from configs.settings import load_settings

@@ -14,8 +14,8 @@ from tiny_sdxl import build_tiny_sdxl
 from backends.gpu.engine import EngineOutOfMemory, Measured, Reporting, Shrinkable, StartProgress
 from backends.gpu.weights.arena import HostArena
 from backends.image.engine import ImageRequest
-from backends.image.sdxl import SdxlEngine
-from backends.image.sdxl_weights import COMPONENTS
+from backends.image.sdxl.engine import SdxlEngine
+from backends.image.sdxl.weights import COMPONENTS
 from configs.errors import EngineError
 
 SMALL = ImageRequest("a boy on a beach", width=64, height=64, steps=1, seed=7)

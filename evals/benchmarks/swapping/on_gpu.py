@@ -119,7 +119,7 @@ def _park_and_restore() -> dict[str, Any]:
 
 
 def _full_swap(path: Path) -> dict[str, Any]:
-    from backends.image.sdxl import SdxlEngine
+    from backends.image.sdxl.engine import SdxlEngine
     from evals.benchmarks.swapping.rounds import Turns, fingerprint, two_engines
     from evals.benchmarks.swapping.weights import WeightsEngine
 
@@ -152,7 +152,7 @@ def _ladder(path: Path) -> dict[str, Any]:
     """What a 1024x1024 picture took under each cap: the rung it was made on, seconds, or the sentence of the error."""
     from backends.gpu.engine import EngineOutOfMemory
     from backends.image.engine import ImageRequest
-    from backends.image.sdxl import SdxlEngine
+    from backends.image.sdxl.engine import SdxlEngine
     from configs.errors import StudioError
 
     found: dict[str, Any] = {}
@@ -183,7 +183,7 @@ def _ladder(path: Path) -> dict[str, Any]:
 def _cap(mib: int) -> None:
     import torch
 
-    from backends.image.sdxl import CONTEXT_MIB
+    from backends.image.sdxl.engine import CONTEXT_MIB
 
     total = torch.cuda.get_device_properties(0).total_memory / 2**20
     torch.cuda.set_per_process_memory_fraction(min(1.0, (mib - CONTEXT_MIB) / total))

@@ -14,7 +14,7 @@ from backends.gpu.arbiter import Arbiter
 from backends.gpu.engine import Engine, Swap
 from backends.gpu.monitor import Snapshot, snapshot
 from backends.gpu.weights.host_memory import trim_heap
-from backends.image.sdxl import SdxlEngine
+from backends.image.sdxl.engine import SdxlEngine
 from configs.models import EngineSpec, ModelTable, Rules
 from evals.benchmarks.swapping.weights import WeightsEngine
 

@@ -11,9 +11,9 @@ from backends.gpu.engine import OnStart, StartPhase, StartProgress
 from backends.gpu.weights.arena import HostArena, free_cached
 from backends.gpu.weights.own_thread import OwnThread
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
-from backends.image.sdxl_ladder import OFFLOAD, Ladder, told
-from backends.image.sdxl_painter import SMALLEST, TEXT_ENCODERS, Painter, Work
-from backends.image.sdxl_weights import COMPONENTS, check_config, check_packages, check_weights, read_pipeline
+from backends.image.sdxl.ladder import OFFLOAD, Ladder, told
+from backends.image.sdxl.painter import SMALLEST, TEXT_ENCODERS, Painter, Work
+from backends.image.sdxl.weights import COMPONENTS, check_config, check_packages, check_weights, read_pipeline
 from configs.errors import EngineError
 
 if TYPE_CHECKING:

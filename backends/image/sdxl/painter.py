@@ -14,8 +14,8 @@ from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.metrics import arbiter_metrics
 from backends.gpu.weights.arena import HostArena, free_cached, is_out_of_memory
 from backends.image.engine import ImageRequest, StepCallback
-from backends.image.sdxl_ladder import LADDER, Ladder, Rung, Stage
-from backends.image.sdxl_stages import PromptTensors, Tiling, decode, denoise, encode
+from backends.image.sdxl.ladder import LADDER, Ladder, Rung, Stage
+from backends.image.sdxl.stages import PromptTensors, Tiling, decode, denoise, encode
 from configs.errors import EngineError, StudioError
 
 LOG = logging.getLogger("studio.sdxl")

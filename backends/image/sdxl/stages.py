@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.sdxl_ladder import SMALL_TILE
+from backends.image.sdxl.ladder import SMALL_TILE
 
 
 @dataclass(frozen=True)
