@@ -14,7 +14,7 @@ OWN_FOLDER = "configs"
 
 
 def table_file(settings: Settings, table: ImageTable) -> Path:
-    """`image.tables_dir`, then `<home>/configs`, then the packaged folder. Raises UsageError when the first lacks it."""
+    """`image.tables_dir`, then `<home>/configs`, then the packaged one. Raises UsageError when the first lacks it."""
     name = f"{table}.yaml"
     if settings.image.tables_dir:
         chosen = Path(settings.image.tables_dir).expanduser() / name

@@ -11,8 +11,6 @@ from configs.settings import Settings
 from configs.yaml_file import read_table
 
 Scheduler = Literal[
-    "", "euler", "euler_trailing", "euler_ancestral", "dpmpp_2m", "dpmpp_2m_karras", "unipc", "ddim_trailing", "lcm", "tcd"
-]  # fmt: skip
     "",
     "euler",
     "euler_trailing",

@@ -148,7 +148,8 @@ def test_vllm_without_a_program(
 def test_the_check_of_sdxl_imports_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     code = (
-        "import pathlib, sys\nfrom backends.image.sdxl.engine import SdxlEngine\nfrom configs.errors import EngineError\n"
+        "import pathlib, sys\nfrom configs.errors import EngineError\n"
+        "from backends.image.sdxl.engine import SdxlEngine\n"
         f"try:\n    SdxlEngine(pathlib.Path({str(tmp_path)!r}, 'model.safetensors')).check_startable()\n"
         "except EngineError as error:\n    print(error)\n"
         "print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"
