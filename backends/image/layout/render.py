@@ -73,6 +73,10 @@ class LayoutFrame:
     """(H, W) index into `owners`."""
     owners: tuple[str, ...]
     """('sky', 'set', then the characters' names)."""
+    part: I32
+    """(H, W) index into `labels`: which mesh is seen."""
+    labels: tuple[str, ...]
+    """'<owner>/<part>' as in MeshPart, e.g. 'Luca/hair', 'set/sand'; 'sky' last."""
     joints: dict[str, F32]
     """Character -> (18, 3): x px, y px, 1 visible or 0 hidden; NaN where the joint does not exist or is behind."""
     face_box: dict[str, Box]
@@ -202,7 +206,8 @@ def _frame(
     boxes = {model.name: face_boxes(model, kept.camera, size) for model in models}
     return LayoutFrame(
         rgb=drawing.rgb[:height, :width], depth=depth, normal=buffers.normal[:height, :width], owner=owner,
-        owners=names, joints={m.name: _joints(m, kept.camera, depth, owner == index[m.name]) for m in models},
+        owners=names, part=np.asarray(buffers.part[:height, :width], np.int32),
+        labels=(*(part.label for part in subject.geometry.parts), "sky"), joints={m.name: _joints(m, kept.camera, depth, owner == index[m.name]) for m in models},
         face_box={name: pair[0] for name, pair in boxes.items() if pair[0][2] > 0},
         mouth_box={name: pair[1] for name, pair in boxes.items() if pair[1][2] > 0},
         scene=scene, seconds=seconds, kept=kept,
