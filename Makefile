@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 VLLM_VENV := .venv-vllm
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-conflicts -c constraints.txt
+NO_DEPS := configs/deploy/no-deps-requirements.txt
 SHELL := /bin/bash
 
 .PHONY: chat test vllm setup setup-dev lint types imports tests clean
@@ -22,14 +24,16 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 
 # The constraints make pip's resolution take seconds; without them it backtracks for many minutes.
-$(VENV)/.ready-run: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.ready-run: pyproject.toml constraints.txt $(NO_DEPS) | $(VENV)/bin/python
 	@echo "Installing the studio into $(VENV) (once, a few minutes) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,gpu]"
+	@$(PIP) -e ".[offline,gpu]"
+	@$(PIP) --no-deps -r $(NO_DEPS)
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready-run
 	@configs/deploy/system-packages.sh test
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[offline,gpu,dev]"
+	@$(PIP) -e ".[offline,gpu,dev]"
+	@$(PIP) --no-deps -r $(NO_DEPS)
 	@touch $@
 
 vllm: $(VLLM_VENV)/.ready
