@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from backends.gpu.engine import Engine
@@ -25,6 +26,9 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
             return PreviewEngine(cache_dir=cache_dir / "layout", samples=settings.image.preview_samples)
         case "sdxl":
             from backends.image.sdxl.engine import SdxlEngine
+            from configs.controlnet_config import load_controlnets
+            from configs.image_tables import model_path
+            from configs.sdxl_config import load_sdxl_config
 
             config = settings.image.sdxl_config
             return SdxlEngine(
@@ -32,6 +36,9 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
                 dtype=settings.image.dtype,
                 config_dir=Path(config).expanduser() if config else None,
                 cap_mib=_cap_mib("sdxl", settings),
+                config=load_sdxl_config(settings),
+                controlnets=load_controlnets(settings),
+                locate=partial(model_path, settings),
             )
         case "identity":
             from backends.vision.identity.engine import IdentityEngine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,9 @@ from backends.image.engine import ImageRequest, ImageResult, StepCallback
 from backends.image.sdxl.ladder import OFFLOAD, Ladder, told
 from backends.image.sdxl.painter import SMALLEST, TEXT_ENCODERS, Painter, Work
 from backends.image.sdxl.weights import COMPONENTS, check_config, check_packages, check_weights, read_pipeline
+from configs.controlnet_config import ControlNetConfig
 from configs.errors import EngineError
+from configs.sdxl_config import Preset, SdxlConfig
 
 if TYPE_CHECKING:
     from backends.gpu.engine import EngineKind
@@ -23,6 +26,14 @@ __all__ = ["SdxlEngine", "check_weights"]
 
 DEFAULT_STEPS = 30
 DEFAULT_GUIDANCE = 6.5
+PLAIN = SdxlConfig(
+    qualities={
+        "draft": Preset(steps=14, guidance=5.0),
+        "standard": Preset(steps=30, guidance=6.5),
+        "final": Preset(steps=40, guidance=6.5),
+    }
+)
+"""What an engine works by that is given no table."""
 WEIGHTS_MIB = 6620
 """fp16 weights of the full model: UNet 2567.5 M, text encoders 818 M, VAE 84 M parameters."""
 UNET_MIB = 4897
@@ -50,6 +61,9 @@ class SdxlEngine:
         config_dir: Path | None = None,
         device: str = "auto",
         cap_mib: int = 0,
+        config: SdxlConfig | None = None,
+        controlnets: ControlNetConfig | None = None,
+        locate: Callable[[str], Path] | None = None,
     ) -> None:
         """
         Args:
@@ -58,7 +72,12 @@ class SdxlEngine:
             config_dir: diffusers folder with configs and tokenizers, needed for a single file (never downloaded).
             device: 'auto', 'cuda' or 'cpu'.
             cap_mib: most GPU memory that this process may take, context included; 0 = no limit of its own.
+            config: qualities, few-step LoRAs, VAE and IP-Adapter; None = the qualities alone, with figures of its own.
+            controlnets: which nets there are; None = none.
+            locate: from a path of these tables to the file; None = as it is written.
         """
+        self._table, self._controlnets = config or PLAIN, controlnets or ControlNetConfig()
+        self._locate = locate or Path
         self._path, self._dtype, self._config, self._wanted = path, dtype, config_dir, device
         self._cap_mib = cap_mib
         self._pipe: Any = None

@@ -165,13 +165,18 @@ def _check_folder(path: Path) -> None:
 
 
 def safetensors_keys(path: Path) -> list[str]:
-    """Tensor names from a file's header (8 bytes little-endian length, then JSON). Raises EngineError."""
+    """Tensor names from a file's header. Raises EngineError."""
+    return list(safetensors_shapes(path))
+
+
+def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Tensors and their shapes from a file's header (8 bytes little-endian length, then JSON). Raises EngineError."""
     try:
         with path.open("rb") as handle:
             (length,) = struct.unpack("<Q", handle.read(8))
             if length > min(HEADER_LIMIT, path.stat().st_size):
                 raise ValueError("its header is longer than the file")
             header = json.loads(handle.read(length))
-    except (OSError, ValueError, struct.error) as error:
+        return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise EngineError(f"'{path.name}' is no safetensors file", str(error), "Download it again") from error
-    return [key for key in header if key != "__metadata__"]

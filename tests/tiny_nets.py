@@ -1,0 +1,57 @@
+"""Tiny nets that go with the tiny SDXL (`tiny_sdxl.py`), and the tables that name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.controlnet_config import ControlNetConfig, NetSpec, UnionSpec
+from configs.sdxl_config import IpAdapter, Preset, SdxlConfig
+from evals.benchmarks.swapping.random_nets import build_random_controlnet, build_random_ip_adapter, build_random_vae
+
+KINDS = ("depth", "pose", "canny")
+
+
+@dataclass(frozen=True)
+class TinyNets:
+    """Where they are: `depth`, `pose` and `canny` are ControlNets, all below one folder."""
+
+    folder: Path
+    union: Path
+    ip_adapter: Path
+    image_encoder: Path
+    vae: Path
+
+    def locate(self, path: str) -> Path:
+        """As `configs.image_tables.model_path` does below the warehouse."""
+        return self.folder / path
+
+
+def build_tiny_nets(folder: Path) -> TinyNets:
+    for seed, kind in enumerate(KINDS):
+        build_random_controlnet(folder / kind, seed=seed + 10)
+    ip_adapter, image_encoder = build_random_ip_adapter(folder / "ip")
+    return TinyNets(
+        folder, build_random_controlnet(folder / "union", union=True, seed=20), ip_adapter, image_encoder,
+        build_random_vae(folder / "vae"),
+    )  # fmt: skip
+
+
+def tiny_controlnets(kinds: tuple[str, ...] = KINDS, *, union: bool = True, use_from: int = 3) -> ControlNetConfig:
+    """A table of these single nets, and of the Union."""
+    nets = {kind: NetSpec(path=kind, scale=0.8) for kind in kinds}
+    spec = UnionSpec(path="union" if union else "", use_from=use_from)
+    return ControlNetConfig.model_validate({"nets": nets, "union": spec})
+
+
+def tiny_config(nets: TinyNets | None = None, *, vae: bool = False) -> SdxlConfig:
+    """Two steps for each quality; the IP-Adapter (and the VAE) of `nets`."""
+    return SdxlConfig(
+        vae="vae" if vae else "",
+        qualities={
+            "draft": Preset(steps=1, guidance=2.0, scheduler="dpmpp_2m_karras"),
+            "standard": Preset(steps=2, guidance=5.0),
+            "final": Preset(steps=3, guidance=5.0),
+        },
+        ip_adapter=IpAdapter(path=str(nets.ip_adapter), image_encoder=str(nets.image_encoder)) if nets else IpAdapter(),
+    )
