@@ -51,7 +51,7 @@ def save_png(path: Path, rgb: Rgb, text: Mapping[str, str] | None = None) -> Non
 
     facts = PngInfo()
     for key, value in (text or {}).items():
-        facts.add_itxt(key, value)
+        facts.add_text(key, value)
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".png", delete=False) as file:
             half = Path(file.name)

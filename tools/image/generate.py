@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from backends.image.engine import ImageRequest
+from backends.image.engine import ImageRequest, ImageResult
 from backends.image.layout.scene import CharacterLook, LayoutScene
 from backends.image.layout.scene_json import scene_to_dict
 from configs.errors import UsageError
@@ -21,7 +21,8 @@ from tools.film.reading import read_story
 from tools.film.shot import SCALES, CastMember, Shot
 from tools.film.single import single_shot, stable_seed
 from tools.image.gates import identity_not_measured, identity_scores, picture_scores, total
-from tools.image.provenance import png_text
+from tools.image.provenance import PictureFacts, png_text
+from tools.image.recipe import recipe_of
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 PREVIEW_SECONDS_PER_MEGAPIXEL = 6.5
@@ -203,6 +204,7 @@ def _take(
     def on_step(step: int, steps: int) -> None:
         ctx.progress(step / max(steps, 1) * 0.9, 1, note)
 
+    request = ImageRequest(wish.prompt, wish.negative, width, height, seed, layout=scene)
     renderer = getattr(engine, "renderer", None)
     if renderer is not None:
         from backends.image.preview import LOOK_VERSION
@@ -211,13 +213,16 @@ def _take(
         layers = collect_layers(renderer, frame, scene, args.mouths) if args.layers else None
         scores = (*picture_scores(frame.rgb), *identity_scores(frame, scene))
         version = f"{LOOK_VERSION}+mitsuba{package_version('mitsuba')}"
-        return Take(frame.rgb, scene, engine.name, version, seed, {"sampler": "mitsuba"}, scores, layers)
-    request = ImageRequest(wish.prompt, wish.negative, width, height, seed, layout=scene)
+        params: dict[str, Any] = {"sampler": "mitsuba", "samples": renderer.samples}
+        drawn = ImageResult(frame.rgb, engine.name, version, seed, 0.0, params)
+        params = {**params, "recipe": recipe_of(request, drawn, ctx)}
+        return Take(frame.rgb, scene, engine.name, version, seed, params, scores, layers)
     result = engine.generate(request, on_step)
     for warning in result.warnings:
         ctx.warn(warning)
     scores = (*picture_scores(result.image), *identity_not_measured(scene, result.engine))
-    return Take(result.image, scene, result.engine, result.engine_version, result.seed, result.params, scores)
+    params = {**result.params, "recipe": recipe_of(request, result, ctx)}
+    return Take(result.image, scene, result.engine, result.engine_version, result.seed, params, scores)
 
 
 def _save(take: Take, wish: Wish, args: GenerateImageArgs, number: int, ctx: ToolContext) -> Asset:
@@ -252,8 +257,8 @@ def _save(take: Take, wish: Wish, args: GenerateImageArgs, number: int, ctx: Too
         params["layers"] = kept.id
         parents = (kept.id,)
     picture = ctx.scratch(".png")
-    text = png_text(wish.prompt, wish.negative, take.engine, take.version, take.seed, (width, height), take.params)
-    save_png(picture, take.rgb, text)
+    facts = PictureFacts(take.params["recipe"], take.scores, parents, "generate_image", wish.wish)
+    save_png(picture, take.rgb, png_text(facts))
     name = wish.name if args.count == 1 else f"{wish.name} ({number + 1})"
     return ctx.save(
         picture,
