@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from configs.errors import EngineError
 
@@ -107,9 +107,8 @@ def scalar(path: Path, tensor: Tensor) -> float | None:
 
 
 def _refused(path: Path, cause: str) -> EngineError:
-    if "pickle" in cause:
-        return EngineError(f"'{path.name}' is not loaded", cause, "Get the safetensors version of the model")
-    return EngineError(f"'{path.name}' is no safetensors file", cause, "Download it again")
+    fix = "Get the safetensors version of the model" if "pickle" in cause else "Download it again"
+    return EngineError(f"'{path.name}' is no safetensors file", cause, fix)
 
 
 def _header_length(start: bytes, size: int) -> int:
@@ -175,7 +174,7 @@ def _tensor(name: str, entry: Any, data: int) -> Tensor:
     return Tensor(dtype, tuple(shape), data + offsets[0], data + offsets[1])
 
 
-def _counts(value: Any) -> bool:
+def _counts(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(n) is int and 0 <= n < 2**63 for n in value)
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from backends.image.registry.header import read_header
 from configs.errors import EngineError
 
 SDXL_KEY = "conditioner.embedders.1.model."
 """Only single-file SDXL checkpoints carry OpenCLIP bigG under this prefix."""
-HEADER_LIMIT = 100 * 2**20
 COMPONENTS = ("text_encoder", "text_encoder_2", "unet", "vae")
 """What has weights, in the order of use."""
 LIBRARIES = frozenset({"diffusers", "transformers"})
@@ -170,13 +169,5 @@ def safetensors_keys(path: Path) -> list[str]:
 
 
 def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Tensors and their shapes from a file's header (8 bytes little-endian length, then JSON). Raises EngineError."""
-    try:
-        with path.open("rb") as handle:
-            (length,) = struct.unpack("<Q", handle.read(8))
-            if length > min(HEADER_LIMIT, path.stat().st_size):
-                raise ValueError("its header is longer than the file")
-            header = json.loads(handle.read(length))
-        return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
-        raise EngineError(f"'{path.name}' is no safetensors file", str(error), "Download it again") from error
+    """Tensors and their shapes from a file's header. Raises EngineError."""
+    return {name: tensor.shape for name, tensor in read_header(path).tensors.items()}
