@@ -20,7 +20,6 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _MARGIN = 0.05
 _CROP_OF_DINO = 224
 """Side in pixels: DINOv2's own preprocessing crops to this, though its positions are stored for 518."""
-_BYTES_PER_WEIGHT = 4
 
 
 class _TransformerEncoder:
@@ -79,17 +78,36 @@ class _TransformerEncoder:
     def _loaded(self) -> Any:
         with self._lock:
             if self._model is None:
-                if lacks := self.missing():
-                    raise self._unusable(lacks)
-                try:
-                    self._model = self._load(self._folder)
-                except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-                    raise self._unusable(" ".join(str(error).split())[:200]) from error
+                self._model = self._load()
             return self._model
 
-    def _load(self, folder: Path | None) -> tuple[Any, int, Any, Any]:
+    def _load(self) -> tuple[Any, int, Any, Any]:
         """The model in evaluation mode, the side of its input, mean and deviation of its pixels."""
+        import torch
+        from safetensors import SafetensorError
+
+        if lacks := self.missing():
+            raise self._unusable(lacks)
+        assert self._folder is not None
+        try:
+            model, told = self._architecture().from_pretrained(
+                self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32,
+                output_loading_info=True,
+            )  # fmt: skip
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            raise self._unusable(" ".join(str(error).split())[:200]) from error
+        # transformers fills what a file lacks with random numbers and only logs it.
+        if absent := sorted(told["missing_keys"]):
+            raise self._unusable(f"its weights lack {absent[0]}: they are of another model")
+        return model.eval(), self._side(model.config), *self._statistics(self._folder)
+
+    def _architecture(self) -> Any:
+        """The model's class."""
         raise NotImplementedError
+
+    def _side(self, config: Any) -> int:
+        """Of the square that the model looks at, pixels."""
+        return int(config.image_size)
 
     def _features(self, model: Any, pixels: Any) -> Any:
         raise NotImplementedError
@@ -122,15 +140,10 @@ class ClipEncoder(_TransformerEncoder):
     def __init__(self, folder: Path | None) -> None:
         super().__init__(folder, "vision.clip")
 
-    def _load(self, folder: Path | None) -> tuple[Any, int, Any, Any]:
-        import torch
+    def _architecture(self) -> Any:
         from transformers import CLIPVisionModelWithProjection
 
-        assert folder is not None
-        model = CLIPVisionModelWithProjection.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-        return model.eval(), int(model.config.image_size), *self._statistics(folder)
+        return CLIPVisionModelWithProjection
 
     def _features(self, model: Any, pixels: Any) -> Any:
         return model(pixel_values=pixels).image_embeds
@@ -145,14 +158,14 @@ class DinoEncoder(_TransformerEncoder):
     def __init__(self, folder: Path | None) -> None:
         super().__init__(folder, "vision.dinov2")
 
-    def _load(self, folder: Path | None) -> tuple[Any, int, Any, Any]:
-        import torch
+    def _architecture(self) -> Any:
         from transformers import Dinov2Model
 
-        assert folder is not None
-        model = Dinov2Model.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
-        side, patch = min(int(model.config.image_size), _CROP_OF_DINO), int(model.config.patch_size)
-        return model.eval(), max(patch, side - side % patch), *self._statistics(folder)
+        return Dinov2Model
+
+    def _side(self, config: Any) -> int:
+        side, patch = min(int(config.image_size), _CROP_OF_DINO), int(config.patch_size)
+        return max(patch, side - side % patch)
 
     def _features(self, model: Any, pixels: Any) -> Any:
         return model(pixel_values=pixels).last_hidden_state[:, 0]
