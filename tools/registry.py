@@ -11,6 +11,8 @@ from tools.spec import Tool
 
 TOOLS: dict[str, str] = {
     "generate_image": "tools.image.generate:GenerateImage",
+    "edit_image": "tools.image.edit:EditImage",
+    "remake_image": "tools.image.remake:RemakeImage",
     "make_control_maps": "tools.image.controls:MakeControlMaps",
     "speak": "tools.voice.speak:Speak",
     "speak_dialogue": "tools.voice.dialogue:SpeakDialogue",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import cache
 from typing import Any
 
@@ -42,6 +42,36 @@ def describe_look(name: str, description: str, head: str = "", gender: str = "ne
         look["bottom"] = "trousers"
     look["accessories"] = tuple(dict.fromkeys([*worn, *_accessories(text, kind)]))
     return CharacterLook(**look)
+
+
+def changed_look(look: CharacterLook, words: str, *, without: bool = False) -> CharacterLook:
+    """The look after 'a red shirt', 'green hair', 'glasses'; with `without`, what the words name is taken off.
+
+    What the words do not name stays; the same look when they name nothing that a look has.
+    """
+    text = words.lower().replace("’", "'")
+    named = _accessories(text, look.kind)
+    if without:
+        kept = tuple(one for one in look.accessories if one not in named)
+        bald = look.kind == "human" and re.search(r"\b(?:hair|capelli)\b", text)
+        return replace(look, accessories=kept, hair_style="bald" if bald else look.hair_style)
+    found = _described(text) if look.kind == "human" else _described_body(text)
+    for slot, section in (("top", "tops"), ("bottom", "bottoms")):
+        # 'his shirt' is what he wears, whatever it is; 'a shirt' is a new one
+        if slot in found and _is_worn(text, section) and (slot == "bottom" or look.bottom != "none"):
+            del found[slot]
+            if found.get("bottom") == "none":
+                del found["bottom"]
+    if found.get("top") in ("dress", "overalls", "spacesuit"):
+        found.setdefault("bottom", "none")
+    found["accessories"] = tuple(dict.fromkeys([*look.accessories, *named]))
+    return replace(look, **found)
+
+
+def _is_worn(text: str, section: str) -> bool:
+    found = find_phrase(text, word_index("looks", section))
+    owned = r"(?:\b(?:his|her|their|its|the|il|lo|la|suo|sua|del|dello|della|dell')|'s)\s*(?:\w+\s+)?$"
+    return bool(found) and re.search(owned, text[: found[0][0]]) is not None
 
 
 def look_from_data(data: Mapping[str, Any]) -> CharacterLook:
@@ -93,6 +123,11 @@ def colour_name(colour: RGB) -> str:
     """The nearest named colour (squared distance in sRGB, English names)."""
     english = [str(word) for word in lexicon("looks")["colours"]][:36]
     return min(english, key=lambda word: _distance(_rgb(lexicon("looks")["colours"][word]), colour))
+
+
+def hex_colour(value: str) -> RGB:
+    """'#aabbcc' or 'aabbcc' as sRGB 0..1."""
+    return _rgb(value)
 
 
 def hair_name(colour: RGB) -> str:

@@ -206,8 +206,9 @@ def _frame(
     boxes = {model.name: face_boxes(model, kept.camera, size) for model in models}
     return LayoutFrame(
         rgb=drawing.rgb[:height, :width], depth=depth, normal=buffers.normal[:height, :width], owner=owner,
-        owners=names, part=np.asarray(buffers.part[:height, :width], np.int32),
-        labels=(*(part.label for part in subject.geometry.parts), "sky"), joints={m.name: _joints(m, kept.camera, depth, owner == index[m.name]) for m in models},
+        owners=names, part=np.where(buffers.part < 0, len(of_part), buffers.part)[:height, :width].astype(np.int32),
+        labels=(*(part.label for part in subject.geometry.parts), "sky"),
+        joints={m.name: _joints(m, kept.camera, depth, owner == index[m.name]) for m in models},
         face_box={name: pair[0] for name, pair in boxes.items() if pair[0][2] > 0},
         mouth_box={name: pair[1] for name, pair in boxes.items() if pair[1][2] > 0},
         scene=scene, seconds=seconds, kept=kept,

@@ -1,0 +1,172 @@
+"""What an edit starts from: a picture file, or the layout that the preview engine drew it after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from backends.image.layout.scene import LayoutScene
+from backends.image.layout.scene_json import scene_from_dict
+from backends.media.adjust import adjust, crop_to, resize, tint, turn
+from configs.errors import StudioError, UsageError
+from memory.records import Asset
+from tools.film.layout import cast_looks, layout_scene
+from tools.film.lexicon import lexicon, word_index
+from tools.film.look import hex_colour
+from tools.film.shot import CastMember, Shot
+from tools.film.words import find_phrase
+from tools.image.edit_plan import EditPlan, read_edit
+from tools.image.regions import find_region, grown
+from tools.spec import ToolContext
+
+if TYPE_CHECKING:
+    from backends.image.layout.render import LayoutFrame
+
+Rgb = NDArray[np.uint8]
+MOST_EDITS = 40
+LARGEST = 4096
+"""Pixels of a side."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture of the preview engine as the shot that it shows: it can be drawn again, changed."""
+
+    shot: Shot
+    cast: tuple[CastMember, ...]
+    width: int
+    height: int
+    edits: tuple[str, ...] = ()
+    """Instructions about pixels and shape that were given since it was drawn, in order."""
+    fresh: bool = True
+    """Whether the file shows exactly what would be drawn (no framing by chance, no earlier version of the look)."""
+    scene: LayoutScene | None = None
+    """The very scene that was drawn."""
+
+
+@dataclass
+class Canvas:
+    """The picture in work."""
+
+    rgb: Rgb
+    frame: LayoutFrame | None = None
+    """The layout of the same size, while the picture has its shape."""
+    told: list[str] = field(default_factory=list)
+
+
+def drawn_from(source: Asset) -> Drawn | None:
+    """The shot behind a preview picture, None for any other picture."""
+    params = source.params
+    if source.engine != "preview" or not isinstance(params.get("shot"), Mapping):
+        return None
+    try:
+        shot = Shot.model_validate(params["shot"])
+        cast = tuple(CastMember.model_validate(one) for one in params.get("cast", ()))
+        scene = scene_from_dict(params["scene"]) if params.get("scene") else None
+    except (ValidationError, StudioError, KeyError, TypeError, ValueError):
+        return None
+    size = params.get("drawn_size") or (params.get("width"), params.get("height"))
+    edits = tuple(str(one)[:1000] for one in params.get("edits", ()))[-MOST_EDITS:]
+    return Drawn(shot, cast, int(size[0] or 0), int(size[1] or 0), edits, scene=scene)
+
+
+def scene_of(drawn: Drawn, changed: bool) -> LayoutScene:
+    """The scene to draw: the stored one, with its own framing, unless the shot was changed."""
+    if drawn.scene is not None and not changed:
+        return drawn.scene
+    scene = layout_scene(drawn.shot, cast_looks(drawn.cast))
+    return scene
+
+
+def apply_pixels(plan: EditPlan, canvas: Canvas, ctx: ToolContext) -> None:
+    """The adjustments of `plan`, on the part that it names."""
+    if not plan.adjustments and plan.content:
+        return
+    mask = None
+    where = ""
+    if plan.partial and plan.adjustments:
+        size = (canvas.rgb.shape[1], canvas.rgb.shape[0])
+        region = find_region(plan.text, size, frame=canvas.frame, rgb=canvas.rgb)
+        if region is None:
+            raise UsageError(
+                "The part that is meant cannot be found in this picture", "it has no layout that tells its parts apart",
+                "Give a mask (white where it should change), or name a side such as 'the left half'",
+            )  # fmt: skip
+        if not region.exact:
+            ctx.warn(f"{region.name} was found by colour or place, not known exactly: look at its edge")
+        mask = grown(region.mask, 0, max(0.6, 0.002 * min(size)))
+        where = f" ({region.name})"
+    for name, strength in plan.adjustments:
+        canvas.rgb = adjust(canvas.rgb, name, strength, mask)
+        canvas.told.append(f"{name.replace('_', ' ')}{where}")
+
+
+def apply_tint(text: str, canvas: Canvas) -> bool:
+    """'make the sky purple' on a layout picture: the exact part in another colour. False when that is not asked for."""
+    colours = lexicon("looks")["colours"]
+    named = [word for _, word, _ in find_phrase(text, {str(word).lower(): str(word) for word in colours})]
+    outside = {key for _, key, _ in find_phrase(text, word_index("edits", "regions"))}
+    if not named or not outside or canvas.frame is None:
+        return False
+    region = find_region(text, (canvas.rgb.shape[1], canvas.rgb.shape[0]), frame=canvas.frame)
+    if region is None or not region.exact:
+        return False
+    canvas.rgb = tint(canvas.rgb, hex_colour(colours[named[-1]]), grown(region.mask, 0, 0.8))
+    canvas.told.append(f"{region.name} {named[-1]}")
+    return True
+
+
+def apply_shape(plan: EditPlan, canvas: Canvas) -> None:
+    """Cropping, turning, mirroring, and a size where no engine makes it."""
+    if plan.crop:
+        canvas.rgb = crop_to(canvas.rgb, plan.crop, _focus(canvas))
+        canvas.told.append(f"cropped to {canvas.rgb.shape[1]}x{canvas.rgb.shape[0]}")
+        canvas.frame = None
+    if plan.rotate or plan.flip:
+        canvas.rgb = turn(canvas.rgb, plan.rotate, plan.flip)
+        canvas.told.append(f"turned by {plan.rotate} degrees" if plan.rotate else f"mirrored ({plan.flip})")
+        canvas.frame = None
+    if target := target_size(plan, canvas.rgb):
+        if target != (canvas.rgb.shape[1], canvas.rgb.shape[0]):
+            canvas.rgb = resize(canvas.rgb, *target)
+            canvas.told.append(f"resized to {target[0]}x{target[1]}")
+        canvas.frame = None
+
+
+def target_size(plan: EditPlan, rgb: Rgb) -> tuple[int, int] | None:
+    """Width and height that the plan brings a picture to. Raises UsageError when that is too small or too large."""
+    if not plan.size and not plan.enlarge:
+        return None
+    width, height = plan.size or (round(rgb.shape[1] * plan.enlarge), round(rgb.shape[0] * plan.enlarge))
+    if not (16 <= width <= LARGEST and 16 <= height <= LARGEST):
+        raise UsageError(
+            f"A picture of {width}x{height} pixels cannot be made", f"a side has 16 to {LARGEST}",
+            "Ask for another size",
+        )  # fmt: skip
+    return width, height
+
+
+def replay(edits: tuple[str, ...], canvas: Canvas, ctx: ToolContext) -> None:
+    """Earlier instructions about pixels and shape on a picture that was drawn again."""
+    plans = [read_edit(text) for text in edits]
+    for plan in plans:
+        apply_pixels(plan, canvas, ctx)
+        if plan.content:
+            apply_tint(plan.what, canvas)
+    for plan in plans:
+        apply_shape(plan, canvas)
+    canvas.told.clear()
+
+
+def _focus(canvas: Canvas) -> tuple[float, float]:
+    """Where the characters are, so that a crop keeps them."""
+    if canvas.frame is None or not canvas.frame.face_box:
+        return 0.5, 0.5
+    boxes = np.array(list(canvas.frame.face_box.values()), float)
+    middle = (boxes[:, :2] + boxes[:, 2:] / 2).mean(axis=0)
+    return float(middle[0] / canvas.rgb.shape[1]), float(middle[1] / canvas.rgb.shape[0])

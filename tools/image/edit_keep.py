@@ -1,0 +1,127 @@
+"""An edited picture becomes an asset that can be edited again, and made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backends.image.engine import ImageRequest, ImageResult
+from backends.image.layout.scene import LayoutScene
+from backends.image.layout.scene_json import scene_to_dict
+from memory.records import Asset, Score
+from tools.image.edit_base import MOST_EDITS, Canvas, Drawn
+from tools.image.edit_plan import EditPlan
+from tools.image.gates import identity_scores, picture_scores
+from tools.image.provenance import PictureFacts, png_text
+from tools.image.recipe import recipe_of, recipe_of_call
+from tools.spec import ToolContext
+
+if TYPE_CHECKING:
+    from tools.image.edit import EditImageArgs
+
+
+@dataclass(frozen=True)
+class EditRecord:
+    """What was done to which picture."""
+
+    args: EditImageArgs
+    source: Asset
+    plan: EditPlan
+    drawn: Drawn | None
+    scene: LayoutScene | None
+    seed: int
+    results: tuple[ImageResult, ...]
+    requests: tuple[ImageRequest, ...]
+
+
+def keep(record: EditRecord, canvas: Canvas, number: int, ctx: ToolContext) -> Asset:
+    """Save it with its scores, and with its way of making inside the file."""
+    from backends.media.images import save_png
+
+    scores = _scores(record, canvas)
+    engine, version = _made_by(record)
+    call = record.args.model_dump(mode="json", exclude_defaults=True)
+    call |= {"image": record.source.id, "seed": record.seed}
+    call.pop("count", None)
+    parents = [record.source.id]
+    if record.args.mask:
+        mask = ctx.asset(record.args.mask, "image", "map")
+        call["mask"] = mask.id
+        parents.append(mask.id)
+    base: dict[str, Any] = {"engine": engine, "engine_version": version}
+    if record.results:
+        base = recipe_of(record.requests[-1], record.results[-1], ctx)
+    recipe = recipe_of_call("edit_image", call, canvas.rgb, base)
+    height, width = canvas.rgb.shape[:2]
+    params = {
+        **_of_source(record),
+        "titled": str(record.source.params.get("titled") or record.source.name.rsplit(".", 1)[0])[:80],
+        "instruction": record.plan.text,
+        "changes": list(canvas.told),
+        "width": width,
+        "height": height,
+        "recipe": recipe,
+    }
+    file = ctx.scratch(".png")
+    save_png(file, canvas.rgb, png_text(PictureFacts(recipe, scores, tuple(parents), "edit_image", record.plan.text)))
+    title = _title(record)
+    return ctx.save(
+        file, "image", title if record.args.count == 1 else f"{title} ({number + 1})", engine=engine,
+        engine_version=version, params=params, seed=record.seed, parents=tuple(parents), scores=scores,
+        summary=f"{record.source.name} changed: {', '.join(canvas.told)}"[:300],
+    )  # fmt: skip
+
+
+def _title(record: EditRecord) -> str:
+    """The first picture's name and the last instruction."""
+    first = str(record.source.params.get("titled") or record.source.name.rsplit(".", 1)[0])
+    return f"{first[:44]}: {record.plan.text[:40]}"
+
+
+def _scores(record: EditRecord, canvas: Canvas) -> tuple[Score, ...]:
+    scores = picture_scores(canvas.rgb)
+    if canvas.frame is not None and record.scene is not None and canvas.frame.rgb.shape == canvas.rgb.shape:
+        scores = (*scores, *identity_scores(canvas.frame, record.scene))
+    return scores
+
+
+def _made_by(record: EditRecord) -> tuple[str, str]:
+    """Engine and version: of what painted or drew last; else the source's own."""
+    if record.results:
+        return record.results[-1].engine, record.results[-1].engine_version
+    if record.drawn is not None:
+        from importlib.metadata import version
+
+        from backends.image.preview import LOOK_VERSION
+
+        return "preview", f"{LOOK_VERSION}+mitsuba{version('mitsuba')}"
+    return record.source.engine, record.source.engine_version
+
+
+def _of_source(record: EditRecord) -> dict[str, Any]:
+    """What the old picture's facts say of the new one, too."""
+    old = record.source.params
+    params: dict[str, Any] = {
+        key: old[key] for key in ("prompt", "engine_prompt", "negative_prompt", "shot", "cast") if key in old
+    }
+    edits = tuple(str(one) for one in old.get("edits", ()))
+    if record.drawn is not None and record.scene is not None:
+        params |= {
+            "shot": record.drawn.shot.model_dump(mode="json"),
+            "cast": [member.model_dump(mode="json") for member in record.drawn.cast],
+            "scene": scene_to_dict(record.scene),
+            "drawn_size": [record.drawn.width, record.drawn.height],
+        }
+    elif "scene" in old:
+        params["scene"] = old["scene"]
+        params |= {"drawn_size": old.get("drawn_size") or [old.get("width"), old.get("height")]}
+    plan = record.plan
+    shaped = bool(plan.crop or plan.rotate or plan.flip or plan.size or plan.enlarge)
+    tinted = bool(plan.content) and record.drawn is not None
+    redrawn = record.drawn is not None and not (plan.crop or plan.rotate or plan.flip)
+    if plan.adjustments or tinted or (shaped and not redrawn):
+        edits = (*edits, plan.text)
+    elif plan.extend and record.drawn is None:
+        # the layout has another shape than the picture now
+        params.pop("scene", None)
+    return params | ({"edits": list(edits[-MOST_EDITS:])} if edits else {})
