@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from configs.image_tables import table_file
 from configs.settings import Settings
@@ -20,14 +20,14 @@ class Part(BaseModel):
 class IdentityPreset(Part):
     encoder: EncoderName = "auto"
     """'auto': the one that its calibration tells the character apart with best, of those that are installed."""
-    threshold: float | None = Field(None, ge=-1, le=1)
+    threshold: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False)
     """None: the calibration's; 0.65 for ArcFace without one."""
 
 
 class CharacterPreset(Part):
     lora: str = ""
     """Name in the LoRA registry; '' = what the registry finds by the character's name."""
-    weight: float | None = Field(None, ge=-2, le=2)
+    weight: float | None = Field(None, ge=-2, le=2, allow_inf_nan=False)
     description: str = ""
     """Put into the prompt with the character, when memory has none."""
     negative: str = ""
@@ -41,6 +41,12 @@ class CharacterPreset(Part):
 
 class CharacterPresets(Part):
     characters: dict[str, CharacterPreset] = {}
+
+    @field_validator("characters", mode="before")
+    @classmethod
+    def _none_left(cls, characters: Any) -> Any:
+        """A key whose entries were all taken out."""
+        return {} if characters is None else characters
 
 
 def load_presets(settings: Settings) -> CharacterPresets:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from configs.image_tables import table_file
 from configs.settings import Settings
@@ -20,18 +20,24 @@ class Part(BaseModel):
 class NetSpec(Part):
     """A ControlNet for one kind of map."""
 
-    path: str
+    path: str = Field(min_length=1)
     """diffusers folder or .safetensors file, below the warehouse unless absolute."""
     scale: float = Field(0.7, ge=0, le=2)
     start: float = Field(0.0, ge=0, le=1)
     end: float = Field(1.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> NetSpec:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start:g} is not below end {self.end:g}")
+        return self
 
 
 class UnionSpec(Part):
     """ControlNet Union: one net for many kinds of map."""
 
     path: str = ""
-    modes: dict[MapName, int] = {"pose": 0, "depth": 1, "canny": 3, "normal": 4}
+    modes: dict[MapName, Annotated[int, Field(ge=0, le=15)]] = {"pose": 0, "depth": 1, "canny": 3, "normal": 4}
     """Index of each kind in the net's own order."""
     use_from: int = Field(3, ge=1)
     """Maps from which on it is used in place of single nets (it is also used where a single net is missing)."""
@@ -42,6 +48,12 @@ class Canny(Part):
     high: int = Field(200, ge=0, le=1000)
     blur: float = Field(1.0, ge=0, le=10)
     """Standard deviation in pixels at 1024 px; 0 = none."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Canny:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
 
 
 class PoseModels(Part):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from configs.image_tables import table_file
+from configs.lora_registry import safetensors_path, sha256_text
 from configs.settings import Settings
 from configs.yaml_file import read_table
 
@@ -22,6 +23,11 @@ Scheduler = Literal[
     "lcm",
     "tcd",
 ]
+
+
+QUALITIES: tuple[Literal["draft", "standard", "final"], ...] = ("draft", "standard", "final")
+LAST_TIMESTEP = 999
+"""SDXL was trained on 1000 of them."""
 
 
 class Part(BaseModel):
@@ -40,6 +46,25 @@ class FewStep(Part):
     scheduler: Scheduler = "euler_trailing"
     timesteps: tuple[int, ...] = ()
     """Fixed timesteps in place of the scheduler's own (DMD2: 999, 749, 499, 249)."""
+
+    @field_validator("lora")
+    @classmethod
+    def _safe(cls, path: str) -> str:
+        return safetensors_path(path)
+
+    @field_validator("sha256")
+    @classmethod
+    def _hash(cls, text: str) -> str:
+        return sha256_text(text)
+
+    @model_validator(mode="after")
+    def _falling(self) -> FewStep:
+        times = self.timesteps
+        if times and len(times) != self.steps:
+            raise ValueError(f"it has {self.steps} steps, but {len(times)} timesteps")
+        if any(not 0 <= time <= LAST_TIMESTEP for time in times) or list(times) != sorted(set(times), reverse=True):
+            raise ValueError(f"timesteps fall, from at most {LAST_TIMESTEP} to at least 0")
+        return self
 
 
 class Preset(Part):
@@ -71,6 +96,18 @@ class SdxlConfig(Part):
     """Batches of at least so many pictures with the same LoRAs have them fused."""
     lora_sum_warning: float = Field(1.5, gt=0)
     """Weights that sum up to more than this usually break a picture."""
+
+    @model_validator(mode="after")
+    def _named(self) -> SdxlConfig:
+        for quality in QUALITIES:
+            if quality not in self.qualities:
+                raise ValueError(f"qualities has no '{quality}'")
+        for quality, preset in self.qualities.items():
+            for name in preset.few_step:
+                if name not in self.few_step:
+                    known = ", ".join(self.few_step) or "empty"
+                    raise ValueError(f"qualities.{quality}.few_step names '{name[:80]}'; the table few_step is {known}")
+        return self
 
 
 def load_sdxl_config(settings: Settings) -> SdxlConfig:

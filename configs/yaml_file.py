@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs.errors import UsageError
+from configs.yaml_faults import fault_of
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -29,7 +29,7 @@ def read_table(path: Path, kind: type[T], what: str, parts: Iterable[type[BaseMo
     Raises UsageError that names the place, e.g. 'services.qwen3-8b.contxt'.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
     except OSError as error:
         raise UsageError(
             f"The {what} {path} cannot be read", error.strerror or str(error), "Correct its path"
@@ -39,7 +39,7 @@ def read_table(path: Path, kind: type[T], what: str, parts: Iterable[type[BaseMo
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise _told(path, what, error, (kind, *parts)) from error
+        raise fault_of(path, what, error, (kind, *parts)) from error
 
 
 def refuse_name(name: str, path: Path) -> None:
@@ -52,19 +52,15 @@ def refuse_name(name: str, path: Path) -> None:
         )
 
 
-def _told(path: Path, what: str, error: ValidationError, models: Iterable[type[BaseModel]]) -> UsageError:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if not where:
-        return UsageError(
-            f"The {what} {path} is wrong", "it is empty or no table of keys", "Start from the packaged one"
-        )
-    problem = f"{path} is wrong at {where}"
-    match first["type"]:
-        case "extra_forbidden":
-            known = sorted({key for model in models for key in model.model_fields})
-            near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
-            return UsageError(problem, "there is no such key", f"Did you mean '{near[0]}'?" if near else "Remove it")
-        case "missing":
-            return UsageError(problem, "the key is missing", "Add it")
-    return UsageError(problem, f"{first['msg']}, got {str(first.get('input'))[:80]!r}", "Correct it")
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML asks for unique keys; PyYAML takes the last one without a word, and an entry of the user is gone."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise yaml.YAMLError(f"'{key.value}' is there twice, the second time in line {line}")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
