@@ -6,9 +6,12 @@ import hashlib
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from configs.controlnet_config import load_controlnets
 from configs.errors import EngineError, StudioError
+from configs.image_tables import ImageTable, model_path, table_file
+from configs.sdxl_config import load_sdxl_config
 
 if TYPE_CHECKING:
     from tools.spec import Studio, ToolContext
@@ -41,13 +44,50 @@ def model_sha256(studio: Studio | ToolContext) -> str:
     path = Path(studio.settings.image.sdxl_path).expanduser()
     if not studio.settings.image.sdxl_path or not path.exists():
         return ""
+    return file_hash(path, studio)
+
+
+def making_of(studio: Studio | ToolContext) -> dict[str, Any]:
+    """All beside the wish that decides pictures now, JSON-ready: engine, version, hashes of models, tables, settings.
+
+    LoRAs are not in it: which of them are used depends on the wish. Raises UsageError for a wrong table.
+    """
+    settings = studio.settings
+    engine = settings.image.resolved_engine()
+    asked = settings.image.model_dump(mode="json", exclude={"sdxl_path", "sdxl_config", "tables_dir", "engine"})
+    found: dict[str, Any] = {
+        "engine": engine,
+        "version": image_engine_version(engine),
+        "settings": asked,
+        "rounds": settings.budget.rounds,
+    }
+    if engine != "sdxl":
+        return found
+    names: tuple[ImageTable, ...] = ("sdxl_config", "lora_registry", "controlnet_config", "character_presets")
+    tables = {name: hashlib.sha256(table_file(settings, name).read_bytes()).hexdigest() for name in names}
+    vision = settings.vision.model_dump(mode="json")
+    return {**found, "model": model_sha256(studio), "tables": tables, "beside": _beside(studio), "vision": vision}
+
+
+def file_hash(path: Path, studio: Studio | ToolContext) -> str:
+    """Hash of a model's file or folder, '' when it is not there."""
     if path.is_file():
         return _cached(path, studio.workspace.cache / CACHE)
-    files = sorted(one for one in path.rglob("*") if one.suffix in WEIGHTS and one.is_file())
+    if not path.is_dir():
+        return ""
     whole = hashlib.sha256()
-    for one in files:
+    for one in sorted(one for one in path.rglob("*") if one.suffix in WEIGHTS and one.is_file()):
         whole.update(f"{one.relative_to(path).as_posix()}\n{_cached(one, studio.workspace.cache / CACHE)}\n".encode())
     return whole.hexdigest()
+
+
+def _beside(studio: Studio | ToolContext) -> dict[str, str]:
+    """Path in a table -> hash, for every file there is besides the model and the LoRAs."""
+    sdxl, nets = load_sdxl_config(studio.settings), load_controlnets(studio.settings)
+    paths = [sdxl.vae, sdxl.ip_adapter.path, nets.union.path, *(one.lora for one in sdxl.few_step.values())]
+    paths += [net.path for net in nets.nets.values()]
+    hashes = {path: file_hash(model_path(studio.settings, path), studio) for path in paths if path}
+    return {path: digest for path, digest in hashes.items() if digest}
 
 
 def _cached(path: Path, cache: Path) -> str:

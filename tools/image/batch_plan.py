@@ -1,0 +1,238 @@
+"""What a batch consists of: variations, prompts x characters, a storyboard's shots, or the lines of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from configs.errors import StudioError, UsageError
+from tools.film.shot import Storyboard
+from tools.film.single import stable_seed
+from tools.image.wish import character_name
+from tools.registry import get_tool
+from tools.repair import repair_args, validate_args
+from tools.spec import ToolContext
+
+MAKER = "generate_image"
+MOST = 200
+"""Pictures of one call."""
+VARIANTS = 4
+"""Of a single prompt, when nobody says how many."""
+FILE_BYTES = 4 * 2**20
+SHARED = ("style", "background", "negative_prompt", "width", "height", "quality", "best_of", "loras")
+"""Arguments of the batch that every picture has, unless its line says otherwise."""
+
+
+class Asked(Protocol):
+    """The arguments of which a plan is made."""
+
+    prompts: list[str]
+    prompt: str
+    character: str
+    characters: list[str]
+    count: int | None
+    file: str
+    shots: str
+    seed: int
+    skip_bad: bool
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture that is wanted."""
+
+    number: int
+    """1-based, in the order of the plan."""
+    args: dict[str, Any]
+    """Complete arguments of generate_image."""
+    label: str
+    origin: str = ""
+    """'line 7', 'shot-3', ''."""
+    twin: int = 0
+    """Number of an earlier picture with the very same arguments: it is made once and listed twice; 0 = none."""
+
+    @cached_property
+    def key(self) -> str:
+        """Names the picture by all its arguments, defaults included."""
+        whole = get_tool(MAKER).Args.model_validate(self.args).model_dump(mode="json")
+        whole.pop("fuse", None)  # a matter of speed, decided for the batch as a whole
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class Plan:
+    items: tuple[Item, ...]
+    title: str
+    notes: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    """Assets that it was read from."""
+    single: list[Item] = field(init=False)
+    """Those to make, without twins."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "single", [item for item in self.items if not item.twin])
+
+    @property
+    def text(self) -> str:
+        """Every word of it, to see who is in it."""
+        return "\n".join(str(item.args.get("prompt", "")) for item in self.items)
+
+
+def make_plan(args: Asked, ctx: ToolContext) -> Plan:
+    """Raises UsageError for nothing to draw, too many pictures, an unknown character, a bad line."""
+    sources = [name for name in ("file", "shots") if getattr(args, name)]
+    if args.prompts or args.prompt.strip():
+        sources.append("prompts")
+    if len(sources) > 1:
+        raise UsageError("The batch is asked for in more than one way", f"{' and '.join(sources)} are given",
+                         "Give prompts, or shots, or a file")  # fmt: skip
+    if args.count is not None:
+        check_count(args.count)
+    notes: list[str] = []
+    parents: tuple[str, ...] = ()
+    match sources:
+        case ["file"]:
+            asset = ctx.asset(args.file, "file", "dataset", "report")
+            wanted = list(_of_file(args, ctx.path(asset), asset.name, notes))
+            parents, title = (asset.id,), asset.name
+        case ["shots"]:
+            asset = ctx.asset(args.shots, "storyboard")
+            wanted = list(_of_shots(args, ctx.path(asset)))
+            parents, title = (asset.id,), asset.name
+        case _:
+            wanted = list(_of_prompts(args, ctx))
+            title = args.prompt.strip() or "; ".join(args.prompts)[:120] or ", ".join(_names(args, ctx))
+    if not wanted:
+        raise UsageError("There is nothing to draw", "no line can be used" if notes else "nothing is asked for",
+                         "Say what the pictures should show")  # fmt: skip
+    check_count(len(wanted))
+    return Plan(_numbered(wanted, args, ctx), title, tuple(notes), parents)
+
+
+def check_count(count: int) -> None:
+    """Raises UsageError for a number of pictures that no batch has."""
+    if count < 1:
+        raise UsageError(f"A batch of {count} pictures is nothing to do", fix=f"Ask for 1 to {MOST}")
+    if count > MOST:
+        raise UsageError(f"A batch of {count} pictures is too long", f"one call makes up to {MOST}",
+                         "Ask for fewer, or for several batches")  # fmt: skip
+
+
+# -- the ways of asking --------------------------------------------------------------------------------------------
+
+_Wanted = tuple[dict[str, Any], str, str]
+"""Arguments, label, origin."""
+
+
+def _of_prompts(args: Asked, ctx: ToolContext) -> Iterator[_Wanted]:
+    prompts = [text for one in (args.prompt, *args.prompts) if (text := one.strip())]
+    names = _names(args, ctx)
+    if not prompts and not names:
+        return
+    lone = len(prompts) <= 1 and len(names) <= 1
+    count = args.count or (VARIANTS if lone else 1)
+    check_count(max(1, len(prompts)) * max(1, len(names)) * count)
+    for prompt in prompts or [""]:
+        for name in names or [""]:
+            label = prompt if not name or name.lower() in prompt.lower() else f"{name}: {prompt}".rstrip(": ")
+            yield from _variants({"prompt": prompt, "character": name}, count, args.seed, label, "")
+
+
+def _of_shots(args: Asked, path: Path) -> Iterator[_Wanted]:
+    try:
+        if path.stat().st_size > FILE_BYTES:
+            raise ValueError(f"it is larger than {FILE_BYTES // 2**20} MiB")
+        board = Storyboard.model_validate_json(path.read_bytes())
+    except (OSError, ValueError, ValidationError) as error:
+        raise UsageError("The storyboard cannot be read", " ".join(str(error).split())[:160],
+                         "Name a storyboard that write_storyboard made") from error  # fmt: skip
+    cast = [member.model_dump(mode="json") for member in board.characters]
+    for shot in board.shots:
+        wanted = {"prompt": shot.description, "shot": shot.model_dump(mode="json"), "cast": cast, "style": board.style}
+        seed = args.seed if args.seed >= 0 else shot.seed
+        yield from _variants(wanted, args.count or 1, seed, shot.description or shot.id, shot.id)
+
+
+def _of_file(args: Asked, path: Path, name: str, notes: list[str]) -> Iterator[_Wanted]:
+    """One JSON object with arguments of generate_image per line; empty lines count, but are nothing."""
+    if path.stat().st_size > FILE_BYTES:
+        raise UsageError(f"'{name}' is too large for a batch", f"it has more than {FILE_BYTES // 2**20} MiB",
+                         "Split it")  # fmt: skip
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"'{name}' is no text", "it is not UTF-8", "Save it as UTF-8") from error
+    lines = [(at, line) for at, line in enumerate(text.split("\n"), 1) if line.strip()]
+    bad: list[str] = []
+    for at, line in lines:
+        try:
+            wanted = _line(line)
+        except StudioError as error:
+            bad.append(f"line {at} of '{name}': {error.sentence}")
+            continue
+        count = int(wanted.pop("count", args.count or 1))
+        seed = int(wanted.pop("seed", args.seed))
+        label = str(wanted.get("prompt") or wanted.get("character") or "").strip() or f"line {at}"
+        yield from _variants(wanted, count, seed, label, f"line {at}")
+    if bad and not args.skip_bad:
+        more = f"; and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise UsageError(f"Nothing was started: {bad[0].rstrip('.')}{more}",
+                         fix="Correct it, or leave bad lines out with skip_bad")  # fmt: skip
+    notes += [f"Left out {sentence}" for sentence in bad]
+
+
+def _line(line: str) -> dict[str, Any]:
+    maker = get_tool(MAKER)
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("It is no JSON", str(error)[:100], 'Write e.g. {"prompt": "a red kite"}') from error
+    if not isinstance(found, dict):
+        raise UsageError("It is no JSON object", f"it is {str(found)[:40]!r}", 'Write e.g. {"prompt": "a red kite"}')
+    mended, _ = repair_args(maker, found)
+    model = validate_args(maker, mended)
+    wanted = model.model_dump(mode="json", exclude_unset=True)
+    if not str(wanted.get("prompt", "")).strip() and not wanted.get("character") and not wanted.get("shot"):
+        raise UsageError("It says nothing to draw", "it has no prompt, no character and no shot", "Add a prompt")
+    return wanted
+
+
+# -- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _names(args: Asked, ctx: ToolContext) -> list[str]:
+    """Characters as the memory spells them. Raises UsageError with the nearest names for a probable slip."""
+    asked = [name for one in (args.character, *args.characters) if (name := one.strip())]
+    return list(dict.fromkeys(character_name(name, ctx) for name in asked))
+
+
+def _variants(wanted: Mapping[str, Any], count: int, seed: int, label: str, origin: str) -> Iterator[_Wanted]:
+    """`count` pictures of one wish, each with a seed of its own; the first is the plain picture."""
+    said = {key: value for key, value in wanted.items() if value not in ("", None)}
+    base = seed if seed >= 0 else stable_seed("|".join(str(said.get(k, "")) for k in ("prompt", "style", "character")))
+    for number in range(count):
+        shown = label if count == 1 else f"{label} ({number + 1})"
+        yield {**said, "seed": (base + number) % 2**31, "variant": number}, shown, origin
+
+
+def _numbered(wanted: list[_Wanted], args: Asked, ctx: ToolContext) -> tuple[Item, ...]:
+    """With what all of them share, and with what the settings say now: the plan must say all that decides a picture."""
+    fields = get_tool(MAKER).Args.model_fields
+    image = ctx.settings.image
+    given = {key: getattr(args, key, None) for key in SHARED if key in fields}
+    shared = {"width": image.width, "height": image.height, **{k: v for k, v in given.items() if v}}
+    items: list[Item] = []
+    first: dict[str, int] = {}
+    for number, (own, label, origin) in enumerate(wanted, 1):
+        merged = {**shared, **{key: value for key, value in own.items() if value not in ("", None)}}
+        item = Item(number, {key: value for key, value in merged.items() if key in fields}, label, origin)
+        twin = first.setdefault(item.key, number)
+        items.append(item if twin == number else Item(number, item.args, label, origin, twin))
+    return tuple(items)
