@@ -74,7 +74,7 @@ class IdentityEngine:
         """Encode a made-up picture without weights. Raises EngineError when that fails."""
         rgb = np.zeros((32, 32, 3), np.uint8)
         rgb[8:24, 8:24] = (200, 80, 40)
-        if self._encoders["colour"].encode(rgb).vector is None:
+        if self._encoders["colour"].encode(rgb, (8, 8, 16, 16)).vector is None:
             raise EngineError("The identity engine is not usable", "its weightless encoder gave nothing", "Reinstall")
 
     def need_mib(self) -> int:
