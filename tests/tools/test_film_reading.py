@@ -159,3 +159,24 @@ def test_an_adjective_behind_the_noun_describes_it() -> None:
 )
 def test_the_time_told_last_counts_and_a_bare_day_yields(text: str, time: str) -> None:
     assert read_story(text).beats[0].time_of_day == time
+
+
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        ("Luca is a boy with curly brown hair. Mira is a girl with a green dress.", ["Luca", "Mira"]),
+        (
+            "Luca, a boy with curly hair, Mira, a girl in a green dress, and a small robot stand here",
+            ["Luca", "Mira", "Robot"],
+        ),
+        ("two friends, a robot and a cat, find a shell on the beach", ["Robot", "Cat"]),
+        ("Two children, a boy named Luca and a girl named Mira, run", ["Luca", "Mira"]),
+        ("three friends: a dog, a cat and a bird walk in the park", ["Dog", "Cat", "Bird"]),
+        ("two friends walk in the park", ["Friends", "Friends 2"]),
+        ("Luca is happy on the beach", ["Luca"]),
+    ],
+)
+def test_who_is_described_is_nobody_else(text: str, people: list[str]) -> None:
+    story = read_story(text)
+    assert [one.name for one in story.people] == people
+    assert story.people[0].head or len(people) == 1

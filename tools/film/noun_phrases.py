@@ -162,7 +162,7 @@ def description_end(items: list[Token], start: int) -> int:
     end = last = start
     while end < len(items) and end - start < 24:
         low = items[end].low
-        if low in (".", "!", "?", ";", ":", "\n") or low.startswith("⟦") or low in PLACES:
+        if low in (".", "!", "?", ";", ":", "\n") or low.startswith("⟦") or low in PLACES or _next_one(items, end):
             break
         if low in worn:
             last = end + 1
@@ -170,6 +170,36 @@ def description_end(items: list[Token], start: int) -> int:
             break
         end += 1
     return last
+
+
+def _next_one(items: list[Token], index: int) -> bool:
+    """', Mira, a girl ...' and ', and a dog': a list goes on to somebody else."""
+    if items[index].low != "," or index + 2 >= len(items):
+        return False
+    name, follower = items[index + 1], items[index + 2]
+    if name.capital and follower.low == ",":
+        return True
+    return name.low in ("and", "e") and noun_phrase(items, index + 2) is not None
+
+
+def listed(items: list[Token], index: int, count: int) -> bool:
+    """Whether ', a robot and a cat' follows: exactly `count` noun phrases that say who the counted ones are."""
+    if index >= len(items) or items[index].low not in (",", ":"):
+        return False
+    at, found = index + 1, 0
+    while found < count:
+        noun = noun_phrase(items, at)
+        if noun is None:
+            return False
+        found += 1
+        at = description_end(items, given_name(items, noun[0] + 1, set())[0])
+        if found == count:
+            break
+        if at < len(items) and items[at].low == ",":
+            at += 1
+        if at < len(items) and items[at].low in ("and", "e"):
+            at += 1
+    return at >= len(items) or items[at].low not in ("and", "e")
 
 
 def text_of(items: list[Token], start: int, end: int) -> str:

@@ -8,8 +8,12 @@ from functools import cache
 from typing import Any
 
 from tools.film.lexicon import lexicon, word_index
-from tools.film.noun_phrases import COUNTS, PLACES, bare_name, description_end, given_name, noun_phrase, text_of
+from tools.film.noun_phrases import COUNTS, PLACES, bare_name, description_end, given_name, listed, noun_phrase, text_of
 from tools.film.words import Token, verb_at
+
+_ANYBODY = frozenset({"person", "child", "monster"})
+"""Heads that may stand for those who are named right after ('two friends, a robot and a cat')."""
+_IS = ("is", "was", "è", "era")
 
 
 @dataclass
@@ -75,6 +79,15 @@ def gender_of_name(name: str) -> str:
     return "neutral"
 
 
+def _past_general(items: list[Token], index: int) -> int:
+    """'two friends, a robot and a cat': the friends are the robot and the cat, so reading begins at the robot."""
+    count = COUNTS.get(items[index].low, 1)
+    noun = noun_phrase(items, index) if count > 1 else None
+    if noun is None or noun[1] not in _ANYBODY or not listed(items, noun[0] + 1, count):
+        return index
+    return noun[0] + 2
+
+
 class CastReader:
     """Reads the mentions of a story's sentences, in order, into one growing cast."""
 
@@ -111,6 +124,7 @@ class CastReader:
         found: list[Mention] = []
         index = 0
         while index < len(items):
+            index = _past_general(items, index)
             mention = self._mention_at(items, index, found)
             if mention is None:
                 index += 1
@@ -172,7 +186,7 @@ class CastReader:
             end += 1
         possessive = items[end - 1].text.endswith(("'s", "’s"))
         person = self._named(self._known.get(bare.lower(), bare))
-        if end < len(items) and items[end].low in (",", "the", "il", "la") and not possessive:
+        if end < len(items) and items[end].low in (",", "the", "il", "la", *_IS) and not possessive:
             end = self._apposition(items, end, person)
         text_end = end if possessive else description_end(items, end)
         if text_end > end:
@@ -180,8 +194,8 @@ class CastReader:
         return Mention(index, max(end, text_end), (person,), possessive)
 
     def _apposition(self, items: list[Token], index: int, person: Person) -> int:
-        """'Luca, a boy with curls, ...' and 'Boo the robot': the description belongs to the name."""
-        start = index + 1 if items[index].low == "," else index
+        """'Luca, a boy with curls, ...', 'Boo the robot', 'Luca is a boy': the description belongs to the name."""
+        start = index + 1 if items[index].low in (",", *_IS) else index
         noun = noun_phrase(items, start)
         if noun is None or person.head:
             return index

@@ -65,10 +65,9 @@ def read_edit(instruction: str) -> EditPlan:
         return EditPlan(text, "remove" if removed else "background", removed or background, **shape)
     adjustments, left = _adjustments(rest)
     meaning = _meaning(left)
-    if adjustments and (not meaning or _is_region(meaning)):
+    if adjustments and (not meaning or _is_region(meaning)) and not _is_attribute(rest):
         return EditPlan(text, adjustments=adjustments, partial=bool(meaning), **shape)
     if meaning:
-        # 'a darker coat' is a change of the coat, not of the picture
         return EditPlan(text, "change", rest.strip(" ,.!"), **shape)
     return EditPlan(text, **shape)
 
@@ -95,7 +94,7 @@ _UPSCALE = re.compile(
     r"\b(?:upscale|upsize|enlarge|super-?resolution|higher resolution|more resolution|increase the resolution|"
     r"ingrandisci|risoluzione più alta|in 4k|to 4k|in hd|più risoluzione|bigger (?:picture|image|file|size))\b", re.I
 )  # fmt: skip
-_FACTOR = re.compile(r"\b(\d(?:\.\d)?)\s*(?:x|×|times|volte)(?!\s*\d)|(?:x|×)\s*(\d(?:\.\d)?)\b", re.I)
+_FACTOR = re.compile(r"\b(\d{1,4}(?:\.\d)?)\s*(?:x|×|times|volte)(?!\s*\d)|(?:x|×)\s*(\d{1,4}(?:\.\d)?)\b", re.I)
 _RESIZE = re.compile(r"\b(?:resize|rescale|scale|ridimensiona)\b", re.I)
 _EXTEND = re.compile(
     r"\b(?:outpaint|uncrop|extend|expand|widen|more (?:room|space)|make (?:it|this|the \w+) wider|estendi|espandi|"
@@ -257,6 +256,16 @@ def _is_region(words: list[str]) -> bool:
     """Whether the words name a part of a picture: 'the sky', 'everything behind her', 'Luca's face'."""
     known = {**word_index("edits", "regions"), **word_index("edits", "places")}
     return any(word in known for word in words) and len(words) <= 4
+
+
+def _is_attribute(text: str) -> bool:
+    """'a darker coat' is another coat, not a darker picture."""
+    pictures = {str(word).lower() for word in lexicon("edits")["picture"]}
+    for at, _, phrase in find_phrase(text, _phrases("adjustments")):
+        noun = re.match(r"\s+(\w+)", text[at + len(phrase) :])
+        if re.search(r"\b(?:an?|una?)\s+$", text[:at], re.I) and noun and noun[1].lower() not in pictures:
+            return True
+    return False
 
 
 def _without(text: str, *patterns: re.Pattern[str]) -> str:

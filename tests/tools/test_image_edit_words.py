@@ -1,0 +1,222 @@
+"""What edit_image reads in an instruction, and what it changes in a shot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.media.adjust import ADJUSTMENTS, adjust, blend, crop_to, pad, tint, turn
+from configs.errors import UsageError
+from memory.store import Memory
+from tools.film.casting import cast_story
+from tools.film.look import look_from_data
+from tools.film.reading import read_story
+from tools.film.shot import CastMember, Shot
+from tools.film.single import single_shot
+from tools.image.edit_plan import EditPlan, read_edit
+from tools.image.regions import find_region, foreground
+from tools.image.restage import Restaged, Restager
+
+
+class NoMemory:
+    """A memory that knows nobody."""
+
+    def list_entries(self, kind: str) -> list[Any]:
+        return []
+
+    def resolve_character(self, name: str) -> None:
+        return None
+
+
+NOBODY: Memory = NoMemory()  # type: ignore[assignment]
+
+
+@pytest.fixture(scope="module")
+def staged() -> tuple[Shot, Sequence[CastMember]]:
+    text = "a boy named Luca and a girl named Mira with a green dress meet a small robot on the beach"
+    casting = cast_story(read_story(text), NOBODY)
+    names = tuple(member.name for member in casting.members)
+    return single_shot(casting.story, names, 3), casting.members
+
+
+def change(staged: tuple[Shot, Sequence[CastMember]], text: str) -> Restaged:
+    plan = read_edit(text)
+    restager = Restager(*staged, NOBODY)
+    doing = {"background": restager.background, "remove": restager.remove}.get(plan.content, restager.change)
+    return doing(plan.what)
+
+
+def member(made: Restaged, name: str) -> Any:
+    return look_from_data(next(one.look for one in made.cast if one.name == name))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("make the picture warmer", {"adjustments": (("warmer", 1.0),)}),
+        ("brighten this image a little", {"adjustments": (("brighter", 0.5),)}),
+        ("much more contrast and less saturated", {"adjustments": (("more_contrast", 1.8), ("less_colour", 1.8))}),
+        ("edit the photo, blur everything behind her", {"adjustments": (("blur", 1.0),), "partial": True}),
+        ("rendi l'immagine in bianco e nero", {"adjustments": (("grey", 1.0),)}),
+        ("crop the picture to a square", {"crop": (1, 1)}),
+        ("crop it to 16:9", {"crop": (16, 9)}),
+        ("crop to 640x480", {"crop": (640, 480), "size": (640, 480)}),
+        ("rotate the image to the left", {"rotate": 90}),
+        ("flip the picture horizontally", {"flip": "horizontal"}),
+        ("mirror it upside down", {"flip": "vertical"}),
+        ("resize the image to 512 by 256", {"size": (512, 256)}),
+        ("upscale this picture", {"enlarge": 2.0}),
+        ("upscale 4x", {"enlarge": 4.0}),
+        ("extend the picture to the left by 50%", {"extend": {"left": 0.5}}),
+        ("outpaint", {"extend": dict.fromkeys(("left", "right", "top", "bottom"), 0.25)}),
+        ("remove the lamp post from the image", {"content": "remove", "what": "the lamp post"}),
+        ("take the hat off the boy in the picture", {"content": "remove", "what": "the hat"}),
+        ("togli il lampione dalla foto", {"content": "remove", "what": "il lampione"}),
+        ("replace the background of the portrait with a forest", {"content": "background", "what": "a forest"}),
+        ("put him on the moon", {"content": "background", "what": "on the moon"}),
+        ("put a scarf on her in the photo", {"content": "change"}),
+        ("give Luca a darker coat", {"content": "change"}),
+    ],
+)
+def test_what_an_instruction_asks_for(text: str, wanted: dict[str, Any]) -> None:
+    plan = read_edit(text)
+    plain = EditPlan(text)
+    for key, value in vars(plan).items():
+        if key in wanted:
+            assert value == wanted[key], key
+        elif key not in ("text", "what"):
+            assert value == getattr(plain, key), key
+
+
+@pytest.mark.parametrize("text", ["", "   ", "upscale 99x", "upscale 50x", "extend to the left by 900%"])
+def test_what_cannot_be_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(UsageError):
+        read_edit(text)
+
+
+def test_words_without_a_wish_are_empty() -> None:
+    assert read_edit("edit this picture please").empty
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_no_text_breaks_the_reader(number: int) -> None:
+    wild = ["'; DROP TABLE assets; --", "\u202e🙂 ((((" * 50, "make " + "very " * 300 + "bright"]
+    read_edit(wild[number])
+
+
+def test_a_shot_changes_by_words(staged: tuple[Shot, Sequence[CastMember]]) -> None:
+    assert change(staged, "turn the day into night").shot.time_of_day == "night"
+    assert change(staged, "replace the background with a forest").shot.set == "forest"
+    assert change(staged, "make the background plain white").shot.set == "void"
+    assert {one.name for one in change(staged, "remove the robot").shot.actors} == {"Luca", "Mira"}
+    assert change(staged, "make Luca look sad").shot.actor("Luca").expression == "sad"  # type: ignore[union-attr]
+    assert change(staged, "let Mira wave").shot.actor("Mira").pose == "waving"  # type: ignore[union-attr]
+    assert change(staged, "move in closer").shot.camera.scale != staged[0].camera.scale
+    assert change(staged, "show it from a low angle").shot.camera.angle == "low"
+    swapped = change(staged, "replace the robot with a cat")
+    assert {one.name for one in swapped.shot.actors} == {"Luca", "Mira", "Cat"}
+    assert change(staged, "add a ball").shot.props[-1:] == ("ball",)
+    added = change(staged, "add a dog")
+    assert "Dog" in {one.name for one in added.shot.actors} and "Dog is there" in added.changes
+
+
+def test_a_look_changes_only_for_whom_it_is_meant(staged: tuple[Shot, Sequence[CastMember]]) -> None:
+    before = Restager(*staged, NOBODY).remove("nothing at all")
+    made = change(staged, "change the color of her dress to red")
+    assert member(made, "Mira").top == "dress" and member(made, "Mira").top_color[0] > 0.6
+    assert member(made, "Luca") == member(before, "Luca") and member(made, "Robot") == member(before, "Robot")
+    glasses = change(staged, "give Luca glasses")
+    assert "glasses" in member(glasses, "Luca").accessories and "glasses" not in member(glasses, "Mira").accessories
+    without = Restager(glasses.shot, glasses.cast, NOBODY).remove("the glasses")
+    assert "glasses" not in member(without, "Luca").accessories
+    blue = change(staged, "make the robot blue")
+    assert member(blue, "Robot").body[2] > 0.6 and blue.changes == ("Robot with blue body",)
+    # the sky's colour is nobody's
+    assert change(staged, "make the sky purple").changes == ()
+
+
+def test_what_is_so_already_is_told(staged: tuple[Shot, Sequence[CastMember]]) -> None:
+    sad = change(staged, "make Luca look sad")
+    again = Restager(sad.shot, sad.cast, NOBODY).change("make Luca look sad")
+    assert again.changes == () and again.already == ("Luca is sad",)
+
+
+# -- pixels ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    y, x = np.mgrid[0:96, 0:128]
+    return np.dstack([x * 2 % 200 + 20, y * 2 + 10, (x + y) % 160 + 30]).astype(np.uint8)
+
+
+def test_every_adjustment_does_what_it_says(picture: np.ndarray) -> None:
+    def mean(name: str) -> float:
+        return float(adjust(picture, name).mean())
+
+    assert mean("brighter") > picture.mean() + 5 and mean("darker") < picture.mean() - 5
+    assert adjust(picture, "more_contrast").std() > picture.std() > adjust(picture, "less_contrast").std()
+    warm, cool = adjust(picture, "warmer").mean(axis=(0, 1)), adjust(picture, "cooler").mean(axis=(0, 1))
+    assert warm[0] > cool[0] and warm[2] < cool[2]
+    grey = adjust(picture, "grey").astype(int)
+    assert np.abs(grey[..., 0] - grey[..., 2]).max() <= 1
+    spread = lambda one: float(one.astype(float).std(axis=2).mean())  # noqa: E731
+    assert spread(adjust(picture, "more_colour")) > spread(picture) > spread(adjust(picture, "less_colour"))
+    assert (adjust(adjust(picture, "invert"), "invert") == picture).all()
+    corner, middle = adjust(picture, "vignette")[0, 0].mean(), adjust(picture, "vignette")[48, 64].mean()
+    assert corner < picture[0, 0].mean() * 0.8 and middle == pytest.approx(picture[48, 64].mean(), abs=1)
+    for name in ADJUSTMENTS:
+        assert adjust(picture, name, 0.5).shape == picture.shape
+
+
+def test_outside_of_a_mask_nothing_changes(picture: np.ndarray) -> None:
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    mask[:, :64] = 255
+    for name in ADJUSTMENTS:
+        assert (adjust(picture, name, 1.0, mask)[:, 64:] == picture[:, 64:]).all(), name
+    assert (tint(picture, (0.5, 0.1, 0.6), mask)[:, 64:] == picture[:, 64:]).all()
+    assert (blend(picture, 255 - picture, np.zeros_like(mask)) == picture).all()
+
+
+def test_a_blurred_background_takes_no_colour_of_the_subject() -> None:
+    rgb = np.full((80, 120, 3), (30, 60, 90), np.uint8)
+    rgb[20:60, 40:80] = (250, 20, 20)
+    mask = np.full((80, 120), 255, np.uint8)
+    mask[20:60, 40:80] = 0
+    made = adjust(rgb, "blur", 2.0, mask)
+    assert (made[20:60, 40:80] == (250, 20, 20)).all()
+    assert np.abs(made[mask > 0].astype(int) - (30, 60, 90)).max() <= 2
+
+
+def test_a_tint_keeps_light_and_shade() -> None:
+    shade = np.linspace(60, 220, 64).astype(np.uint8)
+    rgb = np.repeat(np.repeat(shade[None, :, None], 40, axis=0), 3, axis=2)
+    made = tint(rgb, (0.45, 0.15, 0.60), np.full((40, 64), 255, np.uint8)).astype(int)
+    assert (made[..., 2] > made[..., 1] + 15).all()
+    luma = made.mean(axis=2)[0]
+    assert np.corrcoef(luma, shade)[0, 1] > 0.98
+
+
+def test_shape(picture: np.ndarray) -> None:
+    assert crop_to(picture, (1, 1)).shape == (96, 96, 3)
+    assert (crop_to(picture, (1, 1), (1.0, 0.5)) == picture[:, 32:]).all()
+    assert (turn(picture, 90) == np.rot90(picture)).all() and (turn(picture, 0, "horizontal") == picture[:, ::-1]).all()
+    canvas, mask = pad(picture, 16, 0, 8, 24)
+    assert canvas.shape == (120, 152, 3) and (canvas[:96, 16:144] == picture).all()
+    assert (mask[:96, 16:144] == 0).all() and mask[-1, -1] == 255 and mask[5, 3] == 255
+
+
+def test_places_and_the_foreground() -> None:
+    left = find_region("darken the left half", (100, 50))
+    assert left is not None and left.mask[:, :50].all() and not left.mask[:, 50:].any() and not left.exact
+    assert find_region("the top left corner", (100, 50)).name == "the top left"  # type: ignore[union-attr]
+    assert find_region("the dragon's wings", (100, 50)) is None
+    rng = np.random.default_rng(1)
+    rgb = rng.integers(90, 120, (120, 160, 3)).astype(np.uint8)
+    rgb[30:115, 60:100] = rng.integers(190, 240, (85, 40, 3)).astype(np.uint8) // np.array([1, 4, 4], np.uint8)
+    front = foreground(rgb)
+    assert front is not None and (front[40:110, 65:95] > 0).mean() > 0.95 and (front[:, :40] > 0).mean() < 0.02
+    assert foreground(np.full((60, 60, 3), 128, np.uint8)) is None
