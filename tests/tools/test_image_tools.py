@@ -15,7 +15,8 @@ from configs.settings import load_settings
 from memory.records import Score
 from tools.executor import Executor, Run
 from tools.film.look import describe_look
-from tools.image.gates import colours_found, picture_scores, total
+from tools.image.gates import colours_found, picture_scores
+from tools.image.ranking import total
 from tools.opening import opened_executor
 from tools.spec import ToolOutcome
 

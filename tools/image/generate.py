@@ -1,33 +1,39 @@
-"""generate_image: words (or a shot) -> measured pictures from the leased image engine."""
+"""generate_image: words (or a shot) -> measured pictures from the leased image engine, the best of several takes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib.metadata import version as package_version
-from typing import Any, ClassVar
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from backends.image.engine import ImageRequest, ImageResult
-from backends.image.layout.scene import CharacterLook, LayoutScene
-from backends.image.layout.scene_json import scene_to_dict
-from configs.errors import UsageError
-from memory.records import Asset, Score
-from tools.film.casting import cast_story, known_names, remember_cast
-from tools.film.layers import Layers, collect_layers, save_layers
-from tools.film.layout import Jitter, cast_looks, jitter, layout_scene
-from tools.film.prompt import shot_prompt
-from tools.film.reading import read_story
-from tools.film.shot import SCALES, CastMember, Shot
-from tools.film.single import single_shot, stable_seed
-from tools.image.gates import identity_not_measured, identity_scores, picture_scores, total
-from tools.image.provenance import PictureFacts, png_text
-from tools.image.recipe import recipe_of
+from memory.records import Asset
+from tools.film.casting import remember_cast
+from tools.image.draw import Earlier, Means, Order, draw, next_try
+from tools.image.gates import wants_clip
+from tools.image.identity import wants_identity
+from tools.image.keep import keep_takes
+from tools.image.means import choose_means, control_wish, picture_judge
+from tools.image.report import failed_in_words, figures_of, summary_of
+from tools.image.steering import steering_needs
+from tools.image.takes import Ranking, best_of
+from tools.image.wish import Wish, picture_size, read_wish
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 PREVIEW_SECONDS_PER_MEGAPIXEL = 6.5
 """Measured on two idle cores; the executor replaces it by what it sees."""
 SDXL_SECONDS = 12.0
+EARLIER_LOOKED_AT = 60
+"""Pictures of the conversation that a new one of the same words is compared with."""
+
+
+class LoraArg(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200, description="Its name in the LoRA registry")
+    weight: float | None = Field(None, ge=-2, le=2, description="Strength; null = the registry's")
+    trigger: str = Field("", max_length=200, description="The word that calls it, when the registry has none")
 
 
 class GenerateImageArgs(ToolArgs):
@@ -36,48 +42,32 @@ class GenerateImageArgs(ToolArgs):
     )
     character: str = Field("", max_length=200, description="Name of a remembered character who must be in the picture")
     style: str = Field("", max_length=500, description="Look of the picture, e.g. 'watercolour' (used by SDXL)")
-    count: int = Field(1, ge=1, le=8, description="How many variants")
+    count: int = Field(1, ge=1, le=8, description="How many variants; for more use generate_batch")
     width: int = Field(0, ge=0, le=4096, description="Pixels; 0 = the setting image.width")
     height: int = Field(0, ge=0, le=4096, description="Pixels; 0 = the setting image.height")
     seed: int = Field(-1, ge=-1, lt=2**31, description="Same seed, same picture; -1 = from the prompt")
     background: str = Field("", max_length=500, description="Where it plays, when the prompt does not say")
+    negative_prompt: str = Field("", max_length=2000, description="What must not be in the picture (SDXL)")
+    quality: Literal["", "draft", "standard", "final"] = Field("", description="'' = the setting image.quality")
+    steps: int = Field(0, ge=0, le=150, description="0 = as quality says (SDXL)")
+    guidance: float = Field(0, ge=0, le=30, description="0 = as quality says (SDXL)")
+    best_of: int = Field(0, ge=0, le=8, description="Takes per picture, the best is shown; 0 = setting image.best_of")
+    control: str = Field("", max_length=500, description="A picture or control map that steers the new one (SDXL)")
+    control_kinds: list[Literal["depth", "pose", "canny", "normal"]] = Field(
+        default_factory=list, description="What to take from it; [] = what fits"
+    )
+    control_scale: float = Field(0, ge=0, le=2, description="How much it steers; 0 = as the settings say")
+    references: list[str] = Field(
+        default_factory=list, max_length=8, description="Pictures to take the looks from (SDXL)"
+    )
+    loras: list[LoraArg] = Field(default_factory=list, max_length=8, description="LoRAs to use (SDXL)")
+    fuse: bool = Field(False, description="Merge the LoRAs into the model: faster for long series")
     shot: dict[str, Any] | None = Field(None, description="A storyboard's shot, instead of a prompt")
     cast: list[dict[str, Any]] = Field(default_factory=list, description="The storyboard's characters, with a shot")
     layers: bool = Field(False, description="Keep depth and faces beside the picture, for animation")
     mouths: dict[str, list[str]] = Field(
         default_factory=dict, description="Mouth shapes to keep per character who speaks in the shot"
     )
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be drawn, whichever way it was asked for."""
-
-    shot: Shot
-    members: tuple[CastMember, ...]
-    looks: dict[str, CharacterLook]
-    prompt: str
-    negative: str
-    name: str
-    wish: str
-
-
-@dataclass(frozen=True)
-class Take:
-    """One try at a picture."""
-
-    rgb: Any
-    scene: LayoutScene
-    engine: str
-    version: str
-    seed: int
-    params: dict[str, Any]
-    scores: tuple[Score, ...]
-    layers: Layers | None = None
-
-    @property
-    def passed(self) -> bool:
-        return all(score.passed is not False for score in self.scores)
 
 
 class GenerateImage(Tool):
@@ -88,192 +78,90 @@ class GenerateImage(Tool):
     )
     Args: ClassVar[type[ToolArgs]] = GenerateImageArgs
     makes = "image"
+    time_limit_s: ClassVar[float] = 3600.0
 
     def needs(self, args: GenerateImageArgs, studio: Studio) -> frozenset[str]:
-        return frozenset({studio.image_engine()})
+        engine = studio.image_engine()
+        names = {engine}
+        if engine == "sdxl":
+            names |= steering_needs(studio, control_wish(args))
+        if wants_identity(studio) or (engine == "sdxl" and wants_clip(studio.settings)):
+            names.add("identity")
+        return frozenset(names)
 
     def forecast(self, args: GenerateImageArgs, studio: Studio) -> Forecast:
         image = studio.settings.image
         megapixels = (args.width or image.width) * (args.height or image.height) / 1e6
         each = SDXL_SECONDS if studio.image_engine() == "sdxl" else 1.5 + PREVIEW_SECONDS_PER_MEGAPIXEL * megapixels
-        return Forecast(seconds=each * args.count, disk_mib=2.5 * megapixels * args.count)
+        pictures = args.count * takes_of(args, studio.settings.image.best_of, studio.image_engine() == "preview")
+        return Forecast(seconds=each * pictures, disk_mib=2.5 * megapixels * pictures)
 
     def run(self, args: GenerateImageArgs, ctx: ToolContext) -> ToolResult:
-        width, height = args.width or ctx.settings.image.width, args.height or ctx.settings.image.height
-        if width < 64 or height < 64:
-            raise UsageError(f"A picture of {width}x{height} pixels is too small", fix="Ask for at least 64x64")
-        wish = _wish(args, ctx)
-        engine = ctx.engine("image")
-        if args.style and getattr(engine, "renderer", None) is not None:
-            ctx.warn(f"The preview engine has one look of its own: the style '{args.style}' needs SDXL")
+        size = picture_size(args.width, args.height, ctx)
+        wish = read_wish(args, ctx)
+        engine = ctx.engines[Studio(ctx.settings, ctx.workspace, ctx.memory).image_engine()]
+        means = choose_means(args, wish, engine, ctx)
+        if args.seed >= 0:
+            wish = replace(wish, shot=wish.shot.model_copy(update={"seed": args.seed}))
         assets: list[Asset] = []
-        failed: list[str] = []
+        rankings: list[Ranking] = []
+        earlier = [] if args.shot is not None else _earlier(wish, ctx)
         for number in range(args.count):
-            note = wish.name if args.count == 1 else f"picture {number + 1} of {args.count}"
-            take = _best_take(wish, number, (width, height), args, engine, ctx, note)
-            failed += [_told(score) for score in take.scores if score.passed is False]
-            assets.append(_save(take, wish, args, number, ctx))
-            ctx.progress(number + 1, args.count, note)
-        for sentence in dict.fromkeys(failed):
+            order = Order(
+                wish,
+                means,
+                size,
+                number,
+                note=wish.name if args.count == 1 else f"picture {number + 1} of {args.count}",
+                framed=args.shot is not None,
+                layers=args.layers,
+                mouths=args.mouths,
+                earlier=tuple(earlier),
+            )
+            name = wish.name if args.count == 1 else f"{wish.name} ({number + 1})"
+            ranking = self._takes(args, order, name, ctx)
+            assets.append(keep_takes(ranking, order, name, ctx))
+            rankings.append(ranking)
+            best = ranking.best
+            earlier.append(Earlier(f"picture {number + 1}", str(best.params["phash"]), best.seed))
+            ctx.progress(number + 1, args.count, order.note)
+        for sentence in failed_in_words(rankings):
             ctx.warn(sentence)
-        made = f"{len(assets)} pictures" if len(assets) > 1 else "a picture"
-        first = assets[0]
-        summary = f"Made {made} ({width}x{height}, engine {first.engine}): {wish.name}."
+        new: list[str] = []
         if args.shot is None:
             new = remember_cast(ctx.memory, tuple(member for member in wish.members if member.named), ctx.thread)
-            summary += f" New in memory: {', '.join(new)}." if new else ""
-        figures = {score.name: score.value for score in first.scores if score.value is not None}
-        return ToolResult(summary[:1000], tuple(assets), figures, data={"scores": figures})
+        figures = figures_of(rankings)
+        return ToolResult(summary_of(wish, size, rankings, new), tuple(assets), figures, data={"scores": figures})
 
-
-def _wish(args: GenerateImageArgs, ctx: ToolContext) -> Wish:
-    if args.shot is not None:
-        shot = Shot.model_validate(args.shot)
-        members = tuple(CastMember.model_validate(one) for one in args.cast)
-        looks = cast_looks(members)
-        prompt, negative = shot_prompt(shot, members, looks, args.style)
-        return Wish(shot, members, looks, prompt, negative, shot.description or shot.id, "")
-    text = args.prompt.strip()
-    known = known_names(ctx.memory)
-    if args.character:
-        entry = ctx.memory.resolve_character(args.character)
-        name = entry.name if entry else args.character.strip()
-        known.append(name)
-        if name.lower() not in text.lower():
-            text = f"{name} {text}".strip()
-    if not text:
-        raise UsageError("There is nothing to draw", "the prompt is empty", "Say what the picture should show")
-    if args.background:
-        text = f"{text.rstrip(' .')}, in {args.background}"
-    casting = cast_story(read_story(text, known, ctx.settings.voice.language), ctx.memory)
-    for note in casting.notes:
-        ctx.warn(note)
-    seed = args.seed if args.seed >= 0 else stable_seed(f"{text}|{args.style}")
-    names = tuple(member.name for member in casting.members)
-    shot = single_shot(casting.story, names, seed)
-    looks = cast_looks(casting.members)
-    prompt, negative = shot_prompt(shot, casting.members, looks, args.style, wish=casting.story.text)
-    return Wish(shot, casting.members, looks, prompt, negative, casting.story.text[:80], text)
-
-
-def _best_take(
-    wish: Wish, number: int, size: tuple[int, int], args: GenerateImageArgs, engine: Any, ctx: ToolContext, note: str
-) -> Take:
-    """Try until every gate passes, at most `budget.rounds` times; the best try is kept, not the last."""
-    best: Take | None = None
-    shot = wish.shot
-    base = args.seed if args.seed >= 0 else shot.seed
-    for attempt in range(ctx.settings.budget.rounds):
-        ctx.cancel.check()
-        vary = jitter(base, number + attempt * 11)
-        if args.shot is not None:
-            vary = Jitter()  # a film's framing was chosen by its director; a retry only steps back
-        take = _take(shot, wish, vary, (base + number + attempt * 101) % 2**31, size, args, engine, ctx, note)
-        if best is None or total(take.scores) > total(best.scores):
-            best = take
-        if take.passed:
-            break
-        shot = _step_back(shot)
-        if shot == wish.shot and getattr(engine, "renderer", None) is not None and args.shot is not None:
-            break  # nothing left to change: the same layout would give the same picture
-    assert best is not None
-    return best
-
-
-def _step_back(shot: Shot) -> Shot:
-    """One scale wider, eye level, more frontal: what cuts a face or hides a character."""
-    wider = SCALES[min(SCALES.index(shot.camera.scale) + 1, len(SCALES) - 1)]
-    camera = shot.camera.model_copy(update={"scale": wider, "angle": "eye", "yaw_deg": shot.camera.yaw_deg * 0.5})
-    return shot.model_copy(update={"camera": camera})
-
-
-def _take(
-    shot: Shot,
-    wish: Wish,
-    vary: Jitter,
-    seed: int,
-    size: tuple[int, int],
-    args: GenerateImageArgs,
-    engine: Any,
-    ctx: ToolContext,
-    note: str,
-) -> Take:
-    width, height = size
-    scene = layout_scene(shot, wish.looks, vary)
-
-    def on_step(step: int, steps: int) -> None:
-        ctx.progress(step / max(steps, 1) * 0.9, 1, note)
-
-    request = ImageRequest(wish.prompt, wish.negative, width, height, seed, layout=scene)
-    renderer = getattr(engine, "renderer", None)
-    if renderer is not None:
-        from backends.image.preview import LOOK_VERSION
-
-        frame = renderer.render(scene, width, height, on_step=on_step)
-        layers = collect_layers(renderer, frame, scene, args.mouths) if args.layers else None
-        scores = (*picture_scores(frame.rgb), *identity_scores(frame, scene))
-        version = f"{LOOK_VERSION}+mitsuba{package_version('mitsuba')}"
-        params: dict[str, Any] = {"sampler": "mitsuba", "samples": renderer.samples}
-        drawn = ImageResult(frame.rgb, engine.name, version, seed, 0.0, params)
-        params = {**params, "recipe": recipe_of(request, drawn, ctx)}
-        return Take(frame.rgb, scene, engine.name, version, seed, params, scores, layers)
-    result = engine.generate(request, on_step)
-    for warning in result.warnings:
-        ctx.warn(warning)
-    scores = (*picture_scores(result.image), *identity_not_measured(scene, result.engine))
-    params = {**result.params, "recipe": recipe_of(request, result, ctx)}
-    return Take(result.image, scene, result.engine, result.engine_version, result.seed, params, scores)
-
-
-def _save(take: Take, wish: Wish, args: GenerateImageArgs, number: int, ctx: ToolContext) -> Asset:
-    from backends.media.images import save_png
-
-    height, width = take.rgb.shape[:2]
-    params: dict[str, Any] = {
-        "prompt": wish.wish or wish.prompt,
-        "engine_prompt": wish.prompt,
-        "negative_prompt": wish.negative,
-        "scene": scene_to_dict(take.scene),
-        "shot": wish.shot.model_dump(mode="json"),
-        "width": width,
-        "height": height,
-        "cast": [member.model_dump(mode="json") for member in wish.members],
-        "variant": number,
-        **{key: value for key, value in take.params.items() if key not in ("scene", "layout")},
-    }
-    parents: tuple[str, ...] = ()
-    if take.layers is not None:
-        file = ctx.scratch(".npz")
-        save_layers(take.layers, file)
-        kept = ctx.save(
-            file,
-            "file",
-            f"{wish.shot.id} layers",
-            engine=take.engine,
-            engine_version=take.version,
-            params={"of": wish.shot.id},
-            summary="Depth, masks and faces for animation",
+    def _takes(self, args: GenerateImageArgs, order: Order, name: str, ctx: ToolContext) -> Ranking:
+        count = takes_of(args, ctx.settings.image.best_of, order.means.draws_layouts)
+        return best_of(
+            lambda variation: draw(order, variation, ctx),
+            count,
+            seed=order.seed,
+            rounds=ctx.settings.budget.rounds,
+            change=partial(next_try, order),
+            judge=picture_judge(order, ctx) if count > 1 else None,
+            check=ctx.cancel.check,
+            on_cancel=lambda ranking: keep_takes(ranking, order, name, ctx),
         )
-        params["layers"] = kept.id
-        parents = (kept.id,)
-    picture = ctx.scratch(".png")
-    facts = PictureFacts(take.params["recipe"], take.scores, parents, "generate_image", wish.wish)
-    save_png(picture, take.rgb, png_text(facts))
-    name = wish.name if args.count == 1 else f"{wish.name} ({number + 1})"
-    return ctx.save(
-        picture,
-        "image",
-        name,
-        engine=take.engine,
-        engine_version=take.version,
-        params=params,
-        seed=take.seed,
-        parents=parents,
-        scores=take.scores,
-        summary=f"{wish.name}; engine {take.engine}",
-    )
 
 
-def _told(score: Score) -> str:
-    mark = f"{score.value:.3g}, the mark is {score.threshold:.3g}"
-    return f"The picture's {score.name} is {mark}: the best of the tries is kept"
+def takes_of(args: GenerateImageArgs, setting: int, preview: bool) -> int:
+    """Takes per picture. A film's shot is drawn once by the preview: its layout would give the same picture again."""
+    if preview and args.shot is not None:
+        return 1
+    return args.best_of or setting
+
+
+def _earlier(wish: Wish, ctx: ToolContext) -> list[Earlier]:
+    """The conversation's pictures of the same words."""
+    found = []
+    for asset in ctx.memory.list_assets("image", ctx.thread, EARLIER_LOOKED_AT):
+        told = asset.params.get("phash")
+        if asset.tool == GenerateImage.name and isinstance(told, str) and asset.params.get("prompt") == wish.wish:
+            found.append(Earlier(asset.name, told, asset.seed))
+    return found
+
+
+__all__ = ["GenerateImage", "GenerateImageArgs", "Means"]

@@ -1,0 +1,137 @@
+"""What is to be drawn: words or a storyboard's shot, read into a shot with its cast, looks and prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from backends.image.layout.scene import CharacterLook
+from configs.errors import UsageError
+from memory.names import name_key
+from tools.film.casting import cast_story, known_names
+from tools.film.layout import cast_looks
+from tools.film.prompt import shot_prompt
+from tools.film.reading import read_story
+from tools.film.shot import CastMember, Shot
+from tools.film.single import single_shot, stable_seed
+from tools.spec import ToolContext
+
+NEAR_NAME = 80.0
+"""rapidfuzz ratio (0-100) of two names from which on one is probably meant to be the other."""
+SMALLEST, LARGEST = 64, 4096
+"""Pixels of a side."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be drawn, whichever way it was asked for."""
+
+    shot: Shot
+    members: tuple[CastMember, ...]
+    looks: dict[str, CharacterLook]
+    prompt: str
+    """For the engine: the words with the looks and the framing."""
+    negative: str
+    name: str
+    """What the picture is called."""
+    wish: str
+    """The user's own words; '' for a shot of a film."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The characters of the shot."""
+        return tuple(actor.name for actor in self.shot.actors)
+
+
+class Asked(Protocol):
+    """The arguments of which a wish is read."""
+
+    prompt: str
+    negative_prompt: str
+    character: str
+    style: str
+    seed: int
+    background: str
+    shot: dict[str, Any] | None
+    cast: list[dict[str, Any]]
+
+
+def read_wish(args: Asked, ctx: ToolContext) -> Wish:
+    """Raises UsageError when there is nothing to draw, the shot is wrong, or a character's name is probably a slip."""
+    wish = _from_shot(args) if args.shot is not None else _from_words(args, ctx)
+    own = " ".join(args.negative_prompt.split())
+    if not own:
+        return wish
+    return Wish(wish.shot, wish.members, wish.looks, wish.prompt, f"{own}, {wish.negative}", wish.name, wish.wish)
+
+
+def picture_size(width: int, height: int, ctx: ToolContext) -> tuple[int, int]:
+    """Width and height in pixels, 0 replaced by the settings'. Raises UsageError for one that cannot be drawn."""
+    size = width or ctx.settings.image.width, height or ctx.settings.image.height
+    if min(size) < SMALLEST:
+        raise UsageError(
+            f"A picture of {size[0]}x{size[1]} pixels is too small", fix=f"Ask for at least {SMALLEST}x{SMALLEST}"
+        )
+    return size
+
+
+def _from_shot(args: Asked) -> Wish:
+    try:
+        shot = Shot.model_validate(args.shot)
+        members = tuple(CastMember.model_validate(one) for one in args.cast)
+    except ValidationError as error:
+        raise UsageError("The shot is wrong", str(error.errors()[0]["msg"]), "Give a storyboard's shot") from error
+    looks = cast_looks(members)
+    prompt, negative = shot_prompt(shot, members, looks, args.style)
+    return Wish(shot, members, looks, prompt, negative, shot.description or shot.id, "")
+
+
+def _from_words(args: Asked, ctx: ToolContext) -> Wish:
+    text = args.prompt.strip()
+    known = known_names(ctx.memory)
+    if args.character.strip():
+        name = character_name(args.character, ctx)
+        known.append(name)
+        if name.lower() not in text.lower():
+            text = f"{name} {text}".strip()
+    if not text:
+        raise UsageError("There is nothing to draw", "the prompt is empty", "Say what the picture should show")
+    if args.background.strip():
+        text = f"{text.rstrip(' .')}, in {args.background.strip()}"
+    casting = cast_story(read_story(text, known, ctx.settings.voice.language), ctx.memory)
+    for note in casting.notes:
+        ctx.warn(note)
+    seed = args.seed if args.seed >= 0 else stable_seed(f"{text}|{args.style}")
+    names = tuple(member.name for member in casting.members)
+    shot = single_shot(casting.story, names, seed)
+    looks = cast_looks(casting.members)
+    prompt, negative = shot_prompt(shot, casting.members, looks, args.style, wish=casting.story.text)
+    return Wish(shot, casting.members, looks, prompt, negative, casting.story.text[:80], text)
+
+
+def character_name(asked: str, ctx: ToolContext) -> str:
+    """The remembered character's name, or `asked` for a new one.
+
+    Raises UsageError with the nearest names when `asked` is close to a remembered one, or fits more than one.
+    """
+    from rapidfuzz import fuzz
+
+    entry = ctx.memory.resolve_character(asked)
+    if entry is not None:
+        return entry.name
+    asked = " ".join(asked.split())
+    key = name_key(asked)
+    near = [
+        name
+        for name in ctx.memory.nearest_characters(asked)
+        if fuzz.ratio(key, name_key(name)) >= NEAR_NAME or key in name_key(name).split()
+    ]
+    if near:
+        raise UsageError(
+            f"No character is called '{asked[:60]}'",
+            f"remembered are {' and '.join(repr(name) for name in near)}",
+            "Use one of these names, or introduce the new one in the prompt",
+        )
+    return asked
