@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
-from backends.image.engine import ImageRequest, ImageResult, LoraUse, Quality
-from backends.image.layout.scene_json import scene_from_dict
 from configs.errors import StudioError, UsageError
 from memory.records import Asset
 from tools.film.single import stable_seed
-from tools.image.edit_base import (
-    Canvas,
-    Drawn,
-    apply_pixels,
-    apply_shape,
-    apply_tint,
-    drawn_from,
-    replay,
-    scene_of,
-    target_size,
-)
-from tools.image.edit_keep import EditRecord, keep
-from tools.image.edit_paint import Brush, Stroke, area_of, enlarge, extend, paint
-from tools.image.edit_plan import EditPlan, read_edit
-from tools.image.recipe import request_from
-from tools.image.regions import Mask, Region
-from tools.image.restage import Restaged, Restager
+from tools.image.edit_keep import keep
+from tools.image.edit_way import EditImageArgs, way_of
+from tools.image.edit_work import Edit
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 SDXL_SECONDS, PREVIEW_SECONDS = 14.0, 6.0
-NEEDS_SDXL = (
-    "Set up SDXL (image.sdxl_path); without it the studio changes light, colour, sharpness and shape of any picture, "
-    "and place, time, framing, poses, faces, clothes and props of pictures that it drew itself"
-)
-
-
-class EditImageArgs(ToolArgs):
-    image: str = Field(max_length=500, description="The picture: asset id, attached file, path or 'last'")
-    instruction: str = Field(
-        max_length=2000,
-        description="What should be different, e.g. 'make the sky purple', 'replace the background with a forest', "
-        "'remove the hat', 'make Luca smile', 'brighter', 'crop to a square', 'upscale 2x', 'extend to the left'",
-    )
-    mask: str = Field("", max_length=500, description="A picture that is white where something may change")
-    strength: float = Field(0, ge=0, le=1, description="How much is painted anew, 0 = the usual amount (SDXL)")
-    seed: int = Field(-1, ge=-1, lt=2**31, description="Same seed, same picture; -1 = from the instruction")
-    count: int = Field(1, ge=1, le=4, description="How many variants (SDXL)")
-    quality: Literal["", "draft", "standard", "final"] = Field("", description="'' = the setting image.quality")
-
-
-@dataclass(frozen=True)
-class Way:
-    """How an edit is done: which engines it takes."""
-
-    plan: EditPlan
-    drawn: Drawn | None
-    """The shot that is drawn again, where that is the way."""
-    paints: bool
-    """Whether SDXL paints."""
-    layout: bool
-    """Whether the picture's layout is needed for its parts."""
-
-    @property
-    def engines(self) -> frozenset[str]:
-        preview = self.drawn is not None or self.layout
-        return frozenset({name for name, wanted in (("preview", preview), ("sdxl", self.paints)) if wanted})
 
 
 class EditImage(Tool):
@@ -109,7 +55,7 @@ class EditImage(Tool):
         told = ""
         for number in range(args.count if way.paints else 1):
             ctx.progress(number, args.count, way.plan.text[:60])
-            one = _Edit(args, source, way, (seed + number) % 2**31, ctx)
+            one = Edit(args, source, way, (seed + number) % 2**31, ctx)
             canvas = one.work(np.asarray(load_image(ctx.path(source))))
             assets.append(keep(one.record(canvas), canvas, number, ctx))
             told = ", ".join(dict.fromkeys(canvas.told))
@@ -120,190 +66,3 @@ class EditImage(Tool):
         summary = f"Changed '{source.name}' ({size}, engine {first.engine or 'none'}): {told}. The old picture is kept."
         figures = {score.name: score.value for score in first.scores if score.value is not None}
         return ToolResult(summary[:SUMMARY_LIMIT], tuple(assets), figures, data={"changes": told, "scores": figures})
-
-
-def way_of(args: EditImageArgs, source: Asset, studio: Studio) -> Way:
-    """Raises UsageError for an instruction that cannot be read."""
-    plan = read_edit(args.instruction)
-    if args.mask and not plan.content and not plan.adjustments:
-        plan = replace(plan, content="change", what=plan.text)
-    drawn = drawn_from(source)
-    sdxl = studio.image_engine() == "sdxl"
-    has_scene = bool(source.params.get("scene")) and not source.params.get("edits")
-    redrawn = drawn is not None and not args.mask
-    if redrawn and (plan.content or plan.partial or plan.extend or _grows(plan)):
-        return Way(plan, drawn, paints=False, layout=False)
-    paints = sdxl and bool(plan.content or plan.extend or _grows(plan))
-    layout = has_scene and not args.mask and bool(plan.partial or (paints and plan.content))
-    return Way(plan, None, paints, layout)
-
-
-def _grows(plan: EditPlan) -> bool:
-    return bool(plan.enlarge) or (plan.size is not None and plan.crop is None)
-
-
-class _Edit:
-    """One run of one edit."""
-
-    def __init__(self, args: EditImageArgs, source: Asset, way: Way, seed: int, ctx: ToolContext) -> None:
-        self.args, self.source, self.way, self.seed, self.ctx = args, source, way, seed, ctx
-        self.plan = way.plan
-        self.drawn = way.drawn
-        self.results: tuple[ImageResult, ...] = ()
-        self.requests: list[ImageRequest] = []
-        self.scene: Any = None
-        self._shaped = self.drawn is not None and any(_reshapes(read_edit(text)) for text in self.drawn.edits)
-        """Whether the drawn picture was cropped or turned, so that it can only be enlarged as it is."""
-
-    def work(self, rgb: Any) -> Canvas:
-        """Content, then pixels, then shape."""
-        if self.drawn is not None:
-            canvas = self._draw(self.drawn)
-        else:
-            canvas = Canvas(rgb, self._layout(rgb) if self.way.layout else None)
-            if self.plan.content:
-                self._paint(canvas)
-        apply_pixels(self.plan, canvas, self.ctx)
-        if self.way.paints and self.plan.extend:
-            self._stroke(canvas, extend(canvas.rgb, dict(self.plan.extend), self._brush()), "extended to")
-        if self.way.paints and _grows(self.plan) and (target := target_size(self.plan, canvas.rgb)):
-            stroke = enlarge(canvas.rgb, *target, self._brush(), self._tile)
-            self._stroke(canvas, stroke, "enlarged with new detail to")
-        elif self.drawn is None and self.plan.extend:
-            raise UsageError("The picture cannot be extended", "what continues it has to be painted", NEEDS_SDXL)
-        elif _grows(self.plan) and (self.drawn is None or self._shaped):
-            self.ctx.warn(
-                "The picture was enlarged by interpolation: it has no more detail than before (that is SDXL's)"
-            )
-        apply_shape(replace(self.plan, size=None, enlarge=0) if self.way.paints else self.plan, canvas)
-        return canvas
-
-    # -- a picture that the studio drew -----------------------------------------------------------------------------
-
-    def _draw(self, drawn: Drawn) -> Canvas:
-        restaged = self._restaged(drawn)
-        changed = restaged is not None and bool(restaged.changes)
-        if changed and restaged is not None:
-            drawn = replace(drawn, shot=restaged.shot, cast=restaged.cast)
-        width, height = drawn.width, drawn.height
-        plan = self.plan
-        if plan.extend:
-            width = round(width * (1 + plan.extend.get("left", 0) + plan.extend.get("right", 0)))
-            height = round(height * (1 + plan.extend.get("top", 0) + plan.extend.get("bottom", 0)))
-        elif _grows(plan) and not self._shaped:
-            probe = np.broadcast_to(np.uint8(0), (height, width, 3))
-            width, height = target_size(plan, probe) or (width, height)
-        scene = scene_of(drawn, changed)
-        frame = self.ctx.engines["preview"].renderer.render(scene, width, height, on_step=self._step)  # type: ignore[attr-defined]
-        canvas = Canvas(np.asarray(frame.rgb), frame)
-        replay(drawn.edits, canvas, self.ctx)
-        canvas.told += restaged.changes if restaged is not None else ()
-        if plan.extend:
-            canvas.told.append(f"drawn anew in {width}x{height}")
-        elif (width, height) != (drawn.width, drawn.height):
-            canvas.told.append(f"drawn anew at {width}x{height}")
-        if plan.content and not changed and not apply_tint(plan.what, canvas):
-            raise self._not_in_layout(restaged)
-        self.drawn, self.scene = replace(drawn, width=width, height=height), scene
-        return canvas
-
-    def _restaged(self, drawn: Drawn) -> Restaged | None:
-        if not self.plan.content:
-            return None
-        restager = Restager(drawn.shot, drawn.cast, self.ctx.memory, self.ctx.settings.voice.language)
-        doing = {"background": restager.background, "remove": restager.remove}.get(self.plan.content, restager.change)
-        made = doing(self.plan.what)
-        if not made.changes and self.plan.content == "background":
-            # 'make the background darker blue' and the like
-            made = restager.change(self.plan.text)
-        return made
-
-    def _not_in_layout(self, restaged: Restaged | None) -> UsageError:
-        if restaged is not None and restaged.already:
-            return UsageError("There is nothing to change", f"{restaged.already[0]} already", "Ask for something else")
-        what = self.plan.what[:80]
-        return UsageError(
-            f"The preview engine cannot show '{what}'",
-            "a layout has place, time of day, framing, who is there, poses, faces, clothes, colours and props",
-            "Ask for one of these, or draw a new picture; other changes need SDXL (image.sdxl_path)",
-        )
-
-    # -- any other picture ------------------------------------------------------------------------------------------
-
-    def _layout(self, rgb: Any) -> Any:
-        scene = scene_from_dict(self.source.params["scene"])
-        renderer = self.ctx.engines["preview"].renderer  # type: ignore[attr-defined]
-        return renderer.render(scene, rgb.shape[1], rgb.shape[0], on_step=self._step)
-
-    def _paint(self, canvas: Canvas) -> None:
-        if not self.way.paints:
-            raise UsageError(f"'{self.plan.what[:80]}' has to be painted into this picture", "", NEEDS_SDXL)
-        region = self._masked(canvas) if self.args.mask else area_of(self.plan, canvas.rgb, canvas.frame)
-        if region is None and self.plan.content in ("background", "remove"):
-            raise UsageError(
-                f"'{self.plan.what[:80]}' cannot be found in this picture",
-                "nothing in it stands out, and it has no layout that tells its parts apart",
-                "Give a mask: a picture of the same size, white where something may change",
-            )
-        if region is not None and not region.exact:
-            self.ctx.warn(f"{region.name} was found by colour or place, not known exactly: look at its edge")
-        self._stroke(canvas, paint(self.plan, canvas.rgb, region, self._brush()), f"'{self.plan.what[:60]}' in")
-
-    def _masked(self, canvas: Canvas) -> Region:
-        from backends.media.images import load_image
-
-        asset = self.ctx.asset(self.args.mask, "image", "map")
-        mask: Mask = np.asarray(load_image(self.ctx.path(asset))).max(axis=2)
-        height, width = canvas.rgb.shape[:2]
-        if mask.shape != (height, width):
-            raise UsageError(
-                f"The mask is {mask.shape[1]}x{mask.shape[0]}, the picture {width}x{height}", "they must have one size",
-                "Make the mask in the picture's size",
-            )  # fmt: skip
-        if not mask.any():
-            raise UsageError("The mask is black", "white marks what may change", "Paint the part white")
-        return Region("the masked part", mask, True)
-
-    def _brush(self) -> Brush:
-        params = self.source.params
-        loras: tuple[LoraUse, ...] = ()
-        if params.get("recipe"):
-            try:
-                loras = request_from(
-                    {**params["recipe"], "controls": [], "references": [], "init": None}, self.ctx
-                ).loras
-            except StudioError as error:
-                self.ctx.warn(f"The LoRAs of the old picture are not used: {error.sentence}")
-        quality: Quality = self.args.quality or self.ctx.settings.image.quality
-        prompt = str(params.get("engine_prompt") or params.get("prompt") or "")
-        negative = str(params.get("negative_prompt") or "")
-        strength = self.args.strength or None
-        return Brush(self._generate, prompt, negative, self.seed, quality, loras, strength)
-
-    def _generate(self, request: ImageRequest) -> ImageResult:
-        made: ImageResult = self.ctx.engines["sdxl"].generate(request, self._step)  # type: ignore[attr-defined]
-        self.requests.append(request)
-        for warning in made.warnings:
-            self.ctx.warn(warning)
-        return made
-
-    def _stroke(self, canvas: Canvas, stroke: Stroke, told: str) -> None:
-        canvas.rgb, self.results = stroke.rgb, (*self.results, *stroke.results)
-        canvas.told.append(f"{told} {stroke.told}")
-        if stroke.rgb.shape[:2] != (canvas.frame.rgb.shape[:2] if canvas.frame is not None else stroke.rgb.shape[:2]):
-            canvas.frame = None
-
-    def _step(self, step: int, steps: int) -> None:
-        self.ctx.progress(step / max(steps, 1) * 0.9, 1, self.plan.text[:60])
-
-    def _tile(self, done: int, tiles: int) -> None:
-        self.ctx.progress(done / max(tiles, 1), 1, f"tile {done + 1} of {tiles}")
-
-    def record(self, canvas: Canvas) -> EditRecord:
-        """What is to be kept of it."""
-        return EditRecord(self.args, self.source, self.plan, self.drawn, self.scene, self.seed, self.results,
-                          tuple(self.requests))  # fmt: skip
-
-
-def _reshapes(plan: EditPlan) -> bool:
-    return bool(plan.crop or plan.rotate or plan.flip or plan.size or plan.enlarge)

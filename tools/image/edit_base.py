@@ -21,7 +21,7 @@ from tools.film.look import hex_colour
 from tools.film.shot import CastMember, Shot
 from tools.film.words import find_phrase
 from tools.image.edit_plan import EditPlan, read_edit
-from tools.image.regions import find_region, grown
+from tools.image.regions import Mask, find_region, grown
 from tools.spec import ToolContext
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Canvas:
     frame: LayoutFrame | None = None
     """The layout of the same size, while the picture has its shape."""
     told: list[str] = field(default_factory=list)
+    tinted: bool = False
+    """Whether a part got another colour on the finished picture."""
 
 
 def drawn_from(source: Asset) -> Drawn | None:
@@ -83,13 +85,10 @@ def scene_of(drawn: Drawn, changed: bool) -> LayoutScene:
     return scene
 
 
-def apply_pixels(plan: EditPlan, canvas: Canvas, ctx: ToolContext) -> None:
-    """The adjustments of `plan`, on the part that it names."""
-    if not plan.adjustments and plan.content:
-        return
-    mask = None
-    where = ""
-    if plan.partial and plan.adjustments:
+def apply_pixels(plan: EditPlan, canvas: Canvas, ctx: ToolContext, mask: Mask | None = None) -> None:
+    """The adjustments of `plan`, on the given part, or the one that it names."""
+    where = "" if mask is None else " (the masked part)"
+    if mask is None and plan.partial and plan.adjustments:
         size = (canvas.rgb.shape[1], canvas.rgb.shape[0])
         region = find_region(plan.text, size, frame=canvas.frame, rgb=canvas.rgb)
         if region is None:
@@ -116,6 +115,7 @@ def apply_tint(text: str, canvas: Canvas) -> bool:
     region = find_region(text, (canvas.rgb.shape[1], canvas.rgb.shape[0]), frame=canvas.frame)
     if region is None or not region.exact:
         return False
+    canvas.tinted = True
     canvas.rgb = tint(canvas.rgb, hex_colour(colours[named[-1]]), grown(region.mask, 0, 0.8))
     canvas.told.append(f"{region.name} {named[-1]}")
     return True
@@ -161,6 +161,7 @@ def replay(edits: tuple[str, ...], canvas: Canvas, ctx: ToolContext) -> None:
     for plan in plans:
         apply_shape(plan, canvas)
     canvas.told.clear()
+    canvas.tinted = False
 
 
 def _focus(canvas: Canvas) -> tuple[float, float]:

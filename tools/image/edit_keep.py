@@ -17,7 +17,7 @@ from tools.image.recipe import recipe_of, recipe_of_call
 from tools.spec import ToolContext
 
 if TYPE_CHECKING:
-    from tools.image.edit import EditImageArgs
+    from tools.image.edit_way import EditImageArgs
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def keep(record: EditRecord, canvas: Canvas, number: int, ctx: ToolContext) -> A
     recipe = recipe_of_call("edit_image", call, canvas.rgb, base)
     height, width = canvas.rgb.shape[:2]
     params = {
-        **_of_source(record),
+        **_of_source(record, canvas),
         "titled": str(record.source.params.get("titled") or record.source.name.rsplit(".", 1)[0])[:80],
         "instruction": record.plan.text,
         "changes": list(canvas.told),
@@ -98,7 +98,7 @@ def _made_by(record: EditRecord) -> tuple[str, str]:
     return record.source.engine, record.source.engine_version
 
 
-def _of_source(record: EditRecord) -> dict[str, Any]:
+def _of_source(record: EditRecord, canvas: Canvas) -> dict[str, Any]:
     """What the old picture's facts say of the new one, too."""
     old = record.source.params
     params: dict[str, Any] = {
@@ -117,9 +117,8 @@ def _of_source(record: EditRecord) -> dict[str, Any]:
         params |= {"drawn_size": old.get("drawn_size") or [old.get("width"), old.get("height")]}
     plan = record.plan
     shaped = bool(plan.crop or plan.rotate or plan.flip or plan.size or plan.enlarge)
-    tinted = bool(plan.content) and record.drawn is not None
     redrawn = record.drawn is not None and not (plan.crop or plan.rotate or plan.flip)
-    if plan.adjustments or tinted or (shaped and not redrawn):
+    if plan.adjustments or canvas.tinted or (shaped and not redrawn):
         edits = (*edits, plan.text)
     elif plan.extend and record.drawn is None:
         # the layout has another shape than the picture now
