@@ -207,7 +207,8 @@ class Executor:
         needs: frozenset[str],
     ) -> None:
         memory = self.studio.memory
-        memory.add_timing(tool.name, "+".join(sorted(needs)), size_key(args), max(seconds, 0.0), 0)
+        if tool.timed:
+            memory.add_timing(tool.name, "+".join(sorted(needs)), size_key(args), max(seconds, 0.0), 0)
         ids = [a.id for a in result.assets]
         if run.job and key:
             data = {

@@ -12,6 +12,7 @@ from tools.spec import Tool
 TOOLS: dict[str, str] = {
     "generate_image": "tools.image.generate:GenerateImage",
     "edit_image": "tools.image.edit:EditImage",
+    "generate_batch": "tools.image.batch:GenerateBatch",
     "remake_image": "tools.image.remake:RemakeImage",
     "make_control_maps": "tools.image.controls:MakeControlMaps",
     "speak": "tools.voice.speak:Speak",

@@ -189,6 +189,8 @@ class Tool(ABC):
     makes: ClassVar[AssetKind | None] = None
     """Kind of its main result."""
     time_limit_s: ClassVar[float] = 900.0
+    timed: ClassVar[bool] = True
+    """False: its arguments do not tell how long it takes, so the executor keeps no timings of it (its parts have)."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -62,7 +62,8 @@ class Item:
     def key(self) -> str:
         """Names the picture by all its arguments, defaults included."""
         whole = get_tool(MAKER).Args.model_validate(self.args).model_dump(mode="json")
-        whole.pop("fuse", None)  # a matter of speed, decided for the batch as a whole
+        for late in ("fuse", "unlike"):  # decided for the batch as a whole
+            whole.pop(late, None)
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:20]
 
 
@@ -214,12 +215,12 @@ def _names(args: Asked, ctx: ToolContext) -> list[str]:
 
 
 def _variants(wanted: Mapping[str, Any], count: int, seed: int, label: str, origin: str) -> Iterator[_Wanted]:
-    """`count` pictures of one wish, each with a seed of its own; the first is the plain picture."""
+    """`count` pictures of one wish, as generate_image makes them: the first is plain, each has a seed of its own."""
     said = {key: value for key, value in wanted.items() if value not in ("", None)}
     base = seed if seed >= 0 else stable_seed("|".join(str(said.get(k, "")) for k in ("prompt", "style", "character")))
     for number in range(count):
         shown = label if count == 1 else f"{label} ({number + 1})"
-        yield {**said, "seed": (base + number) % 2**31, "variant": number}, shown, origin
+        yield {**said, "count": 1, "seed": base, "variant": number}, shown, origin
 
 
 def _numbered(wanted: list[_Wanted], args: Asked, ctx: ToolContext) -> tuple[Item, ...]:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from memory.records import Asset
 from tools.film.casting import remember_cast
-from tools.image.draw import Earlier, Means, Order, draw, next_try
+from tools.image.draw import Earlier, Order, draw, next_try
 from tools.image.gates import wants_clip
 from tools.image.identity import wants_identity
 from tools.image.keep import keep_takes
 from tools.image.means import choose_means, control_wish, picture_judge
 from tools.image.report import failed_in_words, figures_of, summary_of
 from tools.image.steering import steering_needs
-from tools.image.takes import Ranking, best_of
+from tools.image.takes import Ranking, Take, best_of
 from tools.image.wish import Wish, picture_size, read_wish
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 PREVIEW_SECONDS_PER_MEGAPIXEL = 6.5
 """Measured on two idle cores; the executor replaces it by what it sees."""
 SDXL_SECONDS = 12.0
+MOST_PICTURES = 8
+LONGEST_PROMPT = 4000
 EARLIER_LOOKED_AT = 60
 """Pictures of the conversation that a new one of the same words is compared with."""
 
@@ -38,14 +41,18 @@ class LoraArg(BaseModel):
 
 class GenerateImageArgs(ToolArgs):
     prompt: str = Field(
-        "", max_length=4000, description="What the picture shows: who, what they do, where, when, framing"
+        "", max_length=LONGEST_PROMPT, description="What the picture shows: who, what they do, where, when, framing"
     )
     character: str = Field("", max_length=200, description="Name of a remembered character who must be in the picture")
     style: str = Field("", max_length=500, description="Look of the picture, e.g. 'watercolour' (used by SDXL)")
-    count: int = Field(1, ge=1, le=8, description="How many variants; for more use generate_batch")
+    count: int = Field(1, ge=1, le=MOST_PICTURES, description="How many variants; for more use generate_batch")
     width: int = Field(0, ge=0, le=4096, description="Pixels; 0 = the setting image.width")
     height: int = Field(0, ge=0, le=4096, description="Pixels; 0 = the setting image.height")
     seed: int = Field(-1, ge=-1, lt=2**31, description="Same seed, same picture; -1 = from the prompt")
+    variant: int = Field(0, ge=0, le=199, description="Number of the first variant; 0 is the plain picture")
+    unlike: list[str] | None = Field(
+        None, max_length=200, description="Pictures that it should differ from; null = those of the same words so far"
+    )
     background: str = Field("", max_length=500, description="Where it plays, when the prompt does not say")
     negative_prompt: str = Field("", max_length=2000, description="What must not be in the picture (SDXL)")
     quality: Literal["", "draft", "standard", "final"] = Field("", description="'' = the setting image.quality")
@@ -68,6 +75,20 @@ class GenerateImageArgs(ToolArgs):
     mouths: dict[str, list[str]] = Field(
         default_factory=dict, description="Mouth shapes to keep per character who speaks in the shot"
     )
+
+    @field_validator("count", mode="before")
+    @classmethod
+    def _countable(cls, value: Any) -> Any:
+        if isinstance(value, int) and value > MOST_PICTURES:
+            raise ValueError(f"one call makes at most {MOST_PICTURES} pictures, generate_batch makes more")
+        return value
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _readable(cls, value: Any) -> Any:
+        if isinstance(value, str) and len(value) > LONGEST_PROMPT:
+            raise ValueError(f"it has {len(value):,} characters, at most {LONGEST_PROMPT:,} are read: say it shorter")
+        return value
 
 
 class GenerateImage(Tool):
@@ -105,13 +126,13 @@ class GenerateImage(Tool):
             wish = replace(wish, shot=wish.shot.model_copy(update={"seed": args.seed}))
         assets: list[Asset] = []
         rankings: list[Ranking] = []
-        earlier = [] if args.shot is not None else _earlier(wish, ctx)
+        earlier = [] if args.shot is not None else _earlier(wish, args.unlike, ctx)
         for number in range(args.count):
             order = Order(
                 wish,
                 means,
                 size,
-                number,
+                args.variant + number,
                 note=wish.name if args.count == 1 else f"picture {number + 1} of {args.count}",
                 framed=args.shot is not None,
                 layers=args.layers,
@@ -123,6 +144,8 @@ class GenerateImage(Tool):
             assets.append(keep_takes(ranking, order, name, ctx))
             rankings.append(ranking)
             best = ranking.best
+            if same := same_picture(best, earlier):
+                ctx.warn(f"This is the same picture as '{same}': the same words and the same seed ({best.seed})")
             earlier.append(Earlier(f"picture {number + 1}", str(best.params["phash"]), best.seed))
             ctx.progress(number + 1, args.count, order.note)
         for sentence in failed_in_words(rankings):
@@ -154,14 +177,18 @@ def takes_of(args: GenerateImageArgs, setting: int, preview: bool) -> int:
     return args.best_of or setting
 
 
-def _earlier(wish: Wish, ctx: ToolContext) -> list[Earlier]:
-    """The conversation's pictures of the same words."""
+def same_picture(take: Take, earlier: Sequence[Earlier]) -> str:
+    """The name of an earlier picture that is the same because nothing that decides it was changed; '' for none."""
+    return next((one.name for one in earlier if (one.hash, one.seed) == (take.params["phash"], take.seed)), "")
+
+
+def _earlier(wish: Wish, unlike: list[str] | None, ctx: ToolContext) -> list[Earlier]:
+    """The pictures of `unlike`, or the conversation's of the same words."""
     found = []
-    for asset in ctx.memory.list_assets("image", ctx.thread, EARLIER_LOOKED_AT):
+    chosen = None if unlike is None else [a for one in unlike if (a := ctx.memory.get_asset(one)) is not None]
+    for asset in ctx.memory.list_assets("image", ctx.thread, EARLIER_LOOKED_AT) if chosen is None else chosen:
         told = asset.params.get("phash")
-        if asset.tool == GenerateImage.name and isinstance(told, str) and asset.params.get("prompt") == wish.wish:
+        same = chosen is not None or (asset.tool == GenerateImage.name and asset.params.get("prompt") == wish.wish)
+        if isinstance(told, str) and same:
             found.append(Earlier(asset.name, told, asset.seed))
     return found
-
-
-__all__ = ["GenerateImage", "GenerateImageArgs", "Means"]

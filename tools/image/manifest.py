@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -64,6 +65,11 @@ class Manifest:
         except OSError as error:
             raise _unwritable(self.file, error) from error
         self.rows.append(json.loads(line))
+
+    def append_if_possible(self, row: str, **facts: Any) -> None:
+        """A line that is only told: on a full disk it is left out."""
+        with suppress(StudioError):
+            self.append(row, **facts)
 
     def set_aside(self) -> None:
         """Begin anew; the former lines stay in a file beside it."""
