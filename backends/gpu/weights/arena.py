@@ -28,6 +28,8 @@ TRIM_EVERY = 256 * MIB
 
 OnShare = Callable[[float], None]
 """Called with 0..1 while weights are copied."""
+OnArrival = Callable[[frozenset[str]], None]
+"""Called with the names of the parts."""
 
 
 class HostArena:
@@ -59,6 +61,9 @@ class HostArena:
         self._host: HostBuffer | None = None
         self.warning = ""
         """Why the buffer is not page-locked, for the user; '' when it is, or need not be."""
+        self.on_arrival: OnArrival | None = None
+        """Called when the device has got parts anew from the master copy, to change them there (merged LoRAs)."""
+        self._guests: list[HostArena] = []
         self._fill()
 
     @property
@@ -105,6 +110,27 @@ class HostArena:
         parts = {name: TypedViews(self._on_device.get(name, self._bytes(host, name))) for name in self._layout.parts}
         for place in self._layout.places():
             _point(place, parts[place.part])
+        for guest in self._guests:
+            guest.rebind()
+
+    def attach(self, guest: HostArena) -> None:
+        """Have another arena go along from now on (the layers of a LoRA): what it has for one of these parts is on the
+        device whenever that part is. Raises EngineOutOfMemory like `restore()`; it does not go along then."""
+        guest._follow(self._on_device)
+        self._guests.append(guest)
+
+    def detach(self, guest: HostArena) -> None:
+        """Go on without it; it is parked then."""
+        self._guests.remove(guest)
+        guest._drop(list(guest._on_device))
+
+    def copy_again(self, *names: str) -> None:
+        """Undo all changes on the device to the weights of these parts: copied from the master once more, in place."""
+        host = self._alive()
+        for name in names:
+            if name in self._on_device:
+                self._on_device[name].copy_(self._bytes(host, name), non_blocking=True)
+        self._wait()
 
     def refresh(self) -> None:
         """Take over changed weights (a fused LoRA, new adapter layers) into the master copy."""
@@ -161,6 +187,7 @@ class HostArena:
         host = self._alive()
         missing = [name for name in names if name not in self._on_device]
         if not missing:
+            self._take_guests([])
             return self.rebind()
         total = sum(self._size(name) for name in missing)
         fresh: dict[str, torch.Tensor] = {}
@@ -182,7 +209,9 @@ class HostArena:
             why = _first_line(error)
         else:
             self._on_device.update(fresh)
-            return self.rebind()
+            fresh.clear()
+            self.rebind()
+            return self._take_guests(missing)
         fresh.clear()
         self._give_back()
         raise EngineOutOfMemory(
@@ -190,10 +219,30 @@ class HostArena:
             "End other programs on the GPU",
         )  # fmt: skip
 
+    def _take_guests(self, arrived: list[str]) -> None:
+        """What follows the parts that the device has now got; all of them are given up when that fails half-way."""
+        try:
+            for guest in self._guests:
+                guest._follow(self._on_device)
+            if arrived and self.on_arrival is not None:
+                self.on_arrival(frozenset(arrived))
+        except BaseException:
+            self._drop(arrived)
+            raise
+
+    def _follow(self, leader: Iterable[str]) -> None:
+        wanted = self._layout.parts.keys() & set(leader)
+        if surplus := self._on_device.keys() - wanted:
+            self._drop(list(surplus))
+        if wanted - self._on_device.keys():
+            self._bring(wanted, None)
+
     def _drop(self, names: list[str]) -> None:
         self._wait()
         for name in names:
             del self._on_device[name]
+        for guest in self._guests:
+            guest._follow(self._on_device)  # parts go only: nothing is brought that was not there before
         self.rebind()
         if names:
             self._give_back()

@@ -80,7 +80,7 @@ class Plan:
     """Why this one, or why nothing fits and what would."""
     warnings: tuple[str, ...] = ()
     """What the user should know: what was given up for want of memory."""
-    peaks: Mapping[str, float] = field(default_factory=dict)
+    peaks: Mapping[Setup, float] = field(default_factory=dict)
     """MiB of every set-up that was looked at, from the fastest to the slowest."""
 
     @property
@@ -108,7 +108,7 @@ def setups(wish: PlanInput) -> tuple[Setup, ...]:
 
 def plan(wish: PlanInput) -> Plan:
     """The fastest set-up whose peak fits into the budget. Never raises: a plan that does not fit says what would."""
-    peaks = {name: round(peak_mib(wish, name), 1) for name in setups(wish)}
+    peaks: dict[Setup, float] = {name: round(peak_mib(wish, name), 1) for name in setups(wish)}
     for name, peak in peaks.items():
         if wish.budget_mib is None or peak <= wish.budget_mib:
             return _chosen(wish, name, peak, peaks)
@@ -168,7 +168,7 @@ def _decode(wish: PlanInput, *, tiled: bool) -> float:
     return cast + work * element / MIB
 
 
-def _chosen(wish: PlanInput, name: Setup, peak: float, peaks: Mapping[str, float]) -> Plan:
+def _chosen(wish: PlanInput, name: Setup, peak: float, peaks: Mapping[Setup, float]) -> Plan:
     union = name in ("union", "text_apart", "model_offload") and _has_union(wish)
     where = "there is no limit" if wish.budget_mib is None else f"{round(wish.budget_mib)} MiB are there"
     reason = f"about {round(peak)} MiB are needed, {where}"
@@ -185,7 +185,7 @@ def _given_up(name: Setup, union: bool) -> tuple[Setup, ...]:
     return ((name,) if name != "union" else ()) + (("union",) if union else ())
 
 
-def _nothing(wish: PlanInput, peaks: Mapping[str, float]) -> Plan:
+def _nothing(wish: PlanInput, peaks: Mapping[Setup, float]) -> Plan:
     budget = wish.budget_mib or 0.0
     least = min(peaks.values())
     sizes = f"{wish.width}x{wish.height}"
