@@ -102,6 +102,37 @@ def tool(
 
 
 @app.command()
+def show(
+    asset: Annotated[str, typer.Argument(help="An asset's id or name, 'last', or the path of a PNG of the studio.")],
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Show how something was made: engine, prompt, seed, LoRAs, maps, scores, and what it comes from.
+
+    Example: studio show img-3f9a2c71d0
+    """
+    from ui.commands.show import run_show
+
+    guarded(lambda: run_show(asset, as_json, home), as_json)
+
+
+@app.command()
+def remake(
+    asset: Annotated[str, typer.Argument(help="A picture's id or name, or 'last'.")],
+    as_json: AsJson = False,
+    home: Home = None,
+    thread: Annotated[str, typer.Option(help="Conversation that the new picture belongs to.")] = "cli",
+) -> None:
+    """Make a picture again from its recipe and tell whether it is the same, pixel for pixel.
+
+    Example: studio remake img-3f9a2c71d0
+    """
+    from ui.commands.remake import run_remake
+
+    guarded(lambda: run_remake(asset, as_json, home, thread), as_json)
+
+
+@app.command()
 def chat(
     home: Home = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1: this machine).")] = None,

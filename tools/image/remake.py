@@ -115,8 +115,7 @@ def recipe_in(asset: Asset) -> Mapping[str, Any]:
     recipe = asset.params.get("recipe")
     if isinstance(recipe, Mapping):
         return recipe
-    upload = not asset.engine
-    cause = "it was taken in, not made here" if upload else "it was made before recipes were kept"
+    cause = "it has no recipe, as only pictures have that an image engine drew" if asset.engine else "it was taken in"
     raise UsageError(f"'{asset.name}' cannot be made again", cause, "Name a picture that generate_image made")
 
 

@@ -84,7 +84,7 @@ def draw_sheet(
     from PIL import Image, ImageDraw
 
     fonts = _fonts()
-    columns = min(COLUMNS, max(2, len(page)))
+    columns = _columns(len(page))
     heights = [round(CELL * min(1.5, one.shape[0] / one.shape[1])) for one in pictures if one is not None]
     height = max(heights, default=round(CELL * 9 / 16))
     rows = -(-len(page) // columns)
@@ -108,6 +108,13 @@ def draw_sheet(
         pen.rectangle((left, at, left + CELL - 1, at + height - 1), outline=edge, width=1 if one.passed else 4)
         _foot(pen, one, (left, at + height + 8), fonts)
     return np.asarray(sheet)
+
+
+def _columns(count: int) -> int:
+    """As many as leave the fewest empty places in the last row."""
+    if count <= COLUMNS:
+        return max(2, count)
+    return min((COLUMNS, COLUMNS - 1, COLUMNS - 2), key=lambda columns: -count % columns)
 
 
 def _foot(pen: ImageDraw, one: Listed, corner: tuple[int, int], fonts: _Fonts) -> None:
