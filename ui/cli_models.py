@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -93,3 +94,30 @@ def models_logs(
     from ui.commands.models import show_logs
 
     guarded(lambda: show_logs(name, home, lines, follow))
+
+
+@models_app.command("scan")
+def models_scan(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder of model files; empty: 'image' in the warehouse.")
+    ] = None,
+    as_json: AsJson = False,
+    home: Home = None,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Add the new LoRAs to your own lora_registry.yaml (the old one is kept as .bak)."),
+    ] = False,
+) -> None:
+    """Look through a folder for LoRAs and other models for SDXL, and propose entries for the LoRA registry.
+
+    Only headers are read, nothing is loaded or run. What is not for SDXL, pickles and broken files are refused with the
+    reason; registered files that changed or are gone are told.
+
+    Examples: studio models scan; studio models scan ~/Downloads/loras; studio models scan --write
+
+    --json prints one object: folder, registry, found [{path, kind, status, told, bytes, name, entry?, lora?}],
+    gone [{name, path, now}], written [names], backup. status: new, registered, changed, named, found or refused.
+    """
+    from ui.commands.models_scan import scan
+
+    guarded(lambda: scan(folder, write, as_json, home), as_json)

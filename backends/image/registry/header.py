@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import struct
 import unicodedata
 from collections.abc import Mapping
@@ -61,7 +62,10 @@ def read_header(path: Path) -> Header:
     lie outside of the file, shapes that do not fit their bytes.
     """
     try:
-        size = path.stat().st_size
+        seen = path.stat()
+        if not stat.S_ISREG(seen.st_mode):
+            raise IsADirectoryError if stat.S_ISDIR(seen.st_mode) else OSError("it is no plain file")
+        size = seen.st_size
         with path.open("rb") as handle:
             start = handle.read(32)
             length = _header_length(start, size)
@@ -70,7 +74,7 @@ def read_header(path: Path) -> Header:
         content = json.loads(text.decode("utf-8"), object_pairs_hook=_without_doubles)
         tensors, metadata = _checked(content, 8 + length, size)
     except OSError as error:
-        cause = "it is a folder" if path.is_dir() else (error.strerror or str(error))
+        cause = "it is a folder" if isinstance(error, IsADirectoryError) else (error.strerror or str(error))
         raise EngineError(f"'{path.name}' cannot be read", cause, "Correct its path") from error
     except UnicodeDecodeError as error:
         raise _refused(path, "its header is no UTF-8 text") from error
@@ -163,7 +167,7 @@ def _tensor(name: str, entry: Any, data: int) -> Tensor:
     if not isinstance(entry, dict):
         raise ValueError(f"its tensor '{shown}' is not described")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
-    if dtype not in BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         raise ValueError(f"its tensor '{shown}' has the unknown type '{plain(str(dtype), 40)}'")
     if not _counts(shape) or len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"its tensor '{shown}' has no proper shape")

@@ -14,11 +14,14 @@ from backends.image.registry.header import Header, Tensor, plain, read_header, s
 from backends.image.registry.shapes import FAMILIES, IN_UNET, base_by_shapes, token_width
 from backends.image.registry.trigger_words import frequent_tags, trigger_words
 
-NETWORKS = (
-    ("hada_", "loha"), ("lokr_", "lokr"), ("lora_mid", "locon-cp"), ("dora_scale", "dora"),
-    ("lora_magnitude_vector", "dora"), ("oft_", "oft"), ("boft_", "oft"), (".glora_", "glora"), (".on_input", "ia3"),
-    ("lora_down", "lora"), ("lora_up", "lora"), ("lora_A", "lora"), ("lora_B", "lora"), ("_lora.down", "lora"),
-    ("lora.down", "lora"), ("lora_linear_layer", "lora"), (".diff", "full difference"),
+NETWORKS = tuple(
+    (re.compile(pattern), network)
+    for pattern, network in (
+        (r"\.hada_", "loha"), (r"\.lokr_", "lokr"), (r"\.lora_mid\.", "locon-cp"), (r"\.dora_scale$", "dora"),
+        (r"\.lora_magnitude_vector", "dora"), (r"\.b?oft_", "oft"), (r"\.[ab][12]\.weight$", "glora"),
+        (r"\.on_input$", "ia3"), (r"[._]lora[._](down|up|linear_layer)|\.lora_[AB]\.", "lora"),
+        (r"\.diff(_b)?$", "full difference"),
+    )
 )  # fmt: skip
 """Part of a tensor's name that gives away the kind of network; the first that occurs in a file decides."""
 LOADED = frozenset({"lora", "locon", "dora"})
@@ -105,8 +108,8 @@ def is_lora(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def _network(tensors: Mapping[str, Tensor]) -> str:
-    for part, network in NETWORKS:
-        if not any(part in name for name in tensors):
+    for pattern, network in NETWORKS:
+        if not any(pattern.search(name) for name in tensors):
             continue
         wide = any(len(t.shape) == 4 and t.shape[2] > 1 for name, t in tensors.items() if DOWN.search(name))
         return "locon" if network == "lora" and wide else network

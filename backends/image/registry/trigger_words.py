@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends.image.registry.header import plain
+from configs.lora_scan import scan_words
 
 MAX_TRIGGERS = 6
 MAX_LENGTH = 80
@@ -31,8 +32,9 @@ def trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
     whole = sum(pictures.values()) or seen
     if counts and whole:
         everywhere = [tag for tag, count in counts.most_common(40) if count >= NEARLY_ALL * whole]
-        if everywhere and len(everywhere) < len(counts):
-            return tuple(everywhere[:MAX_TRIGGERS])
+        calling = [tag for tag in everywhere if tag.lower() not in scan_words().not_triggers]
+        if calling and len(everywhere) < len(counts):
+            return tuple(calling[:MAX_TRIGGERS])
     names = (found[1] for folder in pictures if (found := FOLDER.match(folder)))
     return _tidy([name.replace("_", " ") for name in names])
 
