@@ -47,7 +47,10 @@ def tint(rgb: Rgb, colour: tuple[float, float, float], mask: Mask) -> Rgb:
     mean = float(lab[..., 0][inside].mean())
     light = goal[0] + 0.75 * (lab[..., 0] - mean) * np.clip(goal[0] / max(mean, 12.0), 0.5, 1.6)
     own = lab[..., 1:] - lab[..., 1:][inside].mean(axis=0)
-    made = np.dstack([np.clip(0.3 * lab[..., 0] + 0.7 * light, 0, 100), goal[1:] + 0.35 * own]).astype(np.float32)
+    made = np.dstack([np.clip(0.5 * lab[..., 0] + 0.5 * light, 0, 100), goal[1:] + 0.35 * own]).astype(np.float32)
+    # what shines keeps its own colour: the sun in a coloured sky
+    shine = np.clip((lab[..., :1] - max(90.0, mean + 4)) / 6, 0, 1)
+    made = made + shine * (lab - made)
     painted = (cv2.cvtColor(made, cv2.COLOR_LAB2RGB).clip(0, 1) * 255).round().astype(np.uint8)
     return blend(rgb, painted, mask)
 

@@ -118,6 +118,7 @@ def test_a_shot_changes_by_words(staged: tuple[Shot, Sequence[CastMember]]) -> N
     assert change(staged, "show it from a low angle").shot.camera.angle == "low"
     swapped = change(staged, "replace the robot with a cat")
     assert {one.name for one in swapped.shot.actors} == {"Luca", "Mira", "Cat"}
+    assert "Robot" not in {one.facing for one in swapped.shot.actors} | {one.look_at for one in swapped.shot.actors}
     assert change(staged, "add a ball").shot.props[-1:] == ("ball",)
     added = change(staged, "add a dog")
     assert "Dog" in {one.name for one in added.shot.actors} and "Dog is there" in added.changes

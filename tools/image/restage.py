@@ -80,7 +80,9 @@ class Restager:
         elif named:
             for name in named:
                 self._shot = self._shot.model_copy(
-                    update={"actors": tuple(one for one in self._shot.actors if one.name != name)}
+                    update={
+                        "actors": tuple(_without_person(one, name) for one in self._shot.actors if one.name != name)
+                    }
                 )
                 self._cast.pop(name, None)
                 self._changes.append(f"{name} is gone")
@@ -226,10 +228,7 @@ class Restager:
         if len(gone) != 1 or len(members) != 1:
             return
         member = members[0]
-        actors = tuple(
-            one.model_copy(update={"name": member.name} if one.name == gone[0] else {})
-            for one in self._shot.actors
-        )  # fmt: skip
+        actors = tuple(_without_person(one, gone[0], member.name) for one in self._shot.actors)
         self._shot = self._shot.model_copy(update={"actors": actors})
         self._cast = {
             (member.name if name == gone[0] else name): (member if name == gone[0] else known)
@@ -237,6 +236,18 @@ class Restager:
         }
         self._looks = cast_looks(tuple(self._cast.values()))
         self._changes.append(f"{member.name} instead of {gone[0]}")
+
+
+def _without_person(actor: Actor, gone: str, instead: str = "") -> Actor:
+    """The actor, turned to whom has come instead of `gone`, or to the camera."""
+    swap = {gone: instead}
+    return actor.model_copy(
+        update={
+            "name": swap.get(actor.name) or actor.name,
+            "facing": swap[gone] or "camera" if actor.facing == gone else actor.facing,
+            "look_at": (swap[gone] or "camera") if actor.look_at == gone else actor.look_at,
+        }
+    )
 
 
 def _difference(before: CharacterLook, after: CharacterLook) -> list[str]:
