@@ -124,8 +124,6 @@ def _settings(
         ("CFG scale", 1 if guidance is None else guidance),
         ("Seed", recipe.get("seed", 0)),
         ("Size", f"{recipe.get('width', 0)}x{recipe.get('height', 0)}"),
-        ("Model hash", str(model.get("sha256", ""))[:10]),
-        ("Model", Path(str(model["name"])).stem if model.get("name") else f"{engine} {recipe.get('engine_version')}"),
     ]
     init = recipe.get("init")
     if isinstance(init, Mapping):
@@ -134,7 +132,13 @@ def _settings(
     rows.append(("Lora hashes", ", ".join(hashes)))
     for number, one in enumerate(one for one in recipe.get("controls") or () if isinstance(one, Mapping)):
         rows.append((f"ControlNet {number}", _control(one)))
-    rows.append(("Version", "Animation AI Studio"))
+    # last, because simple parsers cut quoted values, too, and would take a ControlNet's model for the picture's
+    named = f"{engine} {recipe.get('engine_version', '')}".strip()
+    rows += [
+        ("Model hash", str(model.get("sha256", ""))[:10]),
+        ("Model", str(model["name"]).removesuffix(".safetensors") if model.get("name") else named),
+        ("Version", "Animation AI Studio"),
+    ]
     return [(key, _number(value)) for key, value in rows if value not in ("", None)]
 
 
