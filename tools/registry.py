@@ -15,6 +15,7 @@ TOOLS: dict[str, str] = {
     "generate_batch": "tools.image.batch:GenerateBatch",
     "remake_image": "tools.image.remake:RemakeImage",
     "make_control_maps": "tools.image.controls:MakeControlMaps",
+    "check_identity": "tools.image.check_identity:CheckIdentity",
     "speak": "tools.voice.speak:Speak",
     "speak_dialogue": "tools.voice.dialogue:SpeakDialogue",
     "lip_sync": "tools.voice.lip_sync:LipSync",

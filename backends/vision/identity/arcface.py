@@ -54,10 +54,14 @@ class ArcFaceEncoder:
         return not self.missing()
 
     def encode(self, rgb: Rgb, box: Box | None = None, mask: Mask | None = None) -> Encoding:
-        """The face found in the character's box with the highest certainty; undetected when there is none."""
+        """The surest face in the character's box; undetected when there is none."""
+        return self.faces(rgb, box, mask, most=1)[0]
+
+    def faces(self, rgb: Rgb, box: Box | None = None, mask: Mask | None = None, most: int = 8) -> list[Encoding]:
+        """The surest faces, at least one entry: a single undetected one when nothing is found. Raises EngineError."""
         where = region(rgb.shape, box, mask, _MARGIN)
         if where is None or min(where[2:]) < SMALLEST:
-            return Encoding(None, False, "no face found: the character fills too little of the picture")
+            return [Encoding(None, False, "no face found: the character fills too little of the picture")]
         x, y, width, height = where
         bgr = np.ascontiguousarray(rgb[y : y + height, x : x + width, ::-1])
         app = self._loaded()
@@ -71,9 +75,9 @@ class ArcFaceEncoder:
         for mark in DETECTION_STEPS:
             found = np.flatnonzero(boxes[:, 4] >= mark) if len(boxes) else np.empty(0, int)
             if len(found):
-                best = found[np.argmax(boxes[found, 4])]
-                return self._recognised(app, bgr, boxes[best], points[best], len(found))
-        return Encoding(None, False, f"no face found, down to a detection mark of {DETECTION_STEPS[-1]}")
+                surest = found[np.argsort(-boxes[found, 4], kind="stable")][:most]
+                return [self._recognised(app, bgr, boxes[at], points[at], len(found)) for at in surest]
+        return [Encoding(None, False, f"no face found, down to a detection mark of {DETECTION_STEPS[-1]}")]
 
     def _recognised(self, app: Any, bgr: Rgb, box: Any, points: Any, count: int) -> Encoding:
         from insightface.app.common import Face
@@ -81,7 +85,7 @@ class ArcFaceEncoder:
         face = Face(bbox=box[:4], kps=points, det_score=box[4])
         vector = unit(app.models["recognition"].get(bgr, face))
         notes = [f"face found with {float(box[4]):.2f}"]
-        notes += [f"the surest of {count} faces"] if count > 1 else []
+        notes += [f"one of {count}"] if count > 1 else []
         if not np.isfinite(vector).all() or not vector.any():
             return Encoding(None, False, "the face encoder gave no usable vector")
         return Encoding(vector, True, ", ".join(notes))
