@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.control.openpose import BONE_SHADE, COLORS
 from backends.image.engine import MapKind
 
 BLACK = 24
@@ -53,38 +52,36 @@ def _grey_map(grey: NDArray[np.uint8], dark: float) -> Recognised:
         core = cv2.erode(light.astype(np.uint8), np.ones((2 * radius + 1,) * 2, np.uint8))
         if core.sum() < 0.1 * light.sum():
             return Recognised("canny", "thin white lines on black")
-        return Recognised(None, "it is black and white, but not of thin lines")
-    # A depth map is smooth between few outlines; a photograph has grain and texture nearly everywhere.
-    small = cv2.resize(grey, None, fx=min(1.0, 768 / max(grey.shape)), fy=min(1.0, 768 / max(grey.shape)),
-                       interpolation=cv2.INTER_AREA)  # fmt: skip
-    rough = np.abs(small.astype(np.float32) - cv2.GaussianBlur(small.astype(np.float32), (0, 0), 2.0))
-    if float(np.median(rough)) < 0.8 and float((rough > 4).mean()) < 0.12 and len(np.unique(grey)) > 8:
+    # A depth map is smooth between few outlines; a photograph has grain and texture nearly everywhere: the median of
+    # its Laplacian is 2 and more (scikit-image's photographs), that of depth maps 0 or 1, as JPEG too.
+    scale = min(1.0, 768 / max(grey.shape))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
+    calm, middling, rough = np.percentile(np.abs(cv2.Laplacian(small, cv2.CV_32F)), [30, 50, 80])
+    tones = int((np.bincount((grey // 4).ravel(), minlength=64) > 0.002 * grey.size).sum())
+    if calm <= 0.5 and middling <= 1 and rough <= 12 and tones >= 6:
         return Recognised("depth", "grey, and smooth between the outlines")
-    return Recognised(None, "it is grey, but as rough as a photograph")
+    return Recognised(None, "it is grey, but neither lines on black nor as smooth as a depth map")
 
 
 def _openpose(rgb: NDArray[np.uint8], top: NDArray[np.uint8]) -> bool:
-    drawn = rgb[top > 70].astype(np.float32)
+    """Saturated colours of at least five of OpenPose's hues (they lie 20 degrees apart), and little else, on black."""
+    import cv2
+
+    drawn = rgb[top > 70][:, None]
     if len(drawn) < 20:
         return False
-    drawn = drawn[:: max(1, len(drawn) // 20_000)]
-    full = np.array(COLORS, np.float32)
-    palette = np.concatenate([full, full * BONE_SHADE])
-    # Antialiased rims are darker shades of the same colour: compared at the same brightness.
-    scaled = drawn / drawn.max(axis=1, keepdims=True)
-    hues = palette / palette.max(axis=1, keepdims=True)
-    distance = np.abs(scaled[:, None] - hues[None]).max(axis=2)
-    near = distance.min(axis=1) < 0.09
-    hands = (drawn.max(axis=1) - drawn.min(axis=1)) < 30  # a face's dots are white
-    found = np.bincount(distance.argmin(axis=1)[near] % len(COLORS), minlength=len(COLORS))
-    return bool((near | hands).mean() > 0.8 and near.mean() > 0.5 and (found > 0.005 * len(drawn)).sum() >= 4)
+    hue, saturation, _ = np.moveaxis(cv2.cvtColor(drawn, cv2.COLOR_RGB2HSV)[:, 0], 1, 0)
+    vivid = saturation > 140
+    white = saturation < 50  # the dots of a face
+    found = np.bincount((hue[vivid].astype(int) + 5) // 10 % 18, minlength=18)
+    return bool((vivid | white).mean() > 0.7 and vivid.mean() > 0.4 and (found > 0.012 * len(drawn)).sum() >= 5)
 
 
 def _normals(rgb: NDArray[np.uint8], top: NDArray[np.uint8]) -> bool:
+    """Colours that are vectors of length one: within 0.01 in a lossless file, 0.17 for most pixels of a JPEG."""
     seen = top > BLACK  # some programs leave the background black
     if seen.mean() < 0.05:
         return False
     vectors = rgb[seen].astype(np.float32)[:: max(1, int(seen.sum()) // 100_000)] / 127.5 - 1
-    length = np.linalg.norm(vectors, axis=1)
-    facing = vectors[:, 2] > -0.25
-    return bool(((np.abs(length - 1) < 0.12) & facing).mean() > 0.85)
+    median, most = np.percentile(np.abs(np.linalg.norm(vectors, axis=1) - 1), [50, 85])
+    return bool(median < 0.035 and most < 0.2 and (vectors[:, 2] > -0.25).mean() > 0.95)
