@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_BREAK = re.compile(r"[\s_.\-]+|(?<=[a-z])(?=[A-Z])")
+_BREAK = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 _FORMAL = re.compile(
-    r"v\d+[a-z]?|\d+|\d*(?:step|steps|epoch|ep|e)\d*|rank\d*|dim\d*|r\d+|sdxl\d*|xl|sd|1\.0|lora|locon|dora|lycoris|fp16|"
+    r"v\d+[a-z]?|\d+|\d*(?:step|steps|epoch|ep|e)\d*|rank\d*|dim\d*|r\d+|sdxl\d*|xl|sd|lora|locon|dora|lycoris|fp16|"
     r"bf16|fp32|final|last|pruned|il|ilxl|pony|ponyxl|illustrious|noob|noobai|checkpoint|weights|model",
     re.IGNORECASE,
 )
