@@ -239,20 +239,6 @@ def test_half_precision_stays_and_merging_rounds_once(tiny: Path, files: dict[st
     assert weight.dtype is torch.bfloat16 and bench.state() == before
 
 
-def test_weights_of_text_encoders_that_came_from_a_single_file_stay(tiny: Path, files: dict[str, Path]) -> None:
-    """transformers' own loading of adapters draws the weights of such encoders anew: they are not marked as loaded."""
-    bench = Bench(tiny)
-    for part in ("text_encoder", "text_encoder_2"):
-        for module in getattr(bench.pipe, part).modules():
-            module.__dict__.pop("_is_hf_initialized", None)
-        for tensor in getattr(bench.pipe, part).parameters():
-            tensor.__dict__.pop("_is_hf_initialized", None)
-    before = bench.state()
-    bench.adapters.use([use(files["kohya"])])
-    bench.adapters.use(())
-    assert bench.state() == before
-
-
 # -- what is refused --------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from backends.image.engine import LoraUse, Quality
-from configs.errors import EngineError
 from configs.sdxl_config import FewStep, Scheduler, SdxlConfig
 
 MOST_FEW_STEPS = 16
@@ -49,15 +48,8 @@ def recipe(
     Args:
         steps, guidance: as asked by the user; None = as the quality says.
         locate: from a path of the table to the file; None = as it is written.
-
-    Raises EngineError when the table lacks the quality, or it names a few-step LoRA that the table does not have.
     """
-    preset = config.qualities.get(quality)
-    if preset is None:
-        raise EngineError(
-            f"There is no quality '{quality}'", f"sdxl_config.yaml has {', '.join(config.qualities) or 'none'}",
-            f"Add '{quality}' below qualities",
-        )  # fmt: skip
+    preset = config.qualities[quality]
     found, note = _few_step(config, preset.few_step, locate or Path)
     if found is not None:
         name, spec, file = found
@@ -121,12 +113,7 @@ def _few_step(
     config: SdxlConfig, names: tuple[str, ...], locate: Callable[[str], Path]
 ) -> tuple[tuple[str, FewStep, Path] | None, str]:
     for name in names:
-        spec = config.few_step.get(name)
-        if spec is None:
-            raise EngineError(
-                f"There is no few-step LoRA '{name}'", "a quality of sdxl_config.yaml names it",
-                f"Add it below few_step ({', '.join(config.few_step) or 'which has none'})",
-            )  # fmt: skip
+        spec = config.few_step[name]
         file = locate(spec.lora)
         if file.is_file():
             return (name, spec, file), ""
