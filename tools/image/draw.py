@@ -13,6 +13,7 @@ from backends.image.engine import ControlMap, ImageRequest, LoraUse, Quality, Re
 from backends.image.layout.scene import LayoutScene
 from backends.vision.hashes import perceptual_hash
 from configs.lora_registry import load_loras
+from configs.settings import Settings
 from tools.film.layers import collect_layers
 from tools.film.layout import Jitter, jitter, layout_scene
 from tools.film.shot import SCALES, Shot
@@ -182,7 +183,7 @@ def _draw_diffusion(order: Order, variation: Variation, scene: LayoutScene, ctx:
     for note in steering.notes:
         ctx.warn(note)
     controls = tuple(replace(one, scale=min(2.0, one.scale * variation.control_factor)) for one in steering.controls)
-    loras = _weighted(means.loras, variation.lora_factor, ctx)
+    loras = weighted(means.loras, variation.lora_factor, ctx.settings)
     request = _request(order, variation, scene, controls, loras, means.references)
     result = means.engine.generate(request, _on_step(order, ctx))
     for warning in result.warnings:
@@ -253,20 +254,20 @@ def _earlier(order: Order, seed: int) -> dict[str, str]:
     return {one.name: one.hash for one in order.earlier if one.seed != seed}
 
 
-def _weighted(loras: tuple[LoraUse, ...], factor: float, ctx: ToolContext) -> tuple[LoraUse, ...]:
+def weighted(loras: tuple[LoraUse, ...], factor: float, settings: Settings) -> tuple[LoraUse, ...]:
     """The LoRAs with their weights times `factor`, each within its registry's range."""
     if factor == 1.0 or not loras:
         return loras
-    registry = load_loras(ctx.settings).loras
+    registry = load_loras(settings).loras
 
-    def weighted(use: LoraUse) -> LoraUse:
+    def clamped(use: LoraUse) -> LoraUse:
         spec = registry.get(use.name)
         weight = use.weight * factor
         if spec is not None:
             weight = min(max(weight, spec.min_weight), spec.max_weight)
         return replace(use, weight=round(weight, 3))
 
-    return tuple(map(weighted, loras))
+    return tuple(map(clamped, loras))
 
 
 def _on_step(order: Order, ctx: ToolContext) -> Any:

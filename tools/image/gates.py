@@ -225,7 +225,8 @@ def _lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
 def _as_bytes(rgb: NDArray[Any]) -> NDArray[np.uint8]:
     if not np.issubdtype(rgb.dtype, np.floating):
         return np.asarray(rgb, np.uint8)
-    return (np.clip(np.nan_to_num(rgb, nan=0.0, posinf=1.0, neginf=0.0), 0, 1) * 255).round().astype(np.uint8)
+    finite = np.nan_to_num(rgb, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.asarray((np.clip(finite, 0, 1) * 255).round(), np.uint8)
 
 
 def _score(name: str, value: float, threshold: float, passed: bool, by: str, note: str = "") -> Score:

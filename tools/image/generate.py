@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from memory.records import Asset
 from tools.film.casting import remember_cast
+from tools.image.cost import Pictures, preview_cost, sdxl_cost
 from tools.image.draw import Earlier, Order, draw, next_try
 from tools.image.gates import wants_clip
 from tools.image.identity import wants_identity
@@ -22,9 +23,8 @@ from tools.image.takes import Ranking, Take, best_of
 from tools.image.wish import Wish, picture_size, read_wish
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
-PREVIEW_SECONDS_PER_MEGAPIXEL = 6.5
-"""Measured on two idle cores; the executor replaces it by what it sees."""
-SDXL_SECONDS = 12.0
+USUAL_MAPS = 2
+"""Control maps that the studio takes from a layout."""
 MOST_PICTURES = 8
 LONGEST_PROMPT = 4000
 EARLIER_LOOKED_AT = 60
@@ -112,10 +112,20 @@ class GenerateImage(Tool):
 
     def forecast(self, args: GenerateImageArgs, studio: Studio) -> Forecast:
         image = studio.settings.image
-        megapixels = (args.width or image.width) * (args.height or image.height) / 1e6
-        each = SDXL_SECONDS if studio.image_engine() == "sdxl" else 1.5 + PREVIEW_SECONDS_PER_MEGAPIXEL * megapixels
-        pictures = args.count * takes_of(args, studio.settings.image.best_of, studio.image_engine() == "preview")
-        return Forecast(seconds=each * pictures, disk_mib=2.5 * megapixels * pictures)
+        preview = studio.image_engine() == "preview"
+        asked = control_wish(args)
+        from_layout = not preview and "preview" in steering_needs(studio, asked)
+        pictures = Pictures(
+            args.width or image.width,
+            args.height or image.height,
+            args.count * takes_of(args, image.best_of, preview),
+            args.quality or image.quality,
+            args.steps or None,
+            args.guidance or None,
+            nets=len(asked.kinds) or (USUAL_MAPS if from_layout else int(bool(asked.image))),
+            layouts=args.count if from_layout else 0,
+        )
+        return preview_cost(pictures) if preview else sdxl_cost(pictures, studio.settings)
 
     def run(self, args: GenerateImageArgs, ctx: ToolContext) -> ToolResult:
         size = picture_size(args.width, args.height, ctx)

@@ -59,7 +59,7 @@ def _key(scores: Sequence[Score]) -> tuple[float, ...]:
 
 def _merit(scores: Sequence[Score]) -> float:
     """Weighted sum of the figures that rank: the least alike character, adherence to maps, prompt, sharpness."""
-    weights = lexicon("gates")["picture"]["rank"]
+    weights: dict[str, float] = lexicon("gates")["picture"]["rank"]
     alike = [one.value for one in scores if one.name.startswith(IDENTITY) and one.value is not None]
     followed = [one.value for one in scores if one.name.startswith(ADHERENCE) and one.value is not None]
     prompt, blur = _value(scores, PROMPT), _value(scores, BLUR)

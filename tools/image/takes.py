@@ -101,7 +101,7 @@ def best_of(
     change: Change | None = None,
     judge: Judge | None = None,
     check: Callable[[], None] | None = None,
-    on_cancel: Callable[[Ranking], None] | None = None,
+    on_cancel: Callable[[Ranking], object] | None = None,
 ) -> Ranking:
     """Make `count` takes with seeds of their own; while none passes every gate, up to `rounds` - 1 more.
 
