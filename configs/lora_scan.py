@@ -16,6 +16,7 @@ class ScanWords(BaseModel):
     few_step: frozenset[str]
     style: frozenset[str]
     background: frozenset[str]
+    general: frozenset[str]
     character_tags: frozenset[str]
     background_tags: frozenset[str]
     not_triggers: frozenset[str]

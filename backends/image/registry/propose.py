@@ -86,7 +86,6 @@ def _words(stem: str, category: Category) -> tuple[str, ...]:
     """What in a wish calls for it: its name without version, and for styles and places without those words."""
     bare = bare_name(stem)
     if category != "character":
-        general = scan_words().style | scan_words().background
-        special = " ".join(word for word in bare.split() if word.lower() not in general)
+        special = " ".join(word for word in bare.split() if word.lower() not in scan_words().general)
         bare = special or bare
     return (bare.strip()[:80],) if bare.strip() else ()
