@@ -12,9 +12,14 @@ from backends.gpu.engine import OnStart, StartPhase, StartProgress
 from backends.gpu.weights.arena import HostArena, free_cached
 from backends.gpu.weights.own_thread import OwnThread
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
-from backends.image.sdxl.ladder import OFFLOAD, Ladder, told
-from backends.image.sdxl.painter import SMALLEST, TEXT_ENCODERS, Painter, Work
+from backends.image.sdxl.frame import SMALLEST, check_inputs
+from backends.image.sdxl.ladder import OFFLOAD, Ladder
+from backends.image.sdxl.models import Models
+from backends.image.sdxl.outlook import Outlook
+from backends.image.sdxl.painter import TEXT_ENCODERS, Painter
+from backends.image.sdxl.result import engine_version, params_of, warnings_of
 from backends.image.sdxl.weights import COMPONENTS, check_config, check_packages, check_weights, read_pipeline
+from backends.image.sdxl.work import Work
 from configs.controlnet_config import ControlNetConfig
 from configs.errors import EngineError
 from configs.sdxl_config import Preset, SdxlConfig
@@ -24,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SdxlEngine", "check_weights"]
 
-DEFAULT_STEPS = 30
-DEFAULT_GUIDANCE = 6.5
 PLAIN = SdxlConfig(
     qualities={
         "draft": Preset(steps=14, guidance=5.0),
@@ -80,15 +83,25 @@ class SdxlEngine:
         self._locate = locate or Path
         self._path, self._dtype, self._config, self._wanted = path, dtype, config_dir, device
         self._cap_mib = cap_mib
-        self._pipe: Any = None
-        self._arena: HostArena | None = None
+        self._models: Models | None = None
         self._painter: Painter | None = None
+        self._outlook: Outlook | None = None
+        self._told: set[str] = set()
+        """Notes on qualities that were said before."""
         self._active = False
         self._ladder = Ladder()
         self._thread = OwnThread("sdxl")
         self._sizes: tuple[float, float] = (WEIGHTS_MIB, UNET_MIB)
         """MiB of all weights and of the largest part; the full model's until the real ones were seen."""
         self.on_start: OnStart | None = None
+
+    @property
+    def _pipe(self) -> Any:
+        return self._models.pipe if self._models is not None else None
+
+    @property
+    def _arena(self) -> HostArena | None:
+        return self._models.arena if self._models is not None else None
 
     @property
     def device(self) -> str:
@@ -110,18 +123,23 @@ class SdxlEngine:
     def load(self) -> None:
         """Read the weights. Raises EngineError when they are missing, no SDXL, or would need unpickling."""
         self._tell("load", 0.0)
+        table, dtype = self._table, self._dtype_name()
         try:
-            self._pipe = read_pipeline(
-                self._path, self._config, dtype=self._dtype_name(), device=self.device,
+            pipe = read_pipeline(
+                self._path, self._config, dtype=dtype, device=self.device, vae=self._vae,
                 on_component=lambda share, note: self._tell("load", 0.9 * share, note),
             )  # fmt: skip
             room = self._room()
             self._tell("load", 0.9, "into one buffer")
-            self._arena = HostArena({name: getattr(self._pipe, name) for name in COMPONENTS}, self.device)
-            largest = max(self._arena.part_bytes(name) for name in COMPONENTS)
-            self._sizes = (self._arena.nbytes / 2**20, largest / 2**20)
+            self._models = models = Models(pipe, self.device, table, self._locate)
+            sizes = {name: models.arena.part_bytes(name) / 2**20 for name in COMPONENTS}
+            self._sizes = (models.arena.nbytes / 2**20, max(sizes.values()))
             self._ladder.forget()
-            self._painter = Painter(self._pipe, self._arena, self._ladder, room)
+            self._painter = Painter(models, self._ladder, room)
+            self._outlook = Outlook(
+                table, self._controlnets, self._locate, sizes, dtype, pipe.vae.config.force_upcast,
+                models.inpaint_unet, None if room is None else room + CONTEXT_MIB,
+            )  # fmt: skip
             self.restore()
         except BaseException:
             self.unload()
@@ -130,14 +148,12 @@ class SdxlEngine:
     def park(self) -> None:
         """The GPU's memory back; the weights stay in main memory, nothing is copied."""
         self._active = False
-        if self._arena is not None:
-            self._arena.park()
+        if self._models is not None:
+            self._models.parts.park()
 
     def restore(self) -> None:
         """Weights back to the GPU. Raises EngineOutOfMemory, the parked weights untouched, when it is too full."""
-        arena = self._arena
-        if arena is None:
-            raise EngineError("SDXL is not loaded", fix="Ask for it through the arbiter")
+        arena = self._loaded().arena
         if self._ladder.floor < OFFLOAD:
             arena.restore(lambda share: self._tell("load", 0.95 + 0.05 * share, "to the GPU"))
         else:
@@ -149,10 +165,10 @@ class SdxlEngine:
     def unload(self) -> None:
         """Forget the weights."""
         self._thread.end()
-        arena, self._arena, self._pipe, self._painter, self._active = self._arena, None, None, None, False
-        if arena is not None:
-            arena.release()
-        del arena
+        models, self._models, self._painter, self._outlook, self._active = self._models, None, None, None, False
+        if models is not None:
+            models.parts.release()
+        del models
         gc.collect()
         if self.device == "cuda":
             free_cached()
@@ -168,8 +184,12 @@ class SdxlEngine:
         whole, largest = self._sizes
         held = largest if self._ladder.floor >= OFFLOAD else whole
         # Without a GPU the master copy is in the same memory as the one that works.
-        master = whole if self._arena is not None and self.device == "cpu" else 0.0
-        return round(held + whole * (PEAK_MIB - WEIGHTS_MIB) / WEIGHTS_MIB + master + 0.5)
+        master = beside = 0.0
+        if self._models is not None:
+            parts = self._models.parts
+            master = parts.nbytes / 2**20 if self.device == "cpu" else 0.0
+            beside = parts.bytes_of(parts.names & parts.on_device) / 2**20
+        return round(held + beside + whole * (PEAK_MIB - WEIGHTS_MIB) / WEIGHTS_MIB + master + 0.5)
 
     def peak_mib(self) -> int | None:
         """Highest GPU memory since the last call, the context included; None on the CPU, where it is not told apart."""
@@ -183,7 +203,7 @@ class SdxlEngine:
 
     def pinned_mib(self) -> int:
         """Page-locked main memory of the weights."""
-        return round(self._arena.pinned_mib) if self._arena is not None else 0
+        return round(self._models.parts.pinned_mib) if self._models is not None else 0
 
     def shrink(self) -> str:
         """Have only the part that works on the GPU from the next load on; '' when that was given up before."""
@@ -198,34 +218,40 @@ class SdxlEngine:
     def generate(self, request: ImageRequest, on_step: StepCallback | None = None) -> ImageResult:
         """One picture of exactly the asked size. Raises EngineError; what `on_step` raises goes through.
 
-        When memory runs out it goes down the ladder: VAE in tiles, one part on the GPU at a time, a smaller picture
-        that is enlarged, EngineOutOfMemory. What was done is in the result's warnings and params.
+        The recipe, the nets and the set-up that fits are chosen first (`outlook.py`). When memory runs out all the
+        same it goes down the ladder: VAE in tiles, one part on the GPU at a time, a smaller picture that is enlarged,
+        EngineOutOfMemory. What was done is in the result's warnings and params.
         """
-        painter = self._loaded()
+        models, painter, outlook = self._loaded(), self._painter, self._outlook
+        assert painter is not None and outlook is not None
         if not self._active:
             raise EngineError("SDXL is parked", fix="Ask for it through the arbiter")
         began = time.perf_counter()
-        guidance = DEFAULT_GUIDANCE if request.guidance is None else request.guidance
-        work = Work(request, request.steps or DEFAULT_STEPS, guidance, on_step)
+        check_inputs(request)
+        if request.references:
+            models.references.check()
+        work = outlook.work(request)
+        work.on_step = on_step
         painted = self._thread.call(lambda: painter.paint(work))
+        adapter = self._locate(self._table.ip_adapter.path)
         return ImageResult(
-            image=painted.pixels, engine=self.name, engine_version=_versions(), seed=request.seed,
+            image=painted.pixels, engine=self.name, engine_version=engine_version(), seed=request.seed,
             seconds=time.perf_counter() - began,
-            warnings=(*self._warnings(request), *told(painted.rung, painted.made, work.asked)),
-            params={
-                "prompt": request.prompt, "negative_prompt": request.negative_prompt, "width": work.asked[0],
-                "height": work.asked[1], "steps": work.steps, "guidance": guidance, "seed": request.seed,
-                "model": self._path.name, "dtype": self._dtype_name(), "device": self.device,
-                "vae_tiling": painted.tiled, "model_offload": painted.rung.offload, "made_width": painted.made[0],
-                "made_height": painted.made[1], "memory_step": painted.rung.name,
-                "scheduler": type(self._pipe.scheduler).__name__,
-            },
+            warnings=warnings_of(painted, *self._notes(request, work)),
+            params=params_of(
+                painted, model=self._path, vae=self._vae, adapter=adapter, dtype=self._dtype_name(),
+                device=self.device,
+            ),
         )  # fmt: skip
 
-    def _loaded(self) -> Painter:
-        if self._painter is None:
+    def _loaded(self) -> Models:
+        if self._models is None:
             raise EngineError("SDXL is not loaded", fix="Ask for it through the arbiter")
-        return self._painter
+        return self._models
+
+    @property
+    def _vae(self) -> Path | None:
+        return self._locate(self._table.vae) if self._table.vae else None
 
     def _room(self) -> float | None:
         """MiB that torch may take on the GPU, from now on enforced; None on the CPU."""
@@ -243,22 +269,20 @@ class SdxlEngine:
         if self.on_start is not None:
             self.on_start(StartProgress(self.name, phase, share, note))
 
-    def _dtype_name(self) -> str:
+    def _dtype_name(self) -> Literal["float16", "bfloat16", "float32"]:
         if self._dtype != "auto":
             return self._dtype
         return "float16" if self.device == "cuda" else "float32"
 
-    def _warnings(self, request: ImageRequest) -> tuple[str, ...]:
+    def _notes(self, request: ImageRequest, work: Work) -> tuple[str, ...]:
         found = []
         limit = self._pipe.tokenizer.model_max_length
         if len(self._pipe.tokenizer(request.prompt).input_ids) > limit:
             found.append(f"The prompt is longer than SDXL reads ({limit} tokens); its end had no effect.")
-        if request.controls or request.loras:
-            found.append("Control maps and LoRAs are not used by this engine yet.")
+        if request.negative_prompt and work.recipe.guidance <= 1:
+            found.append("What should not be in the picture had no effect: this quality works without guidance.")
+        note = work.recipe.note
+        if note and note not in self._told:
+            self._told.add(note)
+            found.append(note)
         return tuple(found)
-
-
-def _versions() -> str:
-    from importlib.metadata import version
-
-    return f"diffusers {version('diffusers')}, torch {version('torch')}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["load", "text", "denoise", "decode"]
+Stage = Literal["lora", "nets", "load", "text", "references", "init", "denoise", "decode"]
+VAE_STAGES = ("init", "decode")
 
 SMALL_TILE = 512
 """Pixels of a tile's side when memory is short; SDXL's own tiles are 1024, which splits nothing at the usual size."""
@@ -41,24 +42,24 @@ class Ladder:
     def __init__(self) -> None:
         self.floor = 0
         """Where every picture starts; the arbiter raises it when the engine must do with less."""
-        self._worked: dict[tuple[int, int], int] = {}
+        self._worked: dict[tuple[int, int, int], int] = {}
 
-    def start(self, width: int, height: int) -> int:
-        """Index of the first rung to try: what this size needed, or a smaller one did."""
-        known = (i for (w, h), i in self._worked.items() if w * h <= width * height)
+    def start(self, width: int, height: int, beside: int = 0) -> int:
+        """Index of the first rung to try: what this size needed with so many nets beside, or less than that did."""
+        known = (i for (w, h, n), i in self._worked.items() if w * h <= width * height and n <= beside)
         return max(self.floor, *known, 0)
 
     def after(self, index: int, stage: Stage) -> int | None:
         """The next rung to try, None at the end. Tiling helps the VAE only and is no try of its own elsewhere."""
         following = index + 1
-        if following < OFFLOAD and stage != "decode":
+        if following < OFFLOAD and stage not in VAE_STAGES:
             following = OFFLOAD
         return following if following < len(LADDER) else None
 
-    def worked(self, width: int, height: int, index: int) -> None:
-        """Note that a picture of this size was made so."""
+    def worked(self, width: int, height: int, index: int, beside: int = 0) -> None:
+        """Note that a picture of this size, with so many nets beside, was made so."""
         if index > self.floor:
-            self._worked[width, height] = index
+            self._worked[width, height, beside] = index
 
     def forget_smaller(self) -> None:
         """After the engine was away the memory may be free again; a smaller picture is a loss worth one more try."""

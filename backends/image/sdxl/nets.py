@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -62,23 +63,37 @@ def available_maps(config: ControlNetConfig, locate: Locate) -> dict[str, NetKin
     return found
 
 
-def choose_nets(config: ControlNetConfig, locate: Locate, controls: Sequence[ControlMap]) -> Choice:
+def choose_nets(
+    config: ControlNetConfig, locate: Locate, controls: Sequence[ControlMap], *, spare: bool = False
+) -> Choice:
     """A net for each map, or the Union: from `use_from` maps on, and where a single net is missing.
 
-    Raises EngineError with what to put where.
+    `spare`: the Union for any number of maps, to need less memory. Raises EngineError with what to put where.
     """
     kinds = [c.kind for c in controls]
     union = config.union
-    able = bool(union.path) and all(k in union.modes for k in kinds)
-    refusal = _problem(locate(union.path), union=True) if able else ""
+    one = union_file(config, locate, controls) if controls else None
     singles = [_single(config, locate, kind) for kind in kinds]
     missing = next((s for s in singles if isinstance(s, EngineError)), None)
-    if able and not refusal and (len(kinds) >= union.use_from or missing is not None):
-        path = locate(union.path)
-        return Choice((NetFile(UNION, path, weights_file(path)),), tuple(union.modes[k] for k in kinds))  # type: ignore[index]
+    if one is not None and (spare or len(kinds) >= union.use_from or missing is not None):
+        indices: dict[str, int] = {**union.modes}
+        return Choice((one,), tuple(indices[kind] for kind in kinds))
     if missing is not None:
         raise missing
     return Choice(tuple(s for s in singles if isinstance(s, NetFile)))
+
+
+def union_file(config: ControlNetConfig, locate: Locate, controls: Sequence[ControlMap]) -> NetFile | None:
+    """The Union, when it can take all these maps."""
+    if not config.union.path or any(c.kind not in config.union.modes for c in controls):
+        return None
+    path = locate(config.union.path)
+    return None if _problem(path, union=True) else NetFile(UNION, path, weights_file(path))
+
+
+def numbers(path: Path) -> int:
+    """How many numbers a .safetensors file has. Raises EngineError."""
+    return sum(prod(shape) for shape in safetensors_shapes(path).values())
 
 
 def weights_file(path: Path) -> Path:

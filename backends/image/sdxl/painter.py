@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,74 +13,39 @@ from numpy.typing import NDArray
 
 from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.metrics import arbiter_metrics
-from backends.gpu.weights.arena import HostArena, free_cached, is_out_of_memory
-from backends.image.engine import ImageRequest, StepCallback
-from backends.image.sdxl.ladder import LADDER, Ladder, Rung, Stage
-from backends.image.sdxl.stages import PromptTensors, Tiling, decode, denoise, encode
+from backends.gpu.weights.arena import free_cached, is_out_of_memory
+from backends.image.sdxl.frame import SMALLEST, composed
+from backends.image.sdxl.ladder import LADDER, Ladder, Rung
+from backends.image.sdxl.models import Models
+from backends.image.sdxl.presets import make_scheduler
+from backends.image.sdxl.reference import ADAPTER, ENCODER
+from backends.image.sdxl.stages import Drawing, denoise, encode, guided, timesteps_of
+from backends.image.sdxl.vae import Tiling, decode, encode_init
+from backends.image.sdxl.work import Painted, Work
 from configs.errors import EngineError, StudioError
 
 LOG = logging.getLogger("studio.sdxl")
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 TILED_ABOVE = 1024 * 1024
-"""Pixels above which the VAE decodes in tiles anyway."""
+"""Pixels above which the VAE works in tiles anyway."""
 DECODE_BYTES = 2250
 """GPU memory per pixel and byte of a number for a decode in one piece, torch's reserve included. Measured on an H100
 (torch 2.11) at 1024x576 and 1024x1024: 8.8 and 8.5 KiB a pixel in float32, 4.3 KiB in float16."""
-MULTIPLE = 8
-"""The VAE halves the sides three times."""
-SMALLEST = 64
-"""Pixels; no fallback makes a smaller side."""
-
-
-@dataclass
-class Work:
-    """One picture on its way; what is done stays done when a later stage has to be tried again."""
-
-    request: ImageRequest
-    steps: int
-    guidance: float
-    on_step: StepCallback | None = None
-    stage: Stage = "load"
-    prompt: PromptTensors | None = None
-    latents: Any = None
-    made: tuple[int, int] = (0, 0)
-    """Width and height of `latents`, in pixels."""
-
-    @property
-    def asked(self) -> tuple[int, int]:
-        """The request's width and height, rounded up to MULTIPLE."""
-        return self.size(LADDER[0])
-
-    def size(self, rung: Rung) -> tuple[int, int]:
-        """Width and height of what is made on this rung."""
-        return _rounded(self.request.width, rung.scale), _rounded(self.request.height, rung.scale)
-
-    def stepped(self, step: int) -> None:
-        if self.on_step is not None:
-            self.on_step(step, self.steps)
-
-
-@dataclass(frozen=True)
-class Painted:
-    pixels: NDArray[np.uint8]
-    """(H, W, 3) uint8 RGB of the request's own size."""
-    rung: Rung
-    made: tuple[int, int]
-    """Width and height that SDXL worked at."""
-    tiled: bool
 
 
 class Painter:
-    """The pipeline with its weights. After every picture, finished or not, all weights are where the arena has them."""
+    """The models at work. After every picture, finished or not, all weights are where their arenas have them."""
 
-    def __init__(self, pipe: Any, arena: HostArena, ladder: Ladder, room_mib: float | None = None) -> None:
+    def __init__(self, models: Models, ladder: Ladder, room_mib: float | None = None) -> None:
         """`room_mib`: memory for weights and work on the device; None = as much as it takes."""
-        self._pipe, self._arena, self._ladder, self._room_mib = pipe, arena, ladder, room_mib
-        self._tiling = Tiling(pipe.vae)
+        self._models, self._ladder, self._room_mib = models, ladder, room_mib
+        self._parts, self._pipe = models.parts, models.pipe
+        self._tiling = Tiling(models.pipe.vae)
 
     def paint(self, work: Work) -> Painted:
         """Raises EngineOutOfMemory at the end of the ladder, EngineError when SDXL fails; callbacks' own go through."""
-        index = self._ladder.start(*work.asked)
+        asked, beside = work.frame.asked, len(self._steering(work))
+        index = max(self._ladder.start(*asked, beside), work.least_rung)
         while True:
             rung = LADDER[index]
             try:
@@ -92,23 +58,22 @@ class Painter:
                     raise EngineError("SDXL failed", cause, "Run 'studio doctor'") from error
                 cause = str(error).split("\n")[0].split(". ")[0][:200]
             else:
-                self._ladder.worked(*work.asked, index)
-                tiled = rung.tiled or _is_large(work.made) or self._is_tight(work.made)
-                return Painted(_fitted(made, work), rung, work.made, tiled)
+                self._ladder.worked(*asked, index, beside)
+                return Painted(_finished(made, work), work, rung)
             # Outside the handler: the error's frames would keep the activations alive that have to go now.
-            self._free()
+            self._free(work)
             index = self._next(work, index, cause)
 
     def _next(self, work: Work, index: int, cause: str) -> int:
-        following = self._ladder.after(index, work.stage)
-        if following is None or (LADDER[following].scale < 1 and min(work.size(LADDER[following])) < SMALLEST):
-            (width, height), (last_width, last_height) = work.asked, work.size(LADDER[index])
+        following, frame = self._ladder.after(index, work.stage), work.frame
+        if following is None or (LADDER[following].scale < 1 and min(frame.size(LADDER[following].scale)) < SMALLEST):
+            (width, height), (last_width, last_height) = frame.asked, frame.size(LADDER[index].scale)
             raise EngineOutOfMemory(
                 f"SDXL ran out of memory at {width}x{height}",
                 f"even with one part loaded at a time, at {last_width}x{last_height}: {cause}",
                 "Ask for a smaller picture, or end other programs on the GPU",
             )
-        step, shape = LADDER[index].name, "{}x{}".format(*work.size(LADDER[index]))
+        step, shape = LADDER[index].name, "{}x{}".format(*frame.size(LADDER[index].scale))
         LOG.warning(
             "SDXL ran out of memory (%s at %s, %s): %s; going on with %s",
             work.stage, shape, step, cause, LADDER[following].name,
@@ -118,28 +83,103 @@ class Painter:
 
     def _stages(self, work: Work, rung: Rung) -> NDArray[np.float32]:
         """All that is not done yet."""
-        request, size = work.request, work.size(rung)
+        request, size = work.request, work.frame.size(rung.scale)
         try:
+            net = self._gathered(work)
             work.stage = "load"
-            if not rung.offload:
-                self._arena.restore()
+            self._hold(work, rung, *(TEXT_ENCODERS if work.prompt is None else ()))
             if work.prompt is None:
                 work.stage = "text"
-                self._hold(rung, *TEXT_ENCODERS)
-                work.prompt = encode(self._pipe, request.prompt, request.negative_prompt, work.guidance)
+                work.prompt = encode(self._pipe, request.prompt, request.negative_prompt, work.recipe.guidance)
+            if request.references and work.references is None:
+                work.stage = "references"
+                self._hold(work, rung, ENCODER)
+                wanted = guided(self._pipe, work.recipe.guidance)
+                work.references = self._models.references.encode(request.references, guided=wanted)
+            if work.mode != "text" and (work.init is None or work.init_size != size):
+                work.stage = "init"
+                self._start_from(work, rung, size)
             if work.latents is None or work.made != size:
                 work.stage, work.made, work.latents = "denoise", size, None
-                self._hold(rung, "unet")
-                work.latents = denoise(
-                    self._pipe, work.prompt, *size,
-                    steps=work.steps, guidance=work.guidance, seed=request.seed, on_step=work.stepped,
-                )  # fmt: skip
+                self._hold(work, rung, "unet", *self._steering(work))
+                work.latents = self._denoised(work, size, net)
             work.stage = "decode"
-            self._hold(rung, "vae")
-            self._tiling.set(tiled=_is_large(size), small=rung.tiled or self._is_tight(size))
-            return decode(self._pipe, work.latents)
+            self._hold(work, rung, "vae")
+            self._tile(work, rung, size)
+            return decode(self._pipe.vae, self._pipe.image_processor, work.latents)
         finally:
-            self._arena.rebind()
+            self._parts.rebind()
+            self._models.pipelines.release()
+
+    def _gathered(self, work: Work) -> Any:
+        """LoRAs in the weights, all nets read; the pipeline's `controlnet`, None without one."""
+        models = self._models
+        self._parts.keep(*self._steering(work))
+        if work.loras is None:
+            work.stage = "lora"
+            work.loras = models.adapters.use(work.uses, fuse=work.request.fuse)
+        work.stage = "nets"
+        net = models.nets.get(work.choice)
+        if work.request.references:
+            models.references.load()
+        else:
+            models.references.idle()
+        return net
+
+    def _start_from(self, work: Work, rung: Rung, size: tuple[int, int]) -> None:
+        start, frame = work.start, work.frame
+        assert start is not None
+        self._hold(work, rung, "vae")
+        self._tile(work, rung, size)
+        mask = None if start.mask is None else frame.filled(start.mask, size, hard=True)
+        work.init = encode_init(
+            self._pipe.vae, frame.filled(start.image, size), mask, self._pipe.unet.dtype, masked=work.inpaint_unet
+        )
+        work.init_size = size
+        self._parts.rebind()  # the VAE may be in float32 now
+
+    def _denoised(self, work: Work, size: tuple[int, int], net: Any) -> Any:
+        request, recipe, models, frame = work.request, work.recipe, self._models, work.frame
+        assert work.prompt is not None
+        scheduler = timesteps_of(make_scheduler(recipe.scheduler, models.scheduler), recipe.timesteps)
+        work.scheduler = type(scheduler).__name__
+        pipe = models.pipelines.get(work.mode, scheduler, net, work.steering)
+        controls = tuple(replace(c, image=frame.filled(c.image, size)) for c in request.controls)
+        references = tuple(
+            r if r.mask is None else replace(r, mask=frame.filled(r.mask, size, hard=True)) for r in request.references
+        )
+        looked_at: AbstractContextManager[dict[str, Any]] = (
+            models.references.attached(references, *size) if references else nullcontext({})
+        )
+        with looked_at as others:
+            drawing = Drawing(
+                work.prompt, size, recipe.steps, recipe.guidance, request.seed, work.mode, work.init, work.strength,
+                controls, work.choice.modes, work.references, (("eta", recipe.eta), *others.items()),
+            )  # fmt: skip
+            return denoise(pipe, drawing, work.stepped)
+
+    def _steering(self, work: Work) -> tuple[str, ...]:
+        """Names of the parts that work beside the UNet."""
+        nets = tuple(dict.fromkeys(net.name for net in work.choice.nets))
+        return (*nets, ADAPTER) if work.request.references else nets
+
+    def _hold(self, work: Work, rung: Rung, *needed: str) -> None:
+        """What this stage needs onto the device; what does not fit beside it from it."""
+        beside = self._steering(work)
+        if rung.offload:
+            self._parts.hold(*needed)
+        elif work.text_apart:
+            nets = () if set(needed) <= set(TEXT_ENCODERS) else beside
+            self._parts.hold(*dict.fromkeys(("unet", "vae", *nets, *needed)))
+        else:
+            self._parts.keep(*beside, *needed)
+            self._parts.restore(*(name for name in needed if name in self._parts.names))
+
+    def _tile(self, work: Work, rung: Rung, size: tuple[int, int]) -> None:
+        small = rung.tiled or work.tiled or self._is_tight(size)
+        large = size[0] * size[1] > TILED_ABOVE
+        work.vae_tiled = small or large
+        self._tiling.set(tiled=large, small=small)
 
     def _is_tight(self, size: tuple[int, int]) -> bool:
         """Whether a decode in one piece would not fit beside the weights: foreseen, it need not fail first."""
@@ -147,39 +187,15 @@ class Painter:
             return False
         vae = self._pipe.vae
         element = 4 if vae.config.force_upcast else vae.dtype.itemsize
-        return self._arena.nbytes + DECODE_BYTES * element * size[0] * size[1] > self._room_mib * 2**20
+        return self._parts.device_bytes + DECODE_BYTES * element * size[0] * size[1] > self._room_mib * 2**20
 
-    def _hold(self, rung: Rung, *parts: str) -> None:
-        if rung.offload:
-            self._arena.hold(*parts)
-
-    def _free(self) -> None:
+    def _free(self, work: Work) -> None:
+        self._models.forget(*(net.name for net in work.choice.nets), references=bool(work.request.references))
         gc.collect()
-        if self._arena.device.type == "cuda":
+        if self._parts.device.type == "cuda":
             free_cached()
 
 
-def _rounded(side: int, scale: float) -> int:
-    return -(-round(side * scale) // MULTIPLE) * MULTIPLE
-
-
-def _is_large(size: tuple[int, int]) -> bool:
-    return size[0] * size[1] > TILED_ABOVE
-
-
-def _fitted(made: NDArray[np.float32], work: Work) -> NDArray[np.uint8]:
-    """The picture in the request's own size: enlarged where a smaller one was made, then the middle cut out."""
-    if not np.isfinite(made).all():
-        raise EngineError(
-            "SDXL made an unusable picture", "its values are not finite numbers (the VAE overflows in float16)",
-            "Set image.dtype to bfloat16, or use the fp16-fix VAE",
-        )  # fmt: skip
-    pixels = (made.clip(0, 1) * 255).round().astype(np.uint8)
-    width, height = work.request.width, work.request.height
-    asked = work.asked
-    if work.made != asked:
-        from PIL import Image
-
-        pixels = np.asarray(Image.fromarray(pixels).resize(asked, Image.Resampling.LANCZOS))
-    top, left = (asked[1] - height) // 2, (asked[0] - width) // 2
-    return np.ascontiguousarray(pixels[top : top + height, left : left + width])
+def _finished(made: NDArray[np.float32], work: Work) -> NDArray[np.uint8]:
+    pixels, init = work.frame.cut(made), work.request.init
+    return pixels if init is None or init.mask is None else composed(pixels, init.image, init.mask)

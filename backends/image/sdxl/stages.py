@@ -1,15 +1,17 @@
-"""The three stages of an SDXL picture, apart, so that each can have the memory for itself and be tried again alone."""
+"""Prompt to embeddings and noise to latents, apart, so that each can have the memory for itself and be tried alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.sdxl.ladder import SMALL_TILE
+from backends.image.engine import ControlMap
+from backends.image.sdxl.pipelines import Mode
+from backends.image.sdxl.vae import InitTensors
 
 
 @dataclass(frozen=True)
@@ -22,82 +24,126 @@ class PromptTensors:
     negative_pooled_prompt_embeds: Any
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What one denoising needs beside the models."""
+
+    prompt: PromptTensors
+    size: tuple[int, int]
+    """Width and height, pixels."""
+    steps: int
+    guidance: float
+    seed: int
+    mode: Mode = "text"
+    init: InitTensors | None = None
+    strength: float = 1.0
+    controls: tuple[ControlMap, ...] = ()
+    """Their pictures in `size`."""
+    modes: tuple[int, ...] = ()
+    """The maps' indices in a Union; () without it."""
+    references: Any = None
+    """Embeddings of reference pictures."""
+    others: tuple[tuple[str, Any], ...] = ()
+    """Further arguments of the pipeline's call."""
+
+
 def encode(pipe: Any, prompt: str, negative_prompt: str, guidance: float) -> PromptTensors:
     """Text to embeddings; needs both text encoders on the device."""
     import torch
 
-    guided = guidance > 1 and pipe.unet.config.time_cond_proj_dim is None
     with torch.no_grad():
         found = pipe.encode_prompt(
             prompt=prompt,
             negative_prompt=negative_prompt or None,
             device=pipe._execution_device,
             num_images_per_prompt=1,
-            do_classifier_free_guidance=guided,
+            do_classifier_free_guidance=guided(pipe, guidance),
         )
     return PromptTensors(*found)
 
 
-def denoise(
-    pipe: Any, prompt: PromptTensors, width: int, height: int, *,
-    steps: int, guidance: float, seed: int, on_step: Callable[[int], None],
-) -> Any:  # fmt: skip
-    """Noise to latents; needs the UNet on the device. `on_step` gets 1..steps and may raise."""
+def guided(pipe: Any, guidance: float) -> bool:
+    """Whether the UNet sees the negative prompt too."""
+    return bool(guidance > 1 and pipe.unet.config.time_cond_proj_dim is None)
+
+
+def denoise(pipe: Any, drawing: Drawing, on_step: Callable[[int, int], None]) -> Any:
+    """Noise, or a picture with noise, to latents; needs the UNet and the nets on the device.
+
+    `on_step` gets (1..steps, steps) of the steps that are really made, and may raise.
+    """
     import torch
 
     def stepped(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        on_step(index + 1)
+        on_step(index + 1, pipe.num_timesteps)
         return tensors
 
+    pipe.init = drawing.init
     return pipe(
-        **vars(prompt),
-        width=width,
-        height=height,
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        generator=torch.Generator("cpu").manual_seed(seed),
+        **vars(drawing.prompt),
+        **_inputs(drawing),
+        **_maps(drawing),
+        **dict(drawing.others),
+        num_inference_steps=drawing.steps,
+        guidance_scale=drawing.guidance,
+        generator=torch.Generator("cpu").manual_seed(drawing.seed),
         output_type="latent",
         callback_on_step_end=stepped,
     ).images
 
 
-def decode(pipe: Any, latents: Any) -> NDArray[np.float32]:
-    """Latents to (H, W, 3) RGB in 0..1; needs the VAE on the device, and may leave it in float32.
-
-    The same operations in the same order as at the end of diffusers' own call (pipeline_stable_diffusion_xl.py,
-    'make sure the VAE is in float32 mode').
-    """
+def _inputs(drawing: Drawing) -> dict[str, Any]:
     import torch
 
-    vae = pipe.vae
-    with torch.no_grad():
-        if vae.dtype == torch.float16 and vae.config.force_upcast:
-            vae.to(dtype=torch.float32)
-            latents = latents.to(torch.float32)
-        mean, deviation = (getattr(vae.config, name, None) for name in ("latents_mean", "latents_std"))
-        if mean is not None and deviation is not None:
-            shape = (1, -1, 1, 1)
-            means, deviations = (torch.tensor(v).view(shape).to(latents) for v in (mean, deviation))
-            latents = latents * deviations / vae.config.scaling_factor + means
-        else:
-            latents = latents / vae.config.scaling_factor
-        image = vae.decode(latents, return_dict=False)[0]
-    pixels: NDArray[np.float32] = pipe.image_processor.postprocess(image, output_type="np")[0]
-    return pixels
+    width, height = drawing.size
+    if drawing.init is None:
+        return {"width": width, "height": height}
+    if drawing.mode == "image":
+        return {"image": drawing.init.latents, "strength": drawing.strength}
+    # The pipeline would encode these two; it is given what was encoded before (InpaintStaging).
+    blank = torch.zeros(1, 3, height, width)
+    return {
+        "image": blank, "mask_image": blank[:, :1], "width": width, "height": height, "strength": drawing.strength,
+    }  # fmt: skip
 
 
-class Tiling:
-    """How the VAE splits a picture; its own tile sizes are kept to go back to."""
+def _maps(drawing: Drawing) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if drawing.references is not None:
+        given["ip_adapter_image_embeds"] = [drawing.references]
+    if not drawing.controls:
+        return given
+    single = drawing.mode == "text" and not drawing.modes
+    given["image" if single else "control_image"] = [_picture(c.image) for c in drawing.controls]
+    if drawing.modes:
+        given["control_mode"] = list(drawing.modes)
+    return given | {
+        "controlnet_conditioning_scale": [float(c.scale) for c in drawing.controls],
+        "control_guidance_start": [float(c.start) for c in drawing.controls],
+        "control_guidance_end": [float(c.end) for c in drawing.controls],
+    }
 
-    def __init__(self, vae: Any) -> None:
-        self._vae = vae
-        self._own = (vae.tile_sample_min_size, vae.tile_latent_min_size)
 
-    def set(self, *, tiled: bool, small: bool) -> None:
-        """`tiled`: split what is larger than a tile; `small`: with tiles of at most SMALL_TILE pixels."""
-        side, latent = self._own
-        if small and side > SMALL_TILE:
-            side, latent = SMALL_TILE, SMALL_TILE * latent // side
-        self._vae.tile_sample_min_size, self._vae.tile_latent_min_size = side, latent
-        (self._vae.enable_tiling if tiled or small else self._vae.disable_tiling)()
-        (self._vae.enable_slicing if small else self._vae.disable_slicing)()
+def _picture(image: NDArray[np.uint8]) -> Any:
+    """(1, 3, H, W) in 0..1."""
+    import torch
+
+    return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+
+
+def steps_done(steps: int, strength: float) -> int:
+    """How many of the steps a picture to start from leaves: diffusers' own rule (`get_timesteps`)."""
+    return min(int(steps * strength), steps)
+
+
+def least_strength(steps: int, strength: float) -> float:
+    """The strength, or what is needed for one step (a bit more: 49 * (1 / 49) is less than 1)."""
+    return strength if steps_done(steps, strength) else min(1.0, 1.0001 / steps)
+
+
+def timesteps_of(scheduler: Any, timesteps: Sequence[int]) -> Any:
+    """The scheduler with these timesteps in place of its own: not every pipeline takes them in its call."""
+    if timesteps:
+        own = scheduler.set_timesteps
+        scheduler.set_timesteps = lambda steps=None, device=None, **_: own(timesteps=list(timesteps), device=device)
+    return scheduler

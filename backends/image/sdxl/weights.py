@@ -24,7 +24,13 @@ OnComponent = Callable[[float, str], None]
 
 
 def read_pipeline(
-    path: Path, config_dir: Path | None, *, dtype: str, device: str, on_component: OnComponent | None = None
+    path: Path,
+    config_dir: Path | None,
+    *,
+    dtype: str,
+    device: str,
+    vae: Path | None = None,
+    on_component: OnComponent | None = None,
 ) -> Any:
     """The pipeline on the CPU, its weights in `dtype` straight from the file.
 
@@ -33,50 +39,51 @@ def read_pipeline(
         config_dir: diffusers folder with configs and tokenizers, for a single file.
         dtype: 'float16', 'bfloat16' or 'float32'.
         device: where it will work, whatever part of it is there at the moment.
+        vae: a VAE in place of the model's own (`vae.read_vae`); None = its own.
 
     Raises EngineError when weights are missing, no SDXL, or would need unpickling.
     """
     try:
         import torch
-        from diffusers import StableDiffusionXLPipeline
+
+        from backends.image.sdxl.pipelines import staged
+        from backends.image.sdxl.vae import read_vae
+
+        made = staged()
     except ImportError as error:
         raise EngineError(
             "SDXL needs packages that are not installed", str(error), 'pip install -c constraints.txt -e ".[gpu]"'
         ) from error
     check_weights(path)
     check_config(path, config_dir)
-    where = torch.device(device)
-
-    class StagedPipeline(StableDiffusionXLPipeline):  # type: ignore[misc]
-        """Its models need not all be on the device, so that the first one's place tells nothing."""
-
-        @property
-        def _execution_device(self) -> torch.device:
-            return where
-
     tell = on_component or (lambda share, note: None)
     options: dict[str, Any] = {"dtype": getattr(torch, dtype), "local_files_only": True}
+    own = (path if path.is_dir() else config_dir or path) / "vae"
+    given = {} if vae is None else {"vae": read_vae(vae, options["dtype"], own)}
     try:
         if path.is_dir():
-            parts = _read_components(path, options, tell)
-            pipe = StagedPipeline.from_pretrained(str(path), **parts, **options, add_watermarker=False)
+            parts = _read_components(path, options, tell, given)
+            pipe = made.from_pretrained(str(path), **parts, **options, add_watermarker=False)
         else:
             tell(0.0, path.name)
-            pipe = StagedPipeline.from_single_file(str(path), config=str(config_dir), **options, add_watermarker=False)
+            pipe = made.from_single_file(str(path), config=str(config_dir), **given, **options, add_watermarker=False)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         cause = " ".join(str(error).split())[:240]
         raise EngineError(f"The SDXL weights in {path} cannot be loaded", cause, "Check the download") from error
+    pipe.place = torch.device(device)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def _read_components(path: Path, options: dict[str, Any], tell: OnComponent) -> dict[str, Any]:
+def _read_components(path: Path, options: dict[str, Any], tell: OnComponent, given: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     described = json.loads((path / "model_index.json").read_text(encoding="utf-8"))
     sizes = {name: sum(f.stat().st_size for f in (path / name).glob("*.safetensors")) for name in COMPONENTS}
-    whole, done, parts = sum(sizes.values()) or 1, 0, {}
+    whole, done, parts = sum(sizes.values()) or 1, 0, dict(given)
     for name in COMPONENTS:
+        if name in given:
+            continue
         library, kind = described[name]
         made = getattr(import_module(library), kind, None) if library in LIBRARIES else None
         if not isinstance(made, type) or not issubclass(made, torch.nn.Module):

@@ -1,0 +1,91 @@
+"""What a picture is told to be made of: JSON-ready, enough to make it again."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from backends.image.engine import ImageRequest
+from backends.image.sdxl.fingerprint import fingerprint, pixels_sha256
+from backends.image.sdxl.ladder import LADDER, told
+from backends.image.sdxl.work import Painted, Work
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in ("diffusers", "torch", "transformers", "peft")}
+
+
+def engine_version() -> str:
+    return f"diffusers {version('diffusers')}, torch {version('torch')}"
+
+
+def params_of(
+    painted: Painted, *, model: Path, vae: Path | None, adapter: Path, dtype: str, device: str
+) -> dict[str, Any]:
+    """Everything that decides the pixels, and how memory was used."""
+    work, rung = painted.work, painted.rung
+    request, recipe, asked = work.request, work.recipe, work.frame.asked
+    return {
+        "prompt": request.prompt, "negative_prompt": request.negative_prompt, "width": asked[0], "height": asked[1],
+        "steps": recipe.steps, "guidance": recipe.guidance, "seed": request.seed, "quality": request.quality,
+        "mode": work.mode, "steps_done": work.steps_done, "scheduler": work.scheduler,
+        "scheduler_name": recipe.scheduler, "timesteps": list(recipe.timesteps), "eta": recipe.eta,
+        "few_step": recipe.few_step.name if recipe.few_step is not None else "",
+        "model": model.name, "model_fingerprint": fingerprint(model), "vae": vae.name if vae is not None else "",
+        "vae_fingerprint": fingerprint(vae) if vae is not None else "", "dtype": dtype, "device": device,
+        "loras": list(work.loras or ()), "fused": request.fuse and bool(work.uses),
+        "controls": _controls(work), "references": _references(request),
+        "ip_adapter": _named(adapter) if request.references else None, "init": _init(request),
+        "made_width": work.made[0], "made_height": work.made[1],
+        "memory_step": rung.name if rung != LADDER[0] else work.setup,
+        "vae_tiling": work.vae_tiled, "model_offload": rung.offload, "versions": versions(),
+    }  # fmt: skip
+
+
+def warnings_of(painted: Painted, *notes: str) -> tuple[str, ...]:
+    """What the user has to know of it: other notes, then what memory was short for."""
+    work, rung = painted.work, painted.rung
+    foreseen = LADDER[work.least_rung]
+    forced = told(rung, work.made, work.frame.asked) if rung != foreseen else ()
+    planned = work.notes if not forced else tuple(n for n in work.notes if "one at a time" not in n)
+    return (*(note for note in notes if note), *planned, *forced)
+
+
+def _controls(work: Work) -> list[dict[str, Any]]:
+    nets, found = work.choice.nets, []
+    for i, control in enumerate(work.request.controls):
+        net = nets[0] if work.choice.union else nets[i]
+        mode = {"mode": work.choice.modes[i]} if work.choice.union else {}
+        found.append(
+            {
+                "kind": control.kind, "scale": control.scale, "start": control.start, "end": control.end,
+                "source": control.source, "asset": control.asset, "sha256": pixels_sha256(control.image),
+                "net": {**_named(net.path), "union": work.choice.union, **mode},
+            }
+        )  # fmt: skip
+    return found
+
+
+def _references(request: ImageRequest) -> list[dict[str, Any]]:
+    return [
+        {
+            "asset": r.asset, "scale": r.scale, "sha256": pixels_sha256(r.image),
+            "mask_sha256": pixels_sha256(r.mask) if r.mask is not None else "",
+        }
+        for r in request.references
+    ]  # fmt: skip
+
+
+def _init(request: ImageRequest) -> dict[str, Any] | None:
+    init = request.init
+    if init is None:
+        return None
+    return {
+        "asset": init.asset, "sha256": pixels_sha256(init.image), "strength": init.strength,
+        "mask_sha256": pixels_sha256(init.mask) if init.mask is not None else "",
+    }  # fmt: skip
+
+
+def _named(path: Path) -> dict[str, str]:
+    return {"name": path.name, "fingerprint": fingerprint(path)}
