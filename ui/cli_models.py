@@ -110,7 +110,7 @@ def models_scan(
 ) -> None:
     """Look through a folder for LoRAs and other models for SDXL, and propose entries for the LoRA registry.
 
-    Only headers are read, nothing is loaded or run. What is not for SDXL, pickles and broken files are refused with the
+    Headers are read and LoRAs hashed; nothing is loaded or run. What is not for SDXL, pickles and broken files are refused with the
     reason; registered files that changed or are gone are told.
 
     Examples: studio models scan; studio models scan ~/Downloads/loras; studio models scan --write
