@@ -60,7 +60,7 @@ def publish(
     own = hashlib.sha256(f"{kind}|{digest}|{thread}|{step}".encode()).hexdigest()[:10]
     identity = f"{PREFIX[kind]}-{own}"
     known = memory.get_asset(identity)
-    if known is not None and not known.hidden and (workspace.home / known.path).is_file():
+    if known is not None and not known.hidden and _is_whole(workspace.home / known.path, digest):
         file.unlink(missing_ok=True)
         return known
     stem = slugify(Path(name).stem, max_length=48) or kind
@@ -98,6 +98,11 @@ def publish(
     except StudioError:
         target.unlink(missing_ok=True)
         raise
+
+
+def _is_whole(file: Path, digest: str) -> bool:
+    """A file that was removed or damaged since is put in place again."""
+    return file.is_file() and sha256_of(file) == digest
 
 
 def sha256_of(file: Path) -> str:

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from configs.errors import StudioError, UsageError
 from tools.film.shot import Storyboard
-from tools.film.single import stable_seed
 from tools.image.wish import character_name
 from tools.registry import get_tool
 from tools.repair import repair_args, validate_args
@@ -100,7 +99,9 @@ def make_plan(args: Asked, ctx: ToolContext) -> Plan:
     parents: tuple[str, ...] = ()
     match sources:
         case ["file"]:
-            asset = ctx.asset(args.file, "file", "dataset", "report")
+            # a file of the workspace means its content now, not what was taken in under that name before
+            here = "/" not in args.file and (ctx.workspace.home / args.file).is_file()
+            asset = ctx.asset(f"./{args.file}" if here else args.file, "file", "dataset", "report")
             wanted = list(_of_file(args, ctx.path(asset), asset.name, notes))
             parents, title = (asset.id,), asset.name
         case ["shots"]:
@@ -137,7 +138,7 @@ def _of_prompts(args: Asked, ctx: ToolContext) -> Iterator[_Wanted]:
     names = _names(args, ctx)
     if not prompts and not names:
         return
-    lone = len(prompts) <= 1 and len(names) <= 1
+    lone = not args.prompts and len(names) <= 1
     count = args.count or (VARIANTS if lone else 1)
     check_count(max(1, len(prompts)) * max(1, len(names)) * count)
     for prompt in prompts or [""]:
@@ -157,8 +158,7 @@ def _of_shots(args: Asked, path: Path) -> Iterator[_Wanted]:
     cast = [member.model_dump(mode="json") for member in board.characters]
     for shot in board.shots:
         wanted = {"prompt": shot.description, "shot": shot.model_dump(mode="json"), "cast": cast, "style": board.style}
-        seed = args.seed if args.seed >= 0 else shot.seed
-        yield from _variants(wanted, args.count or 1, seed, shot.description or shot.id, shot.id)
+        yield from _variants(wanted, args.count or 1, args.seed, shot.description or shot.id, shot.id)
 
 
 def _of_file(args: Asked, path: Path, name: str, notes: list[str]) -> Iterator[_Wanted]:
@@ -171,22 +171,25 @@ def _of_file(args: Asked, path: Path, name: str, notes: list[str]) -> Iterator[_
     except UnicodeDecodeError as error:
         raise UsageError(f"'{name}' is no text", "it is not UTF-8", "Save it as UTF-8") from error
     lines = [(at, line) for at, line in enumerate(text.split("\n"), 1) if line.strip()]
-    bad: list[str] = []
+    bad: list[tuple[int, StudioError]] = []
     for at, line in lines:
         try:
             wanted = _line(line)
         except StudioError as error:
-            bad.append(f"line {at} of '{name}': {error.sentence}")
+            bad.append((at, error))
             continue
         count = int(wanted.pop("count", args.count or 1))
         seed = int(wanted.pop("seed", args.seed))
         label = str(wanted.get("prompt") or wanted.get("character") or "").strip() or f"line {at}"
         yield from _variants(wanted, count, seed, label, f"line {at}")
     if bad and not args.skip_bad:
-        more = f"; and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise UsageError(f"Nothing was started: {bad[0].rstrip('.')}{more}",
-                         fix="Correct it, or leave bad lines out with skip_bad")  # fmt: skip
-    notes += [f"Left out {sentence}" for sentence in bad]
+        at, first = bad[0]
+        where = f"line {at} of '{name}' is wrong" + (f", and {len(bad) - 1} more" if len(bad) > 1 else "")
+        fix = first.fix or "Correct it"
+        fix += " Or leave" if fix.endswith("?") else ", or leave"
+        cause = f"{first.problem}, {first.cause}" if first.cause else first.problem
+        raise UsageError(f"Nothing was started: {where}", cause, f"{fix} bad lines out with skip_bad")
+    notes += [f"Left out line {at} of '{name}'. {error.sentence}" for at, error in bad]
 
 
 def _line(line: str) -> dict[str, Any]:
@@ -217,10 +220,11 @@ def _names(args: Asked, ctx: ToolContext) -> list[str]:
 def _variants(wanted: Mapping[str, Any], count: int, seed: int, label: str, origin: str) -> Iterator[_Wanted]:
     """`count` pictures of one wish, as generate_image makes them: the first is plain, each has a seed of its own."""
     said = {key: value for key, value in wanted.items() if value not in ("", None)}
-    base = seed if seed >= 0 else stable_seed("|".join(str(said.get(k, "")) for k in ("prompt", "style", "character")))
+    if seed >= 0:
+        said["seed"] = seed
     for number in range(count):
         shown = label if count == 1 else f"{label} ({number + 1})"
-        yield {**said, "count": 1, "seed": base, "variant": number}, shown, origin
+        yield {**said, "count": 1, "variant": number}, shown, origin
 
 
 def _numbered(wanted: list[_Wanted], args: Asked, ctx: ToolContext) -> tuple[Item, ...]:
