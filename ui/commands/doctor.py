@@ -15,6 +15,7 @@ from pathlib import Path
 from configs.errors import StudioError
 from configs.settings import Settings
 from configs.workspace import Workspace
+from ui.commands.doctor_images import image_findings
 from ui.commands.doctor_models import answer_cache, gpu_owner, served_model
 from ui.commands.finding import Finding
 from ui.opening import settings_for
@@ -38,7 +39,9 @@ def examine(settings: Settings) -> list[Finding]:
         _python, _home, _disk, _memory_file, _ffmpeg, _codecs, _renderer, _voice, _encoder, _brain, served_model, _sdxl,
         _gpu, gpu_owner, answer_cache, _port,
     ]  # fmt: skip
-    return [check(settings) for check in checks]
+    findings = [check(settings) for check in checks]
+    after = next(at for at, finding in enumerate(findings, 1) if finding.name == "SDXL weights")
+    return [*findings[:after], *image_findings(settings), *findings[after:]]
 
 
 def _python(settings: Settings) -> Finding:
