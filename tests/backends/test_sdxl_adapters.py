@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from tiny_loras import build_foreign_lora, build_lora
 from tiny_sdxl import build_tiny_sdxl
 
+from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.weights.arena import HostArena
 from backends.image.engine import LoraUse
 from backends.image.sdxl.adapters import Adapters
@@ -237,6 +238,66 @@ def test_half_precision_stays_and_merging_rounds_once(tiny: Path, files: dict[st
     weight = bench.pipe.unet.get_submodule("mid_block.attentions.0.transformer_blocks.0.attn1.to_q").weight
     bench.adapters.use(())
     assert weight.dtype is torch.bfloat16 and bench.state() == before
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_the_same_again_reads_nothing(
+    clean: Bench, files: dict[str, Path], fuse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loras = [use(files["kohya"]), use(files["peft"])]
+    facts = clean.adapters.use(loras, fuse=fuse)
+    picture = clean.picture()
+    for name in ("read_lora", "put_in", "set_strengths", "merge"):
+        monkeypatch.setattr(f"backends.image.sdxl.adapters.{name}", None)
+    assert clean.adapters.use(loras, fuse=fuse) == facts
+    monkeypatch.undo()
+    assert np.array_equal(clean.picture(), picture)
+    clean.adapters.use([use(files["kohya"], 0.3), use(files["peft"])], fuse=fuse)
+    assert not np.array_equal(clean.picture(), picture)
+
+
+@pytest.mark.parametrize("broken", ["HostArena", "set_strengths", "merge"])
+def test_a_failure_half_way_leaves_no_lora(
+    clean: Bench, files: dict[str, Path], broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = clean.state()
+    clean.adapters.use([use(files["unet"])], fuse=broken == "merge")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise EngineOutOfMemory("There is too little main memory")
+
+    monkeypatch.setattr(f"backends.image.sdxl.adapters.{broken}", full)
+    with pytest.raises(EngineOutOfMemory):
+        clean.adapters.use([use(files["unet"]), use(files["kohya"])], fuse=broken == "merge")
+    monkeypatch.undo()
+    assert clean.state() == before and not clean.arena._guests
+    assert not any(hasattr(m, "lora_A") for part in PARTS for m in getattr(clean.pipe, part).modules())
+    clean.adapters.use([use(files["unet"]), use(files["kohya"])])
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_no_part_is_on_the_device_with_half_its_loras(
+    clean: Bench, files: dict[str, Path], fuse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Merging, or bringing the layers of LoRAs, may fail for want of memory when weights come back to the device."""
+    clean.adapters.use([use(files["kohya"])], fuse=fuse)
+    picture = clean.picture()
+    clean.arena.park()
+    allocate = HostArena._allocate
+
+    def full(*given: Any, **_: Any) -> Any:
+        if given[0] is clean.arena:
+            return allocate(*given)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    place = "backends.image.sdxl.adapters.merge" if fuse else "backends.gpu.weights.arena.HostArena._allocate"
+    monkeypatch.setattr(place, full)
+    with pytest.raises((torch.OutOfMemoryError, EngineOutOfMemory)):
+        clean.arena.restore()
+    assert clean.arena.parked and all(guest.parked for guest in clean.arena._guests)
+    monkeypatch.undo()
+    clean.arena.restore()
+    assert np.array_equal(clean.picture(), picture)
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------

@@ -120,8 +120,8 @@ class HostArena:
         self._guests.append(guest)
 
     def detach(self, guest: HostArena) -> None:
-        """Go on without it; it is parked then."""
-        self._guests.remove(guest)
+        """Go on without it; it is parked then. Harmless when it does not go along."""
+        self._guests = [other for other in self._guests if other is not guest]
         guest._drop(list(guest._on_device))
 
     def copy_again(self, *names: str) -> None:

@@ -39,6 +39,8 @@ class Adapters:
         self._beside: dict[str, HostArena] = {}
         self._tensors: dict[str, LoraTensors] = {}
         self._merged: tuple[Strength, ...] = ()
+        self._set: tuple[Strength, ...] = ()
+        """As the layers beside the weights are set."""
         arena.on_arrival = self._merge
 
     @property
@@ -78,8 +80,8 @@ class Adapters:
     def clear(self) -> None:
         """No LoRA; the weights bit by bit as they were read."""
         self._unmerge()
-        self._remove(tuple(self._beside))
-        self._tensors.clear()
+        # Also what was put in half-way and is not in `_beside`.
+        self._remove(tuple(self._tensors.keys() | self._beside.keys()))
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -94,8 +96,10 @@ class Adapters:
                 )  # fmt: skip
             seen[one.key] = one.use.name
 
-    def _put_beside(self, active: Sequence[CheckedLora], strengths: Sequence[Strength]) -> None:
+    def _put_beside(self, active: Sequence[CheckedLora], strengths: tuple[Strength, ...]) -> None:
         self._unmerge()
+        if strengths == self._set:
+            return
         wanted = {one.key for one in active}
         self._remove([key for key in self._beside if key not in wanted])
         for one in active:
@@ -107,6 +111,7 @@ class Adapters:
                 self._tensors[one.key] = tensors.without_values()
         self._keep(wanted)
         set_strengths(self._pipe, strengths, self._tensors)
+        self._set = strengths
 
     def _fuse(self, active: Sequence[CheckedLora], strengths: tuple[Strength, ...]) -> None:
         self._remove(tuple(self._beside))
@@ -134,11 +139,14 @@ class Adapters:
     def _remove(self, keys: Sequence[str]) -> None:
         if not keys:
             return
-        for key in keys:
-            self._arena.detach(self._beside[key])
+        self._set = ()
+        going = [self._beside.pop(key) for key in keys if key in self._beside]
+        for arena in going:
+            self._arena.detach(arena)
         take_out(self._pipe, keys)
+        for arena in going:
+            arena.release()
         for key in keys:
-            self._beside.pop(key).release()
             self._tensors.pop(key, None)
 
     def _read(self, one: CheckedLora) -> LoraTensors:

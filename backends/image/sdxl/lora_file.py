@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.image.engine import LoraUse
 from backends.image.registry.hashing import file_sha256
-from backends.image.registry.header import Header, plain, read_header
+from backends.image.registry.header import plain, read_header
 from backends.image.registry.lora_probe import probe_lora
 from configs.errors import EngineError
 
@@ -50,7 +51,8 @@ class CheckedLora:
     use: LoraUse
     path: Path
     sha256: str
-    header: Header
+    metadata: Mapping[str, str]
+    """What the header says of itself: written by strangers."""
 
     @property
     def key(self) -> str:
@@ -88,19 +90,16 @@ def check_lora(use: LoraUse) -> CheckedLora:
             use, f"'{path.name}' is no .safetensors file, and other formats can run code when opened",
             "Use the safetensors version",
         )  # fmt: skip
-    header = read_header(path)
-    probe = probe_lora(path, header)
-    if probe.problem:
-        raise _refused(use, probe.problem, "Use a LoRA for SDXL")
-    if probe.network == "dora":
-        raise _refused(use, "it is a DoRA, whose magnitudes are not supported", "Use a plain LoRA")
+    problem, metadata = _looked_at(path, *_state(path))
+    if problem:
+        raise _refused(use, problem, "Use a plain LoRA for SDXL")
     sha256 = file_sha256(path)
     if use.sha256 and use.sha256.lower() != sha256:
         raise _refused(
             use, f"'{path.name}' has changed: its hash is {sha256[:12]}, expected was {use.sha256[:12]}",
             "Get the old file back, or have 'studio models scan' take over the new one",
         )  # fmt: skip
-    return CheckedLora(use, path, sha256, header)
+    return CheckedLora(use, path, sha256, metadata)
 
 
 def read_lora(checked: CheckedLora, pipe: Any) -> LoraTensors:
@@ -111,7 +110,7 @@ def read_lora(checked: CheckedLora, pipe: Any) -> LoraTensors:
     use = checked.use
     tensors, alphas = _tensors(checked)
     halves, ignored = _halves(use, pipe, tensors)
-    told = _told_alphas(checked.header)
+    told = _told_alphas(checked.metadata)
     parts: dict[str, dict[str, Pair]] = {}
     for (part, module), (down, up) in halves.items():
         layer = getattr(pipe, part).get_submodule(module)
@@ -122,6 +121,21 @@ def read_lora(checked: CheckedLora, pipe: Any) -> LoraTensors:
         raise _refused(use, "none of its layers is in this model", "Use a LoRA for SDXL")
     ranks = Counter(pair.rank for pairs in parts.values() for pair in pairs.values())
     return LoraTensors(parts, ranks.most_common(1)[0][0], ignored)
+
+
+@lru_cache(maxsize=64)
+def _looked_at(path: Path, size: int, changed_ns: int) -> tuple[str, Mapping[str, str]]:
+    """What is wrong with it, and its metadata: thousands of names that need not be read again for every picture."""
+    header = read_header(path)
+    probe = probe_lora(path, header)
+    if not probe.problem and probe.network == "dora":
+        return "it is a DoRA, whose magnitudes the studio does not support", {}
+    return probe.problem, header.metadata
+
+
+def _state(path: Path) -> tuple[int, int]:
+    seen = path.stat()
+    return seen.st_size, seen.st_mtime_ns
 
 
 def _tensors(checked: CheckedLora) -> tuple[dict[str, torch.Tensor], dict[int, float]]:
@@ -224,10 +238,10 @@ def _fitted(use: LoraUse, module: str, layer: Any, pair: Pair) -> Pair:
     return Pair(down.contiguous(), up.contiguous(), pair.scale)
 
 
-def _told_alphas(header: Header) -> Any:
+def _told_alphas(metadata: Mapping[str, str]) -> Any:
     """(part, module, rank) -> alpha, as diffusers writes it beside PEFT's tensors; the rank where nothing is told."""
     try:
-        told = json.loads(header.metadata.get("lora_adapter_metadata", "{}"))
+        told = json.loads(metadata.get("lora_adapter_metadata", "{}"))
     except (ValueError, RecursionError):
         told = {}
     told = told if isinstance(told, dict) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from backends.image.sdxl.lora_file import PARTS, LoraTensors, Pair
@@ -34,8 +35,7 @@ def put_in(pipe: Any, key: str, tensors: LoraTensors) -> dict[str, torch.nn.Modu
         config = LoraConfig(r=tensors.rank, lora_alpha=tensors.rank, rank_pattern=ranks, target_modules=list(pairs))
         # The names in a state dict say exactly which layers; names in `target_modules` are endings.
         named = {f"{module}.lora_A.weight": pair.down for module, pair in pairs.items()}
-        with warnings.catch_warnings():  # it warns of several LoRAs in one model, which is what is wanted
-            warnings.simplefilter("ignore", UserWarning)
+        with _quiet():
             inject_adapter_in_model(config, model, key, low_cpu_mem_usage=True, state_dict=named)
         held = torch.nn.ModuleList()
         for module, pair in pairs.items():
@@ -53,8 +53,9 @@ def take_out(pipe: Any, keys: Iterable[str]) -> None:
     for part in PARTS:
         model = getattr(pipe, part)
         for key in keys:
-            for _, _, layer in _wrapped(model):
-                layer.delete_adapter(key)
+            with _quiet():
+                for _, _, layer in _wrapped(model):
+                    layer.delete_adapter(key)
             getattr(model, "peft_config", {}).pop(key, None)
         for parent, name, layer in list(_wrapped(model)):
             if not layer.lora_A:
@@ -149,6 +150,14 @@ def _number(name: str, place: str, value: object) -> None:
 
 def _wrong(name: str, cause: str, fix: str) -> EngineError:
     return EngineError(f"The strengths per block of the LoRA '{name}' are wrong", cause, fix)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """peft warns of several LoRAs in one model, and when an active one is deleted: both are what is wanted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _wrapped(model: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, Any]]:
