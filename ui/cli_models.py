@@ -107,17 +107,21 @@ def models_scan(
         bool,
         typer.Option("--write", help="Add the new LoRAs to your own lora_registry.yaml (the old one is kept as .bak)."),
     ] = False,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", help="A registered LoRA whose changed file is right: its new hash is written."),
+    ] = None,
 ) -> None:
     """Look through a folder for LoRAs and other models for SDXL, and propose entries for the LoRA registry.
 
-    Headers are read and LoRAs hashed; nothing is loaded or run. What is not for SDXL, pickles and broken files are refused with the
-    reason; registered files that changed or are gone are told.
+    Headers are read and LoRAs hashed; nothing is loaded or run. What is not for SDXL, pickles and broken files are
+    refused with the reason; registered files that changed or are gone are told.
 
     Examples: studio models scan; studio models scan ~/Downloads/loras; studio models scan --write
 
-    --json prints one object: folder, registry, found [{path, kind, status, told, bytes, name, entry?, lora?}],
+    --json prints one object: folder, registry, found [{path, kind, status, told, bytes, name, sha256, entry?, lora?}],
     gone [{name, path, now}], written [names], backup. status: new, registered, changed, named, found or refused.
     """
     from ui.commands.models_scan import scan
 
-    guarded(lambda: scan(folder, write, as_json, home), as_json)
+    guarded(lambda: scan(folder, write, accept or [], as_json, home), as_json)

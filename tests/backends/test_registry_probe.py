@@ -117,11 +117,11 @@ def _network(kind: str) -> dict[str, tuple[int, ...]]:
     [
         ("lora", "lora", ""),
         ("locon", "locon", ""),
-        ("locon-cp", "locon-cp", "kind 'locon-cp', which diffusers does not load"),
+        ("locon-cp", "locon-cp", "kind 'locon-cp', which the studio does not support"),
         ("loha", "loha", "kind 'loha'"),
         ("lokr", "lokr", "kind 'lokr'"),
-        ("dora", "dora", "magnitudes diffusers leaves out"),
-        ("peft dora", "dora", ""),
+        ("dora", "dora", "magnitudes the studio does not support"),
+        ("peft dora", "dora", "magnitudes the studio does not support"),
         ("full difference", "full difference", "kind 'full difference'"),
     ],
 )

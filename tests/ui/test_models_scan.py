@@ -158,6 +158,12 @@ def test_changed_moved_and_doubled_files_are_told(place: Place) -> None:
     ]
     shown = place.run().stdout
     assert "CHANGED" in shown and "GONE" in shown and "correct the path" in shown
+    assert "studio models scan --accept luca" in shown
+    wrong = place.run("--accept", "again")
+    assert wrong.returncode == 2 and "'again' is no LoRA whose file changed" in wrong.stderr and "luca" in wrong.stderr
+    assert place.json("--accept", "luca")["written"] == ["luca"]
+    assert place.loaded()["luca"].sha256 == file_sha256(place.loras / "luca.safetensors")
+    assert place.rows()["luca.safetensors"]["status"] == "registered"
     copy = place.loras / "copy.safetensors"
     copy.write_bytes((place.loras / "again.safetensors").read_bytes())
     assert place.rows()["copy.safetensors"]["told"] == "it is the same file as that of 'again'"

@@ -25,8 +25,11 @@ WORDS = {
 """What is shown for each status, and its colour."""
 
 
-def scan(folder: Path | None, write: bool, as_json: bool, home: Path | None) -> int:
-    """Print what was found; with `write`, add the new LoRAs to the user's registry first."""
+def scan(folder: Path | None, write: bool, accept: list[str], as_json: bool, home: Path | None) -> int:
+    """Print what was found; first, with `write`, add the new LoRAs to the user's registry.
+
+    `accept`: registered LoRAs whose changed file is the right one from now on. Raises UsageError for others.
+    """
     from backends.image.registry.places import named_models
     from backends.image.registry.scan import Scan
     from configs.image_tables import model_path, own_file, table_file
@@ -45,17 +48,28 @@ def scan(folder: Path | None, write: bool, as_json: bool, home: Path | None) -> 
     )
     report = _run(work)
     added = tuple(row.proposal for row in report.rows if row.proposal) if write else ()
+    hashes = _accepted(report, accept)
     backup = None
-    if added:
+    if added or hashes:
         from backends.image.registry.write import add_loras
 
-        backup = add_loras(own_file(settings, "lora_registry"), CONFIG_DIR / "lora_registry.yaml", added)
-    names = [proposal.name for proposal in added]
+        backup = add_loras(own_file(settings, "lora_registry"), CONFIG_DIR / "lora_registry.yaml", added, hashes)
+    names = [*(proposal.name for proposal in added), *hashes]
     if as_json:
         print(json.dumps(_as_json(report, table_file(settings, "lora_registry"), names, backup)))
     else:
         _show(report, settings, names, backup)
     return 0
+
+
+def _accepted(report: ScanReport, names: list[str]) -> dict[str, str]:
+    """New hashes of changed LoRAs. Raises UsageError for a name that is none of them."""
+    changed = {row.name: row.sha256 for row in report.rows if row.status == "changed"}
+    for name in names:
+        if name not in changed:
+            known = ", ".join(changed) or "none"
+            raise UsageError(f"'{name[:80]}' is no LoRA whose file changed", f"changed in {report.folder}: {known}")
+    return {name: changed[name] for name in dict.fromkeys(names)}
 
 
 def _run(work: Scan) -> ScanReport:
@@ -111,7 +125,8 @@ def _row_json(row: Row) -> dict[str, Any]:
     from backends.image.registry.write import entry_of
 
     shown: dict[str, Any] = {
-        "path": row.path, "kind": row.kind, "status": row.status, "told": row.told, "bytes": row.bytes, "name": row.name
+        "path": row.path, "kind": row.kind, "status": row.status, "told": row.told, "bytes": row.bytes,
+        "name": row.name, "sha256": row.sha256,
     }  # fmt: skip
     if row.proposal is not None:
         shown["entry"] = entry_of(row.proposal.spec)
@@ -162,10 +177,13 @@ def _show_written(
     own = own_file(settings, "lora_registry")
     new = [row.name for row in report.rows if row.status == "new"]
     if written:
-        console.print(Text(f"Added {', '.join(written)} to {own}. Look through their words and weights there."))
+        console.print(Text(f"Written into {own}: {', '.join(written)}. Look through words and weights there."))
         if backup:
             console.print(Text(f"What was there before is in {backup}."))
-    elif new:
+    changed = [row.name for row in report.rows if row.status == "changed" and row.name not in written]
+    if changed:
+        console.print(Text(f"If the new file is right: studio models scan --accept {changed[0]}"))
+    if new and not written:
         console.print(Text(f"'studio models scan --write' adds the new ones to {own}."))
 
 

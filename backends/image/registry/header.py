@@ -91,8 +91,10 @@ def plain(text: object, limit: int = 120) -> str:
     """Text from a header as one line without control, format (bidirectional) and private characters, cut at `limit`."""
     if not isinstance(text, str):
         return ""
-    kept = "".join(" " if c.isspace() else c for c in text[: limit * 20] if c.isspace() or not _unseen(c))
-    line = " ".join(kept.split())
+    text = text[: limit * 20]
+    if not text.isprintable():
+        text = "".join(" " if c.isspace() else c for c in text if c.isspace() or not _unseen(c))
+    line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

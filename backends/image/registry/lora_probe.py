@@ -24,8 +24,8 @@ NETWORKS = tuple(
     )
 )  # fmt: skip
 """Part of a tensor's name that gives away the kind of network; the first that occurs in a file decides."""
-LOADED = frozenset({"lora", "locon", "dora"})
-"""Kinds that diffusers loads into SDXL (loaders/lora_conversion_utils.py and lora_pipeline.py, 0.42)."""
+LOADED = frozenset({"lora", "locon"})
+"""Kinds that the studio puts into SDXL."""
 REFINER_WIDTH = 1280
 """Numbers per text token in the SDXL refiner's cross-attention."""
 DOWN = re.compile(r"\.(lora_down|lora_A|lora\.down|lora_linear_layer\.down)(\.\w+)?\.weight$|_lora\.down\.weight$")
@@ -136,10 +136,10 @@ def _problem(base: Base, network: str, tensors: Mapping[str, Tensor]) -> str:
         return "it was made for the SDXL refiner, which the studio does not use"
     if base == "unknown" and not any(IN_UNET.search(name) or _encoder(name) for name in tensors):
         return f"its layers are not those of SDXL (e.g. '{plain(min(tensors))}')"
-    if network == "dora" and any("dora_scale" in name for name in tensors):
-        return "it is a DoRA in kohya's form, whose magnitudes diffusers leaves out: its pictures would be wrong"
+    if network == "dora":
+        return "it is a DoRA, whose magnitudes the studio does not support"
     if network not in LOADED:
-        return f"it is a network of the kind '{network}', which diffusers does not load into SDXL"
+        return f"it is a network of the kind '{network}', which the studio does not support"
     return ""
 
 

@@ -37,6 +37,8 @@ class Row:
     bytes: int = 0
     name: str = ""
     """In the registry."""
+    sha256: str = ""
+    """Of a LoRA that could be used."""
     proposal: Proposal | None = None
     probe: LoraProbe | None = None
 
@@ -110,7 +112,7 @@ class Scan:
                 rows.append(replace(row, status="refused", told=error.sentence.rstrip(".")))
                 continue
             where.setdefault(digest, row.path)
-            rows.append(self._compared(row, digest, name, by_hash, names))
+            rows.append(self._compared(replace(row, sha256=digest), name, by_hash, names))
             by_hash.setdefault(digest, rows[-1].name)
             names.add(rows[-1].name)
         missing = ((n, s) for n, s in self._loras.items() if not self._locate(s.path).is_file())
@@ -152,8 +154,9 @@ class Scan:
             return Row(path, found.kind, "named", f"{key}{note}", file, size)
         return Row(path, found.kind, "found", f"{place_for(path, found.kind)}{note}", file, size)
 
-    def _compared(self, row: Row, digest: str, name: str, by_hash: Mapping[str, str], names: set[str]) -> Row:
+    def _compared(self, row: Row, name: str, by_hash: Mapping[str, str], names: set[str]) -> Row:
         assert row.probe is not None
+        digest = row.sha256
         conflict = f"; {row.probe.conflict}" if row.probe.conflict else ""
         if name:
             said = self._loras[name].sha256

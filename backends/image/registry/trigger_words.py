@@ -32,16 +32,16 @@ def trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
     whole = sum(pictures.values()) or seen
     if counts and whole:
         everywhere = [tag for tag, count in counts.most_common(40) if count >= NEARLY_ALL * whole]
-        calling = [tag for tag in everywhere if tag.lower() not in scan_words().not_triggers]
+        calling = _tidy([tag for tag in everywhere if tag.strip().lower() not in scan_words().not_triggers])
         if calling and len(everywhere) < len(counts):
-            return tuple(calling[:MAX_TRIGGERS])
+            return calling
     names = (found[1] for folder in pictures if (found := FOLDER.match(folder)))
     return _tidy([name.replace("_", " ") for name in names])
 
 
 def frequent_tags(metadata: Mapping[str, str], n: int = 12) -> tuple[str, ...]:
     """The most frequent tags of the training pictures, the most frequent one first."""
-    return tuple(tag for tag, _ in _tag_counts(metadata)[0].most_common(n))
+    return tuple(word for tag, _ in _tag_counts(metadata)[0].most_common(n) if (word := plain(tag, MAX_LENGTH)))
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -57,16 +57,14 @@ def _tidy(words: list[str]) -> tuple[str, ...]:
 
 
 def _tag_counts(metadata: Mapping[str, str]) -> tuple[Counter[str], int]:
-    """Pictures per tag over all folders, and the most pictures that any folder's tag has, summed over folders."""
+    """Pictures per tag (as it is written) over all folders, and the most that a tag has, summed over folders."""
     counts: Counter[str] = Counter()
     seen = 0
     folders = _parsed(metadata.get("ss_tag_frequency", ""))
     for tags in folders.values() if isinstance(folders, dict) else ():
         good = {k: v for k, v in (tags.items() if isinstance(tags, dict) else ()) if type(v) is int and v > 0}
         seen += max(good.values(), default=0)
-        for tag, count in good.items():
-            if word := plain(tag, MAX_LENGTH):
-                counts[word] += count
+        counts.update(good)
     return counts, seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,13 @@ DEFAULTS = ("weight", "min_weight", "max_weight")
 """Written although they are the defaults: people come to change them."""
 
 
-def add_loras(own: Path, packaged: Path, proposals: tuple[Proposal, ...]) -> Path | None:
+def add_loras(
+    own: Path, packaged: Path, proposals: tuple[Proposal, ...], hashes: Mapping[str, str] | None = None
+) -> Path | None:
     """Add entries to the file `own`, which begins as a copy of `packaged`; whole or not at all.
+
+    Args:
+        hashes: new hash of entries that are there already.
 
     Returns the copy of what was there before (.bak), None when nothing was. Raises UsageError when the file is wrong or
     has such an entry already, StudioError when it cannot be written.
@@ -50,6 +56,12 @@ def add_loras(own: Path, packaged: Path, proposals: tuple[Proposal, ...]) -> Pat
                 f"The LoRA registry {own} has a '{proposal.name}' by now", "it was changed meanwhile", "Scan again"
             )
         loras[proposal.name] = _entry(proposal.spec)
+    for name, digest in (hashes or {}).items():
+        if name not in loras:
+            raise UsageError(
+                f"The LoRA registry {own} has no '{name}' by now", "it was changed meanwhile", "Scan again"
+            )
+        loras[name]["sha256"] = digest
     text = io.StringIO()
     yaml.dump(table, text)
     try:
