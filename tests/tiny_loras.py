@@ -1,60 +1,17 @@
-"""LoRA files for the tiny SDXL, in the two forms that are in use, and LoRAs of other models, built without a hub."""
+"""LoRA files for the tiny SDXL (`build_lora`), and LoRAs of other models, built without a hub."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
-Form = Literal["kohya", "peft"]
-Pairs = dict[str, tuple[NDArray[Any], NDArray[Any]]]
-"""Module -> its down (rank, in, ...) and up (out, rank, ...) matrix."""
+from evals.benchmarks.painting.random_loras import build_random_lora as build_lora
 
-UNET_TARGETS = re.compile(r"(attn\d\.to_(q|k|v|out\.0)|ff\.net\.(0\.proj|2))\.weight$")
-TEXT_TARGETS = re.compile(r"(self_attn\.(q|k|v|out)_proj|mlp\.fc\d)\.weight$")
-LAYERS_PER_BLOCK = 2
-TEXT_PARTS = {"text_encoder": "te1", "text_encoder_2": "te2"}
-
-
-def build_lora(
-    folder: Path, pipe_folder: Path, form: Form = "kohya", rank: int = 4, seed: int = 0, text: bool = True,
-    meta: Mapping[str, str | None] | None = None, *, name: str = "", dtype: str = "float32",
-    alpha: float | None = None, strength: float = 0.5, convolutions: bool = False,
-) -> Path:  # fmt: skip
-    """A LoRA with random weights that fits the model in `pipe_folder` (a diffusers folder); its .safetensors file.
-
-    Args:
-        form: 'kohya' has the names of sd-scripts (SGM's block numbers, alphas apart); 'peft' those of diffusers.
-        text: also for both text encoders.
-        meta: entries of the header to add or change; None takes one away.
-        alpha: kohya's network alpha, the rank when left out (scale 1); 'peft' files have none.
-        strength: how large the change is beside the weights (about 0.5 changes a picture clearly).
-        convolutions: also for the convolutions of the UNet's blocks (LoCon), which no per-block name covers.
-    """
-    random = np.random.default_rng(seed)
-    shapes = dict(_shapes(pipe_folder / "unet"))
-    wanted = [k for k in shapes if UNET_TARGETS.search(k) or (convolutions and re.search(r"conv\d\.weight$", k))]
-    parts: dict[str, Pairs] = {"unet": {k: _pair(random, shapes[k], rank, strength) for k in wanted}}
-    for part in TEXT_PARTS if text else ():
-        shapes = dict(_shapes(pipe_folder / part))
-        wanted = [k for k in shapes if TEXT_TARGETS.search(k)]
-        parts[part] = {_text_model(k): _pair(random, shapes[k], rank, strength) for k in wanted}
-    tensors = _kohya(parts, rank if alpha is None else alpha) if form == "kohya" else _peft(parts)
-    header = _header(form, rank, rank if alpha is None else alpha) | dict(meta or {})
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name or f'{form}-r{rank}-s{seed}'}.safetensors"
-    save_file(
-        {key: np.ascontiguousarray(value.astype(dtype)) for key, value in tensors.items()}, path,
-        metadata={key: value for key, value in header.items() if value is not None},
-    )  # fmt: skip
-    return path
+__all__ = ["build_foreign_lora", "build_lora"]
 
 
 def build_foreign_lora(folder: Path, kind: Literal["sd15", "flux"], *, header: bool = True) -> Path:
@@ -81,95 +38,10 @@ def build_foreign_lora(folder: Path, kind: Literal["sd15", "flux"], *, header: b
     random = np.random.default_rng(0)
     tensors: dict[str, NDArray[Any]] = {}
     for key, (inside, outside) in sizes.items():
-        down, up = _pair(random, (outside, inside), 4, 0.5)
+        down, up = random.standard_normal((4, inside)), random.standard_normal((outside, 4)) * 0.1
         tensors |= {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up, f"{key}.alpha": np.float32(4)}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{kind}.safetensors"
     common = {"ss_network_module": "networks.lora", "ss_network_dim": "4"}
     save_file({k: np.asarray(v, np.float16) for k, v in tensors.items()}, path, told | common if header else None)
     return path
-
-
-def _shapes(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, "numpy") as file:
-            for key in sorted(file.keys()):
-                yield key, tuple(file.get_slice(key).get_shape())
-
-
-def _pair(random: np.random.Generator, shape: tuple[int, ...], rank: int, strength: float) -> tuple[Any, Any]:
-    out, inside, *kernel = shape
-    down = random.standard_normal((rank, inside, *kernel)) / np.sqrt(inside * np.prod(kernel))
-    up = random.standard_normal((out, rank, *(1 for _ in kernel))) * strength / np.sqrt(rank)
-    return down.astype(np.float32), up.astype(np.float32)
-
-
-def _text_model(key: str) -> str:
-    """Real files have this level, whatever the installed transformers calls it."""
-    return key if key.startswith("text_model.") else f"text_model.{key}"
-
-
-def _module(key: str) -> str:
-    return key.removesuffix(".weight")
-
-
-def _kohya(parts: dict[str, Pairs], alpha: float) -> dict[str, NDArray[Any]]:
-    tensors: dict[str, NDArray[Any]] = {}
-    for part, pairs in parts.items():
-        for key, (down, up) in pairs.items():
-            module = _module(key)
-            named = _sgm(module) if part == "unet" else module
-            name = f"lora_{TEXT_PARTS.get(part, 'unet')}_{named.replace('.', '_')}"
-            tensors[f"{name}.lora_down.weight"], tensors[f"{name}.lora_up.weight"] = down, up
-            tensors[f"{name}.alpha"] = np.asarray(alpha, np.float32)
-    return tensors
-
-
-def _sgm(module: str) -> str:
-    """A diffusers module by the block numbers of Stability's own code, which sd-scripts writes for SDXL."""
-    found = re.match(r"(down|up)_blocks\.(\d+)\.(resnets|attentions)\.(\d+)\.(.*)", module)
-    if found:
-        side, block, kind, layer, rest = found.groups()
-        number = int(block) * (LAYERS_PER_BLOCK + 1) + int(layer) + (side == "down")
-        inner = rest if kind == "attentions" else _sgm_resnet(rest)
-        return f"{'input' if side == 'down' else 'output'}_blocks.{number}.{int(kind == 'attentions')}.{inner}"
-    found = re.match(r"mid_block\.(resnets|attentions)\.(\d)\.(.*)", module)
-    if found:
-        kind, layer, rest = found.groups()
-        inner = rest if kind == "attentions" else _sgm_resnet(rest)
-        return f"middle_block.{1 if kind == 'attentions' else 2 * int(layer)}.{inner}"
-    raise ValueError(f"no SGM name for {module}")
-
-
-def _sgm_resnet(rest: str) -> str:
-    return {"conv1": "in_layers.2", "conv2": "out_layers.3"}[rest]
-
-
-def _peft(parts: dict[str, Pairs]) -> dict[str, NDArray[Any]]:
-    tensors: dict[str, NDArray[Any]] = {}
-    for part, pairs in parts.items():
-        for key, (down, up) in pairs.items():
-            tensors[f"{part}.{_module(key)}.lora_A.weight"] = down
-            tensors[f"{part}.{_module(key)}.lora_B.weight"] = up
-    return tensors
-
-
-def _header(form: Form, rank: int, alpha: float) -> dict[str, str | None]:
-    spec: dict[str, str | None] = {
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": "stable-diffusion-xl-v1-base/lora",
-        "modelspec.title": "Tiny test LoRA",
-        "modelspec.trigger_phrase": "tinyboy",
-        "modelspec.license": "CC0-1.0",
-    }
-    if form == "peft":
-        return {"format": "pt", **spec}
-    return {
-        **spec,
-        "ss_base_model_version": "sdxl_base_v1-0",
-        "ss_network_module": "networks.lora",
-        "ss_network_dim": str(rank),
-        "ss_network_alpha": str(alpha),
-        "ss_output_name": "tinyboy",
-        "ss_tag_frequency": json.dumps({"10_tinyboy": {"tinyboy": 40, "smiling": 12, "beach": 7}}),
-    }
