@@ -54,7 +54,7 @@ class PromptScorer:
             return PromptScore(None, pictures.version, "there is nothing to compare")
         wanted, cut = self._text(" ".join(text.split()))
         if wanted.shape != np.shape(seen):
-            raise EngineError("CLIP cannot be used", "its two towers do not belong together", "Restore its folder")
+            raise self._unusable("its two towers do not belong together")
         note = "ranks pictures, is no pass mark" + ("; CLIP read the first 77 tokens only" if cut else "")
         return PromptScore(float(np.dot(wanted, seen)), pictures.version, note)
 
@@ -70,25 +70,31 @@ class PromptScorer:
 
     def _read(self, text: str) -> tuple[NDArray[np.float32], bool]:
         import torch
+        from safetensors import SafetensorError
         from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
         try:
             tokenizer = CLIPTokenizer.from_pretrained(self._folder, local_files_only=True)
-            model = CLIPTextModelWithProjection.from_pretrained(
-                self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-            ).eval()
+            model, told = CLIPTextModelWithProjection.from_pretrained(
+                self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            )
+            # transformers fills what a file lacks with random numbers and only logs it
+            if absent := [*sorted(told["missing_keys"]), *told["mismatched_keys"]]:
+                raise self._unusable(f"its weights lack {len(absent)} tensors of the text part")
             limit = int(model.config.max_position_embeddings)
-            whole = tokenizer(text).input_ids
+            whole = tokenizer(text, verbose=False).input_ids
             tokens = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt")
             with torch.inference_mode():
-                vector = np.asarray(model(**tokens).text_embeds[0].float().numpy(), np.float32)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            cause = " ".join(str(error).split())[:200]
-            raise EngineError("CLIP's text part cannot be used", cause, "Restore the folder of vision.clip") from error
+                vector = np.asarray(model.eval()(**tokens).text_embeds[0].float().numpy(), np.float32)
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            raise self._unusable(" ".join(str(error).split())[:200]) from error
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0:
-            raise EngineError("CLIP's text part cannot be used", "it gave no vector", "Restore its folder")
+            raise self._unusable("it gave no vector")
         return vector / np.float32(length), len(whole) > limit
+
+    def _unusable(self, cause: str) -> EngineError:
+        return EngineError("CLIP's text part cannot be used", cause, "Restore the folder of vision.clip")
 
 
 @lru_cache(maxsize=2)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backends.gpu.engine import Engine
-from backends.image.engine import ControlMap, ImageRequest, LoraUse
+from backends.image.engine import ControlMap, ImageRequest, InitImage, LoraUse, Reference
 from backends.image.layout.scene import CameraSpec, CharacterLook, LayoutScene, PosedCharacter
 from backends.image.layout.scene_json import scene_from_dict
 from backends.image.preview import PreviewEngine
@@ -95,3 +95,32 @@ def test_importing_it_loads_no_heavy_library() -> None:
     code = "import sys, backends.image.preview; print([m for m in ('mitsuba', 'cv2', 'torch') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_quality_is_samples_and_the_usual_number_comes_back(tmp_path: Path) -> None:
+    made = PreviewEngine(tmp_path, samples=8)
+    made.load()
+    pictures = {}
+    for quality, samples in (("draft", 4), ("standard", 8), ("final", 16)):
+        request = ImageRequest("a boy", width=64, height=36, layout=SCENE, quality=quality)  # type: ignore[arg-type]
+        result = made.generate(request)
+        assert result.params["samples"] == samples and result.params["quality"] == quality
+        assert made.renderer.samples == 8
+        pictures[quality] = result.image.astype(float)
+    assert (
+        np.abs(pictures["draft"] - pictures["final"]).mean() > np.abs(pictures["standard"] - pictures["final"]).mean()
+    )
+    request = ImageRequest("a boy", width=64, height=36, layout=SCENE, quality="final")
+    with pytest.raises(KeyError):
+        made.generate(request, lambda step, total: {}[step])
+    assert made.renderer.samples == 8
+
+
+def test_all_that_only_diffusion_can_do_is_reported(engine: PreviewEngine) -> None:
+    picture = np.zeros((36, 64, 3), np.uint8)
+    request = ImageRequest(
+        "a boy", width=64, height=36, layout=SCENE, steps=9, guidance=3.0, references=(Reference(picture),),
+        init=InitImage(picture),
+    )  # fmt: skip
+    told = engine.generate(request).warnings[0]
+    assert all(words in told for words in ("reference pictures", "the picture to start from", "steps and guidance"))

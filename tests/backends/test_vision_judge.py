@@ -1,4 +1,4 @@
-"""The vision judge against an OpenAI-compatible server on a real socket, with everything that goes wrong in practice."""
+"""The vision judge against an OpenAI-compatible server on a real socket, with what goes wrong in practice."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def test_a_judge_that_drips_is_left_out_too() -> None:
         assert judge.judge(RGB, "x").score is None and time.monotonic() - began < 4
 
 
-@pytest.mark.parametrize("switches", [{"fail_first": 99}, {"fail_first": 99, "fail_status": 400}, {"garbage_first": 99}])
+@pytest.mark.parametrize(
+    "switches", [{"fail_first": 99}, {"fail_first": 99, "fail_status": 400}, {"garbage_first": 99}]
+)
 def test_a_failing_server_is_told_and_not_asked_again(switches: dict[str, int]) -> None:
     with served(**switches) as (fake, judge):
         said = judge.judge(RGB, "x")

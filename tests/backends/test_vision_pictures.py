@@ -22,6 +22,18 @@ def test_black_white_and_blurred_pictures():
     assert measure_image(sharp)["sharpness"] > 500
 
 
+def test_blur_grows_with_blurring_and_says_nothing_of_flat_pictures():
+    import cv2
+
+    sharp = cv2.resize(np.random.default_rng(0).integers(0, 255, (45, 80, 3), dtype=np.uint8), (512, 288))
+    steps = [measure_image(cv2.GaussianBlur(sharp, (0, 0), sigma))["blur"] for sigma in (0.3, 1.5, 3.0, 8.0)]
+    assert steps == sorted(steps) and steps[-1] - steps[0] > 0.2
+    large = cv2.resize(sharp, (1536, 864), interpolation=cv2.INTER_CUBIC)
+    assert measure_image(large)["blur"] == pytest.approx(measure_image(sharp)["blur"], abs=0.05)
+    assert measure_image(np.full((90, 160, 3), 7, np.uint8))["blur"] == 0.0
+    assert measure_image(sharp[:4])["blur"] == 0.0
+
+
 def test_values_that_are_not_numbers_are_counted():
     picture = gradient(0).astype(np.float32) / 255
     assert measure_image(picture)["nan_share"] == 0.0

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backends.image.control.models import MapModels
 from backends.image.engine import ControlMap, ImageRequest, LoraUse, Quality, Reference
 from backends.image.layout.scene import LayoutScene
@@ -32,6 +35,8 @@ GUIDED = 2.0
 """Below this guidance a few-step model is at work, which breaks with more."""
 SHOT_STEP = 11
 """Between the framings of two takes of one picture."""
+LOOK_WIDTH, LOOK_SAMPLES, BOX_MARGIN = 256, 2, 0.08
+"""Width in pixels and samples of the drawing that tells where the characters are; margin as a share of their size."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ class Order:
     layers: bool = False
     mouths: Mapping[str, list[str]] = field(default_factory=dict)
     earlier: tuple[Earlier, ...] = ()
-    steerings: dict[LayoutScene | None, Steering] = field(default_factory=dict, compare=False)
-    """Maps that were made for this picture's framings."""
+    steerings: dict[LayoutScene, tuple[Steering, tuple[Who, ...]]] = field(default_factory=dict, compare=False)
+    """Maps that were made for this picture's framings, and where they put the characters."""
 
     @property
     def seed(self) -> int:
@@ -178,8 +183,10 @@ def _draw_layout(order: Order, variation: Variation, scene: LayoutScene, ctx: To
 def _draw_diffusion(order: Order, variation: Variation, scene: LayoutScene, ctx: ToolContext) -> Take:
     means = order.means
     if scene not in order.steerings:
-        order.steerings[scene] = steer(means.control, scene, order.size, ctx)
-    steering = order.steerings[scene]
+        made = steer(means.control, scene, order.size, ctx)
+        placed = any(one.source == "layout" for one in made.controls)
+        order.steerings[scene] = made, who_in(scene, order.size, ctx) if placed else who_of(scene)
+    steering, who = order.steerings[scene]
     for note in steering.notes:
         ctx.warn(note)
     controls = tuple(replace(one, scale=min(2.0, one.scale * variation.control_factor)) for one in steering.controls)
@@ -190,13 +197,44 @@ def _draw_diffusion(order: Order, variation: Variation, scene: LayoutScene, ctx:
         ctx.warn(warning)
     parents = (*steering.parents, *(one.asset for one in means.references if one.asset))
     words = order.wish.wish or order.wish.shot.description
-    against = Against(words, who_of(scene), controls, earlier=_earlier(order, variation.seed), models=means.models)
+    against = Against(words, who, controls, earlier=_earlier(order, variation.seed), models=means.models)
     return _take(order, variation, scene, request, result, against, ctx, parents=tuple(dict.fromkeys(parents)))
 
 
 def who_of(scene: LayoutScene) -> tuple[Who, ...]:
     """The characters that a picture of this layout should show; of a shot that frames one, only that one."""
     return tuple(Who(one.name, one.look) for one in scene.characters if scene.camera.target in (None, one.name))
+
+
+def who_in(scene: LayoutScene, size: tuple[int, int], ctx: ToolContext) -> tuple[Who, ...]:
+    """The same, with the boxes where the layout has them: a picture that it steers has them about there.
+
+    Boxes of a small drawing, so that this costs a fraction of the maps; none without somebody who looks at them.
+    """
+    from backends.image.layout.render import LayoutRenderer
+
+    engine: Any = ctx.engines.get("preview")
+    if engine is None or "identity" not in ctx.engines or len(scene.characters) < 2:
+        return who_of(scene)
+    share = min(1.0, LOOK_WIDTH / size[0])
+    small = max(16, round(size[0] * share)), max(16, round(size[1] * share))
+    frame = LayoutRenderer(engine.renderer.cache_dir, LOOK_SAMPLES).render(scene, *small)
+    scale = size[0] / small[0], size[1] / small[1]
+    return tuple(replace(one, box=_box(frame.mask(one.name), scale, size)) for one in who_of(scene))
+
+
+def _box(
+    mask: NDArray[np.bool_], scale: tuple[float, float], size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """x, y, width, height of what is set, enlarged by `scale` and a margin; None for an empty mask."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    margin = 1 + BOX_MARGIN * max(len(rows), len(columns))
+    left, top = max(0.0, columns[0] - margin) * scale[0], max(0.0, rows[0] - margin) * scale[1]
+    right = min(float(size[0]), (columns[-1] + 1 + margin) * scale[0])
+    bottom = min(float(size[1]), (rows[-1] + 1 + margin) * scale[1])
+    return round(left), round(top), round(right - left), round(bottom - top)
 
 
 def _request(

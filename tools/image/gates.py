@@ -112,14 +112,16 @@ def adherence_scores(
     marks = lexicon("gates")["picture"]["adherence"]
     scores = []
     for control in controls:
-        value = adherence(control, rgb, models)
         name = f"adherence {control.kind}"
+        value = adherence(control, rgb, models) if control.image.shape == rgb.shape else None
         if value is None:
-            note = f"no model here reads {control.kind} from a picture, or the map has another size"
+            note = f"no model here reads {control.kind} from a picture, or the map has nothing to compare"
             scores.append(Score(name, None, "not measured", "none", note=note))
             continue
-        mark = float(marks.get(control.kind, 0.5))
-        scores.append(_score(name, value, mark, value >= mark, f"{control.kind} map"))
+        by_outlines = control.kind == "depth" and (models is None or bool(models.missing("depth")))
+        mark = float(marks["outlines" if by_outlines else control.kind])
+        by = "outlines of the depth map" if by_outlines else f"{control.kind} map"
+        scores.append(_score(name, value, mark, value >= mark, by))
     return scores
 
 
