@@ -160,10 +160,9 @@ def _show(report: ScanReport, settings: Settings, written: list[str], backup: Pa
         what = Text.assemble((gone.name, "bold"), f"\n{gone.path}")
         table.add_row(Text(*WORDS["gone"]), "lora", what, Text(now))
     console.print(table)
-    counts = Counter(WORDS[row.status][0] for row in report.rows)
-    if report.gone:
-        counts["gone"] = len(report.gone)
-    console.print("\n" + ", ".join(f"{n} {word}" for word, n in counts.items()) + ".")
+    counts = Counter({"gone": len(report.gone), **Counter(row.status for row in report.rows)})
+    told = (f"{counts[status]} {word.lower()}" for status, (word, _) in WORDS.items() if counts[status])
+    console.print("\n" + ", ".join(told) + ".")
     _show_written(console, report, settings, written, backup)
 
 

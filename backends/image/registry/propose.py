@@ -55,9 +55,9 @@ def guess_category(stem: str, probe: LoraProbe) -> tuple[Category, str]:
     for source, text in sources:
         said = {word.lower() for word in WORD.findall(text)}
         if found := said & known.style:
-            return "style", f"{source} says '{min(found)}'"
+            return "style", f"'{min(found)}' is in {source}"
         if found := said & known.background:
-            return "background", f"{source} says '{min(found)}'"
+            return "background", f"'{min(found)}' is in {source}"
     tags = {tag.lower() for tag in probe.tags}
     if len(found := tags & known.background_tags) >= MANY_TAGS and len(tags & known.character_tags) < MANY_TAGS:
         return "background", f"its pictures are tagged '{min(found)}'"

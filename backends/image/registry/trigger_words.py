@@ -32,7 +32,8 @@ def trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
     whole = sum(pictures.values()) or seen
     if counts and whole:
         everywhere = [tag for tag, count in counts.most_common(40) if count >= NEARLY_ALL * whole]
-        calling = _tidy([tag for tag in everywhere if tag.strip().lower() not in scan_words().not_triggers])
+        general = scan_words().not_triggers | scan_words().background_tags
+        calling = _tidy([tag for tag in everywhere if tag.strip().lower() not in general])
         if calling and len(everywhere) < len(counts):
             return calling
     names = (found[1] for folder in pictures if (found := FOLDER.match(folder)))
