@@ -19,6 +19,7 @@ TOOLS = [
     "generate_image",
     "generate_batch",
     "edit_image",
+    "remake_image",
     "make_control_maps",
     "check_identity",
     "speak",

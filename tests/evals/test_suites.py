@@ -60,9 +60,9 @@ def test_no_wish_is_in_two_suites() -> None:
     assert [w for w, n in wishes.items() if n > 1] == []
 
 
-@pytest.mark.parametrize(("name", "least"), [("foundation", 110), ("held_out", 60)])
-def test_suites_are_large_and_cover_every_tool(name: str, least: int) -> None:
-    cases = load_suite(name)
+@pytest.mark.parametrize(("names", "least"), [(("foundation", "images"), 150), (("held_out",), 60)])
+def test_suites_are_large_and_cover_every_tool(names: tuple[str, ...], least: int) -> None:
+    cases = [case for name in names for case in load_suite(name)]
     assert len(cases) >= least
     called = {tool for c in cases for t in c.turns for call in t.calls for tool in call.tools()}
     assert set(TOOLS) - INNER_STEPS - called == set()

@@ -102,6 +102,11 @@ def edit_image(request: Request) -> list[Call]:
     return [Call("edit_image", {"image": image, "instruction": instruction})]
 
 
+def remake_image(request: Request) -> list[Call]:
+    """image."""
+    return [Call("remake_image", {"image": need_file(request, "image", "which_image")})]
+
+
 def make_control_maps(request: Request) -> list[Call]:
     """image or shot, kinds."""
     text = request.wish.blank_quotes
