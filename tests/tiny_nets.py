@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.image.engine import ControlMap
+from backends.image.sdxl.engine import SdxlEngine
 from configs.controlnet_config import ControlNetConfig, NetSpec, UnionSpec
 from configs.sdxl_config import IpAdapter, Preset, SdxlConfig
 from evals.benchmarks.swapping.random_nets import build_random_controlnet, build_random_ip_adapter, build_random_vae
@@ -55,3 +61,33 @@ def tiny_config(nets: TinyNets | None = None, *, vae: bool = False) -> SdxlConfi
         },
         ip_adapter=IpAdapter(path=str(nets.ip_adapter), image_encoder=str(nets.image_encoder)) if nets else IpAdapter(),
     )
+
+
+def picture(seed: int, width: int = 64, height: int = 64) -> NDArray[np.uint8]:
+    """(H, W, 3) noise."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def maps(*kinds: str, scale: float = 0.7, start: float = 0.0, end: float = 1.0) -> tuple[ControlMap, ...]:
+    """One map of noise per kind, 64 x 64, always the same for a kind."""
+    return tuple(ControlMap(kind, picture(sum(map(ord, kind))), scale, start, end) for kind in kinds)
+
+
+def square(low: int = 16, high: int = 48, side: int = 64) -> NDArray[np.uint8]:
+    """(side, side) mask: a hard square."""
+    mask = np.zeros((side, side), np.uint8)
+    mask[low:high, low:high] = 255
+    return mask
+
+
+def tiny_engine(
+    model: Path, nets: TinyNets | None = None, *, controlnets: ControlNetConfig | None = None,
+    config: SdxlConfig | None = None, dtype: Literal["float16", "bfloat16", "float32"] = "float32",
+) -> SdxlEngine:  # fmt: skip
+    """The shipping engine on the CPU, loaded, with all nets unless told otherwise."""
+    engine = SdxlEngine(
+        model, dtype=dtype, device="cpu", config=config or tiny_config(nets),
+        controlnets=controlnets or (tiny_controlnets() if nets else None), locate=nets.locate if nets else None,
+    )  # fmt: skip
+    engine.load()
+    return engine

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.gpu.weights.arena import HostArena
-from backends.image.sdxl.nets import Choice, NetFile
+from backends.image.sdxl.nets import CONTROL_KEY, UNION_KEY, Choice, NetFile
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.weights import safetensors_shapes
 from configs.errors import EngineError
@@ -90,17 +90,13 @@ def _read(file: NetFile, union: bool, unet: Any, dtype: Any) -> Any:
 
 def _read_file(made: Any, path: Path, unet: Any, union: bool) -> Any:
     """A single file: the config.json beside it, else what the UNet's config and the tensors' shapes say."""
-    from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
     from safetensors.torch import load_file
 
     shapes = safetensors_shapes(path)
     beside = path.parent / "config.json"
     config = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else _config(shapes, unet, union)
     net = made.from_config(config)
-    tensors = load_file(path)
-    if "controlnet_cond_embedding.conv_in.weight" not in tensors:
-        tensors = convert_controlnet_checkpoint(tensors, net.config)
-    net.load_state_dict(tensors)
+    net.load_state_dict(load_file(path))
     return net
 
 
@@ -112,13 +108,11 @@ def _config(shapes: dict[str, tuple[int, ...]], unet: Any, union: bool) -> dict[
         "act_fn",
     )  # fmt: skip
     config = {name: getattr(unet.config, name) for name in names}
-    first = "controlnet_cond_embedding.conv_in.weight"
-    if first in shapes:
-        blocks = (f"controlnet_cond_embedding.blocks.{i}.weight" for i in range(1, 99, 2))
-        wider = [shapes[name][0] for name in blocks if name in shapes]
-        config["conditioning_embedding_out_channels"] = (shapes[first][0], *wider)
+    blocks = (f"controlnet_cond_embedding.blocks.{i}.weight" for i in range(1, 99, 2))
+    wider = [shapes[name][0] for name in blocks if name in shapes]
+    config["conditioning_embedding_out_channels"] = (shapes[CONTROL_KEY][0], *wider)
     if union:
-        rows, width = shapes["task_embedding"]
+        rows, width = shapes[UNION_KEY]
         # The file does not tell the heads: 8 of 320 in all published ones.
         config |= {"num_control_type": rows, "num_trans_channel": width, "num_proj_channel": width}
     return config

@@ -281,6 +281,8 @@ class SdxlEngine:
             found.append(f"The prompt is longer than SDXL reads ({limit} tokens); its end had no effect.")
         if request.negative_prompt and work.recipe.guidance <= 1:
             found.append("What should not be in the picture had no effect: this quality works without guidance.")
+        if work.unchanged is not None:
+            found.append("The picture is as it was: the strength is 0, or the mask is empty.")
         note = work.recipe.note
         if note and note not in self._told:
             self._told.add(note)

@@ -24,7 +24,7 @@ class Models:
         self.scheduler = pipe.scheduler
         """The model's own; pictures get copies."""
         self.arena = HostArena({name: getattr(pipe, name) for name in COMPONENTS}, device)
-        self.parts = Parts(self.arena)
+        self.parts = Parts(self.arena, COMPONENTS)
         self.pipelines = Pipelines(pipe)
         self.adapters = Adapters(pipe, self.arena)
         self.nets = ControlNets(pipe.unet, self.parts, pipe.unet.dtype)

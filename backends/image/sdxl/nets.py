@@ -20,9 +20,9 @@ UNION = "union"
 """Name of the Union net among the nets; no kind of map has it."""
 UNION_KEY = "task_embedding"
 """Only a Union has this tensor: one row per kind of map."""
-CONTROL_KEYS = ("controlnet_cond_embedding.conv_in.weight", "input_hint_block.0.weight")
-"""The first layer that reads a map, in diffusers' and in the original naming."""
-SDXL_KEYS = ("add_embedding.linear_1.weight", "label_emb.0.0.weight")
+CONTROL_KEY = "controlnet_cond_embedding.conv_in.weight"
+"""The first layer that reads a map."""
+SDXL_KEY = "add_embedding.linear_1.weight"
 """Only SDXL's nets read size and crop beside the prompt."""
 
 
@@ -76,7 +76,7 @@ def choose_nets(
     singles = [_single(config, locate, kind) for kind in kinds]
     missing = next((s for s in singles if isinstance(s, EngineError)), None)
     if one is not None and (spare or len(kinds) >= union.use_from or missing is not None):
-        indices: dict[str, int] = {**union.modes}
+        indices = {str(kind): index for kind, index in union.modes.items()}
         return Choice((one,), tuple(indices[kind] for kind in kinds))
     if missing is not None:
         raise missing
@@ -137,11 +137,10 @@ def _problem(path: Path, *, union: bool) -> str:
         shapes = safetensors_shapes(weights_file(path))
     except EngineError as error:
         return f"{error.problem}: {error.cause}" if error.cause else error.problem
-    bare = {name.removeprefix("control_model.") for name in shapes}
-    if not bare.intersection(CONTROL_KEYS):
-        return f"{path.name} is no ControlNet"
-    if not bare.intersection(SDXL_KEYS):
+    if CONTROL_KEY not in shapes:
+        return f"{path.name} is no ControlNet in diffusers' form"
+    if SDXL_KEY not in shapes:
         return f"{path.name} is a ControlNet of another model than SDXL"
-    if (UNION_KEY in bare) is not union:
+    if (UNION_KEY in shapes) is not union:
         return f"{path.name} is {'a Union net' if not union else 'a net for one kind of map'}"
     return ""

@@ -45,6 +45,9 @@ class Painter:
     def paint(self, work: Work) -> Painted:
         """Raises EngineOutOfMemory at the end of the ladder, EngineError when SDXL fails; callbacks' own go through."""
         asked, beside = work.frame.asked, len(self._steering(work))
+        if work.unchanged is not None:
+            work.made = asked
+            return Painted(work.unchanged.copy(), work, LADDER[0])
         index = max(self._ladder.start(*asked, beside), work.least_rung)
         while True:
             rung = LADDER[index]
@@ -93,9 +96,7 @@ class Painter:
                 work.prompt = encode(self._pipe, request.prompt, request.negative_prompt, work.recipe.guidance)
             if request.references and work.references is None:
                 work.stage = "references"
-                self._hold(work, rung, ENCODER)
-                wanted = guided(self._pipe, work.recipe.guidance)
-                work.references = self._models.references.encode(request.references, guided=wanted)
+                self._look(work, rung)
             if work.mode != "text" and (work.init is None or work.init_size != size):
                 work.stage = "init"
                 self._start_from(work, rung, size)
@@ -125,6 +126,15 @@ class Painter:
         else:
             models.references.idle()
         return net
+
+    def _look(self, work: Work, rung: Rung) -> None:
+        """Reference pictures to embeddings; the image encoder is on the device for that only."""
+        references, pictures = self._models.references, work.request.references
+        if not references.known(pictures):
+            self._parts.keep()
+            self._hold(work, rung, ENCODER)
+        work.references = references.encode(pictures, guided=guided(self._pipe, work.recipe.guidance))
+        self._parts.keep(*self._steering(work))
 
     def _start_from(self, work: Work, rung: Rung, size: tuple[int, int]) -> None:
         start, frame = work.start, work.frame
@@ -165,14 +175,13 @@ class Painter:
 
     def _hold(self, work: Work, rung: Rung, *needed: str) -> None:
         """What this stage needs onto the device; what does not fit beside it from it."""
-        beside = self._steering(work)
         if rung.offload:
             self._parts.hold(*needed)
         elif work.text_apart:
-            nets = () if set(needed) <= set(TEXT_ENCODERS) else beside
+            early = {*TEXT_ENCODERS, ENCODER}
+            nets = () if early.issuperset(needed) else self._steering(work)
             self._parts.hold(*dict.fromkeys(("unet", "vae", *nets, *needed)))
         else:
-            self._parts.keep(*beside, *needed)
             self._parts.restore(*(name for name in needed if name in self._parts.names))
 
     def _tile(self, work: Work, rung: Rung, size: tuple[int, int]) -> None:

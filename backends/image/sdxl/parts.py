@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class Parts:
     """`main` has SDXL's own parts; the others come and go, one part each, of the same name as the arena."""
 
-    def __init__(self, main: HostArena) -> None:
-        self.main = main
+    def __init__(self, main: HostArena, names: Iterable[str]) -> None:
+        """`names`: the parts of `main`."""
+        self.main, self._main_names = main, frozenset(names)
         self._others: dict[str, HostArena] = {}
 
     @property
@@ -73,7 +74,8 @@ class Parts:
 
     def restore(self, *others: str) -> None:
         """SDXL and these others onto the device beside what is there. Raises EngineOutOfMemory."""
-        self.main.restore()
+        if not self._main_names <= self.main.on_device:
+            self.main.restore()
         for name in others:
             self._others[name].restore()
 
@@ -101,7 +103,7 @@ class Parts:
         self.main.release()
 
     def _knows(self, name: str) -> bool:
-        return name in self._others or name in self.main._layout.uses
+        return name in self._others or name in self._main_names
 
     def _arena(self, name: str) -> HostArena:
         return self._others.get(name, self.main)

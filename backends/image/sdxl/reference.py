@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backends.gpu.weights.arena import HostArena
 from backends.image.engine import Reference
+from backends.image.sdxl.fingerprint import pixels_sha256
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.weights import safetensors_shapes
 from configs.errors import EngineError
@@ -22,6 +23,8 @@ ADAPTER, ENCODER = "ip_adapter", "image_encoder"
 """Names of its two parts."""
 IDLE = 24
 """Pictures without references after which it is forgotten."""
+KEPT, NOTHING = 16, ""
+"""Embeddings that are kept, and the key of that of no picture."""
 GRID = 32
 """Pixels that sides must be multiples of for masks: else they do not fall on the UNet's coarsest grid."""
 MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -40,6 +43,8 @@ class References:
         self._projection: Any = None
         self._processors: dict[str, Any] = {}
         self._unused = 0
+        self._known: dict[str, Any] = {}
+        """Embeddings of the pictures used last, by the pictures' hash; on the device, half a megabyte each."""
 
     @property
     def loaded(self) -> bool:
@@ -80,23 +85,27 @@ class References:
         there = self.loaded
         self._encoder = self._projection = None
         self._processors = {}
+        self._known.clear()
         self._parts.drop(ADAPTER)
         self._parts.drop(ENCODER)
         return there
 
     def encode(self, references: Sequence[Reference], *, guided: bool) -> Any:
-        """Pictures to embeddings, (1 or 2, pictures, ...); needs ENCODER on the device. The first is 'nothing'."""
+        """Pictures to embeddings, (1 or 2, pictures, ...); needs ENCODER on the device unless all are `known`.
+
+        `guided`: the first of two is that of no picture.
+        """
         import torch
 
-        weight = next(self._encoder.parameters())
-        size = self._encoder.config.image_size
-        pixels = [_pixels(r.image, size).to(device=weight.device, dtype=weight.dtype) for r in references]
-        with torch.no_grad():
-            found = torch.stack([self._embedding(p) for p in pixels], dim=1)
-            if not guided:
-                return found
-            nothing = self._embedding(torch.zeros_like(pixels[0])) if self._plus else torch.zeros_like(found[:, 0])
-            return torch.cat([nothing[:, None].expand_as(found), found])
+        found = torch.stack([self._embedding(r.image) for r in references], dim=1)
+        if not guided:
+            return found
+        nothing = self._embedding(None) if self._plus else torch.zeros_like(found[:, 0])
+        return torch.cat([nothing[:, None].expand_as(found), found])
+
+    def known(self, references: Sequence[Reference]) -> bool:
+        """Whether `encode` needs no encoder for these."""
+        return NOTHING in self._known and all(pixels_sha256(r.image) in self._known for r in references)
 
     @contextmanager
     def attached(self, references: Sequence[Reference], width: int, height: int) -> Iterator[dict[str, Any]]:
@@ -119,10 +128,21 @@ class References:
         """Whether it reads the encoder's hidden states, not its one embedding."""
         return not hasattr(self._projection.image_projection_layers[0], "image_embeds")
 
-    def _embedding(self, pixels: Any) -> Any:
-        if self._plus:
-            return self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
-        return self._encoder(pixels).image_embeds
+    def _embedding(self, image: NDArray[np.uint8] | None) -> Any:
+        """Of a picture, or of none."""
+        import torch
+
+        key = NOTHING if image is None else pixels_sha256(image)
+        if key not in self._known:
+            while len(self._known) > KEPT:
+                self._known.pop(next(k for k in self._known if k != NOTHING))
+            weight, size = next(self._encoder.parameters()), self._encoder.config.image_size
+            pixels = torch.zeros(1, 3, size, size) if image is None else _pixels(image, size)
+            pixels = pixels.to(device=weight.device, dtype=weight.dtype)
+            with torch.no_grad():
+                seen = self._encoder(pixels, output_hidden_states=self._plus)
+            self._known[key] = seen.hidden_states[-2] if self._plus else seen.image_embeds
+        return self._known[key]
 
     def _scaled(self, references: Sequence[Reference], width: int, height: int) -> dict[str, Any]:
         import torch

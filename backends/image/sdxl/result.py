@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from backends.image.sdxl.ladder import LADDER, told
 from backends.image.sdxl.work import Painted, Work
 
 
+@cache
 def versions() -> dict[str, str]:
     return {name: version(name) for name in ("diffusers", "torch", "transformers", "peft")}
 
 
 def engine_version() -> str:
-    return f"diffusers {version('diffusers')}, torch {version('torch')}"
+    return f"diffusers {versions()['diffusers']}, torch {versions()['torch']}"
 
 
 def params_of(
@@ -39,7 +41,7 @@ def params_of(
         "ip_adapter": _named(adapter) if request.references else None, "init": _init(request),
         "made_width": work.made[0], "made_height": work.made[1],
         "memory_step": rung.name if rung != LADDER[0] else work.setup,
-        "vae_tiling": work.vae_tiled, "model_offload": rung.offload, "versions": versions(),
+        "vae_tiling": work.vae_tiled, "model_offload": rung.offload, "versions": dict(versions()),
     }  # fmt: skip
 
 

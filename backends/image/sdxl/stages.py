@@ -128,7 +128,7 @@ def _picture(image: NDArray[np.uint8]) -> Any:
     """(1, 3, H, W) in 0..1."""
     import torch
 
-    return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(image)[None].permute(0, 3, 1, 2).float() / 255
 
 
 def steps_done(steps: int, strength: float) -> int:

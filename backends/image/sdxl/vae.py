@@ -92,7 +92,8 @@ def encode_init(
     """
     import torch
 
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
+    # Channels last, as diffusers has it: convolutions round differently in another layout.
+    pixels = torch.from_numpy(image)[None].permute(0, 3, 1, 2).float() / 255.0 * 2.0 - 1.0
     latents = _encode(vae, pixels).to(dtype)
     if mask is None:
         return InitTensors(latents)
@@ -158,7 +159,8 @@ def _upcast(vae: Any) -> bool:
     import torch
 
     if vae.dtype == torch.float16 and vae.config.force_upcast:
-        vae.to(dtype=torch.float32)
+        # Past diffusers' own `to`, which warns at every picture.
+        torch.nn.Module.to(vae, dtype=torch.float32)
         return True
     return False
 

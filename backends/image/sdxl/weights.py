@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -176,5 +177,14 @@ def safetensors_keys(path: Path) -> list[str]:
 
 
 def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Tensors and their shapes from a file's header. Raises EngineError."""
+    """Tensors and their shapes from a file's header, kept while the file stays the same. Raises EngineError."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return _shapes(path, 0, 0)
+    return _shapes(path, seen.st_size, seen.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _shapes(path: Path, size: int, changed: int) -> dict[str, tuple[int, ...]]:
     return {name: tensor.shape for name, tensor in read_header(path).tensors.items()}

@@ -89,6 +89,14 @@ class Work:
         start = self.start
         return 1.0 if start is None else least_strength(self.recipe.steps, start.strength)
 
+    @property
+    def unchanged(self) -> NDArray[np.uint8] | None:
+        """The first picture, when nothing of it is to be painted: strength 0, or an empty mask."""
+        init = self.request.init
+        if init is None or (init.strength > 0 and (init.mask is None or init.mask.any())):
+            return None
+        return init.image
+
     def stepped(self, step: int, steps: int) -> None:
         self.steps_done = step
         if self.on_step is not None:

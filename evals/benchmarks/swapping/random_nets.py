@@ -115,8 +115,7 @@ def build_random_vae(
     with _drawn(seed, dtype, device):
         vae = AutoencoderKL(
             in_channels=3, out_channels=3, latent_channels=4, down_block_types=["DownEncoderBlock2D"] * blocks,
-            up_block_types=["UpDecoderBlock2D"] * blocks, force_upcast=force_upcast, scaling_factor=0.13025,
-            **VAE[size],
+            up_block_types=["UpDecoderBlock2D"] * blocks, force_upcast=force_upcast, **VAE[size],
         )  # fmt: skip
     vae.save_pretrained(folder, safe_serialization=True)
     return folder
