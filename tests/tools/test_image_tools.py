@@ -1,4 +1,4 @@
-"""generate_image and make_control_maps with the real preview engine at tiny sizes; gates on made-up pictures."""
+"""generate_image with the real preview engine at tiny sizes; gates on made-up pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends.media.images import load_image, save_png
+from backends.media.images import load_image
 from configs.settings import load_settings
 from memory.records import Score
 from tools.executor import Executor, Run
@@ -81,27 +81,6 @@ def test_variants_differ(executor: Executor) -> None:
     assert len(made.assets) == 2 and made.assets[0].seed != made.assets[1].seed
     one, two = (load_image(_path(executor, made, n)).astype(float) for n in (0, 1))
     assert np.abs(one - two).mean() > 2
-
-
-def test_maps_of_a_drawn_picture(executor: Executor, waving: ToolOutcome) -> None:
-    made = _call(executor, "make_control_maps", image=waving.assets[0].id)
-    assert [asset.params["kind"] for asset in made.assets] == ["depth", "pose", "canny", "normal"]
-    for number in range(4):
-        picture = load_image(_path(executor, made, number))
-        assert picture.shape == (96, 160, 3) and picture.std() > 3
-    assert all(asset.parents == (waving.assets[0].id,) for asset in made.assets)
-
-
-def test_a_foreign_picture_has_edges_only(executor: Executor) -> None:
-    picture = np.zeros((80, 120, 3), np.uint8)
-    picture[20:60, 30:90] = 220
-    file = executor.studio.workspace.home / "square.png"
-    save_png(file, picture)
-    made = _call(executor, "make_control_maps", image="square.png", kinds=["canny", "depth"])
-    assert made.error is None and len(made.assets) == 1
-    assert made.result is not None and "depth" in made.result.warnings[0]
-    refused = _call(executor, "make_control_maps", image="square.png", kinds=["pose"])
-    assert refused.error is not None and "no layout" in refused.error.sentence
 
 
 @pytest.mark.parametrize(

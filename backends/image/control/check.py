@@ -49,7 +49,7 @@ def fit_map(
         raise UsageError(
             f"{shown} is {width}x{height}, the picture {size[0]}x{size[1]}",
             "a map is never stretched or cut unasked",
-            f"Ask for a picture of {width}x{height}, or say fit: crop (cut what sticks out) or pad (add an empty rim)",
+            f"Ask for a picture of {width}x{height}, or let make_control_maps fit it (fit: crop or pad)",
         )
     return _fitted(rgb, kind, size, fit)
 

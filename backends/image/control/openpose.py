@@ -66,7 +66,7 @@ def _stick(body: Points, width: int, height: int) -> int:
 def _bones(canvas: NDArray[np.uint8], body: Points, stick: int) -> None:
     import cv2
 
-    drawn = np.isfinite(body).all(axis=1)
+    drawn = np.isfinite(body[:, 0])
     for (a, b), color in zip(LIMBS, COLORS, strict=False):
         if not (drawn[a] and drawn[b]):
             continue
@@ -85,7 +85,7 @@ def _bones(canvas: NDArray[np.uint8], body: Points, stick: int) -> None:
 def _hand(canvas: NDArray[np.uint8], hand: Points, stick: int) -> None:
     import cv2
 
-    drawn = np.isfinite(hand).all(axis=1)
+    drawn = np.isfinite(hand[:, 0])
     for number, (a, b) in enumerate(FINGERS):
         if drawn[a] and drawn[b]:
             hue: Any = np.array([[[number * 180 // len(FINGERS), 255, 255]]], np.uint8)
@@ -98,5 +98,5 @@ def _hand(canvas: NDArray[np.uint8], hand: Points, stick: int) -> None:
 def _dots(canvas: NDArray[np.uint8], points: Points, color: tuple[int, int, int], radius: int) -> None:
     import cv2
 
-    for x, y in points[np.isfinite(points).all(axis=1)].tolist():
+    for x, y in points[np.isfinite(points[:, 0])].tolist():
         cv2.circle(canvas, (round(x), round(y)), radius, color, -1, cv2.LINE_AA)

@@ -146,16 +146,20 @@ def canny_map(frame: LayoutFrame) -> Map:
     calm = np.where(people[..., None], forms, cv2.GaussianBlur(forms, (0, 0), max(0.4, 1.3 * width / 1024)))
     grey = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
     inside = cv2.erode(people.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    channels = [(channel, None) for channel in (*np.moveaxis(calm, 2, 0), _tones(frame.owner))]
-    channels += [(_flat_colours(frame, grey), inside), (cv2.GaussianBlur(grey, (0, 0), 0.7), inside)]
-    channels.append((_nearness(frame.depth), _jumps(frame.depth)))
+    everywhere = np.ones(people.shape, bool)
+    channels = [
+        *((channel, everywhere) for channel in (*np.moveaxis(calm, 2, 0), _tones(frame.owner))),
+        (_flat_colours(frame, grey), inside),
+        (cv2.GaussianBlur(grey, (0, 0), 0.7), inside),
+        (_nearness(frame.depth), _jumps(frame.depth)),
+    ]
     strongest = np.zeros((2, *people.shape), np.float32)
     for channel, where in channels:
         found = np.stack(
             [cv2.Sobel(channel.astype(np.float32), cv2.CV_32F, *axis, ksize=3) for axis in ((1, 0), (0, 1))]
         )
         better = np.abs(found).sum(0) > np.abs(strongest).sum(0)
-        strongest = np.where(better if where is None else better & where, found, strongest)
+        strongest = np.where(better & where, found, strongest)
     dx, dy = np.clip(strongest, -8000, 8000).astype(np.int16)
     lines = cv2.Canny(np.ascontiguousarray(dx), np.ascontiguousarray(dy), *EDGE_THRESHOLDS) > 0
     kept = (lines & people) | _longer_than(lines, round(width / 80))
