@@ -14,7 +14,7 @@ from backends.image.layout.render import LayoutFrame, LayoutRenderer
 from backends.image.layout.scene_json import scene_to_dict
 from configs.errors import EngineError
 
-LOOK_VERSION = "1"
+LOOK_VERSION = "2"
 """Raised whenever the same scene gives other pixels."""
 NEED_MIB = 1000
 """Main memory: measured peak of a 1280x720 picture with two characters, above what the process had before."""

@@ -22,7 +22,8 @@ HAIRS = {
     "blond": rgb("dfb868"), "silver": rgb("c4c6c9"), "plum": rgb("6b3a5b"),
 }  # fmt: skip
 EYES = {
-    "green": rgb("5d7d3c"), "blue": rgb("4a86c2"), "brown": rgb("6b4226"), "hazel": rgb("8a6a34"), "grey": rgb("6f8590"),
+    "green": rgb("5d7d3c"), "blue": rgb("4a86c2"), "brown": rgb("6b4226"), "hazel": rgb("8a6a34"),
+    "grey": rgb("6f8590"),
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -47,7 +46,7 @@ def save(picture: Image.Image, path: Path) -> int:
             break
     part = path.with_suffix(".part")
     part.write_bytes(out.getvalue())
-    os.replace(part, path)
+    part.replace(path)
     return quality
 
 

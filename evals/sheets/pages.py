@@ -121,7 +121,7 @@ def kinds() -> Page:
 
 def sets() -> Page:
     """Every set in every light, with somebody in it."""
-    people = (cast.LUCA, cast.GIULIA, cast.NIA, cast.ADA, cast.KENJI)
+    people = (cast.LUCA, cast.GIULIA, cast.NIA, cast.ADA, cast.KENJI, cast.MARTA)
     moods = ("happy", "tender")
     rows = tuple(
         Row("", tuple(
@@ -177,6 +177,9 @@ def _groups() -> tuple[Cell, ...]:
     bip = at("Bip", cast.BIP, 0.42, 0.1, -44, sees="Luca")
     marta = at("Marta", cast.MARTA, 0.5, 0, -44, sees="Luca", mood="tender")
     pair, small = (luca, giulia), (luca, bip)
+    # Over a shoulder the near one turns its back.
+    away = [(replace(luca, facing_deg=90.0), giulia), (luca, replace(giulia, facing_deg=-90.0)),
+            (luca, replace(marta, facing_deg=-90.0)), (replace(luca, facing_deg=90.0), bip)]  # fmt: skip
     three = (at("Omar", cast.OMAR, -0.62, -0.1, 25, sees="Nia"), at("Nia", cast.NIA, 0.0, 0.1, 0, pose="cheering"),
              at("Ada", cast.ADA, 0.55, -0.1, -30, sees="Nia", mood="tender"))  # fmt: skip
     four = (at("Luca", cast.LUCA, -0.75, 0.0, 20), at("Nonno", cast.NONNO, -0.15, -0.5, 5, mood="tender"),
@@ -189,12 +192,12 @@ def _groups() -> tuple[Cell, ...]:
 
     return (
         shot("two, MS, looking at each other", "beach", "sunset", pair, CameraSpec("MS", "eye", 40.0)),
-        shot("over the shoulder: Giulia", "beach", "sunset", pair, CameraSpec("MCU", "over_shoulder", 45.0, "Giulia")),
-        shot("over the shoulder: Luca", "beach", "sunset", pair, CameraSpec("MCU", "over_shoulder", 45.0, "Luca")),
-        shot("over a grown-up's shoulder", "room", "day", (luca, marta),
+        shot("over the shoulder: Giulia", "beach", "sunset", away[0], CameraSpec("MCU", "over_shoulder", 45.0, "Giulia")),
+        shot("over the shoulder: Luca", "beach", "sunset", away[1], CameraSpec("MCU", "over_shoulder", 45.0, "Luca")),
+        shot("over a grown-up's shoulder", "room", "day", away[2],
              CameraSpec("MS", "over_shoulder", 40.0, "Luca")),
         shot("child and robot, MLS", "park", "day", small, CameraSpec("MLS", "eye", 40.0)),
-        shot("over the shoulder: robot", "park", "day", small, CameraSpec("MCU", "over_shoulder", 40.0, "Bip")),
+        shot("over the shoulder: robot", "park", "day", away[3], CameraSpec("MCU", "over_shoulder", 40.0, "Bip")),
         shot("three, MS", "piazza", "day", three, CameraSpec("MS", "eye", 35.0)),
         shot("three, MLS", "street", "night", mixed, CameraSpec("MLS", "eye", 35.0)),
         shot("four, MLS", "kitchen", "day", four, CameraSpec("MLS", "eye", 35.0)),

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from backends.image.layout.scene import CameraSpec, CharacterLook, LayoutScene, PosedCharacter
+from backends.image.layout.staging import apart
 from tools.film.look import describe_look, look_from_data
 from tools.film.shot import Actor, CastMember, Shot
 
-_CHEAT_DEG = 44.0
+_CHEAT_DEG = 38.0
 """Actors who talk to each other still stand open to the camera (theatre's 'cheating out'), not in pure profile."""
 _WALK_DEG = 62.0
 
@@ -51,9 +52,11 @@ def layout_scene(shot: Shot, looks: Mapping[str, CharacterLook], vary: Jitter | 
     vary = vary or Jitter()
     cast = {actor.name: looks.get(actor.name) or describe_look(actor.name, "") for actor in shot.actors}
     spots = _spots(shot.actors, cast, vary.spread)
-    posed = tuple(_posed(actor, cast[actor.name], spots, vary) for actor in shot.actors)
     camera = shot.camera
     names = set(cast)
+    posed = apart([_posed(actor, cast[actor.name], spots, vary) for actor in shot.actors])
+    if camera.angle == "over_shoulder" and camera.focus in names:
+        posed = backs_turned(posed, camera.focus)
     return LayoutScene(
         set=shot.set,
         time_of_day=shot.time_of_day,
@@ -68,6 +71,18 @@ def layout_scene(shot: Shot, looks: Mapping[str, CharacterLook], vary: Jitter | 
         props=shot.props,
         seed=shot.seed % 2**31,
     )
+
+
+def backs_turned(people: tuple[PosedCharacter, ...], focus: str) -> tuple[PosedCharacter, ...]:
+    """For a shot over a shoulder: whoever stands nearest to `focus` turns to it fully, away from the camera."""
+    own = next(one for one in people if one.name == focus)
+    others = sorted((one for one in people if one is not own), key=lambda o: math.hypot(o.x - own.x, o.z - own.z))
+    if not others:
+        return people
+    near = others[0]
+    straight = round(math.degrees(math.atan2(own.x - near.x, own.z - near.z)), 3)
+    turned = replace(near, facing_deg=straight, look_at=focus)
+    return tuple(turned if one is near else one for one in people)
 
 
 def talking(scene: LayoutScene, name: str, mouth: str | None, blink: float = 0.0) -> LayoutScene:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -101,6 +101,8 @@ class Subject:
     """On the ground, below the body's middle."""
     half_width: float
     facing: Vec
+    gaze: Vec
+    """Unit, level: where the face looks."""
 
     @classmethod
     def of(cls, model: CharacterModel, facing_deg: float) -> Subject:
@@ -110,10 +112,12 @@ class Subject:
         radius = float(model.head_radius)
         turn = np.radians(facing_deg)
         middle = (low + high) / 2
+        ahead = (model.eye_line - model.head_center).astype(np.float64) * (1, 0, 1)
         return cls(
             model.name, float(low[1]), float(min(high[1], head[1] + 1.35 * radius)), float(head[1] - radius),
             model.eye_line.astype(np.float64), radius, np.array([middle[0], 0.0, middle[2]]),
             float(max(high[0] - low[0], high[2] - low[2]) / 2), np.array([np.sin(turn), 0.0, np.cos(turn)]),
+            ahead / max(float(np.linalg.norm(ahead)), 1e-6),
         )  # fmt: skip
 
 
@@ -153,8 +157,26 @@ def place(
         return _empty_stage(spec, focal, width, height)
     others = [s for s in everyone if s not in subjects]
     if spec.angle == "over_shoulder" and len(subjects) == 1 and others:
-        return _over_shoulder(spec, subjects[0], others, focal, width, height)
+        from backends.image.layout.over_shoulder import over_shoulder
+
+        return over_shoulder(spec, subjects[0], others, width, height)
+    if len(subjects) == 1:
+        spec = replace(spec, yaw_deg=spec.yaw_deg + _round_to_face(spec, subjects[0]))
     return _frame(spec, subjects, focal, width, height, far_limit)
+
+
+def _round_to_face(spec: CameraSpec, subject: Subject) -> float:
+    """Degrees that a close camera steps round so that the face is not seen from the side alone.
+
+    Nothing where the shot asks for an own side (a yaw) or for the back.
+    """
+    if spec.scale not in ("ECU", "CU", "MCU"):
+        return 0.0
+    off = float(np.degrees(np.arctan2(subject.gaze[0], subject.gaze[2]))) - spec.yaw_deg
+    off = (off + 180) % 360 - 180
+    asked = np.clip((abs(spec.yaw_deg) - 20) / 20, 0, 1)
+    behind = np.clip((abs(off) - 95) / 25, 0, 1)
+    return float(np.sign(off) * np.clip(abs(off) - 38, 0, 40) * (1 - asked) * (1 - behind))
 
 
 def _direction(yaw_deg: float, pitch_deg: float) -> Vec:
@@ -168,10 +190,10 @@ def _empty_stage(spec: CameraSpec, focal: float, width: int, height: int) -> Cam
     distance = {"ELS": 9.0, "LS": 7.0, "MLS": 6.0}.get(spec.scale, 5.0)
     target = np.array([0.0, 1.1, 0.0])
     position = target + distance * _direction(spec.yaw_deg, max(angle["pitch"], 3.0))
-    return look_at(_above_ground(position), target, angle["roll"], focal, width, height)
+    return look_at(above_ground(position), target, angle["roll"], focal, width, height)
 
 
-def _above_ground(position: Vec) -> Vec:
+def above_ground(position: Vec) -> Vec:
     return np.array([position[0], max(position[1], presets()["camera_floor"]), position[2]])
 
 
@@ -201,7 +223,7 @@ def _frame(
     if spec.angle in ("eye", "dutch"):
         # At eye height, tilted a little: looking level from the body's middle would show the underside of a chin.
         position[1] = np.mean([s.eyes[1] for s in subjects]) * angle["eye"] + target[1] * (1 - angle["eye"])
-    return look_at(_above_ground(position + shift), target + shift, angle["roll"], focal, width, height)
+    return look_at(above_ground(position + shift), target + shift, angle["roll"], focal, width, height)
 
 
 def _group_distance(
@@ -226,20 +248,3 @@ def _lead_room(spec: CameraSpec, subjects: Sequence[Subject], right: Vec, scale:
     if abs(side) < 0.2:
         return float(scale["idle_shift"])
     return float(scale["lead"] * np.sign(side) * min(1.0, abs(side) * 1.5))
-
-
-def _over_shoulder(
-    spec: CameraSpec, subject: Subject, others: Sequence[Subject], focal: float, width: int, height: int
-) -> Camera:
-    """Behind the nearest other character's shoulder, which stays in the foreground at the picture's edge."""
-    other = min(others, key=lambda s: float(np.linalg.norm(s.centre - subject.centre)))
-    away = other.centre - subject.centre
-    away /= max(float(np.linalg.norm(away)), 1e-6)
-    side = np.array([away[2], 0.0, -away[0]])
-    if (other.eyes + side * 0.5)[2] < (other.eyes - side * 0.5)[2]:
-        # The sets are open towards +Z: stand on that side of the line between the two.
-        side = -side
-    back = max(2.6 * other.radius, 0.9 * (other.chin - other.feet) * 0.6)
-    position = other.eyes + away * back + side * 1.55 * other.radius + np.array([0.0, 0.45 * other.radius, 0.0])
-    target = subject.eyes - np.array([0.0, 0.35 * subject.radius, 0.0]) - side * 0.25 * subject.radius
-    return look_at(_above_ground(position), target, 0.0, focal, width, height)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.image.layout.gbuffer import Frame
-from backends.image.layout.geometry import F32
+from backends.image.layout.geometry import F32, traced_albedo
 
 DARK = 0.03
 """Least linear albedo that is traced: dividing by less would only blow up noise. Darker things are darkened when the
@@ -39,8 +39,11 @@ class Guides:
     """(h, w, 3) mean over the pixel, nothing counting as black, as the renderer sees it."""
 
 
-def guides(frame: Frame, glowing: NDArray[np.bool_], focal: float) -> Guides:
-    """Reduce full-size buffers (even h, w) by two. `glowing` marks pixels that the renderer does not draw."""
+def guides(frame: Frame, glowing: NDArray[np.bool_], set_: NDArray[np.bool_], focal: float) -> Guides:
+    """Reduce full-size buffers (even h, w) by two.
+
+    `glowing` marks pixels that the renderer does not draw, `set_` those of the set.
+    """
     import cv2
 
     h, w = frame.part.shape[0] // 2, frame.part.shape[1] // 2
@@ -67,7 +70,11 @@ def guides(frame: Frame, glowing: NDArray[np.bool_], focal: float) -> Guides:
     trust = np.where(hit.any(0), np.where(inside, 1.0, np.where(same, 0.2, 0.003)), 0.0) * np.where(glow, 1e-3, 1.0)
     span = np.where(np.isfinite(nearest), nearest, 1.0) * 2 / focal
     albedo = np.mean(
-        [np.maximum(a, DARK) * (p >= 0)[..., None] for a, p in zip(four(frame.albedo), parts, strict=True)], 0
+        [
+            np.maximum(a, DARK) * (p >= 0)[..., None]
+            for a, p in zip(four(traced_albedo(frame.albedo, set_)), parts, strict=True)
+        ],
+        0,
     )
     return Guides(normal, position, span.astype(np.float32), trust.astype(np.float32), albedo.astype(np.float32))
 

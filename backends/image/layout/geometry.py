@@ -46,6 +46,8 @@ class Geometry:
     """(P,) True where the part has vertex normals."""
     emission: F32
     """(P,) radiance factor."""
+    person: NDArray[np.bool_]
+    """(P,) True where the part belongs to a character and does not glow."""
 
 
 def join(parts: Sequence[MeshPart]) -> Geometry:
@@ -55,7 +57,7 @@ def join(parts: Sequence[MeshPart]) -> Geometry:
         empty = np.zeros((0, 3), np.float32)
         none = np.zeros(0, np.int32)
         return Geometry((), empty.astype(np.float64), empty.astype(np.int32), none, empty, empty,
-                        none.astype(bool), none.astype(np.float32))  # fmt: skip
+                        none.astype(bool), none.astype(np.float32), none.astype(bool))  # fmt: skip
     start = np.cumsum([0] + [len(part.vertices) for part in kept])
     colors = [
         to_linear(part.colors) if part.colors is not None
@@ -76,4 +78,20 @@ def join(parts: Sequence[MeshPart]) -> Geometry:
         albedo=np.concatenate(colors).astype(np.float32),
         smooth=np.array([part.normals is not None for part in kept]),
         emission=np.array([part.material.emission for part in kept], np.float32),
+        person=np.array([is_person(part) for part in kept]),
     )
+
+
+def is_person(part: MeshPart) -> bool:
+    """Whether a part belongs to a character and does not glow."""
+    return not part.label.startswith("set/") and part.material.emission <= 0
+
+
+def traced_albedo(albedo: F32, set_: NDArray[np.bool_] | bool) -> F32:
+    """Linear albedo (..., 3) as light is traced with it: sets throw back less colour than they have.
+
+    A lawn of full colour would dye faces green. `set_` (...) marks what belongs to a set.
+    """
+    grey = albedo @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    plain = albedo + (grey[..., None] - albedo) * np.float32(0.6)
+    return np.asarray(np.where(np.asarray(set_)[..., None], plain, albedo), np.float32)

@@ -137,7 +137,8 @@ def _light(
     """Smooth half-size light of the window, from two independent halves of the samples."""
     x, y, w, h = (v // 2 for v in frame.window)
     glowing = np.append(subject.geometry.emission > 0, False)[frame.part]
-    guide = denoise.guides(frame, glowing, subject.camera.focal)
+    of_set = np.array([*(part.label.startswith("set/") for part in subject.geometry.parts), False])[frame.part]
+    guide = denoise.guides(frame, glowing, of_set, subject.camera.focal)
     halves = []
     for half in range(2):
         if on_step is not None:

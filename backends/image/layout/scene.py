@@ -27,7 +27,7 @@ EXPRESSIONS = ("neutral", "happy", "sad", "angry", "afraid", "surprised", "tende
 MOUTHS = ("A", "B", "C", "D", "E", "F", "G", "H", "X")
 """Rhubarb / Preston-Blair mouth shapes: A closed (MBP), B slightly open teeth, C open (E), D wide open (AI),
 E rounded (O), F puckered (U), G teeth on lip (FV), H tongue (L), X rest."""
-SETS = ("beach", "piazza", "forest", "room", "street", "space", "park", "kitchen", "castle", "void")
+SETS = ("beach", "piazza", "forest", "room", "street", "space", "park", "kitchen", "castle", "snow", "void")
 TIMES = ("day", "sunset", "night", "storm")
 
 

@@ -38,7 +38,31 @@ def paint(
                 extra[at] = added
         if glow > 0:
             extra[at] += color[at] * glow
+    _flatter(geometry, sky, camera, part, position, normal, color, extra)
     return color, extra
+
+
+def _flatter(
+    geometry: Geometry, sky: Sky, camera: Camera, part: I32, position: F32, normal: F32, color: F32, extra: F32
+) -> None:  # fmt: skip
+    """Add the characters' own lights to `extra`: a soft one from beside the camera and a thin one along the edge.
+
+    A photographer's reflector: faces stay readable in every set and at every time, and free of noise.
+    """
+    at = np.flatnonzero(geometry.person[part])
+    if not len(at):
+        return
+    view = (camera.position - position[at]).astype(np.float32)
+    view /= np.maximum(np.linalg.norm(view, axis=1, keepdims=True), 1e-9)
+    n = normal[at]
+    right, up = camera.axes[0].astype(np.float32), np.array([0.0, 1.0, 0.0], np.float32)
+    aim = view + np.float32(0.55) * up - np.float32(0.45) * right
+    aim /= np.linalg.norm(aim, axis=1, keepdims=True)
+    soft = np.clip(0.35 + 0.65 * np.einsum("ij,ij->i", n, aim), 0, None) ** 1.3
+    grazing = np.clip(1 - np.einsum("ij,ij->i", n, view), 0, 1) ** 3.2
+    lit = np.clip(0.25 + 0.75 * (n @ (0.75 * up + 0.66 * right)), 0, 1)
+    extra[at] += color[at] * soft[:, None] * sky.face
+    extra[at] += (0.10 + 0.90 * color[at]) * (grazing * lit)[:, None] * sky.edge
 
 
 def compose(color: F32, extra: F32, light: F32, depth: F32, rays: F32, sky: Sky) -> F32:

@@ -25,6 +25,12 @@ def direction(az_deg: float, el_deg: float) -> F32:
     return np.array([np.sin(az) * np.cos(el), np.sin(el), np.cos(az) * np.cos(el)], np.float32)
 
 
+def _paler(light: F32, kept: float) -> F32:
+    """Light (N, 3) with the share `kept` of its colour."""
+    grey = light @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    return np.asarray(grey[:, None] + (light - grey[:, None]) * np.float32(kept), np.float32)
+
+
 @dataclass(frozen=True)
 class Backdrop:
     """How a set changes the sky of its time of day."""
@@ -64,8 +70,17 @@ class Sky:
         self.sun_color: F32 = to_linear(rig["sun"]["color"])
         self.sun_strength: float = 0.0 if rig["sun"]["disk"] <= 0 else (0.5 if time_of_day == "night" else 1.9)
         """What a facet of water that mirrors the sun adds."""
+        self.face: F32 = self._own_light("face")
+        """(3,) radiance that a white card of a character facing the camera gets from its own soft light."""
+        self.edge: F32 = self._own_light("edge")
+        """(3,) the same along its edge."""
         self.key: F32 = direction(rig["key"]["az"], rig["key"]["el"])
         self.rim: F32 = direction(rig["rim"]["az"], rig["rim"]["el"])
+
+    def _own_light(self, name: str) -> F32:
+        row = (self._indoor or {}).get(name, self._rig[name])
+        strength = row["strength"] * self._gain(name) / self.exposure
+        return np.asarray(to_linear(row["color"]) * strength, np.float32)
 
     def _gain(self, name: str) -> float:
         return float(self._backdrop.gains.get(name, 1.0))
@@ -199,7 +214,7 @@ class Sky:
         elif self._backdrop.airless:
             light = np.full_like(rays, 0.03) * fill + np.array([0.05, 0.07, 0.12]) * np.clip(rays[:, 1:2], 0, 1)
         else:
-            light = (self.gradient(rays) + 0.5 * self._glow(rays)) * fill
+            light = _paler(self.gradient(rays) + 0.5 * self._glow(rays), self._rig["fill_color"]) * fill
             light = np.where(rays[:, 1:2] < 0, light * 0.55, light)
         for name in ("key", "rim", "bounce"):
             lamp = self._rig[name]

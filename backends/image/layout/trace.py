@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from backends.image.layout.camera import Camera
 from backends.image.layout.denoise import DARK
-from backends.image.layout.geometry import F32, to_linear
-from backends.image.layout.mesh import Material, MeshPart
+from backends.image.layout.geometry import F32, to_linear, traced_albedo
+from backends.image.layout.mesh import MeshPart
 from configs.errors import EngineError
 
 KEPT_MESHES = 600
@@ -53,12 +54,13 @@ def mitsuba() -> Any:
         return mi
 
 
-def _bsdf(material: Material, vertex_colors: bool) -> dict[str, Any]:
+def _bsdf(part: MeshPart) -> dict[str, Any]:
+    material = part.material
     color: dict[str, Any]
-    if vertex_colors:
+    if part.colors is not None:
         color = {"type": "mesh_attribute", "name": "vertex_color"}
     else:
-        color = {"type": "rgb", "value": [float(c) for c in np.maximum(to_linear(material.color), DARK)]}
+        color = {"type": "rgb", "value": [float(c) for c in _albedo(part, material.color)]}
     plain = max(material.specular, material.sheen, material.clearcoat, material.metallic) < 0.15
     if plain:
         inner: dict[str, Any] = {"type": "diffuse", "reflectance": color}
@@ -69,6 +71,11 @@ def _bsdf(material: Material, vertex_colors: bool) -> dict[str, Any]:
             "clearcoat_gloss": 0.8, "metallic": material.metallic,
         }  # fmt: skip
     return {"type": "twosided", "inner": inner}
+
+
+def _albedo(part: MeshPart, srgb: ArrayLike) -> F32:
+    linear = traced_albedo(to_linear(srgb), part.label.startswith("set/"))
+    return np.asarray(np.maximum(linear, DARK), np.float32)
 
 
 def _traced(part: MeshPart) -> bool:
@@ -113,13 +120,13 @@ class Tracer:
         if known is not None:
             return known[1]
         properties = mi.Properties()
-        properties["bsdf"] = mi.load_dict(_bsdf(part.material, part.colors is not None))
+        properties["bsdf"] = mi.load_dict(_bsdf(part))
         if part.normals is None:
             properties["face_normals"] = True
         mesh = mi.Mesh(part.label, len(part.vertices), len(part.faces),
                        has_vertex_normals=part.normals is not None, props=properties)  # fmt: skip
         if part.colors is not None:
-            mesh.add_attribute("vertex_color", 3, np.maximum(to_linear(part.colors), DARK).ravel())
+            mesh.add_attribute("vertex_color", 3, _albedo(part, part.colors).ravel())
         fields = mi.traverse(mesh)
         fields["vertex_positions"] = np.ascontiguousarray(part.vertices, np.float32).ravel()
         fields["faces"] = np.ascontiguousarray(part.faces, np.uint32).ravel()

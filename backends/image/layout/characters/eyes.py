@@ -56,7 +56,7 @@ def eyeball(
     v = np.stack([np.sin(t) * np.cos(f), np.sin(t) * np.sin(f), np.cos(t)], -1)
 
     base = np.asarray(iris, dtype=np.float64)
-    light = np.clip(base * 1.15 + 0.16, 0, 1)
+    light = np.clip(base * 1.25 + 0.20, 0, 1)
     # Light gathers in the iris' lower half, opposite the catch-light; fine rays break up the flat colour.
     low = np.clip(0.5 - 0.5 * np.sin(f), 0, 1) * np.clip((t - pupil) / (edge - pupil), 0, 1)
     rays = 0.06 * np.cos(17 * f) * np.cos(5 * f + 1.0)
@@ -64,7 +64,7 @@ def eyeball(
     color = base * 0.85 * (1 - amount) + light * amount
     rim = smoothstep(0.80, 0.96, (t / edge).astype(np.float32))[:, None]
     color = color * (1 - rim) + base * 0.28 * rim
-    white = np.array([0.95, 0.95, 0.94])
+    white = np.array([0.97, 0.97, 0.965])
     color = np.where((t < pupil)[:, None], np.array([0.015, 0.012, 0.015]), color)
     color = np.where((t > edge * 1.005)[:, None], white, color)
 
@@ -78,7 +78,7 @@ def catch_lights(gaze: tuple[float, float], iris_size: float) -> Mesh:
     """Two small discs just above the eyeball: one up towards the viewer's left, a weaker one opposite."""
     look = turn(-0.7 * gaze[1], 0.7 * gaze[0])
     reach = 0.62 * iris_size
-    big = cap((-0.66 * reach, 0.72 * reach, 1.0), 0.17, 1.014)
+    big = cap((-0.62 * reach, 0.70 * reach, 1.0), 0.20, 1.014)
     small = cap((0.55 * reach, -0.60 * reach, 1.0), 0.075, 1.014)
     return joined([big, small]).moved(look, (0, 0, 0))
 
@@ -127,8 +127,8 @@ def eyelids(lids: Lids, blink: float, side: float) -> Mesh:
     """Upper and lower lid of one eye; `side` +1 for the character's left eye."""
     u = np.radians(np.linspace(-88, 88, 35))
     upper, lower = _edges(lids, blink, side, u)
-    top = _lid(u, np.radians(upper), np.radians(150.0), 1.07)
-    bottom = _lid(u, np.radians(lower), np.radians(-150.0), 1.065)
+    top = _lid(u, np.radians(upper), np.radians(150.0), 1.055)
+    bottom = _lid(u, np.radians(lower), np.radians(-150.0), 1.045)
     return joined([top, bottom])
 
 
@@ -138,7 +138,7 @@ def lash_line(lids: Lids, blink: float, side: float, length: float) -> Mesh:
     upper, _ = _edges(lids, blink, side, u)
     e = np.radians(upper - 1.0)
     outer = np.clip(side * np.sin(u), 0, 1)
-    radius = 1.07 + length * 0.16 * outer**3
+    radius = 1.055 + length * 0.16 * outer**3
     e = e + np.radians(9.0) * length * outer**4
-    thickness = (0.020 + 0.016 * length) * (0.15 + 0.85 * np.cos(u * 1.3)) * (1 + 0.7 * length * outer)
+    thickness = (0.032 + 0.016 * length) * (0.15 + 0.85 * np.cos(u * 1.3)) * (1 + 0.7 * length * outer)
     return tube(_on_sphere(u, e, radius), thickness, 8)

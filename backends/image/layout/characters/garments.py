@@ -53,7 +53,7 @@ def sleeve(arm: Arm, radii: list[float], grow: tuple[float, float], end: float) 
             [arm.shoulder, arm.elbow, at + 0.02 * direction],
             [radii[0] + grow[0], radii[1] + middle, r_end + grow[1]], 0.012,
         )  # fmt: skip
-    return _ended(body, at, direction, r_end + 0.45 * grow[1])
+    return _ended(body, at, direction, r_end + 0.10 * grow[1])
 
 
 def cuff(arm: Arm, radii: list[float], grow: float, end: float, width: float) -> Field:
@@ -75,7 +75,7 @@ def trouser_leg(leg: Leg, radii: list[float], grow: tuple[float, float], end: fl
             [leg.hip, leg.knee, at + 0.02 * direction],
             [radii[0] + grow[0], radii[1] + 0.5 * (grow[0] + grow[1]), r_end + grow[1]], 0.016,
         )  # fmt: skip
-    return _ended(body, at, direction, r_end + 0.45 * grow[1])
+    return _ended(body, at, direction, r_end + 0.10 * grow[1])
 
 
 def flared(
@@ -100,7 +100,7 @@ def flared(
         q1 = (inverse @ (p - origin))[1]
         slab = np.maximum(q1 - np.float32(y1), np.float32(y0) - q1)
         solid = -sdf.smin(-shell(p, 0.0), -slab, 0.012)
-        hollow = np.maximum(shell(p, 0.010), q1 - np.float32(y0 + 0.06))
+        hollow = np.maximum(shell(p, 0.017), q1 - np.float32(y0 + 0.06))
         return -sdf.smin(-solid, hollow, 0.006)
 
     return field

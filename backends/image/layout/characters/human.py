@@ -31,7 +31,6 @@ from backends.image.layout.mesh import CharacterModel, Material, MeshPart
 from backends.image.layout.scene import CharacterLook, PosedCharacter
 
 _LONG_HAIR = ("long", "bob", "ponytail", "braids", "bun")
-_ELDER_HAIR = (0.80, 0.79, 0.78)
 
 
 def _variation(look: CharacterLook) -> NDArray[np.float64]:
@@ -86,9 +85,9 @@ def _face_rig(p: _Person) -> FaceRig:
     look, shape = p.posed.look, p.head
     freckles = "freckles" in look.accessories
     dark = materials.luminance(look.skin) < 0.45
-    lip = materials.mix(look.skin, (0.62, 0.18, 0.20) if dark else (0.80, 0.30, 0.30), 0.42)
     hairless = look.hair if look.hair_style != "bald" else materials.mix(look.hair, look.skin, 0.15)
     feminine = look.hair_style in _LONG_HAIR and not {"beard", "moustache"} & set(look.accessories)
+    lip = materials.mix(look.skin, (0.62, 0.18, 0.20) if dark else (0.82, 0.30, 0.30), 0.46 if feminine else 0.26)
     return FaceRig(
         field=head_field(shape), skin=lambda q: skin_colors(shape, look.skin, q, freckles),
         skin_material=materials.skin(look.skin), eye_x=shape.eye_x, eye_y=shape.eye_y, eye_z=shape.eye_z,
@@ -161,8 +160,11 @@ def _limbs(p: _Person) -> list[MeshPart]:
         if not suited:
             up = leg.knee - leg.ankle
             sock = [leg.ankle - 0.10 * up, leg.ankle, leg.ankle + 0.16 * up]
-            r = body["leg_radii"][2] * 1.10
-            parts.append(_in_world(p, f"sock_{s}", limb(sock, [r, r, r * 1.06], 10), materials.cloth(materials.WHITE)))
+            # Below trousers socks are thin and dark, or they would show at the hem.
+            hidden = look.bottom == "trousers" or look.top == "overalls"
+            r = body["leg_radii"][2] * (1.02 if hidden else 1.10)
+            woven = materials.cloth(materials.shade(look.bottom_color, 0.7) if hidden else materials.WHITE)
+            parts.append(_in_world(p, f"sock_{s}", limb(sock, [r, r, r * 1.06], 10), woven))
         sole = materials.rubber((0.95, 0.94, 0.90) if materials.luminance(look.shoes) < 0.75 else (0.62, 0.45, 0.30))
         colors = {"upper": materials.cloth(look.shoes, 0.6), "sole": sole, "laces": materials.cloth((0.96, 0.96, 0.94))}
         if suited:

@@ -43,7 +43,7 @@ class HeadShape:
     @property
     def place(self) -> MouthPlace:
         """Where the mouth sits."""
-        return MouthPlace(self.mouth_y, self.mouth_w, 0.075)
+        return MouthPlace(self.mouth_y, self.mouth_w, 0.062)
 
     def eye_center(self, side: float) -> NDArray[np.float64]:
         """Middle of one eyeball."""
@@ -109,12 +109,14 @@ def head_field(shape: HeadShape) -> Field:
     n = shape.nose
     tip_y = -0.255
     tip = sdf.ellipsoid((0, tip_y, 0.87 + 0.35 * n), (n * 1.02 * shape.nose_wide, n * 0.86, n))
-    wings = sdf.pair(lambda s: sdf.sphere((s * n * 0.78 * shape.nose_wide, tip_y - 0.10 * n, 0.86), n * 0.52))
+    # A child's nose is a button; wings come with the bridge.
+    wing = n * (0.34 + 0.20 * min(shape.bridge, 1.0))
+    wings = sdf.pair(lambda s: sdf.sphere((s * n * 0.78 * shape.nose_wide, tip_y - 0.10 * n, 0.86), wing))
     nose = sdf.union([tip, wings], 0.10)
     if shape.bridge > 0:
         ridge = sdf.capsule((0, 0.18, 0.78), (0, tip_y + 0.3 * n, 0.86 + 0.25 * n), n * 0.36, n * 0.62)
         nose = sdf.union([nose, ridge], 0.12)
-    face = sdf.union([face, nose], 0.13)
+    face = sdf.union([face, nose], 0.085)
     return sdf.union([face, sdf.pair(lambda s: _ear(shape, s))], 0.07)
 
 
@@ -138,7 +140,7 @@ def skin_colors(
     cheek = np.exp(-(((x - 0.52 * shape.width) / 0.20) ** 2) - (((p[:, 1] + 0.36) / 0.15) ** 2)) * (p[:, 2] > 0)
     tip = np.exp(-((x / 0.15) ** 2) - (((p[:, 1] + 0.26) / 0.13) ** 2)) * smoothstep(0.85, 1.0, points[:, 2])
     ear = smoothstep(0.90, 1.05, (x / shape.width).astype(np.float32))
-    amount = np.clip(0.42 * cheek + 0.30 * tip + 0.30 * ear, 0, 0.6)[:, None]
+    amount = np.clip(0.34 * cheek + 0.24 * tip + 0.24 * ear, 0, 0.6)[:, None]
     color = base * (1 - amount) + rosy * amount
     # A little shade where eyes sit, so that whites stand out.
     for side in (1.0, -1.0):

@@ -133,12 +133,12 @@ def _plate(
     width = place.lip * (1 + 0.25 * lower) * (1 - 0.55 * shape.press) * (1 + 0.25 * shape.pucker)
     d = distance / width[None]
     bump = np.exp(-(((d - 0.55) / 0.42) ** 2)) - 0.55 * np.exp(-((d / 0.28) ** 2))
-    lift = 0.036 * bump * corner * (1 - 0.9 * shape.press)
+    lift = 0.028 * bump * corner * (1 - 0.9 * shape.press)
     lift -= shape.press * 0.018 * np.exp(-((distance / 0.05) ** 2))
     lift -= shape.tuck * lower * 0.035 * np.exp(-((distance / 0.09) ** 2))
     # The fold at each corner of a smile.
     fold = np.abs(np.cos(t)) ** 10 * np.clip(abs(shape.corners) * 6, 0, 1)
-    lift += fold * (0.030 * np.exp(-(((distance - 0.085) / 0.04) ** 2)) - 0.022 * np.exp(-((distance / 0.035) ** 2)))
+    lift += fold * (0.022 * np.exp(-(((distance - 0.085) / 0.04) ** 2)) - 0.022 * np.exp(-((distance / 0.035) ** 2)))
     p = surface + normals * lift.reshape(-1, 1).astype(np.float32)
     p[:, 2] += (0.085 * shape.pucker * np.exp(-((distance / 0.13) ** 2))).reshape(-1)
 
@@ -150,7 +150,7 @@ def _plate(
     mesh = Mesh(mesh.vertices, mesh.faces, (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32))
 
     base = skin(surface)
-    tint = (1 - smoothstep(0.75, 1.35, d.reshape(-1).astype(np.float32)))[:, None] * (
+    tint = (1 - smoothstep(0.55, 1.25, d.reshape(-1).astype(np.float32)))[:, None] * (
         0.25 + 0.75 * np.tile(corner, rings)[:, None]
     )
     crease = np.exp(-((distance.reshape(-1) / 0.022) ** 2))[:, None]
@@ -175,18 +175,29 @@ def _cavity(edge: NDArray, place: MouthPlace) -> tuple[Mesh, Colors]:
     return with_smooth_normals(p, faces), color.astype(np.float32)
 
 
-def _band(front: Callable[[NDArray], NDArray], half: float, top: float, bottom: float, curve: float) -> Mesh:
-    """A row of teeth as one rounded slab; the edge of the upper row is `bottom` (or `top` of the lower)."""
-    u = np.linspace(-1, 1, 27)
-    height = top - bottom
+def _band(front: Callable[[NDArray], NDArray], lip: NDArray, half: float, shown: float, edge: float | None) -> Mesh:
+    """A row of teeth as one rounded slab that follows its lip and thins out towards the corners.
+
+    Args:
+        front: Depth of the face at points (N, 2).
+        lip: (K, 2) the lip's inner edge, x ascending.
+        half: Half the row's width.
+        shown: Height below the upper lip, or minus the height above the lower one.
+        edge: Height of the teeth's free edge where it is straight; None: parallel to the lip.
+    """
+    u = np.linspace(-1, 1, 31)
+    root = np.interp(half * u, lip[:, 0], lip[:, 1])
+    free = root - shown * (1 - 0.55 * u**4) if edge is None else np.full_like(u, edge)
+    root = root + 0.05 * np.sign(shown)
     profile = np.array(
         [(0.0, -0.07), (0.0, 0.0), (0.35, 0.006), (0.75, 0.0), (0.93, -0.008), (1.0, -0.028), (0.98, -0.07)]
     )
     rows = []
     for along, out in profile:
-        y = top - height * along + curve * u * u
+        y = root + (free - root) * along
         rows.append(np.stack([half * u, y, front(np.stack([half * u, y], -1)) - 0.035 + out], -1))
-    return with_smooth_normals(np.vstack(rows), grid_faces(len(rows), len(u))[:, ::-1])
+    faces = grid_faces(len(rows), len(u))
+    return with_smooth_normals(np.vstack(rows), faces[:, ::-1] if shown > 0 else faces)
 
 
 def build_mouth(
@@ -205,7 +216,6 @@ def build_mouth(
     # Closed lips show nothing of the inside.
     cavity, cavity_colors = _cavity(edge, place) if shape.up + shape.down > 0.02 else (None, None)
     w = place.half_width
-    top, low = float(inner[:, 1].max()), float(inner[:, 1].min())
     middle = len(inner) // 4
     upper_lip, lower_lip = float(inner[middle, 1]), float(inner[3 * middle, 1])
 
@@ -213,18 +223,17 @@ def build_mouth(
         return drop_to_surface(field, xy.astype(np.float32))[:, 2]
 
     rows = []
-    half = w * min(shape.width * 0.98, 0.86)
+    half = w * shape.width * 1.02
+    side = len(inner) // 2
+    high, deep = inner[side::-1], np.concatenate([inner[side:], inner[:1]])
     if shape.teeth[0] > 0:
-        shown = shape.teeth[0] * w
-        edge_y = lower_lip + 0.012 if shape.tuck else upper_lip - shown
-        upper = _band(front, half, max(top, upper_lip) + 0.05, edge_y, 0.06 * w + 1.3 * w * max(shape.corners, 0.0))
+        edge_y = lower_lip + 0.012 if shape.tuck else None
+        upper = _band(front, high, half, shape.teeth[0] * w, edge_y)
         if shape.tuck:
             upper = upper.moved(np.eye(3), (0, 0, 0.03))
         rows.append(upper)
     if shape.teeth[1] > 0:
-        shown = shape.teeth[1] * w
-        lower = _band(front, half * 0.92, -(low - 0.05), -(lower_lip + shown), 0.0).stretched((1, -1, 1))
-        rows.append(lower)
+        rows.append(_band(front, deep, half * 0.90, -shape.teeth[1] * w, None))
     teeth = None
     if rows:
         teeth = joined(rows)

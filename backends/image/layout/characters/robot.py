@@ -128,6 +128,21 @@ def _flat(outline_xy: NDArray, lift: float) -> Mesh:
     return Mesh((p + n * lift).astype(np.float32), faces, n.astype(np.float32))
 
 
+def _strip(outline_xy: NDArray, lift: float) -> Mesh:
+    """A patch like `_flat` for crescents: spanned between the upper and the lower half of its outline."""
+    half, rings = len(outline_xy) // 2, 7
+    high, low = outline_xy[: half + 1], np.concatenate([outline_xy[:1], outline_xy[: half - 1 : -1]])
+    s = np.linspace(0, 1, rings)[:, None, None]
+    xy = high[None] * (1 - s) + low[None] * s
+    p = drop_to_surface(screen_field(), xy.reshape(-1, 2).astype(np.float32))
+    n = gradient(screen_field(), p, 0.02)
+    n /= np.linalg.norm(n, axis=1, keepdims=True)
+    faces = grid_faces(rings, half + 1)
+    a, b, c = (p[faces[:, i]] for i in range(3))
+    turned = float(np.cross(b - a, c - a)[:, 2].sum()) < 0
+    return Mesh((p + n * lift).astype(np.float32), faces[:, ::-1] if turned else faces, n.astype(np.float32))
+
+
 def _eye_outline(side: float, expression: str, blink: float, gaze: tuple[float, float]) -> NDArray:
     row = expression_row(expression)
     lids, brow = row["lids"], row["brow"]
@@ -200,7 +215,7 @@ def _face(r: _Robot) -> list[MeshPart]:
             t = np.linspace(0, 2 * np.pi, 20, endpoint=False)
             dot = np.stack([spot[0] + 0.045 * np.cos(t), spot[1] + 0.055 * np.sin(t)], -1)
             parts.append(r.on_head(f"glint_{s}", _flat(dot, 0.020), materials.glow((1, 1, 1), 1.6)))
-    parts.append(r.on_head("mouth", _flat(_mouth_outline(posed.expression, posed.mouth), 0.014), glow))
+    parts.append(r.on_head("mouth", _strip(_mouth_outline(posed.expression, posed.mouth), 0.014), glow))
     return parts
 
 

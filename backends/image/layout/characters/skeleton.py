@@ -236,10 +236,11 @@ def build_rig(body: dict[str, Any], pose: str, look_target: Vector | None = None
         yaw = float(np.degrees(np.arctan2(d[0], d[2])))
         pitch = float(np.degrees(np.arctan2(-d[1], np.hypot(d[0], d[2]))))
         base = float(np.degrees(np.arctan2(chest.rotation[0, 2], chest.rotation[2, 2])))
-        head_yaw = base + _limit(0.75 * (yaw - base), 58.0)
+        # Eyes go a good part of the way: faces stay open to the camera.
+        head_yaw = base + _limit(0.60 * (yaw - base), 58.0)
         head_pitch = _limit(0.55 * pitch, 24.0)
         head_turn = turn(head_pitch, head_yaw, tilt.get("roll", 0.0))
-        gaze = (_limit(yaw - head_yaw, 24.0), _limit(head_pitch - pitch, 16.0))
+        gaze = (_limit(yaw - head_yaw, 28.0), _limit(head_pitch - pitch, 16.0))
     head = Frame(head_turn, pivot + head_turn @ vec(0.0, reach, 0.010))
     return Rig(
         pelvis, chest, neck, head, radius,

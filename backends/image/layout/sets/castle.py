@@ -150,6 +150,9 @@ def build(time_of_day: str, seed: int) -> Stage:
         "storm": (0.20, 0.21, 0.22),
     }
     backdrop = Backdrop(
-        indoor=True, studio=paper[time_of_day], gains={"haze": 0.6, "fill": 0.75, "key": 0.95}, air=(0.45, 0.40, 0.38)
+        indoor=True,
+        studio=paper[time_of_day],
+        gains={"haze": 0.6, "fill": 0.95, "key": 1.05, "exposure": 1.12},
+        air=(0.45, 0.40, 0.38),
     )
     return Stage(kit.parts(), kit.surfaces(), lamps, backdrop, walls, far_limit=8.5)

@@ -50,7 +50,7 @@ def _mushroom(kit: Kit, x: float, z: float, size: float) -> None:
 
 CANOPY = {
     "day": (0.90, 0.97, 0.78),
-    "sunset": (0.98, 0.72, 0.46),
+    "sunset": (1.0, 0.78, 0.56),
     "night": (0.13, 0.24, 0.34),
     "storm": (0.50, 0.58, 0.54),
 }
@@ -140,6 +140,6 @@ def build(time_of_day: str, seed: int) -> Stage:
     for k, (rx, rz, r) in enumerate([(-2.3, -1.5, 0.34), (-2.75, -1.1, 0.22), (2.5, 0.1, 0.2)]):
         kit.add("rock", shapes.blob((rx, r * 0.3, rz), (r, r * 0.7, r * 0.9), k, 0.15, 16), (0.46, 0.48, 0.44))
     kit.surface("rock", grainy(0.35, 0.8, "xy"))
-    gains = {"haze": 0.20, "key": 1.25, "exposure": 1.20, "fill": 0.9}
-    backdrop = Backdrop(overlay=_thicket(CANOPY[time_of_day]), gains=gains, shafts=0.85, air=(0.86, 0.98, 0.78))
+    gains = {"haze": 0.34, "key": 1.25, "exposure": 1.20, "fill": 0.9}
+    backdrop = Backdrop(overlay=_thicket(CANOPY[time_of_day]), gains=gains, shafts=0.85, air=(0.90, 0.98, 0.84))
     return Stage(kit.parts(), kit.surfaces(), backdrop=backdrop, clutter=clutter, far_limit=9.0)

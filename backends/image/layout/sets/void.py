@@ -10,7 +10,7 @@ from backends.image.layout.sky import Backdrop
 from backends.image.layout.stage import Stage
 
 PAPER = {
-    "day": (0.80, 0.86, 0.90),
+    "day": (0.66, 0.84, 0.86),
     "sunset": (0.95, 0.76, 0.62),
     "night": (0.24, 0.29, 0.46),
     "storm": (0.56, 0.60, 0.64),
