@@ -219,7 +219,9 @@ class Executor:
             }
             memory.job_step_done(run.job, step_key(key, tool.name, args), ids, seconds, data)
         if run.depth == 0 and ids and tool.effect == "create":
-            memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": ids})
+            # undone together with the takes that it was chosen from
+            takes = [str(take) for a in result.assets for take in a.params.get("takes", ())]
+            memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": [*ids, *takes]})
 
     def _price(self, tool: Tool, model: ToolArgs) -> Forecast:
         guess = tool.forecast(model, self.studio)
@@ -266,5 +268,7 @@ def step_key(key: str, tool: str, args: Mapping[str, Any]) -> str:
 
 def size_key(args: Mapping[str, Any]) -> str:
     """What of the arguments decides how long a call takes; timings are compared within it."""
-    parts = [f"{k}={args[k]}" for k in ("width", "height", "count", "seconds", "shots") if args.get(k)]
+    parts = [
+        f"{k}={args[k]}" for k in ("width", "height", "count", "seconds", "shots", "quality", "best_of") if args.get(k)
+    ]
     return ",".join(parts)

@@ -108,6 +108,17 @@ def test_best_of_keeps_all_takes_with_their_reasons(executor: Executor) -> None:
     assert facts["studio"]["take"] == best.params["take"]
 
 
+def test_undo_takes_the_other_takes_along(executor: Executor) -> None:
+    first = draw(executor, "u", prompt="a windmill", seed=31)
+    made = draw(executor, "u", prompt="a watermill", best_of=2, seed=32)
+    memory = executor.studio.memory
+    assert len(memory.list_assets("image", "u")) == 3
+    memory.undo("u", 1)
+    assert [asset.id for asset in memory.list_assets("image", "u")] == [first.assets[0].id]
+    assert memory.find_asset("last", ("image",), thread="u").id == first.assets[0].id
+    assert all(memory.get_asset(one) is not None for one in made.assets[0].params["takes"])
+
+
 def failing(*names: str) -> Take:
     scores = tuple(Score(name, 0.1, "measured", "x", 0.5, False) for name in names)
     return Take(np.zeros((8, 8, 3), np.uint8), "sdxl", "1", 0, {"guidance": 6.5}, scores)

@@ -134,6 +134,7 @@ class TurnView:
             and "/" in event.step
             and event.asset.kind == "image"
             and self._tools.get(event.step) == DRAWS
+            and event.asset.params.get("take", {}).get("rank", 1) == 1
         ):
             picture = element_for(asset_row(event.asset))
             picture.size = "small"
