@@ -268,7 +268,8 @@ def _texts(value: Any, depth: int = 0) -> list[str]:
         return [value[:1000]]
     if depth >= 4 or not isinstance(value, dict | list | tuple):
         return []
-    inner = value.values() if isinstance(value, dict) else value
+    # a recipe repeats the prompt and is hashes otherwise, which would only dilute what is searched
+    inner = [item for key, item in value.items() if key != "recipe"] if isinstance(value, dict) else value
     return [text for item in inner for text in _texts(item, depth + 1)]
 
 

@@ -45,7 +45,7 @@ def load_image(path: Path, limits: MediaLimits | None = None) -> Rgb:
 
 
 def save_png(path: Path, rgb: Rgb, text: Mapping[str, str] | None = None) -> None:
-    """Write `rgb` (H, W, 3) uint8 as a PNG with `text` as its text chunks (UTF-8), complete or not at all."""
+    """Write `rgb` (H, W, 3) uint8 as a PNG with `text` as its text chunks, complete or not at all."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 

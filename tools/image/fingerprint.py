@@ -30,7 +30,9 @@ def image_engine_version(engine: str) -> str:
 
             return f"{LOOK_VERSION}+mitsuba{version('mitsuba')}"
         if engine == "sdxl":
-            return f"diffusers {version('diffusers')}, torch {version('torch')}"
+            from backends.image.sdxl.result import engine_version
+
+            return engine_version()
     except PackageNotFoundError:
         return ""
     return ""

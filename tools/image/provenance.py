@@ -112,7 +112,7 @@ def _settings(
     recipe: Mapping[str, Any], used: Mapping[str, Any], loras: list[Mapping[str, Any]]
 ) -> list[tuple[str, str]]:
     engine = str(recipe.get("engine", ""))
-    scheduler = str(used.get("scheduler") or used.get("sampler") or engine)
+    scheduler = str(used.get("scheduler_name") or used.get("scheduler") or used.get("sampler") or engine)
     sampler, schedule = SAMPLERS.get(scheduler, (scheduler, ""))
     steps = used.get("steps") or recipe.get("steps") or used.get("samples") or 1
     guidance = used.get("guidance", recipe.get("guidance"))
@@ -148,7 +148,7 @@ def _control(one: Mapping[str, Any]) -> str:
         f"{key}: {_number(value)}"
         for key, value in (
             ("Module", CONTROL_MODULES.get(str(one.get("source")), "none")),
-            ("Model", one.get("kind")),
+            ("Model", _dict(one.get("net")).get("name") or one.get("kind")),
             ("Weight", one.get("scale")),
             ("Resize Mode", "Just Resize"),
             ("Guidance Start", one.get("start")),

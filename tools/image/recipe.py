@@ -62,11 +62,7 @@ def recipe_of(
         "quality": request.quality,
         "fuse": request.fuse,
         "loras": _loras(request, params),
-        "controls": [
-            {"kind": one.kind, "asset": one.asset, "pixels": pixel_hash(one.image), "scale": one.scale,
-             "start": one.start, "end": one.end, "source": one.source}
-            for one in request.controls
-        ],
+        "controls": _controls(request, params),
         "references": [
             {"asset": one.asset, "pixels": pixel_hash(one.image), "scale": one.scale, "mask": _mask_out(one.mask)}
             for one in request.references
@@ -138,6 +134,18 @@ def _loras(request: ImageRequest, params: Mapping[str, Any]) -> list[dict[str, A
         {"name": one.name, "sha256": one.sha256 or found.get(one.name, ""), "weight": one.weight,
          "blocks": dict(one.blocks)}
         for one in request.loras
+    ]  # fmt: skip
+
+
+def _controls(request: ImageRequest, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The maps that were asked for, each with the net that the engine used for it."""
+    told = params.get("controls")
+    nets = [one.get("net") if isinstance(one, dict) else None for one in told] if isinstance(told, list) else []
+    nets += [None] * (len(request.controls) - len(nets))
+    return [
+        {"kind": one.kind, "asset": one.asset, "pixels": pixel_hash(one.image), "scale": one.scale,
+         "start": one.start, "end": one.end, "source": one.source, "net": net}
+        for one, net in zip(request.controls, nets, strict=False)
     ]  # fmt: skip
 
 

@@ -26,7 +26,8 @@ SAME_WAY = {
     "memory_step": "what was done against too little memory", "vae_tiling": "decoding in tiles",
     "made_width": "the size that was drawn before enlarging", "scheduler": "the scheduler", "steps": "the steps",
     "guidance": "the guidance", "few_step": "the few-step LoRA", "samples": "the samples per pixel",
-    "adapters": "the LoRAs", "nets": "the ControlNets", "vae": "the VAE", "ip_adapter": "the IP-Adapter",
+    "fused": "whether the LoRAs were merged into the model", "vae_fingerprint": "the VAE",
+    "model_fingerprint": "the model", "ip_adapter": "the IP-Adapter", "timesteps": "the timesteps",
 }  # fmt: skip
 """Facts of an engine's result that decide pixels and are no part of the request, in words."""
 
@@ -144,6 +145,8 @@ def causes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = []
     if before.get("engine_version") != now.get("engine_version"):
         found.append(f"the engine ({before.get('engine_version')}, now {now.get('engine_version')})")
+    if _nets(before) != _nets(now):
+        found.append("the ControlNets")
     old, new = before.get("used"), now.get("used")
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() & new.keys()):
@@ -151,6 +154,10 @@ def causes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
                 short = all(isinstance(one, str | int | float | None) for one in (old[key], new[key]))
                 found.append(SAME_WAY.get(key, key) + (f" ({old[key]}, now {new[key]})" if short else ""))
     return found
+
+
+def _nets(recipe: Mapping[str, Any]) -> list[Any]:
+    return [one.get("net") for one in recipe.get("controls") or () if isinstance(one, Mapping)]
 
 
 def _called_again(asset: Asset, recipe: Mapping[str, Any], ctx: ToolContext) -> ToolResult:
