@@ -11,7 +11,7 @@ from typing import Any
 from backends.gpu.weights.arena import HostArena
 from backends.image.sdxl.nets import CONTROL_KEY, UNION_KEY, Choice, NetFile
 from backends.image.sdxl.parts import Parts
-from backends.image.sdxl.weights import safetensors_shapes
+from backends.image.sdxl.weights import check_whole, safetensors_shapes
 from configs.errors import EngineError
 
 IDLE = 24
@@ -75,6 +75,7 @@ def _read(file: NetFile, union: bool, unet: Any, dtype: Any) -> Any:
             )  # fmt: skip
         else:
             net = _read_file(made, file.path, unet, union).to(dtype)
+        check_whole(net)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         cause = " ".join(str(error).split())[:240]
         raise EngineError(f"The ControlNet in {file.path} cannot be loaded", cause, "Check the download") from error

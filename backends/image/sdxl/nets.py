@@ -15,6 +15,7 @@ from configs.errors import EngineError
 
 Locate = Callable[[str], Path]
 NetKind = Literal["single", "union"]
+UnionUse = Literal["as set", "always", "never"]
 
 UNION = "union"
 """Name of the Union net among the nets; no kind of map has it."""
@@ -64,19 +65,19 @@ def available_maps(config: ControlNetConfig, locate: Locate) -> dict[str, NetKin
 
 
 def choose_nets(
-    config: ControlNetConfig, locate: Locate, controls: Sequence[ControlMap], *, spare: bool = False
+    config: ControlNetConfig, locate: Locate, controls: Sequence[ControlMap], union: UnionUse = "as set"
 ) -> Choice:
     """A net for each map, or the Union: from `use_from` maps on, and where a single net is missing.
 
-    `spare`: the Union for any number of maps, to need less memory. Raises EngineError with what to put where.
+    `union`: 'always' for any number of maps, to need less memory; 'never' for a UNet that it does not go with. Raises EngineError with what to put where.
     """
     kinds = [c.kind for c in controls]
-    union = config.union
-    one = union_file(config, locate, controls) if controls else None
+    one = union_file(config, locate, controls) if controls and union != "never" else None
     singles = [_single(config, locate, kind) for kind in kinds]
     missing = next((s for s in singles if isinstance(s, EngineError)), None)
-    if one is not None and (spare or len(kinds) >= union.use_from or missing is not None):
-        indices = {str(kind): index for kind, index in union.modes.items()}
+    wanted = union == "always" or len(kinds) >= config.union.use_from or missing is not None
+    if one is not None and wanted:
+        indices = {str(kind): index for kind, index in config.union.modes.items()}
         return Choice((one,), tuple(indices[kind] for kind in kinds))
     if missing is not None:
         raise missing

@@ -10,7 +10,7 @@ from typing import Literal
 from backends.image.engine import ImageRequest
 from backends.image.sdxl.frame import MULTIPLE, Frame
 from backends.image.sdxl.ladder import OFFLOAD
-from backends.image.sdxl.nets import Choice, choose_nets, numbers, union_file
+from backends.image.sdxl.nets import Choice, UnionUse, choose_nets, numbers, union_file
 from backends.image.sdxl.planner import BYTES, MIB, PlanInput, plan
 from backends.image.sdxl.presets import Recipe, recipe
 from backends.image.sdxl.reference import GRID
@@ -38,7 +38,7 @@ class Outlook:
     def work(self, request: ImageRequest) -> Work:
         """The picture to make. Raises EngineError: a net or LoRA that is missing, or nothing that fits and why."""
         found = recipe(self.config, request.quality, request.steps, request.guidance, self.locate)
-        choice = choose_nets(self.controlnets, self.locate, request.controls) if request.controls else Choice(())
+        choice = self._nets(request, "never" if self.inpaint_unet else "as set")
         masked = len(request.references) > 1 or any(r.mask is not None for r in request.references)
         frame = Frame(request.width, request.height, GRID if masked else MULTIPLE)
         work = Work(request, found, frame, choice, self.inpaint_unet)
@@ -47,7 +47,9 @@ class Outlook:
 
     def _plan(self, work: Work, found: Recipe) -> None:
         request, (width, height) = work.request, work.frame.asked
-        spare = None if work.choice.union else union_file(self.controlnets, self.locate, request.controls)
+        spare = None
+        if not (work.choice.union or self.inpaint_unet):
+            spare = union_file(self.controlnets, self.locate, request.controls)
         sizes = {net.name: self._mib(net.weights) for net in work.choice.nets}
         adapter = self._mib(self.locate(self.config.ip_adapter.path)) if request.references else 0.0
         wish = PlanInput(
@@ -63,10 +65,13 @@ class Outlook:
                 "Ask for less of it, or end other programs on the GPU",
             )  # fmt: skip
         if chosen.union and not work.choice.union:
-            work.choice = choose_nets(self.controlnets, self.locate, request.controls, spare=True)
+            work.choice = self._nets(request, "always")
         work.setup, work.notes, work.tiled = chosen.setup, chosen.warnings, chosen.tiled
         work.text_apart = chosen.setup == "text_apart"
         work.least_rung = OFFLOAD if chosen.offload else 0
+
+    def _nets(self, request: ImageRequest, union: UnionUse) -> Choice:
+        return choose_nets(self.controlnets, self.locate, request.controls, union) if request.controls else Choice(())
 
     def _mib(self, file: Path) -> float:
         return numbers(file) * BYTES[self.dtype] / MIB

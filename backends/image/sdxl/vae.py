@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.image.sdxl.ladder import SMALL_TILE
-from backends.image.sdxl.weights import safetensors_keys
+from backends.image.sdxl.weights import check_whole, safetensors_keys
 from configs.errors import EngineError
 
 OWN_KEY = "encoder.down_blocks.0.resnets.0.conv1.weight"
@@ -62,6 +62,7 @@ def read_vae(path: Path, dtype: Any, own: Path | None) -> Any:
             vae = AutoencoderKL.from_config(config)
             vae.load_state_dict(_tensors(path, vae))
             vae = vae.to(dtype)
+        check_whole(vae)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         cause = " ".join(str(error).split())[:240]
         raise EngineError(

@@ -97,8 +97,16 @@ def _read_components(path: Path, options: dict[str, Any], tell: OnComponent, giv
         parts[name] = read.from_pretrained(
             str(path), subfolder=name, use_safetensors=True, variant=_variant(path / name, options["dtype"]), **options
         )
+        check_whole(parts[name])
         done += sizes[name]
     return parts
+
+
+def check_whole(module: Any) -> None:
+    """Raises ValueError for a module whose file lacked weights: diffusers only logs that."""
+    missing = [name for name, tensor in module.named_parameters() if tensor.is_meta]
+    if missing:
+        raise ValueError(f"{len(missing)} of its weights are missing, for example {missing[0]}")
 
 
 def _variant(folder: Path, dtype: Any) -> str | None:
