@@ -85,29 +85,47 @@ def draw_sheet(
 
     fonts = _fonts()
     columns = _columns(len(page))
-    heights = [round(CELL * min(1.5, one.shape[0] / one.shape[1])) for one in pictures if one is not None]
-    height = max(heights, default=round(CELL * 9 / 16))
-    rows = -(-len(page) // columns)
+    rows = [range(at, min(at + columns, len(page))) for at in range(0, len(page), columns)]
+    heights = [_row_height([pictures[index] for index in row]) for row in rows]
     width = columns * CELL + (columns - 1) * _GAP + 2 * _MARGIN
     top = _MARGIN + 92
-    sheet = Image.new("RGB", (width, top + rows * (height + _FOOT + _GAP) + _MARGIN - _GAP), _PAPER)
+    sheet = Image.new("RGB", (width, top + sum(heights) + len(rows) * (_FOOT + _GAP) + _MARGIN - _GAP), _PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((_MARGIN, _MARGIN - 14), _cut(title, fonts.title, width - 2 * _MARGIN), fill=_INK, font=fonts.title)
     pen.text((_MARGIN, _MARGIN + 36), _cut(facts, fonts.text, width - 2 * _MARGIN), fill=_SOFT, font=fonts.text)
     pen.line((_MARGIN, _MARGIN + 72, width - _MARGIN, _MARGIN + 72), fill=_INK, width=2)
-    for index, (one, picture) in enumerate(zip(page, pictures, strict=True)):
-        left = _MARGIN + (index % columns) * (CELL + _GAP)
-        at = top + (index // columns) * (height + _FOOT + _GAP)
-        pen.rectangle((left, at, left + CELL - 1, at + height - 1), fill=_EMPTY)
-        if picture is not None:
-            fitted = _fitted(picture, height)
-            sheet.paste(fitted, (left + (CELL - fitted.width) // 2, at + (height - fitted.height) // 2))
-        else:
-            _reason(pen, one, (left, at), height, fonts)
-        edge = _LINE if one.passed else _FAIL
-        pen.rectangle((left, at, left + CELL - 1, at + height - 1), outline=edge, width=1 if one.passed else 4)
-        _foot(pen, one, (left, at + height + 8), fonts)
+    for row, height in zip(rows, heights, strict=True):
+        for column, index in enumerate(row):
+            _cell(sheet, pen, page[index], pictures[index], (_MARGIN + column * (CELL + _GAP), top), height, fonts)
+        top += height + _FOOT + _GAP
     return np.asarray(sheet)
+
+
+def _row_height(pictures: Sequence[NDArray[np.uint8] | None]) -> int:
+    """Of the tallest of a row, so that one upright picture does not stretch the whole page."""
+    shapes = [one.shape[0] / one.shape[1] for one in pictures if one is not None]
+    return round(CELL * min(1.5, max(shapes, default=9 / 16)))
+
+
+def _cell(
+    sheet: Any,
+    pen: ImageDraw,
+    one: Listed,
+    picture: NDArray[np.uint8] | None,
+    corner: tuple[int, int],
+    height: int,
+    fonts: _Fonts,
+) -> None:
+    left, top = corner
+    pen.rectangle((left, top, left + CELL - 1, top + height - 1), fill=_EMPTY)
+    if picture is not None:
+        fitted = _fitted(picture, height)
+        sheet.paste(fitted, (left + (CELL - fitted.width) // 2, top + (height - fitted.height) // 2))
+    else:
+        _reason(pen, one, (left, top), height, fonts)
+    edge = _LINE if one.passed else _FAIL
+    pen.rectangle((left, top, left + CELL - 1, top + height - 1), outline=edge, width=1 if one.passed else 4)
+    _foot(pen, one, (left, top + height + 8), fonts)
 
 
 def _columns(count: int) -> int:
