@@ -37,8 +37,9 @@ def tables(folder: Path, lora: Path) -> Path:
     """Tables of a user: fewer steps, one character LoRA."""
     folder.mkdir()
     packaged = Path(__file__).parents[2] / "configs"
-    for name in ("controlnet_config", "character_presets"):
-        (folder / f"{name}.yaml").write_text((packaged / f"{name}.yaml").read_text())
+    (folder / "controlnet_config.yaml").write_text((packaged / "controlnet_config.yaml").read_text())
+    presets = {"Boo": {"description": "a small round robot with one blue eye", "negative": "legs, human skin"}}
+    (folder / "character_presets.yaml").write_text(yaml.safe_dump({"characters": presets}))
     qualities = {name: {"steps": steps, "guidance": 5.0} for name, steps in STEPS.items()}
     (folder / "sdxl_config.yaml").write_text(yaml.safe_dump({"qualities": qualities}))
     luca = {"category": "character", "path": str(lora), "triggers": ["luca_boy"], "words": ["Luca"], "weight": 0.5}
@@ -87,6 +88,16 @@ def test_what_is_asked_reaches_the_engine_and_the_record(executor: Executor) -> 
     assert "take" not in asset.params and len(asset.params["phash"]) == 16
 
 
+def test_a_preset_describes_whom_memory_does_not_know(executor: Executor) -> None:
+    for seed in (1, 3):  # the first picture has the name remembered, and nothing else
+        made = draw(executor, "p", prompt="Boo on the moon", seed=seed).assets[0].params["recipe"]
+        assert made["prompt"].startswith("Boo: a small round robot with one blue eye, ")
+        assert made["negative_prompt"].startswith("legs, human skin, ")
+    executor.studio.memory.remember("character", "Boo", "a tall green robot")
+    again = draw(executor, "p", prompt="Boo on the moon", seed=2).assets[0].params["recipe"]
+    assert "round robot" not in again["prompt"] and again["negative_prompt"].startswith("legs, human skin, ")
+
+
 def test_best_of_keeps_all_takes_with_their_reasons(executor: Executor) -> None:
     made = draw(executor, prompt="a quiet harbour with boats", best_of=3, seed=11)
     assert made.error is None and len(made.assets) == 1
@@ -127,7 +138,7 @@ def failing(*names: str) -> Take:
 def test_a_further_try_changes_what_the_failing_gate_suggests(executor: Executor) -> None:
     uses = choose_loras(executor.studio.settings, ["Luca"], "", "", "Luca").uses
     shot = Shot(id="s", description="x", actors=(Actor(name="Luca"),), camera=Camera(scale="MS"))
-    order = Order(Wish(shot, (), {}, "p", "n", "x", "x"), Means(object(), "p", loras=uses), (96, 64))
+    order = Order(Wish(shot, (), {}, "p", "n", "x", "x"), Means(object(), "p", "n", loras=uses), (96, 64))
     wanted = Variation(1, 7)
     burnt, flat = (next_try(order, failing(name), wanted) for name in ("clipping", "blur"))
     assert burnt is not None and (burnt.guidance, burnt.seed) == (5.0, 7) and "less guidance" in burnt.reason

@@ -46,7 +46,9 @@ class Means:
     engine: Any
     """The leased image engine."""
     prompt: str
-    """For the engine, with trigger words."""
+    """For the engine, with trigger words and what the presets say of the characters."""
+    negative: str = ""
+    """What must not be in the picture, the presets' own included."""
     quality: Quality = "standard"
     steps: int | None = None
     guidance: float | None = None
@@ -248,7 +250,7 @@ def _request(
     means = order.means
     return ImageRequest(
         means.prompt,
-        order.wish.negative,
+        means.negative,
         *order.size,
         variation.seed,
         steps=None if means.draws_layouts else means.steps,

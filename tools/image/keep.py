@@ -55,7 +55,7 @@ def _save(take: Take, order: Order, name: str, facts: dict[str, Any], ctx: ToolC
         **take.params,
         "prompt": wish.wish or order.means.prompt,
         "engine_prompt": order.means.prompt,
-        "negative_prompt": wish.negative,
+        "negative_prompt": order.means.negative,
         "scene": scene_to_dict(take.scene) if take.scene is not None else {},
         "shot": wish.shot.model_dump(mode="json"),
         "width": width,
@@ -103,5 +103,5 @@ def _save_layers(take: Take, order: Order, ctx: ToolContext) -> str:
 def _group(ranking: Ranking, order: Order) -> str:
     """What the takes of one picture have in common: their prompt, size, number and seeds."""
     seeds = sorted(take.seed for take in ranking.takes)
-    text = f"{order.means.prompt}|{order.wish.negative}|{order.size}|{order.number}|{seeds}"
+    text = f"{order.means.prompt}|{order.means.negative}|{order.size}|{order.number}|{seeds}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -8,9 +8,11 @@ from typing import Any, Protocol
 from backends.image.control.models import MapModels
 from configs.llm_services import load_services, services_file
 from configs.settings import Settings
+from memory.names import name_key
 from memory.records import Score
 from tools.image.draw import Means, Order
 from tools.image.loras import LoraWish, choose_loras
+from tools.image.presets import preset_for
 from tools.image.ranking import JUDGED
 from tools.image.references import references_for
 from tools.image.steering import ControlWish
@@ -48,16 +50,18 @@ def choose_means(args: Asked, wish: Wish, engine: Any, ctx: ToolContext) -> Mean
     if getattr(engine, "renderer", None) is not None:
         for sentence in unused_by_preview(args):
             ctx.warn(sentence)
-        return Means(engine, wish.prompt, quality)
+        return Means(engine, wish.prompt, wish.negative, quality)
     asked = [LoraWish(one.name, one.weight, one.trigger) for one in args.loras]
     background = args.background or wish.shot.set
-    choice = choose_loras(ctx.settings, wish.names, args.style, background, wish.prompt, asked)
+    prompt, negative = with_presets(wish, ctx)
+    choice = choose_loras(ctx.settings, wish.names, args.style, background, prompt, asked)
     for note in choice.notes:
         ctx.warn(note)
     references = references_for(ctx.settings, ctx, wish.names, args.references)
     return Means(
         engine,
         choice.prompt,
+        negative,
         quality,
         args.steps or None,
         args.guidance or None,
@@ -67,6 +71,27 @@ def choose_means(args: Asked, wish: Wish, engine: Any, ctx: ToolContext) -> Mean
         args.fuse,
         MapModels(ctx.settings),
     )
+
+
+def with_presets(wish: Wish, ctx: ToolContext) -> tuple[str, str]:
+    """(prompt, negative prompt) with what character_presets.yaml says of the characters.
+
+    A preset's description counts where memory has none; its negative always. Both come first, where SDXL surely reads
+    them: it cuts the end of long prompts.
+    """
+    described, unwanted = [], []
+    for name in wish.names:
+        preset = preset_for(ctx.settings, name)
+        if preset is None:
+            continue
+        entry = ctx.memory.resolve_character(name)
+        # a character that was only ever named is remembered by its name alone
+        told = entry is not None and name_key(entry.text) not in ("", name_key(entry.name))
+        if preset.description.strip() and not told:
+            described.append(f"{name}: {preset.description.strip()}")
+        if preset.negative.strip():
+            unwanted.append(preset.negative.strip())
+    return ", ".join([*described, wish.prompt]), ", ".join([*unwanted, wish.negative])
 
 
 def control_wish(args: Asked) -> ControlWish:
