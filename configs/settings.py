@@ -55,7 +55,7 @@ class ImageSettings(Section):
     dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto"
     width: int = Field(1024, ge=64, le=4096)
     height: int = Field(576, ge=64, le=4096)
-    preview_samples: int = Field(16, ge=1, le=1024)
+    preview_samples: int = Field(12, ge=1, le=1024)
     """Mitsuba samples per pixel of the preview engine."""
     quality: Literal["draft", "standard", "final"] = "standard"
     """Preset of `configs/sdxl_config.yaml` when nobody asks for another."""

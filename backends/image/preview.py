@@ -29,7 +29,7 @@ class PreviewEngine:
     name = "preview"
     kind: EngineKind = "image"
 
-    def __init__(self, cache_dir: Path | None = None, samples: int = 16) -> None:
+    def __init__(self, cache_dir: Path | None = None, samples: int = 12) -> None:
         """`cache_dir` keeps meshed characters between runs; `samples` are Mitsuba's per half-size pixel."""
         self._cache_dir, self._samples = cache_dir, samples
         self._renderer: LayoutRenderer | None = None

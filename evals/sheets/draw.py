@@ -16,7 +16,7 @@ WIDTH = 1600
 MOST_BYTES = 900_000
 MARGIN, GAP, LABEL, HEADING, TITLE = 28, 10, 24, 44, 72
 PAPER, INK, FAINT = (247, 244, 238), (52, 48, 45), (120, 113, 106)
-SCALE = 1.6
+SCALE = 1.35
 """Cells are rendered this much larger and reduced, so that small faces stay crisp."""
 
 Told = Callable[[str], None]

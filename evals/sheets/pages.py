@@ -192,7 +192,8 @@ def _groups() -> tuple[Cell, ...]:
 
     return (
         shot("two, MS, looking at each other", "beach", "sunset", pair, CameraSpec("MS", "eye", 40.0)),
-        shot("over the shoulder: Giulia", "beach", "sunset", away[0], CameraSpec("MCU", "over_shoulder", 45.0, "Giulia")),
+        shot("over the shoulder: Giulia", "beach", "sunset", away[0],
+             CameraSpec("MCU", "over_shoulder", 45.0, "Giulia")),
         shot("over the shoulder: Luca", "beach", "sunset", away[1], CameraSpec("MCU", "over_shoulder", 45.0, "Luca")),
         shot("over a grown-up's shoulder", "room", "day", away[2],
              CameraSpec("MS", "over_shoulder", 40.0, "Luca")),

@@ -54,9 +54,10 @@ def layout_scene(shot: Shot, looks: Mapping[str, CharacterLook], vary: Jitter | 
     spots = _spots(shot.actors, cast, vary.spread)
     camera = shot.camera
     names = set(cast)
-    posed = apart([_posed(actor, cast[actor.name], spots, vary) for actor in shot.actors])
+    posed = tuple(_posed(actor, cast[actor.name], spots, vary) for actor in shot.actors)
     if camera.angle == "over_shoulder" and camera.focus in names:
         posed = backs_turned(posed, camera.focus)
+    posed = apart(posed)
     return LayoutScene(
         set=shot.set,
         time_of_day=shot.time_of_day,

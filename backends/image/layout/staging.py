@@ -142,8 +142,8 @@ def apart(people: Sequence[PosedCharacter]) -> tuple[PosedCharacter, ...]:
     for i in order:
         shift = max(moved.values(), default=0.0)
         # Others only move right, by as much as the nearest on the left needs.
-        for j in moved:
-            shift = _needed(volumes[j], volumes[i], moved[j], shift)
+        for j, theirs in moved.items():
+            shift = _needed(volumes[j], volumes[i], theirs, shift)
         moved[i] = shift
     middle = (max(moved.values()) + min(moved.values())) / 2 if moved else 0.0
     if not any(moved.values()):

@@ -149,10 +149,11 @@ def build(time_of_day: str, seed: int) -> Stage:
         "night": (0.07, 0.07, 0.10),
         "storm": (0.20, 0.21, 0.22),
     }
+    gains = {"haze": 0.6, "fill": 0.95, "key": 1.05, "exposure": 1.12}
     backdrop = Backdrop(
         indoor=True,
         studio=paper[time_of_day],
-        gains={"haze": 0.6, "fill": 0.95, "key": 1.05, "exposure": 1.12},
+        gains=gains,
         air=(0.45, 0.40, 0.38),
     )
     return Stage(kit.parts(), kit.surfaces(), lamps, backdrop, walls, far_limit=8.5)

@@ -103,8 +103,8 @@ def _fence(kit: Kit, rng: np.random.Generator) -> None:
 
 
 def _mountains(kit: Kit, rng: np.random.Generator) -> None:
-    for k, (az, far, high, wide) in enumerate(((-34, 95, 34, 34), (-8, 120, 46, 46), (20, 100, 30, 36), (44, 85, 27, 30),
-                                               (-62, 90, 26, 32))):  # fmt: skip
+    peaks = ((-34, 95, 34, 34), (-8, 120, 46, 46), (20, 100, 30, 36), (44, 85, 27, 30), (-62, 90, 26, 32))
+    for k, (az, far, high, wide) in enumerate(peaks):
         a = np.radians(az)
         v, f, _ = shapes.lathe([(1.0, 0.0), (0.66, 0.26), (0.40, 0.52), (0.17, 0.80), (0.0, 1.0)], 34)
         around = np.arctan2(v[:, 0], v[:, 2])
