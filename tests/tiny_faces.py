@@ -10,9 +10,9 @@ import numpy as np
 
 STRIDES, ANCHORS = (8, 16, 32), 2
 FACE_COLOUR = (255, 0, 255)
-_REACH = 2.0
+_REACH = 4.0
 """Of a face's box from its middle, in strides."""
-_POINTS = ((-0.8, -0.8), (0.8, -0.8), (0.0, 0.2), (-0.6, 1.0), (0.6, 1.0))
+_POINTS = ((-1.2, -1.2), (1.2, -1.2), (0.0, 0.2), (-0.9, 1.5), (0.9, 1.5))
 """Eyes, nose and mouth corners from the middle, in strides."""
 
 
@@ -58,10 +58,11 @@ def _detector(points: bool) -> Any:
     for stride in STRIDES:
         side = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
         nodes.append(helper.make_node("AveragePool", ["input.1"], [f"mean_{stride}"], **side))
-    # Red and blue near 1, green near -1: 3 at best; other colours of a picture stay below.
+    # Red and blue near 1, green near -1: 3 at best; other colours of a picture stay below. Only the coarsest level
+    # answers, so that one spot is one face.
     redness = np.tile(np.array([4.0, -4.0, 4.0]).reshape(1, 3, 1, 1), (ANCHORS, 1, 1, 1))
     for stride in STRIDES:
-        head(stride, "score", 1, redness, np.full(ANCHORS, -10.0), True)
+        head(stride, "score", 1, redness, np.full(ANCHORS, -10.0 if stride == STRIDES[-1] else -40.0), True)
     for stride in STRIDES:
         head(stride, "box", 4, np.zeros((4 * ANCHORS, 3, 1, 1)), np.full(4 * ANCHORS, _REACH), False)
     if points:
@@ -76,10 +77,12 @@ def _recogniser() -> Any:
     from onnx import TensorProto, helper, numpy_helper
 
     chance = np.random.default_rng(5)
-    weights = [numpy_helper.from_array(chance.normal(size=(3 * 14 * 14, 512)).astype(np.float32), "w")]
+    weights = [numpy_helper.from_array(chance.normal(size=(3 * 7 * 7, 512)).astype(np.float32), "w")]
     nodes = [
-        helper.make_node("AveragePool", ["data"], ["means"], kernel_shape=[8, 8], strides=[8, 8]),
-        helper.make_node("Flatten", ["means"], ["flat"]),
+        helper.make_node("AveragePool", ["data"], ["means"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("GlobalAveragePool", ["means"], ["mean"]),
+        helper.make_node("Sub", ["means", "mean"], ["pattern"]),
+        helper.make_node("Flatten", ["pattern"], ["flat"]),
         helper.make_node("MatMul", ["flat", "w"], ["embedding"]),
     ]
     face = helper.make_tensor_value_info("data", TensorProto.FLOAT, ["n", 3, 112, 112])

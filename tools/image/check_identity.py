@@ -26,7 +26,7 @@ from tools.image.likeness.sheet import sheet
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 CALIBRATION_SECONDS = 60.0
-"""About 56 small drawings on two cores; what was drawn before is kept."""
+"""About 60 small drawings on two cores; what was drawn before is kept."""
 _MASK_WIDTH = 320
 """Pixels at which a layout is drawn again for its masks alone."""
 

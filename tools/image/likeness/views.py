@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,8 @@ def others_of(name: str, look: CharacterLook, memory: Memory) -> dict[str, Chara
         if entry.name != name and isinstance(stored, dict) and stored:
             other = look_from_data(stored)
             found |= {entry.name: other} if other != look else {}
-    found = dict(list(found.items())[: int(table["others"])])
+    nearest = sorted(found, key=lambda other: unlikeness(look, found[other]))
+    found = {other: found[other] for other in nearest[: int(table["others"])]}
     for stranger, words in table["strangers"].items():
         if len(found) >= int(table["others"]):
             break
@@ -83,6 +84,20 @@ def look_alikes(name: str, look: CharacterLook) -> dict[str, CharacterLook]:
             look, top_color=_other_colour(look.top_color), bottom_color=_other_colour(look.bottom_color)
         ),
     }
+
+
+def unlikeness(one: CharacterLook, other: CharacterLook) -> float:
+    """How far two looks are apart: 1 per differing word (4 for the kind), colours by their distance in sRGB."""
+    total = 0.0
+    for field in fields(CharacterLook):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, tuple) and a and isinstance(a[0], float):
+            total += sum((x - y) ** 2 for x, y in zip(a, b, strict=True)) ** 0.5
+        elif isinstance(a, float):
+            total += abs(a - b)
+        else:
+            total += (4.0 if field.name == "kind" else 1.0) * (a != b)
+    return total
 
 
 def draw(renderer: Any, scene: LayoutScene, workspace: Workspace) -> Sample:
