@@ -191,6 +191,8 @@ class Tool(ABC):
     time_limit_s: ClassVar[float] = 900.0
     timed: ClassVar[bool] = True
     """False: its arguments do not tell how long it takes, so the executor keeps no timings of it (its parts have)."""
+    retried: ClassVar[bool] = True
+    """False: the agent does not call it again with another seed when a gate fails; its parts did that already."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

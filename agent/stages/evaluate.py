@@ -64,7 +64,8 @@ def _retry(state: State, assets: list[Asset], ctx: TurnContext) -> dict[str, Any
         if step["status"] != "done" or not failed_gates(made):
             continue
         tries = [s for s in state["steps"] if s.get("retry_of", s["id"]) == step.get("retry_of", step["id"])]
-        if step is not tries[-1] or "seed" not in get_tool(step["tool"]).Args.model_fields:
+        tool = get_tool(step["tool"])
+        if step is not tries[-1] or "seed" not in tool.Args.model_fields or not tool.retried:
             continue
         marks = [_mark([by_id[i] for i in s["assets"] if i in by_id]) for s in tries]
         if len(marks) > 1 and marks[-1] <= max(marks[:-1]):

@@ -65,6 +65,7 @@ class GenerateBatch(Tool):
     makes = "image"
     time_limit_s: ClassVar[float] = 24 * 3600.0
     timed: ClassVar[bool] = False
+    retried: ClassVar[bool] = False
 
     def uses(self, args: GenerateBatchArgs, studio: Studio) -> frozenset[str]:
         return frozenset({studio.image_engine()})
