@@ -113,7 +113,7 @@ def test_best_of_keeps_all_takes_with_their_reasons(executor: Executor) -> None:
     assert len({load_image(executor.studio.workspace.home / a.path).tobytes() for a in stored if a}) == 3
     assert made.result is not None
     number = best.params["take"]["number"]
-    assert f"take {number} of 3: {best.params['take']['why']}" in made.result.summary
+    assert f"Take {number} of 3: {best.params['take']['why']}" in made.result.summary
     assert executor.studio.memory.find_asset("last", ("image",), thread="t").id == best.id
     facts = read_facts(executor.studio.workspace.home / best.path)
     assert facts["studio"]["take"] == best.params["take"]

@@ -95,7 +95,7 @@ def test_maps_are_made_once_for_all_takes_and_the_judge_ranks(
     assert len(takes) == 3 and len({one.parents for one in takes if one}) == 1
     judged = [one for one in takes if one and any(score.name == "judge" for score in one.scores)]
     assert len(judge.requests) == len(judged) == 3 and judge.requests[0]["model"] == "tiny-vl"
-    assert made.result is not None and "take 2 of 3: judged 5 of 5" in made.result.summary
+    assert made.result is not None and "Take 2 of 3: judged 5 of 5" in made.result.summary
     for one in judged:
         score = next(score for score in one.scores if score.name == "judge")
         assert (score.status, score.by, score.passed) == ("judged", "tiny-vl", None)

@@ -37,8 +37,8 @@ def summary_of(wish: Wish, size: tuple[int, int], rankings: Sequence[Ranking], n
     for number, ranking in enumerate(rankings, 1):
         told = [part for part in (ranking.told, _identity(ranking)) if part]
         if told:
-            lead = f"Picture {number}: " if count > 1 else ""
-            parts.append(f"{lead}{'; '.join(told)}.".replace(": take", ": take"))
+            text = "; ".join(told)
+            parts.append(f"Picture {number}: {text}." if count > 1 else f"{text[0].upper()}{text[1:]}.")
     if any(ranking.told for ranking in rankings):
         parts.append("All takes are kept.")
     if new:
