@@ -45,7 +45,11 @@ def over_shoulder(
     right = np.cross(-way, (0.0, 1.0, 0.0))
     right /= np.linalg.norm(right)
     left_behind = float((other.eyes - position) @ right) < 0
-    shift = (FACE_AT - 0.5) * visible * width / height * (-1 if left_behind else 1)
+    across = visible * width / height
+    # Where the two stand too near to each other, the face gives way so that the back still reaches the edge.
+    half = 1.15 * other.radius * distance / behind / across
+    spare = max(FACE_AT - _apart(gap, distance, np.radians(turn)) / across - 0.5 * half, 0.0)
+    shift = (max(FACE_AT - spare, 0.40) - 0.5) * across * (-1 if left_behind else 1)
     eyes_at = EYES_AT + 0.5 * max(above - 0.12, 0.0)
     target = subject.eyes + right * shift - np.array([0.0, (0.5 - eyes_at) * visible, 0.0])
     focal = height * distance / visible
@@ -73,8 +77,13 @@ def _turn(gap: float, distance: float, across: float) -> float:
     """Degrees off the line at which the two stand `FACE_AT - BACK_AT` of the width apart; `across` is the width that
     the picture shows at the subject, metres."""
     angles = np.radians(np.linspace(2.0, STEEPEST, 113))
-    apart = gap * np.sin(angles) / np.maximum(1 - gap * np.cos(angles) / distance, 0.05)
-    return float(np.degrees(angles[np.argmin(np.abs(apart - (FACE_AT - BACK_AT) * across))]))
+    found = [_apart(gap, distance, float(angle)) for angle in angles]
+    return float(np.degrees(angles[np.argmin(np.abs(np.array(found) - (FACE_AT - BACK_AT) * across))]))
+
+
+def _apart(gap: float, distance: float, angle: float) -> float:
+    """Metres at the subject's distance that the picture shows between the two; `angle` in radians off their line."""
+    return float(gap * np.sin(angle) / max(1 - gap * np.cos(angle) / distance, 0.05))
 
 
 def _turned(way: Vec, degrees: float) -> Vec:
