@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,38 +41,50 @@ def _case(engine: Any, bare: Bare, world: World, case: Case, bare_seconds: float
     bare.prepare(case)
     tried = 4
     bare.picture(case, SIDE, 1)
-    steps = max(1, round(tried * bare_seconds / _seconds(lambda: bare.picture(case, SIDE, tried))))
+    steps = max(1, round(tried * bare_seconds / _taken(lambda: bare.picture(case, SIDE, tried)).wall))
     request, small = case.request(world, SIDE, steps), case.request(world, SMALL, 1)
     ours, theirs = engine.generate(request).image, bare.picture(case, SIDE, steps)
     engines, bares = _turns(lambda: engine.generate(request), lambda: bare.picture(case, SIDE, steps), pairs)
     small_engines, small_bares = _turns(lambda: engine.generate(small), lambda: bare.picture(case, SMALL, 1), 4 * pairs)
-    shares = [e / b - 1 for e, b in zip(engines, bares, strict=True)]
-    least, median, most = np.percentile(shares, (25, 50, 75))
+    wall = [e.wall / b.wall - 1 for e, b in zip(engines, bares, strict=True)]
+    work = [e.work / b.work - 1 for e, b in zip(engines, bares, strict=True)]
+    least, median, most = np.percentile(wall, (25, 50, 75))
     return {
         "pixels": SIDE,
         "steps": steps,
-        "bare_s": round(statistics.median(bares), 3),
-        "engine_s": round(statistics.median(engines), 3),
+        "bare_s": round(statistics.median(b.wall for b in bares), 3),
+        "engine_s": round(statistics.median(e.wall for e in engines), 3),
         "overhead_median": round(float(median), 4),
         "overhead_quartiles": [round(float(least), 4), round(float(most), 4)],
+        "overhead_of_cpu_time": round(statistics.median(work), 4),
         "within_goal": bool(median < GOAL),
-        "constant_ms": round(1000 * (statistics.median(small_engines) - statistics.median(small_bares)), 1),
+        "constant_ms": round(
+            1000 * statistics.median(e.work - b.work for e, b in zip(small_engines, small_bares, strict=True)), 1
+        ),
         "largest_difference": int(np.abs(ours.astype(int) - theirs.astype(int)).max()),
     }
 
 
-def _turns(one: Callable[[], object], other: Callable[[], object], pairs: int) -> tuple[list[float], list[float]]:
-    """Seconds of each call of both, one after the other, first the one, then the other first."""
-    ones: list[float] = []
-    others: list[float] = []
+class Taken(NamedTuple):
+    """Seconds of one call."""
+
+    wall: float
+    work: float
+    """CPU time of this process: says more than the clock when the machine is busy with other things."""
+
+
+def _turns(one: Callable[[], object], other: Callable[[], object], pairs: int) -> tuple[list[Taken], list[Taken]]:
+    """Both calls, one after the other, first the one, then the other first."""
+    ones: list[Taken] = []
+    others: list[Taken] = []
     for number in range(pairs):
         order = ((one, ones), (other, others))
         for call, taken in order if number % 2 == 0 else order[::-1]:
-            taken.append(_seconds(call))
+            taken.append(_taken(call))
     return ones, others
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def _taken(call: Callable[[], object]) -> Taken:
+    wall, work = time.perf_counter(), time.process_time()
     call()
-    return time.perf_counter() - began
+    return Taken(time.perf_counter() - wall, time.process_time() - work)
