@@ -18,6 +18,7 @@ RUNS: Counter[str] = Counter()
 class NoteArgs(ToolArgs):
     text: str = Field(description="What to write.")
     seed: int = Field(0, description="Changes the text.")
+    count: int = Field(1, description="How many; one of what timings are told apart by.")
     source: str = Field("", description="Another note.")
 
 

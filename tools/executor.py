@@ -100,9 +100,14 @@ class Executor:
             if run.dry:
                 result = stand_in_result(tool, model, self.studio, run.thread)
             else:
-                with self._leased(tool.name, needs, run, size_key(shown)) as lease:
+                # with the defaults, as forecasts are looked up
+                size = size_key(model.model_dump())
+                with self._leased(tool.name, needs, run, size) as lease:
                     result = self._work(tool, model, run, lease)
-                self._record(tool, shown, run, key, result, time.perf_counter() - began - lease.waited_s, needs)
+                seconds = time.perf_counter() - began - lease.waited_s
+                if tool.timed:
+                    self._keep_timing(tool.name, needs, size, seconds)
+                self._record(tool, shown, run, key, result, seconds)
         except StudioError as error:
             return self._failed(name, shown, run, error, began, needs, lease)
         seconds = time.perf_counter() - began
@@ -204,11 +209,8 @@ class Executor:
         key: str,
         result: ToolResult,
         seconds: float,
-        needs: frozenset[str],
     ) -> None:
         memory = self.studio.memory
-        if tool.timed:
-            memory.add_timing(tool.name, "+".join(sorted(needs)), size_key(args), max(seconds, 0.0), 0)
         ids = [a.id for a in result.assets]
         if run.job and key:
             data = {
@@ -222,6 +224,9 @@ class Executor:
             # undone together with the takes that it was chosen from
             takes = [str(take) for a in result.assets for take in a.params.get("takes", ())]
             memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": [*ids, *takes]})
+
+    def _keep_timing(self, tool: str, needs: frozenset[str], size: str, seconds: float) -> None:
+        self.studio.memory.add_timing(tool, "+".join(sorted(needs)), size, max(seconds, 0.0), 0)
 
     def _price(self, tool: Tool, model: ToolArgs) -> Forecast:
         guess = tool.forecast(model, self.studio)

@@ -63,6 +63,7 @@ class GenerateImageArgs(ToolArgs):
     control_kinds: list[Literal["depth", "pose", "canny", "normal"]] = Field(
         default_factory=list, description="What to take from it; [] = what fits"
     )
+    control_fit: Literal["", "crop", "pad"] = Field("", description="How a control picture of another size is fitted")
     control_scale: float = Field(0, ge=0, le=2, description="How much it steers; 0 = as the settings say")
     references: list[str] = Field(
         default_factory=list, max_length=8, description="Pictures to take the looks from (SDXL)"

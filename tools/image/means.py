@@ -38,6 +38,7 @@ class Asked(Protocol):
     guidance: float
     control: str
     control_kinds: Any
+    control_fit: Any
     control_scale: float
     references: list[str]
     loras: Any
@@ -96,7 +97,7 @@ def with_presets(wish: Wish, ctx: ToolContext) -> tuple[str, str]:
 
 def control_wish(args: Asked) -> ControlWish:
     """What the arguments ask of control maps."""
-    return ControlWish(args.control, tuple(args.control_kinds), args.control_scale or None)
+    return ControlWish(args.control, tuple(args.control_kinds), args.control_scale or None, args.control_fit)
 
 
 def unused_by_preview(args: Asked) -> list[str]:

@@ -198,7 +198,7 @@ def _sized(rgb: NDArray[np.uint8], asset: Asset, fit: Fit, size: tuple[int, int]
     raise UsageError(
         f"'{asset.name}' is {width}x{height}, the picture to be made {size[0]}x{size[1]}",
         "they have different shapes, and nothing is stretched or cut unasked",
-        "Ask for a picture of the same shape, or let make_control_maps fit it (fit: crop or pad)",
+        "Ask for a picture of the same shape, or have it fitted (control_fit: crop or pad)",
     )
 
 
