@@ -115,15 +115,15 @@ def draw(renderer: Any, scene: LayoutScene, workspace: Workspace) -> Sample:
     mask = frame.mask(_NAME)
     x, y, wide, high = region(frame.rgb.shape, None, mask, _MARGIN) or (0, 0, width, height)
     area = (slice(y, y + high), slice(x, x + wide))
-    sample = Sample(np.ascontiguousarray(frame.rgb[area]), np.ascontiguousarray(mask[area]), key)
+    rgb, mask = np.ascontiguousarray(frame.rgb[area]), np.ascontiguousarray(mask[area])
     file.parent.mkdir(parents=True, exist_ok=True)
     half = workspace.scratch(".npz")
     try:
-        np.savez_compressed(half, rgb=sample.rgb, mask=sample.mask)
+        np.savez_compressed(half, rgb=rgb, mask=mask)
         half.replace(file)
     finally:
         half.unlink(missing_ok=True)
-    return sample
+    return Sample(rgb, mask, key)
 
 
 def drawn(renderer: Any, looks: Mapping[str, list[LayoutScene]], workspace: Workspace) -> Iterator[tuple[str, Sample]]:
