@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionXLPipeline
 from lora_bench import Bench, lora_files, use
 from safetensors.torch import load_file, save_file
 from tiny_loras import build_lora
@@ -17,7 +19,8 @@ from tiny_sdxl import build_tiny_sdxl
 
 from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.weights.arena import HostArena
-from backends.image.sdxl.lora_file import PARTS
+from backends.image.sdxl.lora_file import PARTS, check_lora, read_lora
+from evals.benchmarks.swapping.random_sdxl import random_modules
 
 TOLERANCE = 1e-5
 """Merged against beside, float32, values of a picture in 0..1."""
@@ -259,3 +262,18 @@ def test_no_part_is_on_the_device_with_half_its_loras(
     monkeypatch.undo()
     clean.arena.restore()
     assert np.array_equal(clean.picture(), picture)
+
+
+@pytest.mark.parametrize("form", ["kohya", "peft"])
+def test_all_layers_of_a_real_files_names_are_found_in_the_real_model(tmp_path: Path, form: Any) -> None:
+    """722, 72 and 192: what sd-scripts trains in SDXL. On the meta device: names and sizes alone."""
+    with torch.device("meta"):
+        models = random_modules("full")
+    shapes = {part: {k: tuple(t.shape) for k, t in models[part].state_dict().items()} for part in PARTS}
+    path = build_lora(tmp_path, shapes, form, rank=1)
+    pipe = SimpleNamespace(**models, lora_state_dict=StableDiffusionXLPipeline.lora_state_dict)
+    found = read_lora(check_lora(use(path)), pipe)
+    assert {part: len(pairs) for part, pairs in found.parts.items()} == {
+        "unet": 722, "text_encoder": 72, "text_encoder_2": 192,
+    }  # fmt: skip
+    assert found.ignored == 0 and found.rank == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,23 +14,26 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 Form = Literal["kohya", "peft"]
+Shapes = Mapping[str, Mapping[str, tuple[int, ...]]]
 Pairs = dict[str, tuple[NDArray[Any], NDArray[Any]]]
 """Module -> its down (rank, in, ...) and up (out, rank, ...) matrix."""
 
-UNET_TARGETS = re.compile(r"(attn\d\.to_(q|k|v|out\.0)|ff\.net\.(0\.proj|2))\.weight$")
+UNET_TARGETS = re.compile(r"(attn\d\.to_(q|k|v|out\.0)|ff\.net\.(0\.proj|2)|attentions\.\d+\.proj_(in|out))\.weight$")
+"""Those of sd-scripts: 722 layers in the real UNet."""
 TEXT_TARGETS = re.compile(r"(self_attn\.(q|k|v|out)_proj|mlp\.fc\d)\.weight$")
 LAYERS_PER_BLOCK = 2
 TEXT_PARTS = {"text_encoder": "te1", "text_encoder_2": "te2"}
 
 
 def build_random_lora(
-    folder: Path, pipe_folder: Path, form: Form = "kohya", rank: int = 4, seed: int = 0, text: bool = True,
+    folder: Path, model: Path | Shapes, form: Form = "kohya", rank: int = 4, seed: int = 0, text: bool = True,
     meta: Mapping[str, str | None] | None = None, *, name: str = "", dtype: str = "float32",
     alpha: float | None = None, strength: float = 0.5, convolutions: bool = False,
 ) -> Path:  # fmt: skip
-    """A LoRA with random weights that fits the model in `pipe_folder` (a diffusers folder); its .safetensors file.
+    """A LoRA with random weights that fits the model in `model`; its .safetensors file.
 
     Args:
+        model: a diffusers folder, or the shapes of its weights by part and name.
         form: 'kohya' has the names of sd-scripts (SGM's block numbers, alphas apart); 'peft' those of diffusers.
         text: also for both text encoders.
         meta: entries of the header to add or change; None takes one away.
@@ -39,11 +42,11 @@ def build_random_lora(
         convolutions: also for the convolutions of the UNet's blocks (LoCon), which no per-block name covers.
     """
     random = np.random.default_rng(seed)
-    shapes = dict(_shapes(pipe_folder / "unet"))
+    shapes = _shapes(model, "unet")
     wanted = [k for k in shapes if UNET_TARGETS.search(k) or (convolutions and re.search(r"conv\d\.weight$", k))]
     parts: dict[str, Pairs] = {"unet": {k: _pair(random, shapes[k], rank, strength) for k in wanted}}
     for part in TEXT_PARTS if text else ():
-        shapes = dict(_shapes(pipe_folder / part))
+        shapes = _shapes(model, part)
         wanted = [k for k in shapes if TEXT_TARGETS.search(k)]
         parts[part] = {_text_model(k): _pair(random, shapes[k], rank, strength) for k in wanted}
     tensors = _kohya(parts, rank if alpha is None else alpha) if form == "kohya" else _peft(parts)
@@ -57,11 +60,14 @@ def build_random_lora(
     return path
 
 
-def _shapes(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for path in sorted(folder.glob("*.safetensors")):
+def _shapes(model: Path | Shapes, part: str) -> dict[str, tuple[int, ...]]:
+    if not isinstance(model, Path):
+        return dict(model[part])
+    found: dict[str, tuple[int, ...]] = {}
+    for path in sorted((model / part).glob("*.safetensors")):
         with safe_open(path, "numpy") as file:
-            for key in sorted(file.keys()):
-                yield key, tuple(file.get_slice(key).get_shape())
+            found |= {key: tuple(file.get_slice(key).get_shape()) for key in sorted(file.keys())}
+    return found
 
 
 def _pair(random: np.random.Generator, shape: tuple[int, ...], rank: int, strength: float) -> tuple[Any, Any]:
