@@ -82,6 +82,12 @@ def test_nothing_fits_and_what_would() -> None:
         assert "\n" not in found.reason
 
 
+def test_a_large_picture_is_never_decoded_in_one_piece() -> None:
+    """Above 1024 x 1024 pixels the painter decodes in tiles of 1024 px, whatever the set-up."""
+    usual, large = (peak_mib(replace(FIXED_VAE, width=side, height=side), "plain") for side in (1024, 2048))
+    assert large - usual < 3 * 640 + 100
+
+
 def test_without_a_limit_everything_is_plain() -> None:
     assert plan(PlanInput(budget_mib=None, nets=5)).setup == "plain"
 
