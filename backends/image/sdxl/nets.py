@@ -69,7 +69,11 @@ def choose_nets(
 ) -> Choice:
     """A net for each map, or the Union: from `use_from` maps on, and where a single net is missing.
 
-    `union`: 'always' for any number of maps, to need less memory; 'never' for a UNet that it does not go with. Raises EngineError with what to put where.
+    Args:
+        union: 'always' takes it for any number of maps, to need less memory; 'never' is for a UNet that it does not
+            go with.
+
+    Raises EngineError with what to put where.
     """
     kinds = [c.kind for c in controls]
     one = union_file(config, locate, controls) if controls and union != "never" else None

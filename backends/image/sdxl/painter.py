@@ -196,7 +196,8 @@ class Painter:
             return False
         vae = self._pipe.vae
         element = 4 if vae.config.force_upcast else vae.dtype.itemsize
-        return self._parts.device_bytes + DECODE_BYTES * element * size[0] * size[1] > self._room_mib * 2**20
+        beside = self._parts.device_bytes + self._models.adapters.mib * 2**20
+        return beside + DECODE_BYTES * element * size[0] * size[1] > self._room_mib * 2**20
 
     def _free(self, work: Work) -> None:
         self._models.forget(*(net.name for net in work.choice.nets), references=bool(work.request.references))
