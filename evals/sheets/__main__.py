@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", choices=[*PAGES, []], metavar="page", help=", ".join(PAGES))
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder of the JPEG files")
     parser.add_argument("--cache", type=Path, help="folder that keeps meshes between runs")
-    parser.add_argument("--samples", type=int, default=16, help="light samples per half-size pixel")
+    parser.add_argument("--samples", type=int, default=12, help="light samples per half-size pixel")
     parser.add_argument("--scale", type=float, default=SCALE, help="rendered pixels per sheet pixel")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from backends.image.layout.render import LayoutRenderer
@@ -16,8 +17,10 @@ WIDTH = 1600
 MOST_BYTES = 900_000
 MARGIN, GAP, LABEL, HEADING, TITLE = 28, 10, 24, 44, 72
 PAPER, INK, FAINT = (247, 244, 238), (52, 48, 45), (120, 113, 106)
-SCALE = 1.35
+SCALE = 1.2
 """Cells are rendered this much larger and reduced, so that small faces stay crisp."""
+ROOM = 1.45
+"""Cells with a lone character before plain paper are rendered this much wider and cropped about it."""
 
 Told = Callable[[str], None]
 
@@ -78,9 +81,17 @@ def _draw_row(
 
 
 def picture(cell: Cell, renderer: LayoutRenderer, width: int, height: int, scale: float = SCALE) -> Image.Image:
-    """One rendered cell of `width` x `height`."""
-    frame = renderer.render(cell.scene, round(width * scale), round(height * scale))
-    return Image.fromarray(frame.rgb).resize((width, height), Image.Resampling.LANCZOS)
+    """One rendered cell of `width` x `height`; a lone character before plain paper stands in its middle."""
+    wide, high = round(width * scale), round(height * scale)
+    if cell.scene.set != "void" or len(cell.scene.characters) != 1:
+        rgb = renderer.render(cell.scene, wide, high).rgb
+    else:
+        frame = renderer.render(cell.scene, round(wide * ROOM), high)
+        columns = np.flatnonzero(frame.mask(cell.scene.characters[0].name).any(0))
+        middle = (columns[0] + columns[-1]) / 2 if len(columns) else frame.rgb.shape[1] / 2
+        left = int(np.clip(middle - wide / 2, 0, frame.rgb.shape[1] - wide))
+        rgb = frame.rgb[:, left : left + wide]
+    return Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _font(weight: FontWeight, size: int) -> ImageFont.FreeTypeFont:
