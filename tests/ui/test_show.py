@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from backends.media.images import save_png
+from configs.errors import UsageError
 from configs.settings import load_settings
 from memory.records import Asset
 from tools.executor import Run
 from tools.opening import opened_executor
+from ui.commands.show import run_show
 
 REPO = Path(__file__).parents[2]
 
@@ -94,6 +96,31 @@ def test_terminal_commands_in_a_file_are_not_obeyed(home: Path, tmp_path: Path) 
     save_png(evil, np.zeros((8, 8, 3), np.uint8), {"studio": json.dumps(data)})
     done = studio(home, "show", str(evil))
     assert done.returncode == 0 and not set(done.stdout) & {"\x1b", "\x07", "\x9b"} and "red " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"parents": 5}, "prompt      -"),
+        ({"parents": {"a": 1}, "scores": 7}, "prompt      -"),
+        ({"scores": [{"name": "blur", "value": 10**400, "threshold": 10**400}]}, "blur: not measured"),
+        ({"scores": [{"name": "blur", "value": 0.25}]}, "blur: 0.25"),
+        ({"recipe": [1], "prompt": ["x"]}, "['x']"),
+    ],
+)
+def test_whatever_a_file_says_it_is_shown(
+    said: dict[str, Any], shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "said.png"
+    save_png(file, np.zeros((8, 8, 3), np.uint8), {"studio": json.dumps(said)})
+    assert run_show(str(file), False, tmp_path / "home") == 0
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ref", ["~nobody-of-this-name/x.png", "a" * 3000])
+def test_a_name_that_no_file_can_have_is_unknown(ref: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no file"):
+        run_show(ref, False, tmp_path / "home")
 
 
 def test_what_is_not_known_gets_one_sentence(home: Path, made: dict[str, Asset], tmp_path: Path) -> None:

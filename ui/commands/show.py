@@ -27,16 +27,25 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def run_show(ref: str, as_json: bool, home: Path | None) -> int:
     """Print it. Raises UsageError with the nearest names for an unknown asset, and for a file that says nothing."""
-    file = Path(ref).expanduser()
+    file = _file_of(ref)
     root = settings_for(home).home.expanduser().resolve()
-    if file.is_file() and root not in file.resolve().parents:
+    if file is not None and root not in file.resolve().parents:
         found = of_file(file)
         _print(found, as_json, _file_rows(found))
         return 0
-    asset = str(file.resolve().relative_to(root)) if file.is_file() else ref
+    asset = str(file.resolve().relative_to(root)) if file is not None else ref
     found = of_asset(asset, home)
     _print(found, as_json, _asset_rows(found))
     return 0
+
+
+def _file_of(ref: str) -> Path | None:
+    """The file of this name; None when there is none, or when no file can be called so."""
+    try:
+        file = Path(ref).expanduser()
+        return file if file.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def of_asset(ref: str, home: Path | None) -> dict[str, Any]:
@@ -126,11 +135,12 @@ def _file_rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     yield "made by", " · ".join(str(own[key]) for key in ("tool", "engine", "engine_version") if own.get(key))
     yield from _recipe_rows(_dict(own.get("recipe")) or own)
-    scores = [one for one in own.get("scores") or () if isinstance(one, Mapping)]
+    scores = _rows(own.get("scores"))
     if scores:
         yield "scores", "\n".join(_score(one) for one in scores)
-    if own.get("parents"):
-        yield "from", ", ".join(map(str, own["parents"][:LISTED]))
+    parents = own.get("parents")
+    if isinstance(parents, list) and parents:
+        yield "from", ", ".join(map(str, parents[:LISTED]))
 
 
 def _recipe_rows(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -182,16 +192,24 @@ def _family(label: str, rows: list[Mapping[str, str]]) -> Iterator[tuple[str, st
 
 def _score(score: Mapping[str, Any]) -> str:
     """'exposure: 0.45 (mark 0.08) passed'; what was not measured says so."""
-    name, value = score.get("name"), score.get("value")
+    name, value = score.get("name"), _figure(score.get("value"))
     note = f"  {score['note']}" if score.get("note") else ""
-    if score.get("status") == "not measured" or not isinstance(value, int | float):
+    if score.get("status") == "not measured" or value is None:
         return f"{name}: not measured{note}"
-    mark = score.get("threshold")
-    limit = f" (mark {mark:g})" if isinstance(mark, int | float) else ""
+    mark = _figure(score.get("threshold"))
+    limit = f" (mark {mark:g})" if mark is not None else ""
     passed = score.get("passed")
     verdict = " passed" if passed is True else " failed" if passed is False else ""
-    by = f"  [{score['status']} by {score.get('by')}]"
+    by = f"  [{score.get('status')} by {score.get('by')}]"
     return f"{name}: {value:.3g}{limit}{verdict}{by}{note}"
+
+
+def _figure(value: object) -> float | None:
+    """A file may say any number, also one that no float holds."""
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
 
 
 def _when(at: float) -> str:
