@@ -174,6 +174,9 @@ def test_the_time_told_last_counts_and_a_bare_day_yields(text: str, time: str) -
         ("three friends: a dog, a cat and a bird walk in the park", ["Dog", "Cat", "Bird"]),
         ("two friends walk in the park", ["Friends", "Friends 2"]),
         ("Luca is happy on the beach", ["Luca"]),
+        ("a boy named Luca in a blue shirt and a girl named Anna in a green dress on a beach", ["Luca", "Anna"]),
+        ("a girl with long red hair and a hat in the park", ["Girl"]),
+        ("a girl with red hair and a dog in the park", ["Girl", "Dog"]),
     ],
 )
 def test_who_is_described_is_nobody_else(text: str, people: list[str]) -> None:

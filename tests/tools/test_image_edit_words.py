@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,16 @@ class NoMemory:
 
     def resolve_character(self, name: str) -> None:
         return None
+
+
+class Knows(NoMemory):
+    """A memory that knows one character."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def list_entries(self, kind: str) -> list[Any]:
+        return [SimpleNamespace(name=self._name, aliases=())]
 
 
 NOBODY: Memory = NoMemory()  # type: ignore[assignment]
@@ -77,6 +88,7 @@ def member(made: Restaged, name: str) -> Any:
         ("togli il lampione dalla foto", {"content": "remove", "what": "il lampione"}),
         ("replace the background of the portrait with a forest", {"content": "background", "what": "a forest"}),
         ("put him on the moon", {"content": "background", "what": "on the moon"}),
+        ("sfoca lo sfondo", {"adjustments": (("blur", 1.0),), "partial": True}),
         ("put a scarf on her in the photo", {"content": "change"}),
         ("give Luca a darker coat", {"content": "change"}),
     ],
@@ -137,6 +149,39 @@ def test_a_look_changes_only_for_whom_it_is_meant(staged: tuple[Shot, Sequence[C
     assert member(blue, "Robot").body[2] > 0.6 and blue.changes == ("Robot with blue body",)
     # the sky's colour is nobody's
     assert change(staged, "make the sky purple").changes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "luca", "mira"),
+    [
+        ("make Luca angry and Mira sad", "angry", "sad"),
+        ("make Mira sad, and let Luca wave and look angry", "angry", "sad"),
+        ("make Luca and Mira sad", "sad", "sad"),
+        ("rendi triste Luca e Mira", "sad", "sad"),
+        ("make Luca angry, her sad", "angry", "sad"),
+    ],
+)
+def test_each_gets_what_was_said_of_them(
+    staged: tuple[Shot, Sequence[CastMember]], text: str, luca: str, mira: str
+) -> None:
+    shot = change(staged, text).shot
+    assert [shot.actor(name).expression for name in ("Luca", "Mira")] == [luca, mira]  # type: ignore[union-attr]
+    assert shot.actor("Robot").expression == staged[0].actor("Robot").expression  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("text", ["make Anna smile", "make Anna's hair blonde", "remove Anna", "fai sorridere Anna",
+                                  "remove Anna's hat", "metti gli occhiali ad Anna"])  # fmt: skip
+def test_nobody_is_changed_in_place_of_somebody_else(staged: tuple[Shot, Sequence[CastMember]], text: str) -> None:
+    plan = read_edit(text)
+    memory: Memory = Knows("Anna")  # type: ignore[assignment]
+    restager = Restager(*staged, memory)
+    made = {"remove": restager.remove}.get(plan.content, restager.change)(plan.what)
+    assert made.changes == () and made.already == () and made.missing == "Anna"
+
+
+def test_a_hat_for_somebody_is_no_stranger(staged: tuple[Shot, Sequence[CastMember]]) -> None:
+    assert change(staged, "give the robot a Santa hat").missing == ""
+    assert change(staged, "add Anna").missing == ""
 
 
 def test_what_is_so_already_is_told(staged: tuple[Shot, Sequence[CastMember]]) -> None:

@@ -173,10 +173,14 @@ def description_end(items: list[Token], start: int) -> int:
 
 
 def _next_one(items: list[Token], index: int) -> bool:
-    """', Mira, a girl ...' and ', and a dog': a list goes on to somebody else."""
-    if items[index].low != "," or index + 2 >= len(items):
+    """', Mira, a girl ...', ', and a dog' and 'and a girl named Anna': a list goes on to somebody else."""
+    if index + 2 >= len(items):
         return False
     name, follower = items[index + 1], items[index + 2]
+    if items[index].low in ("and", "e", "ed"):
+        return name.low in lexicon("people")["articles"]["new"] and noun_phrase(items, index + 1) is not None
+    if items[index].low != ",":
+        return False
     if name.capital and follower.low == ",":
         return True
     return name.low in ("and", "e") and noun_phrase(items, index + 2) is not None

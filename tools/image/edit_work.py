@@ -115,6 +115,10 @@ class Edit:
     def _not_in_layout(self, restaged: Restaged | None) -> UsageError:
         if restaged is not None and restaged.already:
             return UsageError("There is nothing to change", f"{restaged.already[0]} already", "Ask for something else")
+        if restaged is not None and restaged.missing:
+            there = " and ".join(one.name for one in restaged.cast) or "nobody"
+            return UsageError(f"{restaged.missing} is not in this picture", f"in it: {there}",
+                              "Name somebody who is there, or add somebody first")  # fmt: skip
         what = self.plan.what[:80]
         return UsageError(
             f"The preview engine cannot show '{what}'",

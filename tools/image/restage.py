@@ -17,6 +17,7 @@ from tools.film.people import heads
 from tools.film.reading import read_story
 from tools.film.shot import SCALES, Actor, CastMember, Shot
 from tools.film.words import find_phrase
+from tools.image.edit_people import parts, stranger
 
 MOST_ACTORS = 4
 _SURROUNDINGS = frozenset({"sky", "background", "ground", "sea"})
@@ -42,6 +43,8 @@ class Restaged:
     """What is different, in words; () when the layout has nothing that the words ask for."""
     already: tuple[str, ...] = ()
     """What was asked for and is so in the picture."""
+    missing: str = ""
+    """Somebody whom the words name and who is not in the picture: nothing was changed for that."""
 
 
 class Restager:
@@ -53,6 +56,7 @@ class Restager:
         self._looks = cast_looks(tuple(cast))
         self._changes: list[str] = []
         self._already: list[str] = []
+        self._missing = ""
 
     def change(self, text: str) -> Restaged:
         """'turn the day into night', 'make him smile', 'give her glasses', 'add a cat', 'closer'."""
@@ -62,7 +66,8 @@ class Restager:
             self._add(added["what"])
         self._place(text, only_time=True)
         self._camera(text)
-        self._people(text)
+        for part in parts(text, self._named, self._asks):
+            self._people(part)
         return self._done()
 
     def background(self, what: str) -> Restaged:
@@ -73,6 +78,8 @@ class Restager:
     def remove(self, what: str) -> Restaged:
         """A character, something worn, a prop."""
         named = self._named(what)
+        if not named and self._is_stranger(what):
+            return self._done()
         worn = find_phrase(what, word_index("looks", "accessories"))
         if worn or re.search(r"\b(?:hair|capelli)\b", what, re.I):
             for name in named or list(self._cast):
@@ -97,7 +104,19 @@ class Restager:
     # -- parts ---------------------------------------------------------------------------------------------------------
 
     def _done(self) -> Restaged:
-        return Restaged(self._shot, tuple(self._cast.values()), tuple(self._changes), tuple(self._already))
+        return Restaged(
+            self._shot, tuple(self._cast.values()), tuple(self._changes), tuple(self._already), self._missing
+        )
+
+    def _is_stranger(self, text: str) -> bool:
+        """Whether the text means somebody who is not in the picture: nobody else is changed instead."""
+        self._missing = self._missing or stranger(text, self._cast, known_names(self._memory))
+        return bool(self._missing)
+
+    def _asks(self, text: str) -> bool:
+        """Whether the text asks for a face, a pose or a look."""
+        acts = find_phrase(text, word_index("edits", "faces") | word_index("edits", "poses"))
+        return bool(acts) or any(changed_look(look, text) != look for look in self._looks.values())
 
     def _named(self, text: str) -> list[str]:
         """Who is meant: names, kinds ('the robot'), pronouns; [] = nobody in particular."""
@@ -158,6 +177,8 @@ class Restager:
 
     def _people(self, text: str) -> None:
         named = self._named(text)
+        if not named and not self._changes and self._is_stranger(text):
+            return
         focus = self._shot.camera.focus
         names = named or ([focus] if focus in self._cast else list(self._cast))
         faces = find_phrase(text, word_index("edits", "faces"))
