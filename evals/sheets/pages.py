@@ -14,7 +14,6 @@ from backends.image.layout.scene import (
     SETS,
     TIMES,
     TOPS,
-    Angle,
     CameraSpec,
     CharacterLook,
     LayoutScene,
@@ -146,13 +145,13 @@ def framing() -> Page:
     """Scales, angles, over the shoulder, groups, looks; and one character in every light."""
     luca = PosedCharacter("Luca", cast.LUCA, "standing", "happy", facing_deg=20.0)
     scales = tuple(
-        Cell(scale, LayoutScene("beach", "day", (luca,), CameraSpec(typed(Scale, scale), "eye", 35.0)))
+        Cell(scale, LayoutScene("beach", "day", (luca,), CameraSpec(scale, "eye", 35.0)))
         for scale in ("ECU", "CU", "MCU", "MS", "MLS", "LS", "ELS", "LS")
     )
     scales = (*scales[:7], Cell("LS from behind", LayoutScene(
         "beach", "day", (replace(luca, facing_deg=160.0),), CameraSpec("LS", "eye", 35.0))))  # fmt: skip
     angles = tuple(
-        Cell(_words(angle), LayoutScene("piazza", "sunset", (luca,), CameraSpec("MS", typed(Angle, angle), 35.0)))
+        Cell(_words(angle), LayoutScene("piazza", "sunset", (luca,), CameraSpec("MS", angle, 35.0)))
         for angle in ("eye", "low", "high", "overhead", "dutch")
     )
     turned = tuple(

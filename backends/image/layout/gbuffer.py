@@ -120,13 +120,13 @@ def edge_pixels(frame: Frame) -> NDArray[np.bool_]:
         b = (slice(None), slice(1, None)) if axis else (slice(1, None), slice(None))
         change = frame.part[a] != frame.part[b]
         change |= np.abs(inverse[a] - inverse[b]) > 0.035 * np.maximum(inverse[a], inverse[b])
-        change |= np.einsum("ijk,ijk->ij", frame.normal[a], frame.normal[b]) < 0.72 * (frame.part[a] >= 0)
+        change |= np.einsum("ijk,ijk->ij", frame.normal[a], frame.normal[b]) < 0.5 * (frame.part[a] >= 0)
         near[a] |= change
         near[b] |= change
     return near
 
 
-def colour_edges(frame: Frame, patterned: F32, step: float = 0.14) -> NDArray[np.bool_]:
+def colour_edges(frame: Frame, patterned: F32, step: float = 0.20) -> NDArray[np.bool_]:
     """(h, w): pixels whose painted colour (linear) differs by more than `step` from that of a neighbour on one part."""
     near = np.zeros(frame.part.shape, bool)
     for axis in (0, 1):

@@ -180,7 +180,7 @@ NOMINAL_PIXELS = 768 * 432
 def samples_for(samples: int, width: int, height: int, lamps: int) -> int:
     """Samples per half-size pixel: `samples` up to 768x432, fewer above, where the filter sees more of them; more where
     lamps share them with the sky."""
-    scale = min(1.0, float(np.sqrt(NOMINAL_PIXELS / (width * height)))) * (1.0 + 0.2 * min(lamps, 2))
+    scale = min(1.0, float(np.sqrt(NOMINAL_PIXELS / (width * height)))) * (1.0 + 0.05 * min(lamps, 2))
     return max(2, round(samples * scale / 2) * 2)
 
 
