@@ -88,6 +88,19 @@ def member(made: Restaged, name: str) -> Any:
         ("togli il lampione dalla foto", {"content": "remove", "what": "il lampione"}),
         ("replace the background of the portrait with a forest", {"content": "background", "what": "a forest"}),
         ("put him on the moon", {"content": "background", "what": "on the moon"}),
+        (
+            "remove the hat and make it brighter",
+            {"content": "remove", "what": "the hat", "adjustments": (("brighter", 1.0),)},
+        ),
+        (
+            "make it warmer, then replace the background with a forest",
+            {"content": "background", "what": "a forest", "adjustments": (("warmer", 1.0),)},
+        ),
+        (
+            "remove the hat and the scarf, crop it to a square",
+            {"content": "remove", "what": "the hat and the scarf", "crop": (1, 1)},
+        ),
+        ("could you please remove the hat", {"content": "remove", "what": "the hat"}),
         ("sfoca lo sfondo", {"adjustments": (("blur", 1.0),), "partial": True}),
         ("put a scarf on her in the photo", {"content": "change"}),
         ("give Luca a darker coat", {"content": "change"}),
@@ -103,7 +116,9 @@ def test_what_an_instruction_asks_for(text: str, wanted: dict[str, Any]) -> None
             assert value == getattr(plain, key), key
 
 
-@pytest.mark.parametrize("text", ["", "   ", "upscale 99x", "upscale 50x", "extend to the left by 900%"])
+@pytest.mark.parametrize("text", ["", "   ", "upscale 99x", "upscale 50x", "extend to the left by 900%",
+                                  "remove the hat and add a dog", "make Luca smile and remove the hat",
+                                  "put them in a forest and make Luca wave"])  # fmt: skip
 def test_what_cannot_be_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(UsageError):
         read_edit(text)

@@ -62,7 +62,8 @@ def read_edit(instruction: str) -> EditPlan:
     removed = _removed(rest)
     background = "" if removed else _background(rest)
     if removed or background:
-        return EditPlan(text, "remove" if removed else "background", removed or background, **shape)
+        what, also = _apart(rest, removed or background)
+        return EditPlan(text, "remove" if removed else "background", what, also, **shape)
     adjustments, left = _adjustments(rest)
     meaning = _meaning(left)
     if adjustments and (not meaning or _is_region(meaning)) and not _is_attribute(rest):
@@ -228,6 +229,34 @@ def _background(text: str) -> str:
             if not any(re.search(rf"\b{re.escape(word)}\b", what, re.I) for word in clothes):
                 return what
     return ""
+
+
+_ALSO = re.compile(
+    r"\s*(?:[,;]|\b(?:and|then|e|poi)\b)\s*(?=(?:(?:then|also|poi|anche)\s+)*(?:put|place|move|set|get|take|delete|make|add|give|turn|change|let|remove|"
+    r"replace|erase|rendi|aggiungi|metti|fai|cambia|togli|more|less|much|a (?:bit|little|lot)|più|meno|\w+en)\b)", re.I
+)  # fmt: skip
+"""Where an instruction goes on to something else."""
+
+
+_TRAILING = re.compile(r"[\s,;]+(?:(?:it|this|to|a|and|the|then|in|e|poi|la|lo|il)\b\s*)+$", re.I)
+"""What is left behind it of words about the shape."""
+
+
+def _apart(text: str, what: str) -> tuple[str, tuple[tuple[str, float], ...]]:
+    """`what` without what is asked for beside it, and that, as adjustments. Raises UsageError when it is more."""
+    # the last part before it is its own verb: 'remove', 'replace the background with'
+    *before, _ = _ALSO.split(text.partition(what)[0])
+    what, *after = _ALSO.split(_TRAILING.sub("", what))
+    found: list[tuple[str, float]] = []
+    for other in filter(None, [*before, *after]):
+        adjustments, left = _adjustments(other)
+        if _meaning(left):
+            raise UsageError(
+                "More than one change was asked for at once", f"'{what[:60]}' and '{other.strip(' ,.')[:60]}'",
+                "Ask for one after the other",
+            )  # fmt: skip
+        found += adjustments
+    return what, tuple(dict.fromkeys(found))
 
 
 def _adjustments(text: str) -> tuple[tuple[tuple[str, float], ...], str]:
