@@ -64,6 +64,16 @@ def test_strength_zero_or_an_empty_mask_keeps_the_picture(engine: SdxlEngine) ->
     assert least.params["steps_done"] == 1 and not np.array_equal(least.image, START)
 
 
+def test_a_strength_that_leaves_no_step_is_raised_to_one_step_and_told(engine: SdxlEngine) -> None:
+    weak = engine.generate(replace(PLAIN, init=InitImage(START, 0.05)))
+    assert weak.params["steps_done"] == 1
+    assert weak.warnings == (
+        "The strength 0.05 leaves none of 4 steps: one step was made, which is a strength of 0.25.",
+    )
+    for strength in (0.25, 0.6, 1.0):
+        assert engine.generate(replace(PLAIN, init=InitImage(START, strength))).warnings == ()
+
+
 @pytest.mark.parametrize("strength", [0.5, 1.0])
 def test_outside_a_hard_mask_every_pixel_stays(engine: SdxlEngine, strength: float) -> None:
     mask = square()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import pickle
 import random
 from dataclasses import replace
@@ -93,11 +94,17 @@ def test_in_any_order_with_parking_between(model: Path, nets: TinyNets, loras: t
     engine.unload()
 
 
-def test_a_few_step_lora_brings_its_steps_and_timesteps(model: Path, loras: tuple[LoraUse, LoraUse]) -> None:
+def test_a_few_step_lora_brings_its_steps_and_timesteps(
+    model: Path, loras: tuple[LoraUse, LoraUse], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = tiny_engine(model, config=few_step(loras[0]))
     seen: list[float] = []
+    alarms: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.getLogger("diffusers"), "handlers", [handler := logging.Handler()])
+    monkeypatch.setattr(handler, "emit", alarms.append)
     hook = engine._pipe.unet.register_forward_pre_hook(lambda _, args: seen.append(float(args[1])))
     told = engine.generate(replace(PLAIN, quality="draft"))
+    assert alarms == []
     assert seen == [999.0, 749.0, 499.0, 249.0] and told.params["timesteps"] == [999, 749, 499, 249]
     assert told.params["scheduler"] == "LCMScheduler" and told.params["steps"] == 4 and told.params["guidance"] == 1.0
     assert told.params["few_step"] == "fast" and [lora["name"] for lora in told.params["loras"]] == ["fast"]

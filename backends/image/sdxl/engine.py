@@ -17,6 +17,7 @@ from backends.image.sdxl.ladder import OFFLOAD, Ladder
 from backends.image.sdxl.models import Models
 from backends.image.sdxl.outlook import Outlook
 from backends.image.sdxl.painter import TEXT_ENCODERS, Painter
+from backends.image.sdxl.prompt import is_cut, most_tokens
 from backends.image.sdxl.result import engine_version, params_of, warnings_of
 from backends.image.sdxl.weights import COMPONENTS, check_config, check_packages, check_weights, read_pipeline
 from backends.image.sdxl.work import Work
@@ -276,13 +277,22 @@ class SdxlEngine:
 
     def _notes(self, request: ImageRequest, work: Work) -> tuple[str, ...]:
         found = []
-        limit = self._pipe.tokenizer.model_max_length
-        if len(self._pipe.tokenizer(request.prompt).input_ids) > limit:
-            found.append(f"The prompt is longer than SDXL reads ({limit} tokens); its end had no effect.")
+        texts = {"prompt": request.prompt}
+        if work.recipe.guidance > 1:
+            texts["negative prompt"] = request.negative_prompt
+        for what, text in texts.items() if work.unchanged is None else ():
+            if is_cut(self._pipe, text):
+                limit = most_tokens(self._pipe)
+                found.append(f"The {what} is longer than SDXL reads ({limit} tokens); its end had no effect.")
         if request.negative_prompt and work.recipe.guidance <= 1:
             found.append("What should not be in the picture had no effect: this quality works without guidance.")
         if work.unchanged is not None:
             found.append("The picture is as it was: the strength is 0, or the mask is empty.")
+        elif request.init is not None and work.strength > request.init.strength:
+            found.append(
+                f"The strength {request.init.strength:g} leaves none of {work.recipe.steps} steps: one step was made, "
+                f"which is a strength of {1 / work.recipe.steps:.2g}."
+            )
         note = work.recipe.note
         if note and note not in self._told:
             self._told.add(note)

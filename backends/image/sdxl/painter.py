@@ -18,8 +18,9 @@ from backends.image.sdxl.frame import SMALLEST, composed
 from backends.image.sdxl.ladder import LADDER, Ladder, Rung
 from backends.image.sdxl.models import Models
 from backends.image.sdxl.presets import make_scheduler
+from backends.image.sdxl.prompt import encode, guided
 from backends.image.sdxl.reference import ADAPTER, ENCODER
-from backends.image.sdxl.stages import Drawing, denoise, encode, guided, timesteps_of
+from backends.image.sdxl.stages import Drawing, denoise, timesteps_of
 from backends.image.sdxl.vae import Tiling, decode, encode_init
 from backends.image.sdxl.work import Painted, Work
 from configs.errors import EngineError, StudioError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from backends.gpu.weights.arena import HostArena
 from backends.image.engine import Reference
 from backends.image.sdxl.fingerprint import pixels_sha256
 from backends.image.sdxl.parts import Parts
+from backends.image.sdxl.quiet import quiet
 from backends.image.sdxl.weights import safetensors_shapes
 from configs.errors import EngineError
 from configs.sdxl_config import IpAdapter
@@ -172,7 +172,7 @@ class References:
                 str(self._encoder_folder), use_safetensors=True, local_files_only=True, dtype=unet.dtype
             ).eval()
             pipe.image_encoder = self._encoder
-            with _silent("diffusers.models.modeling_utils"):
+            with quiet("diffusers.models.modeling_utils"):  # of a cast to the type that the UNet has already
                 pipe.load_ip_adapter(tensors, subfolder="", weight_name="", image_encoder_folder=None)
             self._projection, unet.encoder_hid_proj = unet.encoder_hid_proj.eval(), None
             self._processors = unet.attn_processors
@@ -204,18 +204,6 @@ class References:
         adapter = torch.nn.ModuleList([self._projection, *layers])
         self._parts.add(ADAPTER, HostArena({ADAPTER: adapter}, self._parts.device))
         self._parts.add(ENCODER, HostArena({ENCODER: self._encoder}, self._parts.device))
-
-
-@contextmanager
-def _silent(name: str) -> Iterator[None]:
-    """diffusers warns of a cast to the type that the UNet has already."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _pixels(image: NDArray[np.uint8], size: int) -> Any:

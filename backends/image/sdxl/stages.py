@@ -1,4 +1,4 @@
-"""Prompt to embeddings and noise to latents, apart, so that each can have the memory for itself and be tried alone."""
+"""Noise to latents, apart from text and VAE, so that it can have the memory for itself and be tried alone."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ from numpy.typing import NDArray
 
 from backends.image.engine import ControlMap
 from backends.image.sdxl.pipelines import Mode
+from backends.image.sdxl.prompt import PromptTensors
+from backends.image.sdxl.quiet import quiet
 from backends.image.sdxl.vae import InitTensors
-
-
-@dataclass(frozen=True)
-class PromptTensors:
-    """Both encoders' hidden states and bigG's pooled one; the negative ones are None without guidance."""
-
-    prompt_embeds: Any
-    negative_prompt_embeds: Any
-    pooled_prompt_embeds: Any
-    negative_pooled_prompt_embeds: Any
 
 
 @dataclass(frozen=True)
@@ -45,26 +37,6 @@ class Drawing:
     """Embeddings of reference pictures."""
     others: tuple[tuple[str, Any], ...] = ()
     """Further arguments of the pipeline's call."""
-
-
-def encode(pipe: Any, prompt: str, negative_prompt: str, guidance: float) -> PromptTensors:
-    """Text to embeddings; needs both text encoders on the device."""
-    import torch
-
-    with torch.no_grad():
-        found = pipe.encode_prompt(
-            prompt=prompt,
-            negative_prompt=negative_prompt or None,
-            device=pipe._execution_device,
-            num_images_per_prompt=1,
-            do_classifier_free_guidance=guided(pipe, guidance),
-        )
-    return PromptTensors(*found)
-
-
-def guided(pipe: Any, guidance: float) -> bool:
-    """Whether the UNet sees the negative prompt too."""
-    return bool(guidance > 1 and pipe.unet.config.time_cond_proj_dim is None)
 
 
 def denoise(pipe: Any, drawing: Drawing, on_step: Callable[[int, int], None]) -> Any:
@@ -143,7 +115,14 @@ def least_strength(steps: int, strength: float) -> float:
 
 def timesteps_of(scheduler: Any, timesteps: Sequence[int]) -> Any:
     """The scheduler with these timesteps in place of its own: not every pipeline takes them in its call."""
-    if timesteps:
-        own = scheduler.set_timesteps
-        scheduler.set_timesteps = lambda steps=None, device=None, **_: own(timesteps=list(timesteps), device=device)
+    if not timesteps:
+        return scheduler
+    own = scheduler.set_timesteps
+
+    def fixed(num_inference_steps: Any = None, device: Any = None, **_: Any) -> None:
+        # DMD2's timesteps are not those that LCM was distilled on, of which LCM's scheduler warns at every picture.
+        with quiet(type(scheduler).__module__):
+            own(timesteps=list(timesteps), device=device)
+
+    scheduler.set_timesteps = fixed
     return scheduler

@@ -14,7 +14,8 @@ from backends.image.sdxl.ladder import Rung, Stage
 from backends.image.sdxl.nets import Choice
 from backends.image.sdxl.pipelines import Mode, Steering
 from backends.image.sdxl.presets import Recipe
-from backends.image.sdxl.stages import PromptTensors, least_strength
+from backends.image.sdxl.prompt import PromptTensors
+from backends.image.sdxl.stages import least_strength
 from backends.image.sdxl.vae import InitTensors
 
 GREY = 127
