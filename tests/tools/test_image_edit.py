@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,56 @@ def test_edits_of_pixels_survive_a_later_change_of_content(executor: Executor, b
     assert rgb.shape == (108, 108, 3) and np.abs(rgb[..., 0] - rgb[..., 2]).max() <= 1
     assert night.params["edits"] == ["make it black and white", "crop it to a square"]
     assert night.params["shot"]["time_of_day"] == "night" and night.params["width"] == 108
+
+
+def test_a_masked_change_stays_where_the_mask_is(executor: Executor, beach: Asset, tmp_path: Path) -> None:
+    file = tmp_path / "left.png"
+    save_png(file, np.dstack([np.where(np.arange(192) < 96, 255, 0)[None].repeat(108, 0)] * 3).astype(np.uint8))
+    studio = executor.studio
+    mask = attach(file, studio.workspace, studio.memory, studio.settings, "t")
+    dark = done(edit(executor, beach, "much darker", mask=mask.id))
+    sad = done(edit(executor, dark, "make Luca sad"))
+    gap = pixels(executor, sad).astype(int) - pixels(executor, beach)
+    assert gap[:, :90].mean() < -20 and abs(gap[:, 102:].mean()) < 4
+    large = done(edit(executor, dark, "upscale 2x"))
+    assert pixels(executor, large)[:, :180].mean() < pixels(executor, large)[:, 204:].mean() - 15
+    executor.studio.memory.hide_assets([mask.id])
+    assert done(edit(executor, dark, "make Luca wave")).params["edits"] == [{"text": "much darker", "mask": mask.id}]
+
+
+def test_earlier_changes_are_done_again_in_their_order(executor: Executor, beach: Asset) -> None:
+    square = done(edit(executor, beach, "crop it to a square"))
+    half = done(edit(executor, square, "darken the left half"))
+    night = done(edit(executor, half, "make Luca sad"))
+    gap = pixels(executor, night).astype(int) - pixels(executor, square)
+    assert gap[:, :48].mean() < -10 and abs(gap[:, 60:].mean()) < 4
+
+
+def test_a_picture_is_drawn_again_with_its_own_quality(executor: Executor) -> None:
+    wish = {"prompt": "a cat in the park", "quality": "final", "width": 96, "height": 64}
+    fine = executor.run("generate_image", wish, Run(thread="t")).assets[0]
+    used = done(edit(executor, fine, "at night")).params["recipe"]["used"]
+    assert used["samples"] == fine.params["recipe"]["used"]["samples"] == 4
+    assert done(edit(executor, fine, "at night", quality="standard")).params["recipe"]["used"]["samples"] == 2
+
+
+@pytest.mark.parametrize("wish", ["extend it by 200%", "crop it to 99:1"])
+def test_a_shape_that_no_picture_has_is_refused(executor: Executor, beach: Asset, wish: str) -> None:
+    large = executor.studio.memory.add_asset(
+        replace(beach, id="", sha256="f" * 64, name="large", params={**beach.params, "drawn_size": [2000, 400]})
+    )
+    outcome = edit(executor, large if "extend" in wish else beach, wish)
+    assert outcome.error is not None and "a side has 16 to 4096" in outcome.error.sentence
+
+
+@pytest.mark.parametrize("size", [[10**6, 10**6], 5, ["a", "b"], [0, 0], {"a": 1}])
+def test_an_imported_picture_that_names_an_odd_size_is_only_a_file(
+    executor: Executor, beach: Asset, size: object
+) -> None:
+    odd = executor.studio.memory.add_asset(
+        replace(beach, id="", sha256="e" * 64, name=f"odd {size}", params={**beach.params, "drawn_size": size})
+    )
+    assert "has to be painted" in edit(executor, odd, "make Luca sad").error.sentence  # type: ignore[union-attr]
 
 
 def test_a_layout_picture_grows_with_real_detail(executor: Executor, beach: Asset) -> None:

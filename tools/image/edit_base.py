@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from backends.image.engine import Quality
 from backends.image.layout.scene import LayoutScene
 from backends.image.layout.scene_json import scene_from_dict
 from backends.media.adjust import adjust, crop_to, resize, tint, turn
@@ -29,8 +30,22 @@ if TYPE_CHECKING:
 
 Rgb = NDArray[np.uint8]
 MOST_EDITS = 40
-LARGEST = 4096
+SMALLEST, LARGEST = 16, 4096
 """Pixels of a side."""
+QUALITIES = get_args(Quality)
+
+
+@dataclass(frozen=True)
+class Given:
+    """An instruction about pixels and shape that was given to a drawn picture."""
+
+    text: str
+    mask: str = ""
+    """Asset that limited it; '' = the whole picture, or the part that the text names."""
+
+    def row(self) -> Any:
+        """JSON-ready."""
+        return {"text": self.text, "mask": self.mask} if self.mask else self.text
 
 
 @dataclass(frozen=True)
@@ -41,10 +56,9 @@ class Drawn:
     cast: tuple[CastMember, ...]
     width: int
     height: int
-    edits: tuple[str, ...] = ()
+    quality: Quality
+    edits: tuple[Given, ...] = ()
     """Instructions about pixels and shape that were given since it was drawn, in order."""
-    fresh: bool = True
-    """Whether the file shows exactly what would be drawn (no framing by chance, no earlier version of the look)."""
     scene: LayoutScene | None = None
     """The very scene that was drawn."""
 
@@ -61,8 +75,11 @@ class Canvas:
     """Whether a part got another colour on the finished picture."""
 
 
-def drawn_from(source: Asset) -> Drawn | None:
-    """The shot behind a preview picture, None for any other picture."""
+def drawn_from(source: Asset, quality: Quality) -> Drawn | None:
+    """The shot behind a preview picture, None for any other picture.
+
+    quality: where the picture does not say with which it was drawn.
+    """
     params = source.params
     if source.engine != "preview" or not isinstance(params.get("shot"), Mapping):
         return None
@@ -70,19 +87,49 @@ def drawn_from(source: Asset) -> Drawn | None:
         shot = Shot.model_validate(params["shot"])
         cast = tuple(CastMember.model_validate(one) for one in params.get("cast", ()))
         scene = scene_from_dict(params["scene"]) if params.get("scene") else None
+        width, height = map(int, params.get("drawn_size") or (params.get("width"), params.get("height")))
+        check_size(width, height)
     except (ValidationError, StudioError, KeyError, TypeError, ValueError):
         return None
-    size = params.get("drawn_size") or (params.get("width"), params.get("height"))
-    edits = tuple(str(one)[:1000] for one in params.get("edits", ()))[-MOST_EDITS:]
-    return Drawn(shot, cast, int(size[0] or 0), int(size[1] or 0), edits, scene=scene)
+    recipe = params.get("recipe")
+    said = recipe.get("quality") if isinstance(recipe, Mapping) else None
+    return Drawn(shot, cast, width, height, said if said in QUALITIES else quality, given_to(source), scene)
+
+
+def given_to(source: Asset) -> tuple[Given, ...]:
+    """What was asked of a drawn picture's pixels and shape so far."""
+    rows = source.params.get("edits")
+    told = []
+    for row in rows[-MOST_EDITS:] if isinstance(rows, list) else ():
+        text, mask = (row.get("text"), row.get("mask")) if isinstance(row, Mapping) else (row, "")
+        told.append(Given(str(text)[:2000], str(mask or "")))
+    return tuple(told)
 
 
 def scene_of(drawn: Drawn, changed: bool) -> LayoutScene:
     """The scene to draw: the stored one, with its own framing, unless the shot was changed."""
     if drawn.scene is not None and not changed:
         return drawn.scene
-    scene = layout_scene(drawn.shot, cast_looks(drawn.cast))
-    return scene
+    return layout_scene(drawn.shot, cast_looks(drawn.cast))
+
+
+def load_mask(asset: Asset, shape: tuple[int, ...], ctx: ToolContext) -> Mask:
+    """(H, W) uint8 of a mask picture. Raises UsageError for one of another size, and for one that is black."""
+    mask = _read_mask(asset, ctx)
+    if mask.shape != shape[:2]:
+        raise UsageError(
+            f"The mask is {mask.shape[1]}x{mask.shape[0]}, the picture {shape[1]}x{shape[0]}",
+            "they must have one size", "Make the mask in the picture's size",
+        )  # fmt: skip
+    if not mask.any():
+        raise UsageError("The mask is black", "white marks what may change", "Paint the part white")
+    return mask
+
+
+def _read_mask(asset: Asset, ctx: ToolContext) -> Mask:
+    from backends.media.images import load_image
+
+    return np.asarray(load_image(ctx.path(asset))).max(axis=2)
 
 
 def apply_pixels(plan: EditPlan, canvas: Canvas, ctx: ToolContext, mask: Mask | None = None) -> None:
@@ -125,6 +172,7 @@ def apply_shape(plan: EditPlan, canvas: Canvas) -> None:
     """Cropping, turning, mirroring, and a size where no engine makes it."""
     if plan.crop:
         canvas.rgb = crop_to(canvas.rgb, plan.crop, _focus(canvas))
+        check_size(canvas.rgb.shape[1], canvas.rgb.shape[0])
         canvas.told.append(f"cropped to {canvas.rgb.shape[1]}x{canvas.rgb.shape[0]}")
         canvas.frame = None
     if plan.rotate or plan.flip:
@@ -143,25 +191,45 @@ def target_size(plan: EditPlan, rgb: Rgb) -> tuple[int, int] | None:
     if not plan.size and not plan.enlarge:
         return None
     width, height = plan.size or (round(rgb.shape[1] * plan.enlarge), round(rgb.shape[0] * plan.enlarge))
-    if not (16 <= width <= LARGEST and 16 <= height <= LARGEST):
+    return check_size(width, height)
+
+
+def check_size(width: int, height: int) -> tuple[int, int]:
+    """The same size. Raises UsageError for one that no picture has here."""
+    if not (SMALLEST <= width <= LARGEST and SMALLEST <= height <= LARGEST):
         raise UsageError(
-            f"A picture of {width}x{height} pixels cannot be made", f"a side has 16 to {LARGEST}",
+            f"A picture of {width}x{height} pixels cannot be made", f"a side has {SMALLEST} to {LARGEST}",
             "Ask for another size",
         )  # fmt: skip
     return width, height
 
 
-def replay(edits: tuple[str, ...], canvas: Canvas, ctx: ToolContext) -> None:
-    """Earlier instructions about pixels and shape on a picture that was drawn again."""
-    plans = [read_edit(text) for text in edits]
-    for plan in plans:
-        apply_pixels(plan, canvas, ctx)
+def replay(edits: tuple[Given, ...], canvas: Canvas, ctx: ToolContext) -> None:
+    """Earlier instructions about pixels and shape on a picture that was drawn again, one after the other.
+
+    Raises UsageError when the mask of one of them is gone.
+    """
+    for given in edits:
+        plan = read_edit(given.text)
+        apply_pixels(plan, canvas, ctx, _mask_of(given, canvas, ctx) if plan.adjustments else None)
         if plan.content:
             apply_tint(plan.what, canvas)
-    for plan in plans:
         apply_shape(plan, canvas)
     canvas.told.clear()
     canvas.tinted = False
+
+
+def _mask_of(given: Given, canvas: Canvas, ctx: ToolContext) -> Mask | None:
+    if not given.mask:
+        return None
+    asset = ctx.memory.get_asset(given.mask)
+    if asset is None:
+        raise UsageError(f"The mask of the earlier change '{given.text[:60]}' is gone", "the memory knows it no more",
+                         "Change the picture from before it")  # fmt: skip
+    mask = _read_mask(asset, ctx)
+    if mask.shape != canvas.rgb.shape[:2]:  # the picture is drawn larger now
+        mask = resize(np.dstack([mask] * 3), canvas.rgb.shape[1], canvas.rgb.shape[0])[..., 0]
+    return mask
 
 
 def _focus(canvas: Canvas) -> tuple[float, float]:

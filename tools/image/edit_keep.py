@@ -9,7 +9,7 @@ from backends.image.engine import ImageRequest, ImageResult
 from backends.image.layout.scene import LayoutScene
 from backends.image.layout.scene_json import scene_to_dict
 from memory.records import Asset, Score
-from tools.image.edit_base import MOST_EDITS, Canvas, Drawn
+from tools.image.edit_base import MOST_EDITS, Canvas, Drawn, Given, given_to
 from tools.image.edit_plan import EditPlan
 from tools.image.gates import identity_scores, picture_scores
 from tools.image.provenance import PictureFacts, png_text
@@ -54,7 +54,7 @@ def keep(record: EditRecord, canvas: Canvas, number: int, ctx: ToolContext) -> A
     recipe = recipe_of_call("edit_image", call, canvas.rgb, base)
     height, width = canvas.rgb.shape[:2]
     params = {
-        **_of_source(record, canvas),
+        **_of_source(record, canvas, str(call.get("mask", ""))),
         "titled": str(record.source.params.get("titled") or record.source.name.rsplit(".", 1)[0])[:80],
         "instruction": record.plan.text,
         "changes": list(canvas.told),
@@ -89,22 +89,16 @@ def _made_by(record: EditRecord) -> tuple[str, str]:
     """Engine and version: of what painted or drew last; else the source's own."""
     if record.results:
         return record.results[-1].engine, record.results[-1].engine_version
-    if record.drawn is not None:
-        from importlib.metadata import version
-
-        from backends.image.preview import LOOK_VERSION
-
-        return "preview", f"{LOOK_VERSION}+mitsuba{version('mitsuba')}"
     return record.source.engine, record.source.engine_version
 
 
-def _of_source(record: EditRecord, canvas: Canvas) -> dict[str, Any]:
+def _of_source(record: EditRecord, canvas: Canvas, mask: str) -> dict[str, Any]:
     """What the old picture's facts say of the new one, too."""
     old = record.source.params
     params: dict[str, Any] = {
         key: old[key] for key in ("prompt", "engine_prompt", "negative_prompt", "shot", "cast") if key in old
     }
-    edits = tuple(str(one) for one in old.get("edits", ()))
+    edits = given_to(record.source)
     if record.drawn is not None and record.scene is not None:
         params |= {
             "shot": record.drawn.shot.model_dump(mode="json"),
@@ -119,8 +113,8 @@ def _of_source(record: EditRecord, canvas: Canvas) -> dict[str, Any]:
     shaped = bool(plan.crop or plan.rotate or plan.flip or plan.size or plan.enlarge)
     redrawn = record.drawn is not None and not (plan.crop or plan.rotate or plan.flip)
     if plan.adjustments or canvas.tinted or (shaped and not redrawn):
-        edits = (*edits, plan.text)
+        edits = (*edits, Given(plan.text, mask))
     elif plan.extend and record.drawn is None:
         # the layout has another shape than the picture now
         params.pop("scene", None)
-    return params | ({"edits": list(edits[-MOST_EDITS:])} if edits else {})
+    return params | ({"edits": [one.row() for one in edits[-MOST_EDITS:]]} if edits else {})

@@ -91,12 +91,16 @@ def paint(plan: EditPlan, rgb: Rgb, region: Region | None, brush: Brush) -> Stro
     return Stroke(painted, region.name, (result,), mask)
 
 
+def extended(rgb: Rgb, sides: dict[Side, float]) -> tuple[int, int]:
+    """Width and height of the larger canvas."""
+    left, top, right, bottom = _added(rgb, sides)
+    return rgb.shape[1] + left + right, rgb.shape[0] + top + bottom
+
+
 def extend(rgb: Rgb, sides: dict[Side, float], brush: Brush) -> Stroke:
     """The picture on a larger canvas, the new part painted to continue it."""
     height, width = rgb.shape[:2]
-    left, right = (round(sides.get(side, 0.0) * width / 8) * 8 for side in ("left", "right"))
-    top, bottom = (round(sides.get(side, 0.0) * height / 8) * 8 for side in ("top", "bottom"))
-    canvas, mask = pad(rgb, left, top, right, bottom)
+    canvas, mask = pad(rgb, *_added(rgb, sides))
     strength = STRENGTH["extend"] if brush.strength is None else brush.strength
     soft = grown(mask, 0.01 * min(height, width), 0.008 * min(height, width))
     painted, result = _run(canvas, soft, brush.prompt or "the scene continues", brush.negative, strength, brush)
@@ -125,6 +129,14 @@ def enlarge(rgb: Rgb, width: int, height: int, brush: Brush, on_tile: Callable[[
         weight[area] += share
     made = (total / weight[..., None]).round().clip(0, 255).astype(np.uint8)
     return Stroke(made, f"{width}x{height} pixels, {len(places)} tile(s)", tuple(results))
+
+
+def _added(rgb: Rgb, sides: dict[Side, float]) -> tuple[int, int, int, int]:
+    """Pixels at the left, top, right and bottom, in eights as the engine draws."""
+    height, width = rgb.shape[:2]
+    left, right = (round(sides.get(side, 0.0) * width / 8) * 8 for side in ("left", "right"))
+    top, bottom = (round(sides.get(side, 0.0) * height / 8) * 8 for side in ("top", "bottom"))
+    return left, top, right, bottom
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------

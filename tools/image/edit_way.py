@@ -50,7 +50,7 @@ def way_of(args: EditImageArgs, source: Asset, studio: Studio) -> Way:
     plan = read_edit(args.instruction)
     if args.mask and not plan.content and not plan.adjustments:
         plan = replace(plan, content="change", what=plan.text)
-    drawn = drawn_from(source)
+    drawn = drawn_from(source, studio.settings.image.quality)
     sdxl = studio.image_engine() == "sdxl"
     has_scene = bool(source.params.get("scene")) and not source.params.get("edits")
     redrawn = drawn is not None and not args.mask

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,15 +13,29 @@ from backends.image.engine import ImageRequest, ImageResult, LoraUse, Quality
 from backends.image.layout.scene_json import scene_from_dict
 from configs.errors import StudioError, UsageError
 from memory.records import Asset
-from tools.image.edit_base import Canvas, Drawn, apply_pixels, apply_shape, apply_tint, replay, scene_of, target_size
+from tools.image.edit_base import (
+    Canvas,
+    Drawn,
+    apply_pixels,
+    apply_shape,
+    apply_tint,
+    check_size,
+    load_mask,
+    replay,
+    scene_of,
+    target_size,
+)
 from tools.image.edit_keep import EditRecord
-from tools.image.edit_paint import Brush, Stroke, area_of, enlarge, extend, paint
+from tools.image.edit_paint import Brush, Stroke, area_of, enlarge, extend, extended, paint
 from tools.image.edit_plan import EditPlan, read_edit
 from tools.image.edit_way import EditImageArgs, Way, grows
 from tools.image.recipe import request_from
-from tools.image.regions import Mask, Region
+from tools.image.regions import Region
 from tools.image.restage import Restaged, Restager
 from tools.spec import ToolContext
+
+if TYPE_CHECKING:
+    from backends.image.layout.render import LayoutFrame
 
 NEEDS_SDXL = (
     "Set up SDXL (image.sdxl_path); without it the studio changes light, colour, sharpness and shape of any picture, "
@@ -37,7 +53,7 @@ class Edit:
         self.results: tuple[ImageResult, ...] = ()
         self.requests: list[ImageRequest] = []
         self.scene: Any = None
-        self._shaped = self.drawn is not None and any(_reshapes(read_edit(text)) for text in self.drawn.edits)
+        self._shaped = self.drawn is not None and any(_reshapes(read_edit(given.text)) for given in self.drawn.edits)
         """Whether the drawn picture was cropped or turned, so that it can only be enlarged as it is."""
 
     def work(self, rgb: Any) -> Canvas:
@@ -57,6 +73,7 @@ class Edit:
         plan, resized = self.plan, False
         if self.way.paints:
             if plan.extend:
+                check_size(*extended(canvas.rgb, dict(plan.extend)))
                 self._stroke(canvas, extend(canvas.rgb, dict(plan.extend), self._brush()), "extended to")
             if grows(plan) and (target := target_size(plan, canvas.rgb)):
                 stroke = enlarge(canvas.rgb, *target, self._brush(), self._tile)
@@ -80,15 +97,20 @@ class Edit:
         if changed and restaged is not None:
             drawn = replace(drawn, shot=restaged.shot, cast=restaged.cast)
         width, height = drawn.width, drawn.height
-        plan = self.plan
+        plan, quality = self.plan, self.args.quality or drawn.quality
         if plan.extend:
             width = round(width * (1 + plan.extend.get("left", 0) + plan.extend.get("right", 0)))
             height = round(height * (1 + plan.extend.get("top", 0) + plan.extend.get("bottom", 0)))
+            check_size(width, height)
         elif grows(plan) and not self._shaped:
             probe = np.broadcast_to(np.uint8(0), (height, width, 3))
             width, height = target_size(plan, probe) or (width, height)
         scene = scene_of(drawn, changed)
-        frame = self.ctx.engines["preview"].renderer.render(scene, width, height, on_step=self._step)  # type: ignore[attr-defined]
+        prompt, negative = self._words()
+        request = ImageRequest(prompt, negative, width, height, self.seed, layout=scene, quality=quality)
+        frame, result = self._rendered(request)
+        self.requests.append(request)
+        self.results = (result,)
         canvas = Canvas(np.asarray(frame.rgb), frame)
         replay(drawn.edits, canvas, self.ctx)
         canvas.told += restaged.changes if restaged is not None else ()
@@ -98,7 +120,7 @@ class Edit:
             canvas.told.append(f"drawn anew at {width}x{height}")
         if plan.content and not changed and not apply_tint(plan.what, canvas):
             raise self._not_in_layout(restaged)
-        self.drawn, self.scene = replace(drawn, width=width, height=height), scene
+        self.drawn, self.scene = replace(drawn, width=width, height=height, quality=quality), scene
         return canvas
 
     def _restaged(self, drawn: Drawn) -> Restaged | None:
@@ -130,8 +152,16 @@ class Edit:
 
     def _layout(self, rgb: Any) -> Any:
         scene = scene_from_dict(self.source.params["scene"])
-        renderer = self.ctx.engines["preview"].renderer  # type: ignore[attr-defined]
-        return renderer.render(scene, rgb.shape[1], rgb.shape[0], on_step=self._step)
+        return self._rendered(ImageRequest("", "", rgb.shape[1], rgb.shape[0], self.seed, layout=scene))[0]
+
+    def _rendered(self, request: ImageRequest) -> tuple[LayoutFrame, ImageResult]:
+        engine: Any = self.ctx.engines["preview"]
+        began = time.perf_counter()
+        frame = engine.frame(request, self._step)
+        result: ImageResult = engine.result_of(frame, request, time.perf_counter() - began)
+        for warning in result.warnings:
+            self.ctx.warn(warning)
+        return frame, result
 
     def _paint(self, canvas: Canvas) -> None:
         if not self.way.paints:
@@ -148,24 +178,19 @@ class Edit:
         self._stroke(canvas, paint(self.plan, canvas.rgb, region, self._brush()), f"'{self.plan.what[:60]}' in")
 
     def _masked(self, canvas: Canvas) -> Region:
-        from backends.media.images import load_image
-
         asset = self.ctx.asset(self.args.mask, "image", "map")
-        mask: Mask = np.asarray(load_image(self.ctx.path(asset))).max(axis=2)
-        height, width = canvas.rgb.shape[:2]
-        if mask.shape != (height, width):
-            raise UsageError(
-                f"The mask is {mask.shape[1]}x{mask.shape[0]}, the picture {width}x{height}", "they must have one size",
-                "Make the mask in the picture's size",
-            )  # fmt: skip
-        if not mask.any():
-            raise UsageError("The mask is black", "white marks what may change", "Paint the part white")
-        return Region("the masked part", mask, True)
+        return Region("the masked part", load_mask(asset, canvas.rgb.shape, self.ctx), True)
+
+    def _words(self) -> tuple[str, str]:
+        """Prompt and negative prompt of the old picture."""
+        params = self.source.params
+        prompt = str(params.get("engine_prompt") or params.get("prompt") or "")
+        return prompt, str(params.get("negative_prompt") or "")
 
     def _brush(self) -> Brush:
         params = self.source.params
         loras: tuple[LoraUse, ...] = ()
-        if params.get("recipe"):
+        if isinstance(params.get("recipe"), Mapping):
             try:
                 loras = request_from(
                     {**params["recipe"], "controls": [], "references": [], "init": None}, self.ctx
@@ -173,8 +198,7 @@ class Edit:
             except StudioError as error:
                 self.ctx.warn(f"The LoRAs of the old picture are not used: {error.sentence}")
         quality: Quality = self.args.quality or self.ctx.settings.image.quality
-        prompt = str(params.get("engine_prompt") or params.get("prompt") or "")
-        negative = str(params.get("negative_prompt") or "")
+        prompt, negative = self._words()
         strength = self.args.strength or None
         return Brush(self._generate, prompt, negative, self.seed, quality, loras, strength)
 
