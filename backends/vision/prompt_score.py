@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.image.registry.descriptions import check_description
 from configs.errors import EngineError
 
 KEPT = 64
@@ -73,6 +74,7 @@ class PromptScorer:
         from safetensors import SafetensorError
         from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
+        check_description(self._folder)
         try:
             tokenizer = CLIPTokenizer.from_pretrained(self._folder, local_files_only=True)
             model, told = CLIPTextModelWithProjection.from_pretrained(
@@ -86,7 +88,16 @@ class PromptScorer:
             tokens = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt")
             with torch.inference_mode():
                 vector = np.asarray(model.eval()(**tokens).text_embeds[0].float().numpy(), np.float32)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ImportError,
+            SafetensorError,
+        ) as error:
             raise self._unusable(" ".join(str(error).split())[:200]) from error
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.gpu.weights.arena import HostArena
+from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.nets import CONTROL_KEY, UNION_KEY, Choice, NetFile
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.weights import check_whole, safetensors_shapes
@@ -67,6 +68,8 @@ class ControlNets:
 
 def _read(file: NetFile, union: bool, unet: Any, dtype: Any) -> Any:
     made = _classes()[0] if union else __import__("diffusers").ControlNetModel
+    if file.path.is_dir():
+        check_description(file.path)
     try:
         if file.path.is_dir():
             net = made.from_pretrained(
@@ -76,7 +79,7 @@ def _read(file: NetFile, union: bool, unet: Any, dtype: Any) -> Any:
         else:
             net = _read_file(made, file.path, unet, union).to(dtype)
         check_whole(net)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
         cause = " ".join(str(error).split())[:240]
         raise EngineError(f"The ControlNet in {file.path} cannot be loaded", cause, "Check the download") from error
     ours, its = unet.config, net.config

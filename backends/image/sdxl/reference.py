@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backends.gpu.weights.arena import HostArena
 from backends.image.engine import Reference
+from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.fingerprint import pixels_sha256
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.quiet import quiet
@@ -167,6 +168,7 @@ class References:
             group, _, rest = name.partition(".")
             tensors.setdefault(group, {})[rest] = tensor
         own, kind = unet.attn_processors, unet.config.encoder_hid_dim_type
+        check_description(self._encoder_folder)
         try:
             self._encoder = CLIPVisionModelWithProjection.from_pretrained(
                 str(self._encoder_folder), use_safetensors=True, local_files_only=True, dtype=unet.dtype
@@ -176,7 +178,7 @@ class References:
                 pipe.load_ip_adapter(tensors, subfolder="", weight_name="", image_encoder_folder=None)
             self._projection, unet.encoder_hid_proj = unet.encoder_hid_proj.eval(), None
             self._processors = unet.attn_processors
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
             cause = " ".join(str(error).split())[:240]
             raise EngineError(
                 f"The IP-Adapter in {self._weights} cannot be loaded", cause, "Check the download"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.ladder import SMALL_TILE
 from backends.image.sdxl.weights import check_whole, safetensors_keys
 from configs.errors import EngineError
@@ -51,6 +52,7 @@ def read_vae(path: Path, dtype: Any, own: Path | None) -> Any:
     described = _config((path if path.is_dir() else path.parent) / "config.json")
     try:
         if path.is_dir():
+            check_description(path)
             halves = {f.name for f in path.glob("*.fp16.safetensors")}
             vae = AutoencoderKL.from_pretrained(
                 str(path), use_safetensors=True, local_files_only=True, dtype=dtype, variant="fp16" if halves else None
@@ -63,7 +65,7 @@ def read_vae(path: Path, dtype: Any, own: Path | None) -> Any:
             vae.load_state_dict(_tensors(path, vae))
             vae = vae.to(dtype)
         check_whole(vae)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
         cause = " ".join(str(error).split())[:240]
         raise EngineError(
             f"The VAE in {path} cannot be loaded", cause, "Check the download, or clear vae in sdxl_config.yaml"

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from backends.image.registry.descriptions import LIBRARIES, check_pipeline
 from backends.image.registry.header import read_header
 from configs.errors import EngineError
 
@@ -17,8 +18,6 @@ SDXL_KEY = "conditioner.embedders.1.model."
 """Only single-file SDXL checkpoints carry OpenCLIP bigG under this prefix."""
 COMPONENTS = ("text_encoder", "text_encoder_2", "unet", "vae")
 """What has weights, in the order of use."""
-LIBRARIES = frozenset({"diffusers", "transformers"})
-"""Where a component's class may come from: the folder's own description is not trusted to name any module."""
 
 OnComponent = Callable[[float, str], None]
 """Called with the share that is read, 0..1, and the component that is read next."""
@@ -68,7 +67,7 @@ def read_pipeline(
         else:
             tell(0.0, path.name)
             pipe = made.from_single_file(str(path), config=str(config_dir), **given, **options, add_watermarker=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
         cause = " ".join(str(error).split())[:240]
         raise EngineError(f"The SDXL weights in {path} cannot be loaded", cause, "Check the download") from error
     pipe.place = torch.device(device)
@@ -142,8 +141,11 @@ def check_weights(path: Path) -> None:
 
 
 def check_config(path: Path, config_dir: Path | None) -> None:
-    """Raises EngineError when `path` is a single file and `config_dir` is no folder."""
-    if path.is_dir() or (config_dir is not None and config_dir.is_dir()):
+    """Raises EngineError when `path` is a single file and `config_dir` is no folder, or asks for code of its own."""
+    if path.is_dir():
+        return
+    if config_dir is not None and config_dir.is_dir():
+        check_pipeline(config_dir)
         return
     raise EngineError(
         f"'{path.name}' is a single file and needs the configs and tokenizers of SDXL",
@@ -166,7 +168,9 @@ def _check_folder(path: Path) -> None:
     index = path / "model_index.json"
     try:
         described = json.loads(index.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if not isinstance(described, dict):
+            raise ValueError("it is no table")
+    except (OSError, ValueError, RecursionError) as error:
         raise EngineError(
             f"{path} is no diffusers folder", "its model_index.json is missing or unreadable", "Set image.sdxl_path"
         ) from error
@@ -177,6 +181,7 @@ def _check_folder(path: Path) -> None:
         raise EngineError(f"{path} is no whole SDXL model", f"it has no {missing[0]}", "Use the base model's folder")
     if not any((path / "unet").glob("*.safetensors")):
         raise EngineError(f"{path} has no safetensors weights", "only safetensors are read", "Download that variant")
+    check_pipeline(path)
 
 
 def safetensors_keys(path: Path) -> list[str]:

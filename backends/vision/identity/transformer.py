@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.image.registry.descriptions import check_description
 from backends.vision.identity.encoder import SMALLEST, Box, Encoding, Mask, Rgb, region, unit
 from backends.vision.identity.local_files import fingerprint
 from configs.errors import EngineError
@@ -89,12 +90,22 @@ class _TransformerEncoder:
         if lacks := self.missing():
             raise self._unusable(lacks)
         assert self._folder is not None
+        check_description(self._folder)
         try:
             model, told = self._architecture().from_pretrained(
                 self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32,
                 output_loading_info=True,
             )  # fmt: skip
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ImportError,
+            SafetensorError,
+        ) as error:
             raise self._unusable(" ".join(str(error).split())[:200]) from error
         # transformers fills what a file lacks with random numbers and only logs it.
         if absent := sorted(told["missing_keys"]):
