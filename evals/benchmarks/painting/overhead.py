@@ -38,10 +38,14 @@ def overhead(world: World, bare_seconds: float, pairs: int) -> dict[str, Any]:
 
 
 def _case(engine: Any, bare: Bare, world: World, case: Case, bare_seconds: float, pairs: int) -> dict[str, Any]:
+    import torch
+
     bare.prepare(case)
     tried = 4
     bare.picture(case, SIDE, 1)
-    steps = max(1, round(tried * bare_seconds / _taken(lambda: bare.picture(case, SIDE, tried)).wall))
+    # By CPU time: on a busy machine the clock would leave too few steps.
+    idle = _taken(lambda: bare.picture(case, SIDE, tried)).work / torch.get_num_threads()
+    steps = max(1, round(tried * bare_seconds / idle))
     request, small = case.request(world, SIDE, steps), case.request(world, SMALL, 1)
     ours, theirs = engine.generate(request).image, bare.picture(case, SIDE, steps)
     engines, bares = _turns(lambda: engine.generate(request), lambda: bare.picture(case, SIDE, steps), pairs)
