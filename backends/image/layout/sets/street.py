@@ -84,7 +84,7 @@ def build(time_of_day: str, seed: int) -> Stage:
     for k, (x, z) in enumerate(
         [(-2.95, -3.0), (2.95, -6.5), (-2.95, -12.0), (2.95, -17.0), (-2.95, -24.0), (2.95, -31.0)]
     ):
-        plants.tree(kit, f"tree{k}", x, z, 3.5, rng, (0.42, 0.62, 0.26), spread=0.40, detail=20 if k < 3 else 12)
+        plants.tree(kit, f"tree{k}", x, z, 3.5, rng, (0.42, 0.62, 0.26), spread=0.40, detail=15 if k < 3 else 9)
         kit.surface(f"tree{k}.leaf", leafy(0.8, 0.6))
         clutter[f"set/tree{k}"] = ((x, 2.2, z), 0.75)
     for x, z in ((2.85, -1.6), (-2.85, -7.2), (2.85, -11.5), (-2.85, -17.5), (2.85, -24.0)):
