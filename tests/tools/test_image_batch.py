@@ -18,7 +18,7 @@ from memory.records import Asset
 from tools import publish as publishing
 from tools.events import Progress
 from tools.executor import Executor, Run
-from tools.image import batch, batch_run
+from tools.image import batch, batch_plan, batch_run
 from tools.opening import opened_executor
 from tools.spec import CancelToken, Forecast, ToolOutcome
 
@@ -162,6 +162,11 @@ def test_sheet_and_report(executor: Executor) -> None:
         ({"prompt": "a cat", "file": "x.jsonl"}, "more than one way"),
         ({"file": "none.jsonl"}, "none.jsonl"),
         ({"shots": "none"}, "none"),
+        ({"prompts": ["a cat", "cat " * 25_000]}, "Picture 2 cannot be asked for"),
+        ({"prompts": ["a cat"] * 10_000}, "10000 pictures is too long"),
+        ({"prompt": "cat " * 25_000}, "100,000 characters"),
+        ({"prompt": "a cat", "negative_prompt": "x" * 3000}, "negative_prompt"),
+        ({"file": "x" * 400}, "There is no file"),
         ({"prompt": "a cat", "width": 32, "height": 32}, "too small"),
     ],
 )
@@ -187,6 +192,12 @@ BAD = [
     ('{"prompt": "a cat", "width": 99999}', "line 2", "width"),
     ('{"prompt": "a cat", "seed": "many"}', "line 2", "seed"),
     ("[" * 5000, "line 2", "no JSON"),
+    ('{"prompt": "a cat", "count": 0}', "line 2", "0 pictures"),
+    ('{"prompt": "a cat", "count": "many"}', "line 2", "no whole number"),
+    ('{"prompt": "a cat", "control": "/etc/passwd"}', "line 2", "outside the workspace"),
+    ('{"prompt": "a cat", "control": "last"}', "line 2", "another one when the batch goes on"),
+    ('{"prompt": "a cat", "references": ["no-such.png"]}', "line 2", "no-such.png"),
+    ('{"prompt": "a cat", "loras": [{"name": "x", "weight": 50}]}', "line 2", "weight"),
 ]
 
 
@@ -197,6 +208,23 @@ def test_a_bad_line_is_named_and_nothing_starts(executor: Executor, line: str, w
     assert outcome.error is not None and outcome.error.exit_code == 2
     assert where in outcome.error.sentence and why in outcome.error.sentence
     assert len(executor.studio.memory.list_assets("image", limit=1000)) == before
+
+
+def test_a_file_of_too_many_wishes_is_not_read_to_its_end(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = batch_plan._line
+    monkeypatch.setattr(batch_plan, "_line", lambda line, ctx: (read.append(line), whole(line, ctx))[1])
+    outcome = make(executor, file=wishes(executor, *['{"prompt": "a tree", "count": 20}'] * 5000, name="many.jsonl"))
+    assert outcome.error is not None and "up to 200" in outcome.error.sentence and len(read) == 11
+
+
+def test_a_lines_picture_is_the_same_one_whenever_it_goes_on(executor: Executor) -> None:
+    first = pictures(make(executor, prompts=["a bird in a tree"]))[0]
+    line = json.dumps({"prompt": "a fox", "control": first.name})
+    made = make(executor, file=wishes(executor, line, name="steered.jsonl"))
+    report = next(asset for asset in made.assets if asset.kind == "report")
+    told = json.loads((executor.studio.workspace.home / report.path).read_text())
+    assert told["pictures"][0]["args"]["control"] == first.id
 
 
 def test_bad_lines_may_be_left_out(executor: Executor) -> None:

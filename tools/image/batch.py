@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from configs.errors import Cancelled, StudioError, UsageError
 from memory.records import Asset
@@ -14,6 +14,7 @@ from tools.image.batch_run import BatchRun, Listed, job_id
 from tools.image.fingerprint import making_of
 from tools.image.manifest import Manifest
 from tools.image.sheet import save_report, save_sheets
+from tools.image.wish import LONGEST_PROMPT, readable
 from tools.registry import get_tool
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
@@ -26,10 +27,8 @@ SHOWN_WARNINGS = 20
 
 
 class GenerateBatchArgs(ToolArgs):
-    prompts: list[str] = Field(
-        default_factory=list, max_length=MOST, description="What the pictures show, one text each"
-    )
-    prompt: str = Field("", max_length=4000, description="One text of which several variants are made")
+    prompts: list[str] = Field(default_factory=list, description=f"What the pictures show, one text each, up to {MOST}")
+    prompt: str = Field("", max_length=LONGEST_PROMPT, description="One text of which several variants are made")
     character: str = Field("", max_length=200, description="Name of a remembered character who is in every picture")
     style: str = Field("", max_length=500, description="Look of all pictures, e.g. 'watercolour'")
     count: int | None = Field(
@@ -45,7 +44,7 @@ class GenerateBatchArgs(ToolArgs):
     )  # fmt: skip
     skip_bad: bool = Field(False, description="Leave lines of the file that cannot be used out, instead of refusing")
     background: str = Field("", max_length=500, description="Where it plays, when a prompt does not say")
-    negative_prompt: str = Field("", max_length=4000, description="What the pictures must not show (used by SDXL)")
+    negative_prompt: str = Field("", max_length=2000, description="What the pictures must not show (used by SDXL)")
     width: int = Field(0, ge=0, le=4096, description="Pixels; 0 = the setting image.width")
     height: int = Field(0, ge=0, le=4096, description="Pixels; 0 = the setting image.height")
     seed: int = Field(-1, ge=-1, lt=2**31, description="Of the first variant, others follow; -1 = from the prompt")
@@ -53,6 +52,11 @@ class GenerateBatchArgs(ToolArgs):
     best_of: int = Field(0, ge=0, le=8, description="Takes of each picture, the best is handed on; 0 = the setting")
     min_score: float = Field(0.0, ge=0, le=1, description="Pictures that score less (0-1) are kept, but marked")
     sheet: bool = Field(True, description="Draw a contact sheet of all pictures")
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _readable(cls, value: Any) -> Any:
+        return readable(value)
 
 
 class GenerateBatch(Tool):

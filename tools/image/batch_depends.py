@@ -63,7 +63,7 @@ def to_fuse(plan: Plan, ctx: ToolContext) -> frozenset[int]:
 
 def _loras(plan: Plan, ctx: ToolContext) -> dict[int, tuple[str, ...]]:
     """Number -> names of the LoRAs that its words call for; () where they cannot be chosen (its own call says why)."""
-    from tools.image.loras import choose_loras
+    from tools.image.loras import LoraWish, choose_loras
 
     names = known_names(ctx.memory)
     found: dict[int, tuple[str, ...]] = {}
@@ -72,9 +72,10 @@ def _loras(plan: Plan, ctx: ToolContext) -> dict[int, tuple[str, ...]]:
         shown = [str(item.args["character"])] if item.args.get("character") else []
         shown += [name for name in names if name.casefold() in prompt.casefold()]
         style, background = str(item.args.get("style", "")), str(item.args.get("background", ""))
+        asked = [LoraWish(one["name"], one.get("weight"), one.get("trigger", "")) for one in item.args.get("loras", ())]
         try:
             found[item.number] = tuple(
-                use.name for use in choose_loras(ctx.settings, shown, style, background, prompt).uses
+                use.name for use in choose_loras(ctx.settings, shown, style, background, prompt, asked).uses
             )
         except StudioError:
             found[item.number] = ()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from configs.errors import StudioError, UsageError
+from memory.records import AssetKind
 from tools.film.shot import Storyboard
 from tools.image.wish import character_name
 from tools.registry import get_tool
@@ -100,9 +101,9 @@ def make_plan(args: Asked, ctx: ToolContext) -> Plan:
     match sources:
         case ["file"]:
             # a file of the workspace means its content now, not what was taken in under that name before
-            here = "/" not in args.file and (ctx.workspace.home / args.file).is_file()
+            here = "/" not in args.file and is_there(ctx.workspace.home / args.file)
             asset = ctx.asset(f"./{args.file}" if here else args.file, "file", "dataset", "report")
-            wanted = list(_of_file(args, ctx.path(asset), asset.name, notes))
+            wanted = list(_of_file(args, ctx.path(asset), asset.name, notes, ctx))
             parents, title = (asset.id,), asset.name
         case ["shots"]:
             asset = ctx.asset(args.shots, "storyboard")
@@ -116,6 +117,14 @@ def make_plan(args: Asked, ctx: ToolContext) -> Plan:
                          "Say what the pictures should show")  # fmt: skip
     check_count(len(wanted))
     return Plan(_numbered(wanted, args, ctx), title, tuple(notes), parents)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; False for a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def check_count(count: int) -> None:
@@ -134,6 +143,7 @@ _Wanted = tuple[dict[str, Any], str, str]
 
 
 def _of_prompts(args: Asked, ctx: ToolContext) -> Iterator[_Wanted]:
+    check_count(max(1, len(args.prompts)))
     prompts = [text for one in (args.prompt, *args.prompts) if (text := one.strip())]
     names = _names(args, ctx)
     if not prompts and not names:
@@ -161,7 +171,7 @@ def _of_shots(args: Asked, path: Path) -> Iterator[_Wanted]:
         yield from _variants(wanted, args.count or 1, args.seed, shot.description or shot.id, shot.id)
 
 
-def _of_file(args: Asked, path: Path, name: str, notes: list[str]) -> Iterator[_Wanted]:
+def _of_file(args: Asked, path: Path, name: str, notes: list[str], ctx: ToolContext) -> Iterator[_Wanted]:
     """One JSON object with arguments of generate_image per line; empty lines count, but are nothing."""
     if path.stat().st_size > FILE_BYTES:
         raise UsageError(f"'{name}' is too large for a batch", f"it has more than {FILE_BYTES // 2**20} MiB",
@@ -172,13 +182,16 @@ def _of_file(args: Asked, path: Path, name: str, notes: list[str]) -> Iterator[_
         raise UsageError(f"'{name}' is no text", "it is not UTF-8", "Save it as UTF-8") from error
     lines = [(at, line) for at, line in enumerate(text.split("\n"), 1) if line.strip()]
     bad: list[tuple[int, StudioError]] = []
+    made = 0
     for at, line in lines:
         try:
-            wanted = _line(line)
+            wanted = _line(line, ctx)
         except StudioError as error:
             bad.append((at, error))
             continue
         count = int(wanted.pop("count", args.count or 1))
+        made += count
+        check_count(made)
         seed = int(wanted.pop("seed", args.seed))
         label = str(wanted.get("prompt") or wanted.get("character") or "").strip() or f"line {at}"
         yield from _variants(wanted, count, seed, label, f"line {at}")
@@ -192,7 +205,7 @@ def _of_file(args: Asked, path: Path, name: str, notes: list[str]) -> Iterator[_
     notes += [f"Left out line {at} of '{name}'. {error.sentence}" for at, error in bad]
 
 
-def _line(line: str) -> dict[str, Any]:
+def _line(line: str, ctx: ToolContext) -> dict[str, Any]:
     maker = get_tool(MAKER)
     try:
         found = json.loads(line)
@@ -200,12 +213,32 @@ def _line(line: str) -> dict[str, Any]:
         raise UsageError("It is no JSON", str(error)[:100], 'Write e.g. {"prompt": "a red kite"}') from error
     if not isinstance(found, dict):
         raise UsageError("It is no JSON object", f"it is {str(found)[:40]!r}", 'Write e.g. {"prompt": "a red kite"}')
+    # a batch makes more of one line than a single call does
+    count = found.pop("count", None)
+    if count is not None:
+        if isinstance(count, bool) or not isinstance(count, int):
+            raise UsageError(f"'count' cannot be {str(count)[:40]!r}", "it is no whole number", "Write e.g. 4")
+        check_count(count)
     mended, _ = repair_args(maker, found)
     model = validate_args(maker, mended)
     wanted = model.model_dump(mode="json", exclude_unset=True)
+    if wanted.get("control"):
+        wanted["control"] = _id_of(wanted["control"], ctx, "image", "map")
+    if wanted.get("references"):
+        wanted["references"] = [_id_of(one, ctx, "image") for one in wanted["references"]]
+    if count is not None:
+        wanted["count"] = count
     if not str(wanted.get("prompt", "")).strip() and not wanted.get("character") and not wanted.get("shot"):
         raise UsageError("It says nothing to draw", "it has no prompt, no character and no shot", "Add a prompt")
     return wanted
+
+
+def _id_of(ref: str, ctx: ToolContext, *kinds: AssetKind) -> str:
+    """The asset that a line means: the same one whenever the batch goes on."""
+    if ref.strip().casefold() in ("last", "$last"):
+        raise UsageError(f"'{ref.strip()}' is no picture for a line", "it would be another one when the batch goes on",
+                         "Name the picture")  # fmt: skip
+    return ctx.asset(ref, *kinds).id
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------
@@ -238,6 +271,11 @@ def _numbered(wanted: list[_Wanted], args: Asked, ctx: ToolContext) -> tuple[Ite
     for number, (own, label, origin) in enumerate(wanted, 1):
         merged = {**shared, **{key: value for key, value in own.items() if value not in ("", None)}}
         item = Item(number, {key: value for key, value in merged.items() if key in fields}, label, origin)
+        try:
+            validate_args(get_tool(MAKER), item.args)
+        except UsageError as error:
+            raise UsageError(f"Picture {number} cannot be asked for", f"{error.problem}, {error.cause}".rstrip(", "),
+                             error.fix) from error  # fmt: skip
         twin = first.setdefault(item.key, number)
         items.append(item if twin == number else Item(number, item.args, label, origin, twin))
     return tuple(items)

@@ -92,7 +92,7 @@ def drawn_from(source: Asset, quality: Quality) -> Drawn | None:
     except (ValidationError, StudioError, KeyError, TypeError, ValueError):
         return None
     recipe = params.get("recipe")
-    said = recipe.get("quality") if isinstance(recipe, Mapping) else None
+    said: Any = recipe.get("quality") if isinstance(recipe, Mapping) else None
     return Drawn(shot, cast, width, height, said if said in QUALITIES else quality, given_to(source), scene)
 
 
@@ -129,7 +129,7 @@ def load_mask(asset: Asset, shape: tuple[int, ...], ctx: ToolContext) -> Mask:
 def _read_mask(asset: Asset, ctx: ToolContext) -> Mask:
     from backends.media.images import load_image
 
-    return np.asarray(load_image(ctx.path(asset))).max(axis=2)
+    return np.asarray(load_image(ctx.path(asset)).max(axis=2), np.uint8)
 
 
 def apply_pixels(plan: EditPlan, canvas: Canvas, ctx: ToolContext, mask: Mask | None = None) -> None:

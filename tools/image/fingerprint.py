@@ -86,7 +86,13 @@ def file_hash(path: Path, studio: Studio | ToolContext) -> str:
 def _beside(studio: Studio | ToolContext) -> dict[str, str]:
     """Path in a table -> hash, for every file there is besides the model and the LoRAs."""
     sdxl, nets = load_sdxl_config(studio.settings), load_controlnets(studio.settings)
-    paths = [sdxl.vae, sdxl.ip_adapter.path, nets.union.path, *(one.lora for one in sdxl.few_step.values())]
+    paths = [
+        sdxl.vae,
+        sdxl.ip_adapter.path,
+        sdxl.ip_adapter.image_encoder,
+        nets.union.path,
+        *(one.lora for one in sdxl.few_step.values()),
+    ]
     paths += [net.path for net in nets.nets.values()]
     hashes = {path: file_hash(model_path(studio.settings, path), studio) for path in paths if path}
     return {path: digest for path, digest in hashes.items() if digest}

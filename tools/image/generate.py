@@ -20,13 +20,12 @@ from tools.image.means import choose_means, control_wish, picture_judge
 from tools.image.report import failed_in_words, figures_of, summary_of
 from tools.image.steering import steering_needs
 from tools.image.takes import Ranking, Take, best_of
-from tools.image.wish import Wish, picture_size, read_wish
+from tools.image.wish import LONGEST_PROMPT, Wish, picture_size, read_wish, readable
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 USUAL_MAPS = 2
 """Control maps that the studio takes from a layout."""
 MOST_PICTURES = 8
-LONGEST_PROMPT = 4000
 EARLIER_LOOKED_AT = 60
 """Pictures of the conversation that a new one of the same words is compared with."""
 
@@ -87,9 +86,7 @@ class GenerateImageArgs(ToolArgs):
     @field_validator("prompt", mode="before")
     @classmethod
     def _readable(cls, value: Any) -> Any:
-        if isinstance(value, str) and len(value) > LONGEST_PROMPT:
-            raise ValueError(f"it has {len(value):,} characters, at most {LONGEST_PROMPT:,} are read: say it shorter")
-        return value
+        return readable(value)
 
 
 class GenerateImage(Tool):

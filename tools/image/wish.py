@@ -22,6 +22,7 @@ NEAR_NAME = 80.0
 """rapidfuzz ratio (0-100) of two names from which on one is probably meant to be the other."""
 SMALLEST, LARGEST = 64, 4096
 """Pixels of a side."""
+LONGEST_PROMPT = 4000
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ def read_wish(args: Asked, ctx: ToolContext) -> Wish:
     return Wish(wish.shot, wish.members, wish.looks, wish.prompt, f"{own}, {wish.negative}", wish.name, wish.wish)
 
 
+def readable(prompt: Any) -> Any:
+    """The same prompt. Raises ValueError for one that is too long, in words for a validator."""
+    if isinstance(prompt, str) and len(prompt) > LONGEST_PROMPT:
+        raise ValueError(f"it has {len(prompt):,} characters, at most {LONGEST_PROMPT:,} are read: say it shorter")
+    return prompt
+
+
 def picture_size(width: int, height: int, ctx: ToolContext) -> tuple[int, int]:
     """Width and height in pixels, 0 replaced by the settings'. Raises UsageError for one that cannot be drawn."""
     size = width or ctx.settings.image.width, height or ctx.settings.image.height
@@ -96,7 +104,7 @@ def _from_words(args: Asked, ctx: ToolContext) -> Wish:
         known.append(name)
         if name.lower() not in text.lower():
             text = f"{name} {text}".strip()
-    if not text:
+    if not any(char.isprintable() and not char.isspace() for char in text):
         raise UsageError("There is nothing to draw", "the prompt is empty", "Say what the picture should show")
     if args.background.strip():
         text = f"{text.rstrip(' .')}, in {args.background.strip()}"
