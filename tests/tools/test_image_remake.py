@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,15 +13,11 @@ import yaml
 from tiny_loras import build_lora
 from tiny_sdxl import build_tiny_sdxl
 
-from backends.image.engine import ControlMap, ImageRequest, ImageResult, InitImage, LoraUse, Reference
-from backends.image.layout.scene import LayoutScene
 from backends.media.images import load_image, save_png
-from configs.errors import UsageError
 from configs.settings import load_settings
 from memory.records import Asset
 from tools.executor import Executor, Run
 from tools.image import fingerprint
-from tools.image.recipe import pixel_hash, recipe_of, request_from
 from tools.intake import attach
 from tools.opening import opened_executor
 from tools.spec import ToolOutcome
@@ -164,6 +159,17 @@ def test_a_difference_is_measured_and_its_cause_named(preview: Executor, drawn: 
 # -- refusals ------------------------------------------------------------------------------------------------------
 
 
+def test_undoing_a_remake_leaves_the_takes_of_the_original(preview: Executor) -> None:
+    first = made(call(preview, "generate_image", prompt="a cat in the park", best_of=2, **SIZE))
+    (other,) = first.params["takes"]
+    again = made(call(preview, "remake_image", image=first.id))
+    assert not {"take", "takes"} & set(again.params)
+    preview.run("undo", {}, Run(thread="t"))
+    memory = preview.studio.memory
+    shown = {one.id: one.hidden for one in map(memory.get_asset, (again.id, first.id, other)) if one is not None}
+    assert shown == {again.id: True, first.id: False, other: False}
+
+
 def test_what_cannot_be_made_again_says_why(preview: Executor, drawn: Asset, tmp_path: Path) -> None:
     studio = preview.studio
     save_png(tmp_path / "mine.png", np.zeros((64, 64, 3), np.uint8))
@@ -214,86 +220,6 @@ def test_another_model_and_another_lora_are_refused(sdxl: Executor, model: Path,
     assert told(call(sdxl, "remake_image", image=first.id))["identical"] is True
 
 
-def test_all_that_goes_into_a_request_comes_back(preview: Executor, tmp_path: Path, lora: Path) -> None:
-    """Maps, references with masks, a starting picture with a soft mask, blocks of a LoRA, a scene."""
-    studio = preview.studio
-    random = np.random.default_rng(0)
-
-    def kept(name: str) -> tuple[np.ndarray, str]:
-        rgb = random.integers(0, 255, (64, 64, 3), np.uint8)
-        save_png(tmp_path / f"{name}.png", rgb)
-        return rgb, attach(tmp_path / f"{name}.png", studio.workspace, studio.memory, studio.settings, "t").id
-
-    (depth, depth_id), (face, face_id), (base, base_id) = kept("depth"), kept("face"), kept("base")
-    soft = np.linspace(0, 255, 64 * 64).reshape(64, 64).astype(np.uint8)
-    use = LoraUse("luca_v1", str(lora), 0.3, "", {"unet": {"down": 0.5}})
-    request = ImageRequest(
-        "a boy", "blur", 64, 64, 9, 12, 3.5, LayoutScene("beach", "sunset"),
-        (ControlMap("depth", depth, 0.6, 0.1, 0.9, "given", depth_id),), (use,), "draft",
-        (Reference(face, 0.4, soft, face_id),), InitImage(base, 0.5, soft, base_id), True,
-    )  # fmt: skip
-    result = ImageResult(base, "sdxl", "", 9, 1.0, {"loras": [{"name": "luca_v1", "sha256": ""}]})
-    recipe = json.loads(json.dumps(recipe_of(request, result)))
-    (studio.workspace.home / "configs").mkdir(exist_ok=True)
-    registry = {"loras": {"luca_v1": {"category": "character", "path": str(lora), "words": ["nobody at all"]}}}
-    (studio.workspace.home / "configs" / "lora_registry.yaml").write_text(yaml.safe_dump(registry))
-    context = _Context(preview)
-    back = request_from(recipe, context)  # type: ignore[arg-type]
-    for field in (
-        "prompt",
-        "negative_prompt",
-        "width",
-        "height",
-        "seed",
-        "steps",
-        "guidance",
-        "layout",
-        "quality",
-        "fuse",
-    ):
-        assert getattr(back, field) == getattr(request, field), field
-    (control,), (reference,) = back.controls, back.references
-    assert (control.image == depth).all() and (control.scale, control.start, control.end) == (0.6, 0.1, 0.9)
-    assert (reference.image == face).all() and reference.mask is not None and (reference.mask == soft).all()
-    assert back.init is not None and back.init.mask is not None and (back.init.mask == soft).all()
-    assert (back.init.image == base).all() and back.loras[0].blocks == {"unet": {"down": 0.5}}
-    for key, change, words in (
-        ("controls", {"asset": "map-none"}, "depth map of this picture is gone"),
-        ("controls", {"pixels": "0"}, "depth map of this picture is not what it was"),
-        ("references", {"asset": ""}, "reference picture of this picture is gone"),
-        ("loras", {"name": "luca_v3"}, "the nearest is 'luca_v1'"),
-        ("loras", {"sha256": "f" * 64}, "another file now"),
-    ):
-        broken = {**recipe, key: [{**recipe[key][0], **change}]}
-        with pytest.raises(UsageError, match=words):
-            request_from(broken, context)  # type: ignore[arg-type]
-    large = random.integers(0, 255, (600, 600), np.uint8)
-    assert recipe_of(_with_mask(request, large), result)["init"]["mask"]["png"] == ""
-    with pytest.raises(UsageError, match="mask of this picture was not kept"):
-        request_from(json.loads(json.dumps(recipe_of(_with_mask(request, large), result))), context)  # type: ignore[arg-type]
-
-
-def _with_mask(request: ImageRequest, mask: np.ndarray) -> ImageRequest:
-    from dataclasses import replace
-
-    assert request.init is not None
-    return replace(request, init=replace(request.init, mask=mask))
-
-
-class _Context:
-    """What request_from uses of a context: settings, memory, files, warnings; all of the real studio."""
-
-    def __init__(self, executor: Executor) -> None:
-        self.settings, self.workspace = executor.studio.settings, executor.studio.workspace
-        self.memory, self.warnings = executor.studio.memory, []
-
-    def path(self, asset: Asset) -> Path:
-        return self.workspace.inside(asset.path)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-
 def test_hashes_of_models_are_kept_between_processes(sdxl: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fingerprint.model_sha256(sdxl.studio)
     monkeypatch.setattr("backends.image.registry.hashing.file_sha256", _never)
@@ -302,9 +228,3 @@ def test_hashes_of_models_are_kept_between_processes(sdxl: Executor, monkeypatch
 
 def _never(path: Path, on_bytes: Any = None) -> str:
     raise AssertionError(f"{path} was read again")
-
-
-def test_equal_pixels_have_equal_hashes() -> None:
-    rgb = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert pixel_hash(rgb) == pixel_hash(rgb.copy()) == pixel_hash(np.asfortranarray(rgb))
-    assert pixel_hash(rgb) != pixel_hash(rgb.reshape(2, 8, 3))

@@ -7,12 +7,12 @@ import binascii
 import hashlib
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.engine import ControlMap, ImageRequest, ImageResult, InitImage, LoraUse, Reference
+from backends.image.engine import ControlMap, ImageRequest, ImageResult, InitImage, LoraUse, Quality, Reference
 from backends.image.layout.scene_json import scene_from_dict, scene_to_dict
 from configs.errors import UsageError
 from memory.names import nearest
@@ -21,6 +21,9 @@ from tools.image.fingerprint import image_engine_version, model_sha256
 from tools.spec import Studio, ToolContext
 
 VERSION = 1
+SMALLEST, LARGEST = 16, 4096
+"""Pixels of a side."""
+MOST_STEPS, MOST_GUIDANCE = 150, 30
 TIMINGS = frozenset({"phases", "seconds"})
 """Facts of a result that differ from run to run: with them in the file, the same picture would be another file."""
 SAID_ELSEWHERE = frozenset(
@@ -109,8 +112,9 @@ def request_from(recipe: Mapping[str, Any], ctx: ToolContext) -> ImageRequest:
         layout = recipe.get("scene")
         return ImageRequest(
             prompt=str(recipe["prompt"]), negative_prompt=str(recipe["negative_prompt"]),
-            width=int(recipe["width"]), height=int(recipe["height"]), seed=int(recipe["seed"]),
-            steps=recipe["steps"], guidance=recipe["guidance"], quality=recipe["quality"],
+            width=_within(recipe["width"], SMALLEST, LARGEST), height=_within(recipe["height"], SMALLEST, LARGEST),
+            seed=_within(recipe["seed"], 0, 2**31 - 1), steps=_steps(recipe["steps"]),
+            guidance=_guidance(recipe["guidance"]), quality=_quality(recipe["quality"]),
             layout=scene_from_dict(layout) if layout else None,
             controls=tuple(_control(one, ctx) for one in recipe["controls"]),
             loras=tuple(_lora(one, ctx) for one in recipe["loras"]),
@@ -187,6 +191,32 @@ def _check_engine(recipe: Mapping[str, Any], ctx: ToolContext) -> None:
                 f"{str(model['sha256'])[:10]})", f"the hash of image.sdxl_path is {found[:10] or 'unknown'}",
                 "Set image.sdxl_path to that model",
             )  # fmt: skip
+
+
+def _within(value: object, least: int, most: int) -> int:
+    """A whole number of a recipe, which may come from an imported memory. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{str(value)[:40]!r} is no whole number from {least} to {most}")
+    return value
+
+
+def _steps(value: object) -> int | None:
+    return None if value is None else _within(value, 1, MOST_STEPS)
+
+
+def _guidance(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_GUIDANCE:
+        raise ValueError(f"{str(value)[:40]!r} is no guidance from 0 to {MOST_GUIDANCE}")
+    return float(value)
+
+
+def _quality(value: object) -> Quality:
+    found = next((one for one in get_args(Quality) if one == value), None)
+    if found is None:
+        raise ValueError(f"{str(value)[:40]!r} is no quality")
+    return cast(Quality, found)
 
 
 def _lora(one: Mapping[str, Any], ctx: ToolContext) -> LoraUse:

@@ -18,6 +18,8 @@ from tools.image.recipe import pixel_hash, recipe_of, request_from
 from tools.registry import TOOLS, get_tool
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolOutcome, ToolResult
 
+NOT_AGAIN = frozenset({"layers", "recipe", "take", "takes"})
+"""Facts of the original that do not hold for a picture that was made again: it is no take among others."""
 ENGINES = frozenset({"preview", "sdxl"})
 CALLS = frozenset({"edit_image"})
 """Tools that a recipe may have called again: it may come from an imported memory, so it names no others."""
@@ -69,9 +71,9 @@ class RemakeImage(Tool):
     def needs(self, args: RemakeImageArgs, studio: Studio) -> frozenset[str]:
         asset = _known(args.image, studio.memory)
         recipe = asset.params.get("recipe") if asset else None
-        if not isinstance(recipe, Mapping) or recipe.get("kind") != "generate" or recipe.get("engine") not in ENGINES:
+        if not isinstance(recipe, Mapping) or recipe.get("kind") != "generate":
             return frozenset()
-        return frozenset({str(recipe["engine"])})
+        return ENGINES & {str(recipe.get("engine"))}
 
     def forecast(self, args: RemakeImageArgs, studio: Studio) -> Forecast:
         asset = _known(args.image, studio.memory)
@@ -84,10 +86,11 @@ class RemakeImage(Tool):
         recipe = recipe_in(asset)
         if recipe.get("kind") == "edit":
             return _called_again(asset, recipe, ctx)
-        if recipe.get("engine") not in ENGINES:
-            cause = f"no engine here is called '{recipe.get('engine')}'"
+        engine = str(recipe.get("engine"))
+        if engine not in ENGINES:
+            cause = f"no engine here is called '{engine[:40]}'"
             raise UsageError(f"'{asset.name}' cannot be made again", cause, "Make a new one with generate_image")
-        if recipe["engine"] not in ctx.engines and args.image != asset.id:
+        if engine not in ctx.engines and args.image != asset.id:
             # 'last' meant another picture when the engines were leased: its id leaves no doubt
             return _result_of(ctx.call(self.name, {"image": asset.id}))
         request = request_from(recipe, ctx)
@@ -100,7 +103,7 @@ class RemakeImage(Tool):
         apart = compare(asset, recipe, result.image, ctx)
         scores = (*(asset.scores if apart.identical else ()), _score(apart, asset))
         scores = tuple(score for score in scores if score.by != "user")
-        params = {key: value for key, value in asset.params.items() if key not in ("layers", "recipe")}
+        params = {key: value for key, value in asset.params.items() if key not in NOT_AGAIN}
         file = ctx.scratch(".png")
         _save_png(file, result.image, PictureFacts(made, scores, (asset.id,), self.name, str(params.get("prompt", ""))))
         saved = ctx.save(
@@ -165,12 +168,12 @@ def _called_again(asset: Asset, recipe: Mapping[str, Any], ctx: ToolContext) -> 
     call = recipe.get("call")
     tool = call.get("tool") if isinstance(call, Mapping) else None
     args = call.get("args") if isinstance(call, Mapping) else None
-    if tool not in CALLS or tool not in TOOLS or not isinstance(args, Mapping):
+    if not isinstance(tool, str) or tool not in CALLS or tool not in TOOLS or not isinstance(args, Mapping):
         raise UsageError(f"'{asset.name}' cannot be made again", f"its recipe names no tool that may do it ({tool!r})",
                          "Make it anew")  # fmt: skip
     from backends.media.images import load_image
 
-    outcome = ctx.call(str(tool), args, title=f"{asset.name} again")
+    outcome = ctx.call(tool, args, title=f"{asset.name} again")
     if not outcome.assets:
         raise StudioError(f"'{asset.name}' was not made again", f"{tool} gave no picture", "Try again")
     made = outcome.assets[0]
