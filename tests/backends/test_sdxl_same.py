@@ -94,6 +94,22 @@ def test_in_any_order_with_parking_between(model: Path, nets: TinyNets, loras: t
     engine.unload()
 
 
+def test_in_half_precision_loras_leave_no_trace_in_the_bits(
+    model: Path, nets: TinyNets, loras: tuple[LoraUse, LoraUse]
+) -> None:
+    """torch takes another kernel for weights that may be trained, and LoRAs freeze those that they come to."""
+    engine = tiny_engine(model, nets, dtype="float16")
+    asked = (PLAIN, replace(PLAIN, init=InitImage(picture(3), 1.0, square())), replace(PLAIN, controls=maps("depth")))
+    before = [engine.generate(request).image for request in asked]
+    for used in ((loras[0],), loras):
+        engine.generate(replace(PLAIN, loras=used, references=(Reference(picture(2)),)))
+        for request, image in zip(asked, before, strict=True):
+            assert np.array_equal(engine.generate(request).image, image)
+    modules = (engine._pipe.unet, engine._pipe.text_encoder, engine._pipe.text_encoder_2, engine._pipe.vae)
+    assert not any(p.requires_grad for module in modules for p in module.parameters())
+    engine.unload()
+
+
 def test_a_few_step_lora_brings_its_steps_and_timesteps(
     model: Path, loras: tuple[LoraUse, LoraUse], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from backends.gpu.weights.arena import HostArena
 from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.nets import CONTROL_KEY, UNION_KEY, Choice, NetFile
 from backends.image.sdxl.parts import Parts
-from backends.image.sdxl.weights import check_whole, safetensors_shapes
+from backends.image.sdxl.weights import check_whole, frozen, safetensors_shapes
 from configs.errors import EngineError
 
 IDLE = 24
@@ -89,7 +89,7 @@ def _read(file: NetFile, union: bool, unet: Any, dtype: Any) -> Any:
                 f"The ControlNet in {file.path} does not fit the SDXL model", f"its {name} differs",
                 "Use a ControlNet for SDXL",
             )  # fmt: skip
-    return net.eval()
+    return frozen(net)
 
 
 def _read_file(made: Any, path: Path, unet: Any, union: bool) -> Any:

@@ -16,7 +16,7 @@ from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.fingerprint import pixels_sha256
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.quiet import quiet
-from backends.image.sdxl.weights import safetensors_shapes
+from backends.image.sdxl.weights import frozen, safetensors_shapes
 from configs.errors import EngineError
 from configs.sdxl_config import IpAdapter
 
@@ -170,9 +170,11 @@ class References:
         own, kind = unet.attn_processors, unet.config.encoder_hid_dim_type
         check_description(self._encoder_folder)
         try:
-            self._encoder = CLIPVisionModelWithProjection.from_pretrained(
-                str(self._encoder_folder), use_safetensors=True, local_files_only=True, dtype=unet.dtype
-            ).eval()
+            self._encoder = frozen(
+                CLIPVisionModelWithProjection.from_pretrained(
+                    str(self._encoder_folder), use_safetensors=True, local_files_only=True, dtype=unet.dtype
+                )
+            )
             pipe.image_encoder = self._encoder
             with quiet("diffusers.models.modeling_utils"):  # of a cast to the type that the UNet has already
                 pipe.load_ip_adapter(tensors, subfolder="", weight_name="", image_encoder_folder=None)
@@ -203,7 +205,7 @@ class References:
                 f"it reads {reads} figures, the encoder in {self._encoder_folder} gives {gives}", FOLDER_FIX,
             )  # fmt: skip
         layers = [p for p in self._processors.values() if isinstance(p, torch.nn.Module)]
-        adapter = torch.nn.ModuleList([self._projection, *layers])
+        adapter = frozen(torch.nn.ModuleList([self._projection, *layers]))
         self._parts.add(ADAPTER, HostArena({ADAPTER: adapter}, self._parts.device))
         self._parts.add(ENCODER, HostArena({ENCODER: self._encoder}, self._parts.device))
 

@@ -70,6 +70,8 @@ def read_pipeline(
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
         cause = " ".join(str(error).split())[:240]
         raise EngineError(f"The SDXL weights in {path} cannot be loaded", cause, "Check the download") from error
+    for name in COMPONENTS:
+        frozen(getattr(pipe, name))
     pipe.place = torch.device(device)
     pipe.set_progress_bar_config(disable=True)
     return pipe
@@ -99,6 +101,12 @@ def _read_components(path: Path, options: dict[str, Any], tell: OnComponent, giv
         check_whole(parts[name])
         done += sizes[name]
     return parts
+
+
+def frozen(module: Any) -> Any:
+    """The module, to be used only. LoRAs freeze the layers that they come to; torch multiplies by another kernel for a
+    frozen weight (ATen, `should_fold`), so that the same picture would have other bits after the first LoRA."""
+    return module.eval().requires_grad_(False)
 
 
 def check_whole(module: Any) -> None:
