@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny_nets import TinyNets, build_tiny_nets, maps, picture, square, tiny_config, tiny_engine
 from tiny_sdxl import build_tiny_sdxl
 
-from backends.image.engine import ImageRequest, Reference
+from backends.image.engine import ImageRequest, InitImage, Reference
 from backends.image.sdxl.engine import SdxlEngine
 from backends.image.sdxl.reference import ADAPTER, ENCODER, IDLE
 from configs.errors import EngineError
@@ -137,6 +139,26 @@ def test_the_encoder_is_on_the_device_only_while_it_looks(engine: SdxlEngine) ->
     for _ in range(IDLE + 1):
         engine.generate(small)
     assert parts.names.isdisjoint({ADAPTER, ENCODER}) and parts.nbytes == before
+
+
+def test_nothing_of_a_picture_is_held_when_it_is_done(engine: SdxlEngine) -> None:
+    """What pipelines and schedulers keep would stay on the device of a parked engine."""
+
+    def alive() -> int:
+        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    one = Reference(picture(5), mask=square())
+    engine.generate(replace(PLAIN, references=(Reference(picture(5)),), controls=maps("depth")))
+    first = alive()
+    for quality in ("final", "draft"):  # schedulers with a memory
+        engine.generate(replace(PLAIN, quality=quality, references=(one,), init=InitImage(picture(3), 0.9, square())))
+        engine.generate(replace(PLAIN, quality=quality, references=(one,), controls=maps("depth")))
+    pipes = engine._models.pipelines._made.values()  # type: ignore[union-attr]
+    assert all(pipe._cross_attention_kwargs is None and pipe.init is None for pipe in pipes)
+    assert alive() <= first
 
 
 def test_the_plain_adapter_reads_one_embedding(model: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Pipelines:
     """Made when first needed, from the components of the text-to-image pipeline that was read."""
 
     def __init__(self, base: Any) -> None:
-        self.base = base
+        self.base, self._scheduler = base, base.scheduler
         self._made: dict[tuple[Mode, Steering], Any] = {("text", ""): base}
 
     def get(self, mode: Mode, scheduler: Any, net: Any = None, steering: Steering = "") -> Any:
@@ -88,9 +88,12 @@ class Pipelines:
         return pipe
 
     def release(self) -> None:
-        """Hold no net and no picture any longer."""
+        """Hold no net and nothing of a picture any longer: it would stay on the device when all else is parked."""
         for (_, steering), pipe in self._made.items():
             pipe.init = None
+            # Schedulers keep latents of earlier steps, the call's arguments the masks of references.
+            pipe.scheduler = self._scheduler
+            pipe._cross_attention_kwargs = None
             if steering:
                 pipe.controlnet = None
 

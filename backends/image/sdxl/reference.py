@@ -45,7 +45,7 @@ class References:
         self._processors: dict[str, Any] = {}
         self._unused = 0
         self._known: dict[str, Any] = {}
-        """Embeddings of the pictures used last, by the pictures' hash; on the device, half a megabyte each."""
+        """Embeddings of the pictures used last, by the pictures' hash; in main memory, half a megabyte each."""
 
     @property
     def loaded(self) -> bool:
@@ -98,10 +98,10 @@ class References:
         """
         import torch
 
-        found = torch.stack([self._embedding(r.image) for r in references], dim=1)
+        found = torch.stack([self._embedding(r.image) for r in references], dim=1).to(self._parts.device)
         if not guided:
             return found
-        nothing = self._embedding(None) if self._plus else torch.zeros_like(found[:, 0])
+        nothing = self._embedding(None).to(found.device) if self._plus else torch.zeros_like(found[:, 0])
         return torch.cat([nothing[:, None].expand_as(found), found])
 
     def known(self, references: Sequence[Reference]) -> bool:
@@ -142,7 +142,8 @@ class References:
             pixels = pixels.to(device=weight.device, dtype=weight.dtype)
             with torch.no_grad():
                 seen = self._encoder(pixels, output_hidden_states=self._plus)
-            self._known[key] = seen.hidden_states[-2] if self._plus else seen.image_embeds
+            # Not on the device: parked, nothing of it may stay there.
+            self._known[key] = (seen.hidden_states[-2] if self._plus else seen.image_embeds).cpu()
         return self._known[key]
 
     def _scaled(self, references: Sequence[Reference], width: int, height: int) -> dict[str, Any]:
