@@ -54,6 +54,15 @@ def test_gates_come_before_everything_that_only_ranks() -> None:
     assert order((gate("a", 0.4), gate("b", 0.4)), (gate("a", 0.0), gate("b", 0.6))) == [1, 0]
 
 
+def test_a_picture_in_which_nobody_is_found_is_no_better_than_one_that_fails() -> None:
+    unlike, like = gate("identity Luca", 0.6, 0.65), gate("identity Luca", 0.7, 0.65)
+    nobody = Score("identity Luca", None, "not measured", "arcface", note="undetected: no face found")
+    assert order((nobody,), (unlike,)) == [1, 0] and order((nobody,), (unlike,), (like,)) == [2, 1, 0]
+    assert order((unlike, gate("sharpness", 0.4)), (nobody,)) == [1, 0]
+    # everybody alike: nothing changes
+    assert order((nobody, gate("sharpness", 0.4)), (nobody, gate("sharpness", 0.6))) == [1, 0]
+
+
 def test_the_judge_ranks_among_equals_and_the_measures_break_its_ties() -> None:
     def passing(judged: float | None, prompt: float) -> tuple[Score, ...]:
         told = (Score(JUDGED, judged, "judged", "vlm"),) if judged is not None else ()

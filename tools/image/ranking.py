@@ -32,6 +32,11 @@ def failing(scores: Sequence[Score]) -> tuple[Score, ...]:
     return tuple(score for score in scores if score.passed is False)
 
 
+def unseen(scores: Sequence[Score]) -> int:
+    """How many characters were looked for and could not be told: neither a pass nor a failure."""
+    return sum(score.name.startswith(IDENTITY) and score.value is None for score in scores)
+
+
 def total(scores: Sequence[Score]) -> float:
     """How good a try is, 0-1: passed gates count one, a failed one by how near it came."""
     parts = []
@@ -46,6 +51,8 @@ def total(scores: Sequence[Score]) -> float:
 def ranked(takes: Sequence[Sequence[Score]]) -> list[Rank]:
     """Best first: fewest failed gates, then `total`, then the judge, then what ranks without a gate; the earlier wins.
 
+    A character that could not be told counts here as a failed gate, and a measured one goes before it: a picture
+    without a face is no better than one with a face that is a little too unlike.
     A judge's score counts only among takes whose gates are equal, so it never decides alone.
     """
     order = sorted(range(len(takes)), key=lambda index: (_key(takes[index]), -index), reverse=True)
@@ -54,7 +61,11 @@ def ranked(takes: Sequence[Sequence[Score]]) -> list[Rank]:
 
 def _key(scores: Sequence[Score]) -> tuple[float, ...]:
     judged = _value(scores, JUDGED)
-    return (-len(failing(scores)), round(total(scores), 3), judged if judged is not None else 0.0, _merit(scores))
+    lost = unseen(scores)
+    return (
+        -(len(failing(scores)) + lost), -lost, round(total(scores), 3), judged if judged is not None else 0.0,
+        _merit(scores),
+    )  # fmt: skip
 
 
 def _merit(scores: Sequence[Score]) -> float:
