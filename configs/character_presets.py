@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from configs.image_tables import table_file
 from configs.settings import Settings
@@ -21,7 +21,13 @@ class IdentityPreset(Part):
     encoder: EncoderName = "auto"
     """'auto': the one that its calibration tells the character apart with best, of those that are installed."""
     threshold: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False)
-    """None: the calibration's; 0.65 for ArcFace without one."""
+    """Of this encoder. None: the calibration's; 0.65 for ArcFace without one."""
+
+    @model_validator(mode="after")
+    def _of_one_encoder(self) -> IdentityPreset:
+        if self.threshold is not None and self.encoder == "auto":
+            raise ValueError("a threshold needs its encoder: the same figure means something else with another one")
+        return self
 
 
 class CharacterPreset(Part):

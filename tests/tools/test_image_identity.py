@@ -4,6 +4,7 @@ models for pictures with faces."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,19 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from tiny_faces import FACE_COLOUR, build_pack
+from tiny_faces import FACE_COLOUR, build_clip, build_pack
 
 from backends.media.images import load_image, save_png
 from backends.vision.identity.calibration import Calibration
+from configs.character_presets import IdentityPreset
 from configs.settings import load_settings
 from memory.records import Entry
 from tools.executor import Executor, Run
 from tools.film.lexicon import lexicon
 from tools.image.identity import wants_identity
 from tools.image.likeness import views
-from tools.image.likeness.record import KEY, basis, look_of, stored
+from tools.image.likeness.judge import pass_mark
+from tools.image.likeness.record import KEY, Known, basis, look_of, stored
 from tools.opening import opened_executor
 from tools.spec import CancelToken, ToolOutcome
 
@@ -286,6 +289,76 @@ def test_a_table_may_fix_encoder_and_mark(executor: Executor, faces: dict[str, l
         table.write_text(before, encoding="utf-8")
     assert made.result is not None, made.error
     assert made.result.measurements["threshold Vera"] == 0.5 and made.result.measurements["passed Vera"] is True
+
+
+def test_a_mark_counts_for_its_encoder_alone() -> None:
+    """0.65 is nearly nobody for ArcFace and nearly everybody for others."""
+    with pytest.raises(ValueError, match="needs its encoder"):
+        IdentityPreset(threshold=0.65)
+    measured = Calibration("clip", "1", 0.7, 0.97, 0.92, 1.0, 0.9, 0.05, 16, 40)
+    useless = replace(measured, auc=0.6)
+    few = replace(useless, positives=3)
+    vectors = np.eye(4, dtype=np.float32)
+
+    def mark(calibration: Calibration | None, of: Any, domain: Any, fixed: float | None) -> tuple[float | None, bool]:
+        threshold, reason = pass_mark(Known(calibration, vectors, of), "clip", domain, fixed)
+        return threshold, reason == ""
+
+    assert mark(None, "pictures", "pictures", None) == (None, False)
+    assert mark(measured, "pictures", "pictures", 0.9) == (0.9, True) == mark(few, "pictures", "pictures", 0.9)
+    assert mark(useless, "pictures", "pictures", 0.9) == (0.9, False)
+    assert mark(measured, "layout", "pictures", 0.9) == (None, False)
+    assert pass_mark(Known(None, vectors, "pictures"), "arcface", "pictures", None) == (0.65, "")
+
+
+def test_a_preset_for_arcface_says_nothing_of_another_encoder(tmp_path: Path) -> None:
+    settings = load_settings(
+        home=tmp_path / "home", brain="offline", warehouse=tmp_path / "none",
+        memory={"index": "numpy", "embedder": "letters"}, vision={"clip": str(build_clip(tmp_path / "clip"))},
+    )  # fmt: skip
+    fixed = {"references": ["one.png"], "identity": {"encoder": "arcface", "threshold": 0.65}}
+    (settings.home / "configs").mkdir(parents=True)
+    table = yaml.safe_dump({"characters": {"Vera": fixed}})
+    (settings.home / "configs" / "character_presets.yaml").write_text(table, encoding="utf-8")
+    with opened_executor(settings) as executor:
+        executor.studio.memory.remember("character", "Vera", "")
+        for at, name in enumerate(("one.png", "two.png")):
+            face(executor.studio.workspace.home / name, at, at)
+        made = call(executor, "check_identity", image="two.png", character="Vera", encoder="clip")
+    assert made.result is not None, made.error
+    figures = made.result.measurements
+    assert figures["encoder Vera"] == "clip" and figures["identity Vera"] is not None
+    assert figures["threshold Vera"] is None and figures["passed Vera"] is None
+
+
+def test_a_picture_is_never_compared_with_itself(executor: Executor, faces: dict[str, list[str]]) -> None:
+    home = executor.studio.workspace.home
+    table = home / "configs" / "character_presets.yaml"
+    before = table.read_text(encoding="utf-8")
+    Path(home / "copy.png").write_bytes((home / "Vera0.png").read_bytes())
+    try:
+        known_by = {"Vera": {"references": ["Vera0.png"]}}
+        table.write_text(yaml.safe_dump({"characters": known_by}), encoding="utf-8")
+        for picture in ("Vera0.png", "copy.png"):
+            alone = call(executor, "check_identity", image=picture, character="Vera")
+            assert alone.result is not None and "the only picture to compare with" in alone.result.summary
+            assert alone.result.measurements["passed Vera"] is None
+        known_by = {"Vera": {"references": ["Vera0.png", "Walt1.png"]}}
+        table.write_text(yaml.safe_dump({"characters": known_by}), encoding="utf-8")
+        made = call(executor, "check_identity", image="Vera0.png", character="Vera")
+        assert made.result is not None and made.result.measurements["identity Vera"] < 0.95
+        # A picture in both sets, and one twice in its own: each counts once.
+        twice = {
+            "Vera": {"references": [*faces["Vera"], "copy.png"]},
+            "Walt": {"references": [*faces["Walt"], "Vera1.png"]},
+        }
+        table.write_text(yaml.safe_dump({"characters": twice}), encoding="utf-8")
+        made = call(executor, "check_identity", character="Vera", calibrate=True, encoder="arcface")
+        assert made.result is not None, made.error
+        record = made.result.data["calibrations"][0]
+        assert record["positives"] == 9 and record["negatives"] == 9
+    finally:
+        table.write_text(before, encoding="utf-8")
 
 
 def test_the_user_rating_stays_apart_from_identity(executor: Executor, picture: str, calibrated: ToolOutcome) -> None:

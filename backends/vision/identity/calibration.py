@@ -18,6 +18,8 @@ FALSE_ACCEPTS = 0.05
 """Share of other characters' pictures that the pass mark lets through."""
 LOWEST_DETECTION = 0.5
 """An encoder that finds nothing in more than half of a character's own pictures is not chosen for it."""
+SAME = 0.9999
+"""Cosine from which on two vectors are of one picture, if under another name: it tells nothing of the character."""
 NEAREST = 3
 """A picture's score is its mean cosine with this many of the character's nearest references: one alike view is luck."""
 RESAMPLES = 1000
@@ -63,6 +65,11 @@ class Calibration:
         return ""
 
     @property
+    def fails(self) -> bool:
+        """Whether enough pictures showed that the encoder cannot tell the character apart."""
+        return min(self.positives, self.negatives) >= FEWEST and not self.auc >= LOWEST_AUC
+
+    @property
     def gates(self) -> bool:
         """Whether a score below the threshold may fail a picture."""
         return not self.why_not()
@@ -93,6 +100,15 @@ def calibration_from(data: Mapping[str, Any]) -> Calibration | None:
 def similarity(vector: Vector, references: NDArray[np.float32]) -> float:
     """Mean cosine of `vector` (D,) with the `NEAREST` most alike of `references` (N, D), N at least 1."""
     return float(np.sort(references @ vector)[-NEAREST:].mean())
+
+
+def unlike(vectors: Sequence[Vector], others: Sequence[Vector] = ()) -> list[Vector]:
+    """`vectors` without those of a picture that is among `others`, or earlier among themselves."""
+    kept: list[Vector] = []
+    for one in vectors:
+        if not any(float(one @ other) >= SAME for other in (*others, *kept)):
+            kept.append(one)
+    return kept
 
 
 def own_scores(references: NDArray[np.float32]) -> NDArray[np.float64]:

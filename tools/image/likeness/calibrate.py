@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.image.layout.scene import CharacterLook
-from backends.vision.identity.calibration import Calibration, calibrate, own_scores, similarity
+from backends.vision.identity.calibration import Calibration, calibrate, own_scores, similarity, unlike
 from backends.vision.identity.encoder import IdentityEncoder, Vector
 from configs.errors import UsageError
 from memory.records import Entry
@@ -52,6 +52,13 @@ class _Gathered:
         elif vector is not None:
             self.others[encoder][name].append(vector)
 
+    def once(self, encoder: str) -> None:
+        """Each picture once, and none on both sides: a copy would be recognised whoever it shows."""
+        own = self.own[encoder] = unlike(self.own[encoder])
+        self.others[encoder] = defaultdict(
+            list, {name: fresh for name, many in self.others[encoder].items() if (fresh := unlike(many, own))}
+        )
+
 
 def calibrate_on_layouts(
     ctx: ToolContext, entry: Entry, look: CharacterLook, encoders: Sequence[IdentityEncoder], renderer: Any
@@ -82,6 +89,8 @@ def calibrate_on_pictures(ctx: ToolContext, entry: Entry, encoders: Sequence[Ide
         ctx.progress(done, len(every), f"{entry.name}: picture {done + 1} of {len(every)}")
         for encoder in fit:
             gathered.add(encoder.name, name, name == "", vector_of_picture(ctx, encoder, asset))
+    for encoder in fit:
+        gathered.once(encoder.name)
     return _kept(ctx, entry, "pictures", basis("pictures", None, [asset.sha256 for asset in own]), fit, gathered)
 
 

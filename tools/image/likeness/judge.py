@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.image.layout.scene import CharacterLook
-from backends.vision.identity.calibration import LOWEST_DETECTION, best, similarity
+from backends.vision.identity.calibration import LOWEST_DETECTION, SAME, best, similarity
 from backends.vision.identity.encoder import DEFAULT_THRESHOLD, ENCODERS, Box, Encoding, IdentityEncoder, Mask, Rgb
 from backends.vision.identity.engine import IdentityEngine
 from configs.errors import EngineError
@@ -70,8 +70,14 @@ def judge(
     made = best_match(engine.encoder(which), known.references, rgb, box, mask)
     if made.vector is None:
         return undecided(name, f"undetected: {made.note}", which)
-    value = round(similarity(made.vector, known.references), 4)
-    threshold, reason = pass_mark(known, which, domain, preset.identity.threshold if preset else None)
+    references = known.references
+    if domain == "pictures":
+        references = references[references @ made.vector < SAME]
+        if not len(references):
+            return undecided(name, "not measured: it is the only picture to compare with", which)
+    value = round(similarity(made.vector, references), 4)
+    fixed = preset.identity.threshold if preset and preset.identity.encoder == which else None
+    threshold, reason = pass_mark(known, which, domain, fixed)
     passed = value >= threshold if threshold is not None and not reason else None
     notes = [part for part in (reason, made.note, licence_note(engine, which)) if part]
     score = Score(f"identity {name}", value, "measured", which, threshold, passed, "; ".join(notes))
@@ -119,10 +125,10 @@ def known_as(
 
 def pass_mark(known: Known, encoder: str, domain: Domain, fixed: float | None) -> tuple[float | None, str]:
     """The threshold (None: there is none) and why a score is not held against it ('' when it is)."""
-    if fixed is not None:
-        return fixed, ""
     if known.of != domain:
         return None, "it was compared with layout drawings, and painted pictures score differently"
+    if fixed is not None:
+        return fixed, known.calibration.why_not() if known.calibration is not None and known.calibration.fails else ""
     if known.calibration is not None:
         return known.calibration.threshold, known.calibration.why_not()
     if encoder in DEFAULT_THRESHOLD and domain == "pictures":
