@@ -10,33 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_studio import BETWEEN, SIZE, TWINS, done, fresh, make, pictures, record, wishes
 
 from backends.media.images import load_image
 from configs.errors import PolicyError
-from configs.settings import load_settings
-from memory.records import Asset
 from tools import publish as publishing
 from tools.events import Progress
 from tools.executor import Executor, Run
-from tools.image import batch, batch_plan, batch_run
-from tools.opening import opened_executor
-from tools.spec import CancelToken, Forecast, ToolOutcome
-
-SIZE = {"width": 96, "height": 64}
-TWINS, BETWEEN = ("Marcella", "Marcelle"), "Marcelli"
-"""Two characters, and a slip that may mean either."""
-
-
-def fresh(home: Path, **more: Any) -> Any:
-    settings = load_settings(
-        home=home,
-        brain="offline",
-        image={"preview_samples": 1},
-        budget={"rounds": 1},
-        memory={"index": "numpy", "embedder": "letters"},
-        **more,
-    )
-    return opened_executor(settings)
+from tools.image import batch, batch_run
+from tools.spec import CancelToken, Forecast
 
 
 @pytest.fixture(scope="module")
@@ -50,31 +32,6 @@ def own(tmp_path: Path) -> Iterator[Executor]:
     """One whose memory nobody else changed."""
     with fresh(tmp_path / "home") as made:
         yield made
-
-
-def make(executor: Executor, run: Run | None = None, **args: Any) -> ToolOutcome:
-    return executor.run("generate_batch", {**SIZE, **args}, run or Run(thread="t"))
-
-
-def done(outcome: ToolOutcome) -> list[dict[str, Any]]:
-    assert outcome.error is None and outcome.result is not None, outcome.error
-    rows: list[dict[str, Any]] = outcome.result.data["pictures"]
-    return rows
-
-
-def pictures(outcome: ToolOutcome) -> list[Asset]:
-    return [asset for asset in outcome.assets if asset.tool == "generate_image"]
-
-
-def record(executor: Executor, outcome: ToolOutcome) -> list[dict[str, Any]]:
-    assert outcome.result is not None
-    file = executor.studio.workspace.home / "batches" / outcome.result.data["job"] / "manifest.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()]
-
-
-def wishes(executor: Executor, *lines: str, name: str = "wishes.jsonl") -> str:
-    (executor.studio.workspace.home / name).write_text("\n".join(lines), encoding="utf-8")
-    return name
 
 
 # -- ways of asking ------------------------------------------------------------------------------------------------
@@ -146,99 +103,6 @@ def test_sheet_and_report(executor: Executor) -> None:
     assert all(row["scores"] for row in told["pictures"])
     plain = make(executor, prompts=["a seagull on the beach", "a monster in a castle"], sheet=False)
     assert not [asset for asset in plain.assets if asset.params.get("sheet")]
-
-
-# -- wrong wishes --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        ({"prompt": "a cat", "count": 0}, "0 pictures"),
-        ({"prompt": "a cat", "count": 10_000}, "up to 200"),
-        ({"prompts": ["a cat"] * 101, "count": 2}, "202 pictures is too long"),
-        ({}, "nothing to draw"),
-        ({"prompts": ["", "  "]}, "nothing to draw"),
-        ({"prompt": "a cat", "file": "x.jsonl"}, "more than one way"),
-        ({"file": "none.jsonl"}, "none.jsonl"),
-        ({"shots": "none"}, "none"),
-        ({"prompts": ["a cat", "cat " * 25_000]}, "Picture 2 cannot be asked for"),
-        ({"prompts": ["a cat"] * 10_000}, "10000 pictures is too long"),
-        ({"prompt": "cat " * 25_000}, "100,000 characters"),
-        ({"prompt": "a cat", "negative_prompt": "x" * 3000}, "negative_prompt"),
-        ({"file": "x" * 400}, "There is no file"),
-        ({"prompt": "a cat", "width": 32, "height": 32}, "too small"),
-    ],
-)
-def test_wrong_wishes_get_one_sentence(executor: Executor, args: dict[str, Any], words: str) -> None:
-    outcome = make(executor, **args)
-    assert outcome.error is not None and outcome.error.exit_code == 2, outcome
-    assert words in outcome.error.sentence and "\n" not in outcome.error.sentence
-
-
-def test_a_slip_in_a_name_is_told_before_anything_is_drawn(own: Executor) -> None:
-    for name in TWINS:
-        own.studio.memory.remember("character", name, "a girl with red hair")
-    outcome = make(own, prompts=["on the beach"], characters=[TWINS[0], BETWEEN])
-    assert outcome.error is not None and "'Marcella'" in outcome.error.sentence
-    assert not own.studio.memory.list_assets("image")
-
-
-BAD = [
-    ('{"prompt": "a cat", "promt": "x"}', "line 2", "no argument 'promt'"),
-    ("{not json", "line 2", "no JSON"),
-    ("[1]", "line 2", "no JSON object"),
-    ('{"prompt": ""}', "line 2", "nothing to draw"),
-    ('{"prompt": "a cat", "width": 99999}', "line 2", "width"),
-    ('{"prompt": "a cat", "seed": "many"}', "line 2", "seed"),
-    ("[" * 5000, "line 2", "no JSON"),
-    ('{"prompt": "a cat", "count": 0}', "line 2", "0 pictures"),
-    ('{"prompt": "a cat", "count": "many"}', "line 2", "no whole number"),
-    ('{"prompt": "a cat", "control": "/etc/passwd"}', "line 2", "outside the workspace"),
-    ('{"prompt": "a cat", "control": "last"}', "line 2", "another one when the batch goes on"),
-    ('{"prompt": "a cat", "references": ["no-such.png"]}', "line 2", "no-such.png"),
-    ('{"prompt": "a cat", "loras": [{"name": "x", "weight": 50}]}', "line 2", "weight"),
-]
-
-
-@pytest.mark.parametrize(("line", "where", "why"), BAD)
-def test_a_bad_line_is_named_and_nothing_starts(executor: Executor, line: str, where: str, why: str) -> None:
-    before = len(executor.studio.memory.list_assets("image", limit=1000))
-    outcome = make(executor, file=wishes(executor, '{"prompt": "a tree"}', line, name="bad.jsonl"))
-    assert outcome.error is not None and outcome.error.exit_code == 2
-    assert where in outcome.error.sentence and why in outcome.error.sentence
-    assert len(executor.studio.memory.list_assets("image", limit=1000)) == before
-
-
-def test_a_file_of_too_many_wishes_is_not_read_to_its_end(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-    whole = batch_plan._line
-    monkeypatch.setattr(batch_plan, "_line", lambda line, ctx: (read.append(line), whole(line, ctx))[1])
-    outcome = make(executor, file=wishes(executor, *['{"prompt": "a tree", "count": 20}'] * 5000, name="many.jsonl"))
-    assert outcome.error is not None and "up to 200" in outcome.error.sentence and len(read) == 11
-
-
-def test_a_lines_picture_is_the_same_one_whenever_it_goes_on(executor: Executor) -> None:
-    first = pictures(make(executor, prompts=["a bird in a tree"]))[0]
-    line = json.dumps({"prompt": "a fox", "control": first.name})
-    made = make(executor, file=wishes(executor, line, name="steered.jsonl"))
-    report = next(asset for asset in made.assets if asset.kind == "report")
-    told = json.loads((executor.studio.workspace.home / report.path).read_text())
-    assert told["pictures"][0]["args"]["control"] == first.id
-
-
-def test_bad_lines_may_be_left_out(executor: Executor) -> None:
-    name = wishes(executor, '{"prompt": "a tree in a park"}', "{oops", name="some.jsonl")
-    made = make(executor, file=name, skip_bad=True)
-    assert len(done(made)) == 1 and made.result is not None and "line 2" in made.result.warnings[0]
-    only = make(executor, file=wishes(executor, "{oops", name="none-good.jsonl"), skip_bad=True)
-    assert only.error is not None and "no line can be used" in only.error.sentence
-
-
-def test_a_file_that_is_no_text(executor: Executor) -> None:
-    (executor.studio.workspace.home / "odd.jsonl").write_bytes(b'{"prompt": "\xff\xfe a cat"}\n')
-    outcome = make(executor, file="odd.jsonl")
-    assert outcome.error is not None and outcome.error.exit_code == 2
 
 
 # -- going on ------------------------------------------------------------------------------------------------------
@@ -382,6 +246,13 @@ def test_pictures_below_the_mark_are_kept_but_not_listed(own: Executor) -> None:
     if not any(row["passed"] for row in done(none)):
         assert len(pictures(none)) == 2
         assert any("No picture reaches" in text for text in none.result.warnings)  # type: ignore[union-attr]
+
+
+def test_warnings_that_differ_in_figures_only_are_told_once(own: Executor) -> None:
+    made = make(own, prompt="a red ball on a table", count=6, sheet=False)
+    assert made.result is not None
+    low = [text for text in made.result.warnings if "sharpness is" in text]
+    assert len(low) == 1 and "the others are alike" in low[0]
 
 
 def test_forecast_grows_with_the_number_and_is_not_learned_from_reuse(executor: Executor) -> None:

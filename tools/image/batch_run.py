@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import re
 import sqlite3
 import statistics
 import time
@@ -22,6 +23,7 @@ from tools.spec import ToolContext
 
 SAME_LOOK_BITS = 2
 """Of 64: pictures whose perceptual hashes differ in so few bits look the same."""
+_FIGURE = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 SAME_ERRORS = 3
 """After so many equal failures of the engine in a row the rest is not tried: it would fail the same way."""
 
@@ -73,8 +75,6 @@ class BatchRun:
         self._seconds: dict[int, float] = {}
         self._hashes: dict[int, str] = {}
         self._fused: frozenset[int] = frozenset()
-        self.told: list[str] = []
-        """What the pictures' own calls warned of, each once with the numbers it holds for."""
         self._warned: dict[str, list[int]] = {}
         self.kept = 0
 
@@ -90,6 +90,22 @@ class BatchRun:
     @property
     def made(self) -> int:
         return len(self._seconds)
+
+    @property
+    def told(self) -> list[str]:
+        """What the pictures' own calls warned of, each once with the numbers it holds for.
+
+        Sentences that differ in their figures alone are one: of 200 pictures, nobody reads 200 figures.
+        """
+        groups: dict[str, list[tuple[str, list[int]]]] = {}
+        for text, numbers in self._warned.items():
+            groups.setdefault(_FIGURE.sub("#", text), []).append((text, numbers))
+        whole, told = len(self._plan.single), []
+        for rows in groups.values():
+            numbers = sorted({number for _, found in rows for number in found})
+            example = rows[0][0] if len(rows) == 1 else f"{rows[0][0].rstrip('.')} (the first; the others are alike)"
+            told.append(_with_numbers(example, numbers, whole))
+        return told
 
     @property
     def seconds_each(self) -> float:
@@ -147,7 +163,6 @@ class BatchRun:
             self._keep(item, outcome.assets[0])
             for text in outcome.result.warnings if outcome.result else ():
                 self._warned.setdefault(text, []).append(item.number)
-        self.told = [_with_numbers(text, numbers, len(self._plan.single)) for text, numbers in self._warned.items()]
         self._ctx.progress(len(self._plan.single), len(self._plan.single), f"{self.finished} pictures")
 
     def listed(self) -> list[Listed]:
