@@ -8,6 +8,7 @@ import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +59,38 @@ def test_steps_are_told_and_cancel_leaves_it_usable(engine: SdxlEngine) -> None:
     with pytest.raises(Cancelled):
         engine.generate(REQUEST, stop)
     assert np.array_equal(engine.generate(REQUEST).image, engine.generate(REQUEST).image)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"steps": 0}, "no picture in 0 steps"),
+        ({"steps": -1}, "no picture in -1 steps"),
+        ({"steps": 5000}, "Use 1 to 1000"),
+        ({"guidance": float("nan")}, "guidance of nan"),
+        ({"guidance": -1.0}, "guidance of -1"),
+        ({"guidance": 1e9}, r"guidance of 1e\+09"),
+        ({"seed": 2**70}, "more than 64 bits"),
+        ({"prompt": "a \ud800 boy"}, "prompt cannot be read"),
+        ({"negative_prompt": "\udfff"}, "negative prompt cannot be read"),
+    ],
+)
+def test_figures_and_words_that_cannot_be_used_are_one_sentence(
+    engine: SdxlEngine, change: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(EngineError, match=match) as caught:
+        engine.generate(replace(REQUEST, **change))
+    assert "\n" not in caught.value.sentence
+
+
+def test_the_model_is_told_as_it_was_read(tiny: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    engine = SdxlEngine(copy, device="cpu")
+    engine.load()
+    before = engine.generate(REQUEST).params["model_fingerprint"]
+    shutil.rmtree(copy)
+    assert engine.generate(REQUEST).params["model_fingerprint"] == before != ""
+    engine.unload()
 
 
 def test_park_restore_and_unload(tiny: Path) -> None:

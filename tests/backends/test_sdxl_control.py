@@ -16,11 +16,12 @@ from safetensors.torch import load_file, save_file
 from tiny_nets import TinyNets, build_tiny_nets, maps, picture, tiny_controlnets, tiny_engine
 from tiny_sdxl import build_tiny_sdxl
 
-from backends.image.engine import ControlMap, ImageRequest
+from backends.image.engine import ControlMap, ImageRequest, Reference
 from backends.image.sdxl.controlnets import IDLE
 from backends.image.sdxl.engine import SdxlEngine
 from backends.image.sdxl.nets import UNION
 from configs.errors import EngineError
+from evals.benchmarks.swapping.random_nets import build_random_controlnet, build_random_ip_adapter
 
 PLAIN = ImageRequest("a boy on a beach", width=64, height=64, seed=7, steps=4)
 
@@ -42,7 +43,7 @@ def engine(model: Path, nets: TinyNets) -> SdxlEngine:
 
 def net_of(engine: SdxlEngine, name: str) -> Any:
     assert engine._models is not None
-    return engine._models.nets._nets[name][1]
+    return engine._models.nets._nets[name][-1]
 
 
 @contextmanager
@@ -182,6 +183,27 @@ def test_nets_that_do_not_fit_the_model_are_told(model: Path, nets: TinyNets, tm
     shutil.rmtree(folder)
     fails("Put an SDXL ControlNet for depth")
     assert np.array_equal(engine.generate(replace(PLAIN, steps=1)).image, before)
+    engine.unload()
+
+
+def test_a_net_or_adapter_that_changed_on_the_disk_is_read_again(
+    model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What the result tells of it is of the file as it is."""
+    nets = build_tiny_nets(tmp_path_factory.mktemp("changing"))
+    engine = tiny_engine(model, nets)
+    steered = replace(PLAIN, steps=1, controls=maps("depth"))
+    looked = replace(PLAIN, steps=1, references=(Reference(picture(2)),))
+    first = [engine.generate(request) for request in (steered, looked)]
+    build_random_controlnet(nets.folder / "depth", seed=99)
+    build_random_ip_adapter(nets.folder / "ip", seed=99)
+    again = [engine.generate(request) for request in (steered, looked)]
+    for one, other, key in zip(first, again, ("controls", "ip_adapter"), strict=True):
+        assert one.params[key] != other.params[key] and not np.array_equal(one.image, other.image)
+    fresh = tiny_engine(model, nets)
+    for request, result in zip((steered, looked), again, strict=True):
+        assert np.array_equal(fresh.generate(request).image, result.image)
+    fresh.unload()
     engine.unload()
 
 

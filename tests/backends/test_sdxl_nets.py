@@ -55,6 +55,14 @@ def test_single_nets_for_few_maps_and_the_union_from_then_on(nets: TinyNets) -> 
     assert not singles.union and len(singles.nets) == 3
 
 
+def test_a_union_that_does_not_know_a_kind_is_told(nets: TinyNets) -> None:
+    config = tiny_controlnets()
+    wrong = config.model_copy(update={"union": config.union.model_copy(update={"modes": {"depth": 9, "canny": 3}})})
+    assert choose_nets(wrong, nets.locate, maps("depth")).modes == ()
+    with pytest.raises(EngineError, match=r"for 'depth' maps: union\.modes\.depth is 9 .* knows kinds 0 to 5"):
+        choose_nets(wrong, nets.locate, maps("depth", "canny", "canny"))
+
+
 def test_a_missing_net_is_told_with_what_to_put_where(nets: TinyNets) -> None:
     with pytest.raises(EngineError, match=r"for 'normal' maps.*nets\.normal"):
         choose_nets(tiny_controlnets(union=False), nets.locate, maps("normal"))

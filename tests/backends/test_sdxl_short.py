@@ -82,7 +82,7 @@ def module_of(engine: SdxlEngine, stage: str) -> Any:
     assert models is not None
     return {
         "text": models.pipe.text_encoder, "references": models.references._encoder, "init": models.pipe.vae.encoder,
-        "nets": models.nets._nets["pose"][1] if "pose" in models.nets._nets else None,
+        "nets": models.nets._nets["pose"][-1] if "pose" in models.nets._nets else None,
         "denoise": models.pipe.unet, "decode": models.pipe.vae.decoder,
     }[stage]  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from backends.gpu.weights.arena import HostArena
 from backends.image.registry.descriptions import check_description
+from backends.image.sdxl.fingerprint import file_state
 from backends.image.sdxl.nets import CONTROL_KEY, UNION_KEY, Choice, NetFile
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.weights import check_whole, frozen, safetensors_shapes
@@ -24,7 +25,8 @@ class ControlNets:
 
     def __init__(self, unet: Any, parts: Parts, dtype: Any) -> None:
         self._unet, self._parts, self._dtype = unet, parts, dtype
-        self._nets: dict[str, tuple[Path, Any]] = {}
+        self._nets: dict[str, tuple[Path, tuple[int, int], Any]] = {}
+        """By name: file, its state when it was read, net."""
         self._unused: dict[str, int] = {}
 
     def get(self, choice: Choice, tell: Callable[[str], None] | None = None) -> Any:
@@ -53,16 +55,16 @@ class ControlNets:
         self.forget(*(name for name in self._nets if self._unused[name] <= IDLE))
 
     def _net(self, file: NetFile, choice: Choice, tell: Callable[[str], None] | None) -> Any:
-        known = self._nets.get(file.name)
-        if known is not None and known[0] == file.weights:
-            return known[1]
+        known, state = self._nets.get(file.name), file_state(file.weights)
+        if known is not None and known[:2] == (file.weights, state):
+            return known[2]
         self.forget(*(name for name in self._nets if name != file.name))
         if tell is not None:
             tell(file.path.name)
         net = _read(file, choice.union, self._unet, self._dtype)
         arena = HostArena({file.name: net}, self._parts.device)
         self._parts.add(file.name, arena)
-        self._nets[file.name] = (file.weights, net)
+        self._nets[file.name] = (file.weights, state, net)
         return net
 
 

@@ -12,6 +12,7 @@ from backends.gpu.engine import OnStart, StartPhase, StartProgress
 from backends.gpu.weights.arena import HostArena, free_cached
 from backends.gpu.weights.own_thread import OwnThread
 from backends.image.engine import ImageRequest, ImageResult, StepCallback
+from backends.image.sdxl.fingerprint import fingerprint
 from backends.image.sdxl.frame import SMALLEST, check_inputs
 from backends.image.sdxl.ladder import OFFLOAD, Ladder
 from backends.image.sdxl.models import Models
@@ -90,6 +91,8 @@ class SdxlEngine:
         self._told: set[str] = set()
         """Notes on qualities that were said before."""
         self._active = False
+        self._marks = ("", "")
+        """Fingerprints of model and VAE as they were read."""
         self._ladder = Ladder()
         self._thread = OwnThread("sdxl")
         self._sizes: tuple[float, float] = (WEIGHTS_MIB, UNET_MIB)
@@ -125,6 +128,7 @@ class SdxlEngine:
         """Read the weights. Raises EngineError when they are missing, no SDXL, or would need unpickling."""
         self._tell("load", 0.0)
         table, dtype = self._table, self._dtype_name()
+        self._marks = fingerprint(self._path), fingerprint(self._vae) if self._vae is not None else ""
         try:
             pipe = read_pipeline(
                 self._path, self._config, dtype=dtype, device=self.device, vae=self._vae,
@@ -240,7 +244,7 @@ class SdxlEngine:
             seconds=time.perf_counter() - began,
             warnings=warnings_of(painted, *self._notes(request, work)),
             params=params_of(
-                painted, model=self._path, vae=self._vae, adapter=adapter, dtype=self._dtype_name(),
+                painted, model=self._path, vae=self._vae, adapter=adapter, marks=self._marks, dtype=self._dtype_name(),
                 device=self.device,
             ),
         )  # fmt: skip

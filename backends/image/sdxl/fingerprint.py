@@ -16,6 +16,15 @@ PIECE = 64 * 1024
 """Bytes that are read at each."""
 
 
+def file_state(path: Path) -> tuple[int, int]:
+    """Size and time of change: another state is another file. (0, 0) when there is none."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return 0, 0
+    return seen.st_size, seen.st_mtime_ns
+
+
 def fingerprint(path: Path) -> str:
     """64 hex digits of a .safetensors file, or of all those in a folder; kept while sizes and times stay the same.
 

@@ -19,6 +19,8 @@ LEAST = 32
 """Pixels; with a smaller side nothing is left on the UNet's coarsest grid."""
 EDGE = 8
 """Pixels at 1024 over which a hard mask's inner edge goes from the old picture to the new one."""
+MOST_STEPS, MOST_GUIDANCE = 1000, 100
+"""SDXL's schedule has 1000 timesteps; far below this guidance pictures are burnt already."""
 STRONGEST = 2.0
 """Scale of a map or a reference; more only breaks pictures."""
 
@@ -91,7 +93,8 @@ def composed(painted: NDArray[np.uint8], init: NDArray[np.uint8], mask: NDArray[
 
 
 def check_inputs(request: ImageRequest) -> None:
-    """Raises EngineError for a size, map, reference or first picture that cannot be used."""
+    """Raises EngineError for figures, words, a size, map, reference or first picture that cannot be used."""
+    _check_figures(request)
     shape = (request.height, request.width, 3)
     if min(request.width, request.height) < LEAST:
         raise EngineError(
@@ -110,6 +113,19 @@ def check_inputs(request: ImageRequest) -> None:
         raise EngineError(f"A strength of {init.strength:g} is out of range", "", "Use 0 (keep) to 1 (paint anew)")
     if init.mask is not None:
         _check_shape("The mask", init.mask, shape[:2])
+
+
+def _check_figures(request: ImageRequest) -> None:
+    steps, guidance, seed = request.steps, request.guidance, request.seed
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        raise EngineError(f"SDXL makes no picture in {steps} steps", "", f"Use 1 to {MOST_STEPS}, usually 30")
+    if guidance is not None and not 0 <= guidance <= MOST_GUIDANCE:
+        raise EngineError(f"A guidance of {guidance:g} is out of range", "", f"Use 0 to {MOST_GUIDANCE}, usually 6.5")
+    if not -(2**63) <= seed < 2**64:
+        raise EngineError(f"The seed {str(seed)[:24]} is out of range", "it has more than 64 bits", "Use a smaller one")
+    for what, text in (("prompt", request.prompt), ("negative prompt", request.negative_prompt)):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise EngineError(f"The {what} cannot be read", "it has half characters (surrogates)", "Write it anew")
 
 
 def _check_control(control: ControlMap, shape: tuple[int, ...]) -> None:

@@ -82,6 +82,14 @@ def choose_nets(
     wanted = union == "always" or len(kinds) >= config.union.use_from or missing is not None
     if one is not None and wanted:
         indices = {str(kind): index for kind, index in config.union.modes.items()}
+        rows = safetensors_shapes(one.weights)[UNION_KEY][0]
+        if wrong := next((kind for kind in kinds if indices[kind] >= rows), ""):
+            raise EngineError(
+                f"The ControlNet Union cannot be used for '{wrong}' maps",
+                f"union.modes.{wrong} is {indices[wrong]} in controlnet_config.yaml, "
+                f"the net in {one.path} knows kinds 0 to {rows - 1}",
+                "Correct union.modes",
+            )  # fmt: skip
         return Choice((one,), tuple(indices[kind] for kind in kinds))
     if missing is not None:
         raise missing

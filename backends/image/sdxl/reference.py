@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from backends.gpu.weights.arena import HostArena
 from backends.image.engine import Reference
 from backends.image.registry.descriptions import check_description
-from backends.image.sdxl.fingerprint import pixels_sha256
+from backends.image.sdxl.fingerprint import file_state, pixels_sha256
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.quiet import quiet
 from backends.image.sdxl.weights import frozen, safetensors_shapes
@@ -44,6 +44,8 @@ class References:
         self._projection: Any = None
         self._processors: dict[str, Any] = {}
         self._unused = 0
+        self._state: tuple[tuple[int, int], ...] = ()
+        """Of the files when they were read."""
         self._known: dict[str, Any] = {}
         """Embeddings of the pictures used last, by the pictures' hash; in main memory, half a megabyte each."""
 
@@ -66,11 +68,14 @@ class References:
     def load(self) -> None:
         """Read both parts unless they are there. Raises EngineError, EngineOutOfMemory."""
         self._unused = 0
-        if self.loaded:
+        state = (file_state(self._weights), *map(file_state, sorted(self._encoder_folder.glob("*.safetensors"))))
+        if self.loaded and state == self._state:
             return
+        self.forget()
         self.check()
         try:
             self._read()
+            self._state = state
         except BaseException:
             self.forget()
             raise

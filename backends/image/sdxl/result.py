@@ -23,9 +23,12 @@ def engine_version() -> str:
 
 
 def params_of(
-    painted: Painted, *, model: Path, vae: Path | None, adapter: Path, dtype: str, device: str
+    painted: Painted, *, model: Path, vae: Path | None, adapter: Path, marks: tuple[str, str], dtype: str, device: str
 ) -> dict[str, Any]:
-    """Everything that decides the pixels, and how memory was used."""
+    """Everything that decides the pixels, and how memory was used.
+
+    `marks`: fingerprints of model and VAE when they were read; their files may be others by now.
+    """
     work, rung = painted.work, painted.rung
     request, recipe, asked = work.request, work.recipe, work.frame.asked
     return {
@@ -34,8 +37,8 @@ def params_of(
         "mode": work.mode, "steps_done": work.steps_done, "scheduler": work.scheduler,
         "scheduler_name": recipe.scheduler, "timesteps": list(recipe.timesteps), "eta": recipe.eta,
         "few_step": recipe.few_step.name if recipe.few_step is not None else "",
-        "model": model.name, "model_fingerprint": fingerprint(model), "vae": vae.name if vae is not None else "",
-        "vae_fingerprint": fingerprint(vae) if vae is not None else "", "dtype": dtype, "device": device,
+        "model": model.name, "model_fingerprint": marks[0], "vae": vae.name if vae is not None else "",
+        "vae_fingerprint": marks[1], "dtype": dtype, "device": device,
         "loras": list(work.loras or ()), "fused": request.fuse and bool(work.uses),
         "controls": _controls(work), "references": _references(request),
         "ip_adapter": _named(adapter) if request.references else None, "init": _init(request),
