@@ -11,6 +11,7 @@ import pytest
 from configs.errors import Cancelled, EngineError
 from memory.records import Score
 from tools.image.ranking import JUDGED, ranked, total
+from tools.image.report import failed_in_words
 from tools.image.takes import SEED_STEP, Ranking, Take, Variation, best_of
 
 
@@ -61,6 +62,18 @@ def test_a_picture_in_which_nobody_is_found_is_no_better_than_one_that_fails() -
     assert order((unlike, gate("sharpness", 0.4)), (nobody,)) == [1, 0]
     # everybody alike: nothing changes
     assert order((nobody, gate("sharpness", 0.4)), (nobody, gate("sharpness", 0.6))) == [1, 0]
+
+
+def test_nobody_found_is_no_pass_and_another_try_is_made() -> None:
+    nobody = Score("identity Luca", None, "not measured", "arcface", note="undetected: no face found")
+    found = gate("identity Luca", 0.8, 0.65)
+    assert not take(Variation(), nobody, gate("sharpness", 0.6)).passed
+    assert total((nobody, gate("sharpness", 0.6))) == 0.5
+    made = best_of(Maker((nobody,), (found,)), 1, seed=1, rounds=3)
+    assert len(made.takes) == 2 and made.best.passed and made.ranks[1].why == "fails: identity Luca undetected"
+    alone = best_of(Maker((nobody,)), 1, seed=1)
+    (sentence,) = failed_in_words([alone])
+    assert sentence.startswith("Luca was not found in the picture (undetected: no face found)")
 
 
 def test_the_judge_ranks_among_equals_and_the_measures_break_its_ties() -> None:

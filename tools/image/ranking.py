@@ -13,6 +13,8 @@ JUDGED = "judge"
 PROMPT = "prompt match"
 ADHERENCE = "adherence "
 IDENTITY = "identity "
+UNDETECTED = "undetected"
+"""Begins the note of an identity score where nobody was found to compare."""
 BLUR = "blur"
 
 
@@ -28,8 +30,13 @@ class Rank:
 
 
 def failing(scores: Sequence[Score]) -> tuple[Score, ...]:
-    """The gates that were measured and failed."""
-    return tuple(score for score in scores if score.passed is False)
+    """The gates that were measured and failed, and characters who were looked for and not found."""
+    return tuple(score for score in scores if score.passed is False or is_unseen(score))
+
+
+def is_unseen(score: Score) -> bool:
+    """Whether a character was looked for and no face was found: worse than a face that is little alike."""
+    return score.name.startswith(IDENTITY) and score.value is None and score.note.startswith(UNDETECTED)
 
 
 def unseen(scores: Sequence[Score]) -> int:
@@ -41,6 +48,8 @@ def total(scores: Sequence[Score]) -> float:
     """How good a try is, 0-1: passed gates count one, a failed one by how near it came."""
     parts = []
     for score in scores:
+        if is_unseen(score):
+            parts.append(0.0)
         if score.value is None or score.passed is None:
             continue
         near = score.value / score.threshold if score.threshold else 0.0
@@ -62,8 +71,9 @@ def ranked(takes: Sequence[Sequence[Score]]) -> list[Rank]:
 def _key(scores: Sequence[Score]) -> tuple[float, ...]:
     judged = _value(scores, JUDGED)
     lost = unseen(scores)
+    broken = sum(score.passed is False for score in scores)
     return (
-        -(len(failing(scores)) + lost), -lost, round(total(scores), 3), judged if judged is not None else 0.0,
+        -(broken + lost), -lost, round(total(scores), 3), judged if judged is not None else 0.0,
         _merit(scores),
     )  # fmt: skip
 
@@ -88,7 +98,9 @@ def _why(index: int, order: Sequence[int], takes: Sequence[Sequence[Score]]) -> 
     broken = failing(own)
     if broken:
         clean = not any(failing(takes[other]) for other in order if other != index)
-        listed = ", ".join(f"{one.name} {one.value:.3g}" for one in broken[:2] if one.value is not None)
+        listed = ", ".join(
+            f"{one.name} {UNDETECTED if one.value is None else format(one.value, '.3g')}" for one in broken[:2]
+        )
         lead = "fails least" if index == order[0] and len(order) > 1 and not clean else "fails"
         return f"{lead}: {listed}"
     others = [takes[other] for other in order if other != index]

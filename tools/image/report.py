@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from memory.records import Score
-from tools.image.ranking import IDENTITY, failing
+from tools.image.ranking import IDENTITY, failing, is_unseen
 from tools.image.takes import Ranking
 from tools.image.wish import Wish
 
@@ -60,6 +60,8 @@ def failed_in_words(rankings: Sequence[Ranking]) -> list[str]:
 
 
 def _fault(score: Score) -> str:
+    if score.value is None:
+        return f"{score.name.removeprefix(IDENTITY)} was not found in the picture ({score.note})"
     name = IN_WORDS.get(score.name, score.name)
     near = f" ({score.note})" if score.name == "difference" and score.note else ""
     return f"The picture's {name} is {score.value:.3g}, the mark is {score.threshold:.3g}{near}"
@@ -73,7 +75,7 @@ def _identity(ranking: Ranking) -> str:
             continue
         name = score.name.removeprefix(IDENTITY)
         if score.value is None:
-            told.append(f"{name} not measured")
+            told.append(f"{name} {'not found' if is_unseen(score) else 'not measured'}")
         elif score.threshold is None:
             told.append(f"{name} {score.value:.2f}")
         else:
