@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny_nets import TinyNets, build_tiny_nets, maps, picture, tiny_controlnets, tiny_engine
 from tiny_sdxl import build_tiny_sdxl
 
-from backends.image.engine import ControlMap, ImageRequest, Reference
+from backends.image.engine import ControlMap, ImageRequest, InitImage, Reference
 from backends.image.sdxl.controlnets import IDLE
 from backends.image.sdxl.engine import SdxlEngine
 from backends.image.sdxl.nets import UNION
@@ -78,6 +78,22 @@ def test_outside_its_steps_a_map_costs_no_work_and_changes_nothing(engine: SdxlE
         first = (*maps("depth", end=0.5), *maps("pose", "canny", start=0.5))
         engine.generate(replace(PLAIN, controls=first))
     assert len(runs) == 2 * 1 + 2 * 2
+
+
+def test_a_map_that_steers_in_no_step_is_told(engine: SdxlEngine) -> None:
+    """With few steps, or a weak change of a picture, nothing may be left of its range."""
+    early = maps("depth", end=0.7)
+    one = engine.generate(replace(PLAIN, steps=1, controls=early))
+    assert one.warnings == (
+        "The depth map had no effect: the only step does not lie wholly between 0 and 0.7 of the way.",
+    )
+    assert np.array_equal(one.image, engine.generate(replace(PLAIN, steps=1)).image)
+    weak = engine.generate(replace(PLAIN, controls=early, init=InitImage(picture(3), 0.25)))
+    assert weak.params["steps_done"] == 1 and "the only step" in weak.warnings[0]
+    late = engine.generate(replace(PLAIN, controls=maps("depth", start=0.8)))
+    assert "none of the 4 steps lies wholly between 0.8 and 1" in late.warnings[0]
+    for controls in (early, maps("depth", "pose", "canny", start=0.5)):
+        assert engine.generate(replace(PLAIN, controls=controls)).warnings == ()
 
 
 def test_a_union_steers_with_the_maps_of_the_moment_alone(engine: SdxlEngine) -> None:

@@ -297,6 +297,7 @@ class SdxlEngine:
                 f"The strength {request.init.strength:g} leaves none of {work.recipe.steps} steps: one step was made, "
                 f"which is a strength of {1 / work.recipe.steps:.2g}."
             )
+        found += work.idle_maps()
         note = work.recipe.note
         if note and note not in self._told:
             self._told.add(note)

@@ -98,6 +98,19 @@ class Work:
             return None
         return init.image
 
+    def idle_maps(self) -> list[str]:
+        """A sentence for each map that steered in none of the steps that were made: diffusers' own rule."""
+        count, found = self.steps_done, []
+        for control in self.request.controls if count else ():
+            if not any(i / count >= control.start and (i + 1) / count <= control.end for i in range(count)):
+                steps = "the only step" if count == 1 else f"none of the {count} steps"
+                lies = "does not lie" if count == 1 else "lies"
+                found.append(
+                    f"The {control.kind} map had no effect: {steps} {lies} wholly between {control.start:g} and "
+                    f"{control.end:g} of the way."
+                )
+        return found
+
     def stepped(self, step: int, steps: int) -> None:
         self.steps_done = step
         if self.on_step is not None:
