@@ -110,6 +110,17 @@ def test_in_half_precision_loras_leave_no_trace_in_the_bits(
     engine.unload()
 
 
+def test_loras_count_as_memory_that_is_needed(model: Path, tmp_path: Path) -> None:
+    engine = tiny_engine(model)
+    engine.generate(PLAIN)
+    need, file = engine.need_mib(), build_lora(tmp_path, model, rank=64, seed=3)
+    engine.generate(replace(PLAIN, loras=(LoraUse("large", str(file)),)))
+    assert engine.need_mib() >= need + 2 and engine.pinned_mib() == 0
+    engine.generate(PLAIN)
+    assert engine.need_mib() == need
+    engine.unload()
+
+
 def test_a_few_step_lora_brings_its_steps_and_timesteps(
     model: Path, loras: tuple[LoraUse, LoraUse], monkeypatch: pytest.MonkeyPatch
 ) -> None:

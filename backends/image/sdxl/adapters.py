@@ -48,6 +48,11 @@ class Adapters:
         """What LoRAs take on the device beside the weights; merged ones take nothing."""
         return sum(arena.nbytes for arena in self._beside.values()) / MIB
 
+    @property
+    def pinned_mib(self) -> float:
+        """Page-locked main memory of theirs."""
+        return sum(arena.pinned_mib for arena in self._beside.values())
+
     def use(self, loras: Sequence[LoraUse], *, fuse: bool = False) -> tuple[dict[str, Any], ...]:
         """Have exactly these LoRAs work from now on.
 

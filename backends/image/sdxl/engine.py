@@ -193,7 +193,7 @@ class SdxlEngine:
         if self._models is not None:
             parts = self._models.parts
             master = parts.nbytes / 2**20 if self.device == "cpu" else 0.0
-            beside = parts.bytes_of(parts.names & parts.on_device) / 2**20
+            beside = parts.bytes_of(parts.names & parts.on_device) / 2**20 + self._models.adapters.mib
         return round(held + beside + whole * (PEAK_MIB - WEIGHTS_MIB) / WEIGHTS_MIB + master + 0.5)
 
     def peak_mib(self) -> int | None:
@@ -207,8 +207,10 @@ class SdxlEngine:
         return round(peak) + CONTEXT_MIB
 
     def pinned_mib(self) -> int:
-        """Page-locked main memory of the weights."""
-        return round(self._models.parts.pinned_mib) if self._models is not None else 0
+        """Page-locked main memory of the weights, those of LoRAs included."""
+        if self._models is None:
+            return 0
+        return round(self._models.parts.pinned_mib + self._models.adapters.pinned_mib)
 
     def shrink(self) -> str:
         """Have only the part that works on the GPU from the next load on; '' when that was given up before."""
