@@ -204,7 +204,7 @@ def test_a_feeling_alone_changes_the_line_spoken_last_and_nothing_else(brain: Of
     assert calls(brain, "make it sadder", assets=[SPOKEN, IMAGE]) == [
         ("speak", {"text": "Nobody knows my name", "emotion": "sad"})
     ]
-    assert calls(brain, "make it sadder", assets=[IMAGE, SPOKEN]) == []
+    assert calls(brain, "make it sadder", assets=[IMAGE, SPOKEN])[0][0] == "edit_image"
     assert calls(brain, "draw a sad cat", assets=[SPOKEN])[0][0] == "generate_image"
 
 
@@ -373,3 +373,43 @@ def test_a_broken_cache_folder_is_no_obstacle(tmp_path: Path) -> None:
     own = OfflineBrain(cache_dir=blocked, packaged=False)
     assert own.capabilities.model == "TF-IDF"
     assert understand(own, "a picture of a fox in the snow would be nice").intent == "generate_image"
+
+
+@pytest.mark.parametrize(
+    ("wish", "tool"),
+    [
+        ("make the sky purple", "edit_image"), ("make his shirt red", "edit_image"), ("give him glasses", "edit_image"),
+        ("now at night", "edit_image"), ("zoom in closer", "edit_image"), ("make it brighter", "edit_image"),
+        ("make Luca wear a green hat", "edit_image"), ("put a moustache on him", "edit_image"),
+        ("ora di notte", "edit_image"), ("fai il cielo viola", "edit_image"), ("mettigli gli occhiali", "edit_image"),
+        ("is this Luca?", "check_identity"), ("does this still look like Luca?", "check_identity"),
+        ("make it again, pixel for pixel", "remake_image"),
+        ("let Luca say hello", "speak"), ("make a film about Luca", "make_film"),
+        ("draw Boo in the rain", "generate_image"),
+        ("undo that", "undo"), ("rate it 5 stars", "rate_asset"), ("make a batch of 4 robots", "generate_batch"),
+    ],
+)  # fmt: skip
+def test_a_picture_on_the_screen_is_what_short_wishes_are_about(brain: OfflineBrain, wish: str, tool: str) -> None:
+    assert [name for name, _ in calls(brain, wish, assets=[IMAGE])] == [tool]
+
+
+def test_a_film_on_the_screen_is_not_a_picture(brain: OfflineBrain) -> None:
+    assert calls(brain, "make it black and white", assets=[FILM, IMAGE])[0][0] == "edit_video"
+    assert calls(brain, "make it", assets=[IMAGE]) == [] and calls(brain, "turn it into a film", assets=[IMAGE]) == []
+
+
+def test_a_whole_wish_is_no_answer_to_an_open_question(brain: OfflineBrain) -> None:
+    asked = question("make it nice", ["change a picture", "cut or change a video"])
+    made = calls(brain, "does this still look like Luca?", assets=[IMAGE], open_question=asked)
+    assert made == [("check_identity", {"image": IMAGE["id"], "character": "Luca"})]
+
+
+def test_the_best_of_several_is_no_part_of_the_picture(brain: OfflineBrain) -> None:
+    for wish in (
+        "draw Luca waving, the best of three",
+        "draw Luca waving, best of 3",
+        "disegna Luca, il migliore di tre",
+    ):
+        ((name, args),) = calls(brain, wish)
+        assert name == "generate_image" and args["best_of"] == 3 and "best" not in args["prompt"]
+        assert "migliore" not in args["prompt"] and "count" not in args

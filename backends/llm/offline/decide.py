@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from backends.llm.facts import Facts, OpenQuestion
 from backends.llm.offline import dialogue
 from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.on_screen import about_the_picture
 from backends.llm.offline.planning import Decision, Step, offered, plan, steps_of
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS
@@ -74,6 +75,10 @@ def _fresh(
         intent = able[0] if able else ""
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
+    if not forced and (shown := about_the_picture(request, reading)):
+        forced, reading = shown, Reading(((shown, 1.0),), "rule")
+        if facts.tools and shown not in facts.tools:
+            forced, reading = "", offered(reading, facts.tools)
     reading = reading if forced else offered(reading, facts.tools)
     intent = reading.intent
     if intent == DECLINE and _says_nothing(reader, wish):
@@ -132,6 +137,9 @@ def _answered(
     """The open wish with the answer filled in; None when the message is a wish of its own."""
     language = wish.language
     if dialogue.refusal(wish):
+        return None
+    asked = Request(wish, wish, facts, language)
+    if about_the_picture(asked, reader.read(asked)) and not (question.choices and choice(wish.text, question.choices)):
         return None
     if dialogue.small_talk(wish, sure=False) == "nevermind":
         return Decision(CHAT, text=lexicon().say("nevermind", language), language=language)

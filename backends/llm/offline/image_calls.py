@@ -144,7 +144,7 @@ def analyze_image(request: Request) -> list[Call]:
 def picture_prompt(request: Request) -> str:
     """What the picture shall show, without command words, numbers, sizes, seeds and style."""
     text = request.command
-    for find in (slots.seed, slots.size):
+    for find in (slots.seed, slots.size, slots.best_of):
         if found := find(text):
             text = slots.strip_span(text, found[-1])
     if found_style := slots.style(text, request.facts.styles):
@@ -198,6 +198,9 @@ def _look(request: Request) -> dict[str, object]:
         args["width"], args["height"] = size[0], size[1]
     if seed := slots.seed(text):
         args["seed"] = seed[0]
+    if takes := slots.best_of(text):
+        args["best_of"] = takes[0]
+        args.pop("count", None)
     if background := slots.background(text):
         args["background"] = background
     return args

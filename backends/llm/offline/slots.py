@@ -98,6 +98,17 @@ def language(text: str) -> str | None:
     return lexicon().group("languages").canonical(match.group(1)) if match else None
 
 
+def best_of(text: str) -> tuple[int, tuple[int, int]] | None:
+    """'the best of three', 'il migliore di 3': how many takes, and where that is said."""
+    match = re.search(
+        rf"[,;]?\s*\b(?:(?:and\s+)?(?:keep|take|choose|pick|give me|show me|with)\s+)?(?:(?:the|il|la)\s+)?"
+        rf"(?:best|migliore)\s+(?:one\s+)?(?:out\s+)?(?:of|di|fra|tra)\s+({NUMBER})\b(?:\s+(?:takes|tries|versions|attempts))?",
+        text, re.IGNORECASE,
+    )  # fmt: skip
+    value = number(match.group(1)) if match else None
+    return (value, match.span()) if match and value and value > 1 else None
+
+
 def count(text: str) -> int | None:
     """How many pictures: 'three pictures', 'a couple of drawings', 'x4'."""
     match = re.search(rf"\b({NUMBER})\s+(?:\w+\s+){{0,2}}?{_THINGS}\b", text, re.IGNORECASE)
