@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -117,3 +118,15 @@ def test_a_circle_stays_a_circle() -> None:
 def test_encoding_of_normals() -> None:
     facing = encode(np.array([[[0, 0, -1], [-1, 0, 0], [0, -1, 0]]], np.float32))
     assert facing.tolist() == [[[128, 128, 255], [255, 128, 128], [128, 255, 128]]], "front, left, up"
+
+
+def test_a_line_of_one_pixel_is_fitted_without_gigabytes() -> None:
+    for shape in ((4000, 1, 3), (1, 4000, 3)):
+        line = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        tracemalloc.start()
+        made = fit_map(line, "depth", (512, 512), "crop")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert made.shape == (512, 512, 3) and peak < 2**27
+        middle = line.reshape(-1, 3)[1999:2001].mean(axis=0)
+        assert np.abs(made[255:257, 255:257].reshape(-1, 3).mean(axis=0) - middle).max() < 2

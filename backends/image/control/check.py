@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from configs.errors import UsageError
 Fit = Literal["", "crop", "pad"]
 """What to do with a map of another size: refuse it ('', the default), scale it to cover the picture and cut what sticks
 out, or scale it to lie wholly inside and fill the rest with what means nothing in that kind of map."""
+LONGEST = 4
+"""So many times longer than the picture, a map is cut before it is scaled."""
 FLAT = 8
 """A map whose levels span less than this says nothing: noise of a lossy file."""
 _NOTHING: dict[MapKind, str] = {
@@ -57,6 +60,11 @@ def fit_map(
 def _fitted(rgb: NDArray[np.uint8], kind: MapKind, size: tuple[int, int], fit: Fit) -> NDArray[np.uint8]:
     scales = (size[0] / rgb.shape[1], size[1] / rgb.shape[0])
     scale = max(scales) if fit == "crop" else min(scales)
+    if max(scales) > LONGEST * min(scales) and fit == "crop":
+        # Cut before it is scaled: a line of one pixel would become gigabytes.
+        keep = [max(1, math.ceil(LONGEST * side / scale)) for side in size]
+        (left, _), (top, _) = (_middle(rgb.shape[1 - axis], keep[axis]) for axis in (0, 1))
+        rgb = rgb[top : top + keep[1], left : left + keep[0]]
     inner = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     sized = resize_map(rgb, kind, inner)
     result = np.empty((size[1], size[0], 3), np.uint8)
