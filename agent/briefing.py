@@ -68,4 +68,5 @@ def exposed_tools(wanted: Iterable[str]) -> list[str]:
 
 def _file(asset: Asset) -> dict[str, Any]:
     said = asset.params.get("text") or asset.params.get("prompt") or asset.summary
-    return {"id": asset.id, "kind": asset.kind, "name": asset.name, "tool": asset.tool, "text": str(said)[:TEXT_LIMIT]}
+    kind = "report" if asset.params.get("sheet") else asset.kind  # "the last picture" is no contact sheet
+    return {"id": asset.id, "kind": kind, "name": asset.name, "tool": asset.tool, "text": str(said)[:TEXT_LIMIT]}

@@ -24,6 +24,7 @@ USER_RATING = "user rating"
 """Name of the score that holds the user's 1 to 5."""
 _BODY_LIMIT = 4000
 _MIN_PREFIX = 4
+_NO_SHEET = "json_extract(params, '$.sheet') IS NULL"
 
 
 def new_asset_id(kind: AssetKind, sha256: str) -> str:
@@ -112,6 +113,8 @@ class Assets:
     def _candidates(self, asked: str, kinds: Sequence[str], thread: str) -> list[Asset]:
         if asked.casefold() in ("last", "$last"):
             where, newest = _where(kinds, thread or None, False)
+            if "image" in kinds:  # who asks for the last picture does not mean the contact sheet that followed it
+                where += f" AND {_NO_SHEET}"
             found = self._query(f"WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT 1", newest)
             if not found:
                 what = _or(kinds) if kinds else "asset"

@@ -89,7 +89,8 @@ class Memory:
         """The asset that a user or a model means.
 
         `ref`: an asset id, a path in the workspace, a file name or title in any case, a unique beginning of one,
-        or 'last' / '$last' for the newest of these kinds in the thread. Assets of `thread` come first.
+        or 'last' / '$last' for the newest of these kinds in the thread; a contact sheet is not the last picture.
+        Assets of `thread` come first.
         Raises UsageError naming the nearest ones.
         """
         return self._it.assets.find(ref, kinds, thread)

@@ -143,3 +143,11 @@ def test_scores_and_rating_are_kept_apart(memory, make_asset):
 def test_unknown_kind_is_refused(memory, make_asset):
     with pytest.raises(UsageError, match="no asset kind 'hologram'"):
         memory.add_asset(make_asset(kind="hologram"))
+
+
+def test_last_picture_is_no_contact_sheet(memory, make_asset):
+    picture = memory.add_asset(make_asset(kind="image", name="a sunset", created_at=1.0))
+    sheet = memory.add_asset(make_asset(kind="image", name="sheet", created_at=2.0, params={"sheet": "sunsets"}))
+    assert memory.find_asset("last", ("image",)).id == picture.id
+    assert memory.find_asset("$last", ("image", "map")).id == picture.id
+    assert memory.find_asset("sheet", ("image",)).id == sheet.id

@@ -80,6 +80,11 @@ def test_any_kind_of_asset_also_an_undone_one(home: Path, made: dict[str, Asset]
     assert "[storyboard]" in board and "(undone)" in board
 
 
+def test_last_is_the_last_picture(home: Path, made: dict[str, Asset], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_show("last", True, home) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == made["picture"].id
+
+
 def test_a_file_that_left_the_studio(home: Path, made: dict[str, Asset], tmp_path: Path) -> None:
     copy = tmp_path / "copy.png"
     copy.write_bytes((home / made["picture"].path).read_bytes())

@@ -80,12 +80,22 @@ def of_file(file: Path) -> dict[str, Any]:
 
 def _find(ref: str, memory: Memory) -> Asset:
     try:
+        if ref.strip().casefold() in ("last", "$last"):
+            return _last(ref, memory)
         return memory.find_asset(ref)
     except StudioError:
         asset = memory.get_asset(ref.strip())  # one that was undone is still shown
         if asset is None:
             raise
         return asset
+
+
+def _last(ref: str, memory: Memory) -> Asset:
+    """The last picture or film; anything else only where there is neither."""
+    try:
+        return memory.find_asset(ref, ("image", "video"))
+    except StudioError:
+        return memory.find_asset(ref)
 
 
 def _short(asset: Asset) -> dict[str, str]:
