@@ -183,3 +183,31 @@ def test_who_is_described_is_nobody_else(text: str, people: list[str]) -> None:
     story = read_story(text)
     assert [one.name for one in story.people] == people
     assert story.people[0].head or len(people) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "time"),
+    [
+        ("8 sunsets over the sea", "beach", "sunset"),
+        ("stormy nights", "void", "night"),
+        ("dark forests", "forest", "day"),
+        ("beaches after storms", "beach", "storm"),
+        ("tramonti sul mare", "beach", "sunset"),
+        ("notti nei boschi", "forest", "night"),
+        ("spiagge e temporali", "beach", "storm"),
+        ("castelli sotto la pioggia", "castle", "storm"),
+        ("camere da letto", "room", "day"),
+        ("le strade di una cittadina", "street", "day"),
+        ("cities at dawn", "street", "sunset"),
+        ("Luca can see the moon", "void", "day"),
+        ("in case of doubt he smiles", "void", "day"),
+        ("The robot towers over him", "void", "day"),
+        ("Luca storms off", "void", "day"),
+        ("Anna parks the car", "void", "day"),
+    ],
+)
+def test_plurals_name_places_and_times(text: str, place: str, time: str) -> None:
+    story = read_story(text, ["Luca", "Anna"])
+    assert (story.set, story.time_of_day) == (place, time)
+    assert read_story("two boats, three trees").props == ("boat", "tree")
+    assert read_story("Sunsets over the sea").people == ()

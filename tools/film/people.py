@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tools.film.lexicon import lexicon, word_index
+from tools.film.lexicon import lexicon, noun_index, word_index
 from tools.film.noun_phrases import COUNTS, PLACES, bare_name, description_end, given_name, listed, noun_phrase, text_of
 from tools.film.words import Token, verb_at
 
@@ -60,7 +60,7 @@ def _vocabulary() -> frozenset[str]:
     world = lexicon("world")
     words = set(lexicon("people")["not_names"]) | set(lexicon("looks")["colours"])
     for section in ("sets", "times", "props"):
-        words |= set(word_index("world", section))
+        words |= set(noun_index(section))
     for section in ("shot_words", "angle_words"):
         words |= {str(word) for group in world[section].values() for word in group}
     for section in ("sizes", "ages", "builds"):

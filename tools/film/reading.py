@@ -16,7 +16,7 @@ from tools.film.clauses import (
     target_of,
     words_between,
 )
-from tools.film.lexicon import lexicon, word_index
+from tools.film.lexicon import lexicon, noun_index, word_index
 from tools.film.noun_phrases import description_end, text_of
 from tools.film.people import CastReader, Mention, Person
 from tools.film.quotes import MARK, take_quotes
@@ -31,6 +31,11 @@ _LED_BY = (
 """What stands before the place that a sentence plays in."""
 _BY_DAY = re.compile(r"\b(?:during|by|in|full|broad|now)(?: the)? $")
 """What makes a bare 'day' a time of day."""
+_VERB_GOES_ON = re.compile(
+    r" (?:(?:off|out|up|down) )?(?:the|a|an|his|its|their|my|your|him|her|them|it)\b| over (?:him|her|them|it)\b"
+    r"| (?:off|out|away)\b"
+)
+"""What follows a verb, not a plural: 'parks the car', 'towers over him'."""
 MAX_SENTENCES = 60
 """A longer text is read up to here; the rest is reported, not silently dropped."""
 
@@ -113,7 +118,7 @@ def _sentences(text: str) -> list[str]:
 def _place(sentence: str) -> tuple[str, str]:
     """(set, time of day) that a sentence names, '' where it names none."""
     low = sentence.lower()
-    sets = find_phrase(sentence, word_index("world", "sets"))
+    sets = _nouns(sentence, "sets")
     led = [
         key
         for position, key, _ in sets
@@ -126,15 +131,25 @@ def _place(sentence: str) -> tuple[str, str]:
     return place, _time(sentence)
 
 
+def _nouns(text: str, section: str) -> list[tuple[int, str, str]]:
+    """(position, key, phrase) of what `text` names; no plural that is a verb there ('he parks the car')."""
+    low, plain = text.lower(), word_index("world", section)
+    return [
+        (at, key, word)
+        for at, key, word in find_phrase(text, noun_index(section))
+        if word in plain or not _VERB_GOES_ON.match(low, at + len(word))
+    ]
+
+
 def _time(sentence: str) -> str:
     """The time of day that a sentence names last; a bare 'day' ('a rainy day') yields to any other."""
-    hits = find_phrase(sentence, word_index("world", "times"))
+    hits = _nouns(sentence, "times")
     told = [key for at, key, word in hits if word != "day" or _BY_DAY.search(sentence[:at].lower())]
     return told[-1] if told else (hits[0][1] if hits else "")
 
 
 def _props(text: str) -> list[str]:
-    return [key for _, key, _ in find_phrase(text, word_index("world", "props"))]
+    return [key for _, key, _ in _nouns(text, "props")]
 
 
 def _sentence_beats(
