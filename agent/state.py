@@ -27,6 +27,8 @@ class State(TypedDict, total=False):
     open_question: dict[str, Any] | None
     """{text, choices, wish} of the last turn when it ended with a question."""
     turn: int
+    job: str
+    """Under which finished steps are kept; that of the stopped turn when its wish is said again."""
     wish: str
     attachments: list[str]
     """Asset ids of this turn's uploads."""
@@ -80,10 +82,11 @@ class TurnContext:
     dry: bool = False
 
 
-def fresh_turn(turn: int, wish: str, attachments: list[str], started_at: float) -> dict[str, Any]:
+def fresh_turn(turn: int, wish: str, attachments: list[str], started_at: float, job: str = "") -> dict[str, Any]:
     """The turn's fields at its start."""
     return {
         "turn": turn,
+        "job": job,
         "wish": wish,
         "attachments": attachments,
         "understanding": {},
@@ -102,3 +105,13 @@ def fresh_turn(turn: int, wish: str, attachments: list[str], started_at: float) 
         "error": None,
         "started_at": started_at,
     }
+
+
+def job_of(state: State, thread: str) -> str:
+    """The job that this turn's steps belong to."""
+    return state.get("job") or f"{thread}#{state['turn']}"
+
+
+def was_stopped(state: State) -> bool:
+    """Whether the user ended the turn in the middle of a step."""
+    return any(call["status"] == "cancelled" for call in state.get("calls", ()))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.messages import HumanMessage
 from langgraph.types import Command
@@ -22,7 +22,7 @@ from agent.graph import RECURSION_LIMIT, build_graph
 from agent.loop_thread import LoopThread
 from agent.pricing import propose
 from agent.report import turn_report
-from agent.state import Decision, TurnContext, fresh_turn
+from agent.state import Decision, State, TurnContext, fresh_turn, job_of, was_stopped
 from agent.wish import checked_wish
 from backends.llm.understanding import UNDERSTAND, understand_tool
 from configs.errors import EngineError, StudioError, UsageError
@@ -289,14 +289,17 @@ class StudioAgent:
                 raise UsageError("There is no plan to answer in this conversation", fix="Say what you would like")
             return Command(resume=asdict(decision))
         same = snapshot.values.get("wish") == wish
-        if snapshot.next and same:
+        stopped = same and was_stopped(cast(State, snapshot.values))
+        if snapshot.next and same and not stopped:
             if waiting and (yes or approve == "auto"):
                 return Command(resume=asdict(Decision("approve")))
             return None
         pairs = [f if isinstance(f, tuple) else (f, "") for f in files]
         assets = [await asyncio.to_thread(self.attach, path, thread, name) for path, name in pairs]
         number = int(snapshot.values.get("turn", 0)) + 1
-        fields = fresh_turn(number, wish, [a.id for a in assets], time.time())
+        # what was finished before the stop is found under the old turn's job
+        job = job_of(cast(State, snapshot.values), thread) if stopped else ""
+        fields = fresh_turn(number, wish, [a.id for a in assets], time.time(), job)
         return {**fields, "history": [HumanMessage(wish)]}
 
     async def _closing(self, context: TurnContext, failure: StudioError | None, notices: list[str]) -> Done:

@@ -14,7 +14,7 @@ from agent.briefing import SENSITIVE, exposed_tools
 from agent.lineup import in_order
 from agent.pricing import RISKY, fill_refs, refs
 from agent.report import call_row
-from agent.state import State, TurnContext
+from agent.state import State, TurnContext, job_of
 from backends.llm.understanding import Understanding
 from tools.events import Event, ModelSwapped
 from tools.executor import Run
@@ -69,7 +69,7 @@ async def _run(state: State, step: Any, args: dict[str, Any], ctx: TurnContext) 
         ctx.emit(event)
 
     reading = Understanding.model_validate(state["understanding"])
-    job = f"{ctx.thread}#{state['turn']}"
+    job = job_of(state, ctx.thread)
     await asyncio.to_thread(ctx.studio.memory.start_job, job, ctx.thread, step["tool"], {"wish": state["wish"]})
     run = Run(
         thread=ctx.thread,

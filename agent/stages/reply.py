@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
 from agent.events import Failed, Question, StageEntered
-from agent.state import State, TurnContext
+from agent.state import State, TurnContext, job_of
 
 TITLE_LIMIT = 60
 
@@ -49,4 +49,4 @@ def _remember(state: State, ctx: TurnContext) -> None:
     memory.upsert_thread(ctx.thread, wish[:TITLE_LIMIT])
     if state["calls"]:
         failed = any(c["status"] in ("failed", "cancelled") for c in state["calls"])
-        memory.finish_job(f"{ctx.thread}#{state['turn']}", "failed" if failed else "done")
+        memory.finish_job(job_of(state, ctx.thread), "failed" if failed else "done")

@@ -285,6 +285,21 @@ async def test_cancel_stops_between_steps_and_the_same_wish_goes_on(make_agent: 
     assert RUNS["one"] == 1 and report["reply"] == "ok" and len(report["assets"]) == 2
 
 
+async def test_a_wish_stopped_inside_a_step_goes_on_when_it_is_said_again(make_agent: Make) -> None:
+    book = ("write_book", {"pages": 3})
+    brain = ScriptedBrain().enqueue(understands("write_book", "write_note"), calls(book))
+    agent = make_agent(brain)
+    async for event in agent.astream("write a book", thread="a", approve="auto"):
+        if isinstance(event, AssetMade) and RUNS["page 0"]:
+            agent.cancel("a")
+    made = sum(RUNS[f"page {n}"] for n in range(3))
+    assert RUNS["page 0"] == 1 and made < 3
+    brain.enqueue(understands("write_book", "write_note"), calls(book), says("ok"))
+    report = await agent.ainvoke("write a book", thread="a")
+    assert report["reply"] == "ok" and report["error"] is None
+    assert [RUNS[f"page {n}"] for n in range(3)] == [1, 1, 1]
+
+
 async def test_substeps_that_are_finished_are_not_made_again(make_agent: Make) -> None:
     book = ("write_book", {"pages": 2, "stop_at": 1})
     agent = make_agent(
