@@ -18,6 +18,7 @@ from tools.film.reading import read_story
 from tools.film.shot import CastMember, Shot
 from tools.film.single import single_shot
 from tools.image.edit_plan import EditPlan, read_edit
+from tools.image.edit_stage import stage
 from tools.image.regions import find_region, foreground
 from tools.image.restage import Restaged, Restager
 
@@ -54,10 +55,7 @@ def staged() -> tuple[Shot, Sequence[CastMember]]:
 
 
 def change(staged: tuple[Shot, Sequence[CastMember]], text: str) -> Restaged:
-    plan = read_edit(text)
-    restager = Restager(*staged, NOBODY)
-    doing = {"background": restager.background, "remove": restager.remove}.get(plan.content, restager.change)
-    return doing(plan.what)
+    return stage(read_edit(text), *staged, NOBODY)[0]
 
 
 def member(made: Restaged, name: str) -> Any:
@@ -112,16 +110,82 @@ def test_what_an_instruction_asks_for(text: str, wanted: dict[str, Any]) -> None
     for key, value in vars(plan).items():
         if key in wanted:
             assert value == wanted[key], key
-        elif key not in ("text", "what"):
+        elif key not in ("text", "what", "clauses"):
             assert value == getattr(plain, key), key
 
 
-@pytest.mark.parametrize("text", ["", "   ", "upscale 99x", "upscale 50x", "extend to the left by 900%",
-                                  "remove the hat and add a dog", "make Luca smile and remove the hat",
-                                  "put them in a forest and make Luca wave"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "upscale 99x",
+        "upscale 50x",
+        "extend to the left by 900%",
+        "crop to a square, crop to 16:9",
+        "crop it to 640x480 and upscale 2x",
+    ],
+)
 def test_what_cannot_be_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(UsageError):
         read_edit(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("make his shirt red, add a cat, from a low angle", ["make his shirt red", "add a cat", "from a low angle"]),
+        ("make the sky purple and his shirt red", ["make the sky purple", "make his shirt red"]),
+        ("make the sky and the sea purple", ["make the sky and the sea purple"]),
+        ("give Luca a hat and make it red", ["give Luca a hat", "make the hat red"]),
+        ("make the sky warmer, brighter", ["make the sky warmer, brighter"]),
+        ("make the robot black and white", ["make the robot black and white"]),
+        ("rendi la maglietta rossa, poi di notte e dal basso", ["rendi la maglietta rossa", "di notte", "dal basso"]),
+        ("make it black and white and blur everything behind", ["make it black and white", "blur everything behind"]),
+    ],
+)
+def test_an_instruction_is_read_clause_by_clause(text: str, wanted: list[str]) -> None:
+    assert [one.text for one in read_edit(text).each] == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("make the background of this picture a castle at night", "a castle at night"),
+        ("change the backdrop of my picture into outer space", "outer space"),
+        ("use a castle as the background", "a castle"),
+        ("put a castle in the background", "a castle"),
+        ("give it a forest background", "a forest"),
+        ("the background should be a snowy park", "a snowy park"),
+        ("metti lo sfondo di un castello", "un castello"),
+        ("metti un castello come sfondo", "un castello"),
+        ("cambia lo sfondo di questa foto in un castello di notte", "un castello di notte"),
+        ("rendi lo sfondo di questa immagine una spiaggia al tramonto", "una spiaggia al tramonto"),
+        ("vorrei un bosco sullo sfondo", "un bosco"),
+    ],
+)
+def test_another_background_in_many_words(text: str, what: str) -> None:
+    plan = read_edit(text)
+    assert (plan.content, plan.what) == ("background", what)
+
+
+@pytest.mark.parametrize("text", ["add a cat in the background", "make the castle in the background red",
+                                  "make the background darker"])  # fmt: skip
+def test_what_speaks_of_the_background_is_not_always_another_one(text: str) -> None:
+    assert read_edit(text).content != "background"
+
+
+def test_several_changes_happen_each_on_the_right_one(staged: tuple[Shot, Sequence[CastMember]]) -> None:
+    made = change(staged, "make his shirt red, add a cat, from a low angle")
+    assert made.changes == ("Luca with red top", "Cat is there", "angle low")
+    before = Restager(*staged, NOBODY).remove("nothing at all")
+    scarf, left = stage(read_edit("make the sky purple and give him a scarf"), *staged, NOBODY)
+    assert scarf.changes == ("Luca with scarf",) and [one.text for one, _ in left] == ["make the sky purple"]
+    moved = change(staged, "put Luca in a forest and make him sad")
+    assert moved.shot.set == "forest" and moved.shot.actor("Luca").expression == "sad"  # type: ignore[union-attr]
+    gone = change(staged, "remove the robot, add a dog and give it a red collar")
+    assert {one.name for one in gone.shot.actors} == {"Luca", "Mira", "Dog"}
+    assert member(gone, "Mira") == member(before, "Mira")
 
 
 def test_words_without_a_wish_are_empty() -> None:

@@ -21,6 +21,7 @@ from tools.film.lexicon import lexicon, word_index
 from tools.film.look import hex_colour
 from tools.film.shot import CastMember, Shot
 from tools.film.words import find_phrase
+from tools.image.edit_clauses import SURROUNDINGS
 from tools.image.edit_plan import EditPlan, read_edit
 from tools.image.regions import Mask, find_region, grown
 from tools.spec import ToolContext
@@ -71,8 +72,8 @@ class Canvas:
     frame: LayoutFrame | None = None
     """The layout of the same size, while the picture has its shape."""
     told: list[str] = field(default_factory=list)
-    tinted: bool = False
-    """Whether a part got another colour on the finished picture."""
+    tinted: list[str] = field(default_factory=list)
+    """Clauses after which a part got another colour on the finished picture."""
 
 
 def drawn_from(source: Asset, quality: Quality) -> Drawn | None:
@@ -133,11 +134,17 @@ def _read_mask(asset: Asset, ctx: ToolContext) -> Mask:
 
 
 def apply_pixels(plan: EditPlan, canvas: Canvas, ctx: ToolContext, mask: Mask | None = None) -> None:
-    """The adjustments of `plan`, on the given part, or the one that it names."""
+    """The adjustments of every clause of `plan`, on the given part, or the one that the clause names."""
+    for clause in plan.each:
+        if clause.adjustments:
+            _adjust(clause, canvas, ctx, mask)
+
+
+def _adjust(clause: EditPlan, canvas: Canvas, ctx: ToolContext, mask: Mask | None) -> None:
     where = "" if mask is None else " (the masked part)"
-    if mask is None and plan.partial and plan.adjustments:
+    if mask is None and clause.partial:
         size = (canvas.rgb.shape[1], canvas.rgb.shape[0])
-        region = find_region(plan.text, size, frame=canvas.frame, rgb=canvas.rgb)
+        region = find_region(clause.text, size, frame=canvas.frame, rgb=canvas.rgb)
         if region is None:
             raise UsageError(
                 "The part that is meant cannot be found in this picture", "it has no layout that tells its parts apart",
@@ -147,7 +154,7 @@ def apply_pixels(plan: EditPlan, canvas: Canvas, ctx: ToolContext, mask: Mask | 
             ctx.warn(f"{region.name} was found by colour or place, not known exactly: look at its edge")
         mask = grown(region.mask, 0, max(0.6, 0.002 * min(size)))
         where = f" ({region.name})"
-    for name, strength in plan.adjustments:
+    for name, strength in clause.adjustments:
         canvas.rgb = adjust(canvas.rgb, name, strength, mask)
         canvas.told.append(f"{name.replace('_', ' ')}{where}")
 
@@ -156,15 +163,19 @@ def apply_tint(text: str, canvas: Canvas) -> bool:
     """'make the sky purple' on a layout picture: the exact part in another colour. False when that is not asked for."""
     colours = lexicon("looks")["colours"]
     named = [word for _, word, _ in find_phrase(text, {str(word).lower(): str(word) for word in colours})]
-    outside = {key for _, key, _ in find_phrase(text, word_index("edits", "regions"))}
-    if not named or not outside or canvas.frame is None:
+    parts = list(dict.fromkeys(key for _, key, _ in find_phrase(text, word_index("edits", "regions"))))
+    if not named or not parts or canvas.frame is None:
         return False
-    region = find_region(text, (canvas.rgb.shape[1], canvas.rgb.shape[0]), frame=canvas.frame)
-    if region is None or not region.exact:
+    around = [key for key in parts if key in SURROUNDINGS]
+    size = (canvas.rgb.shape[1], canvas.rgb.shape[0])
+    regions = [find_region(one, size, frame=canvas.frame) for one in around or (text,)]
+    found = [region for region in regions if region is not None and region.exact]
+    if len(found) < len(regions):
         return False
-    canvas.tinted = True
-    canvas.rgb = tint(canvas.rgb, hex_colour(colours[named[-1]]), grown(region.mask, 0, 0.8))
-    canvas.told.append(f"{region.name} {named[-1]}")
+    for region in found:
+        canvas.rgb = tint(canvas.rgb, hex_colour(colours[named[-1]]), grown(region.mask, 0, 0.8))
+        canvas.told.append(f"{region.name} {named[-1]}")
+    canvas.tinted.append(text)
     return True
 
 
@@ -212,11 +223,12 @@ def replay(edits: tuple[Given, ...], canvas: Canvas, ctx: ToolContext) -> None:
     for given in edits:
         plan = read_edit(given.text)
         apply_pixels(plan, canvas, ctx, _mask_of(given, canvas, ctx) if plan.adjustments else None)
-        if plan.content:
-            apply_tint(plan.what, canvas)
+        for clause in plan.each:
+            if clause.content:
+                apply_tint(clause.text, canvas)
         apply_shape(plan, canvas)
     canvas.told.clear()
-    canvas.tinted = False
+    canvas.tinted.clear()
 
 
 def _mask_of(given: Given, canvas: Canvas, ctx: ToolContext) -> Mask | None:

@@ -110,11 +110,19 @@ def _of_source(record: EditRecord, canvas: Canvas, mask: str) -> dict[str, Any]:
         params["scene"] = old["scene"]
         params |= {"drawn_size": old.get("drawn_size") or [old.get("width"), old.get("height")]}
     plan = record.plan
-    shaped = bool(plan.crop or plan.rotate or plan.flip or plan.size or plan.enlarge)
-    redrawn = record.drawn is not None and not (plan.crop or plan.rotate or plan.flip)
-    if plan.adjustments or canvas.tinted or (shaped and not redrawn):
-        edits = (*edits, Given(plan.text, mask))
+    pixels = [one for one in plan.each if one.adjustments or one.text in canvas.tinted]
+    shapes = [one for one in plan.each if one not in pixels and _keeps_shape(one, record)]
+    if pixels or shapes:
+        # in the order in which they were done: drawn again, the picture gets them alike
+        told = [plan] if len(plan.each) == 1 else [*pixels, *shapes]
+        edits = (*edits, *(Given(one.text, mask if one.adjustments else "") for one in told))
     elif plan.extend and record.drawn is None:
         # the layout has another shape than the picture now
         params.pop("scene", None)
     return params | ({"edits": [one.row() for one in edits[-MOST_EDITS:]]} if edits else {})
+
+
+def _keeps_shape(plan: EditPlan, record: EditRecord) -> bool:
+    """Whether the shape is changed on the finished picture: a larger size is drawn where that can be."""
+    redrawn = record.drawn is not None and not (plan.crop or plan.rotate or plan.flip)
+    return bool(plan.crop or plan.rotate or plan.flip or plan.size or plan.enlarge) and not redrawn

@@ -14,7 +14,8 @@ from backends.image.engine import ImageRequest, ImageResult, InitImage, LoraUse,
 from backends.media.adjust import blend, pad, resize
 from tools.film.lexicon import lexicon, word_index
 from tools.film.words import find_phrase
-from tools.image.edit_plan import EditPlan, Side
+from tools.image.edit_plan import EditPlan
+from tools.image.edit_shape import Side
 from tools.image.regions import Mask, Region, characters_mask, find_region, foreground, grown
 
 Rgb = NDArray[np.uint8]

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
 from configs.errors import UsageError
 from tools.film.lexicon import lexicon, word_index
 from tools.film.words import find_phrase
+from tools.image.edit_clauses import clauses
+from tools.image.edit_shape import Side, read_shape
 
 Content = Literal["", "background", "remove", "change"]
-Side = Literal["left", "right", "top", "bottom"]
-SIDES: tuple[Side, ...] = ("left", "right", "top", "bottom")
-MOST_ENLARGED = 8.0
-MOST_EXTENDED = 2.0
-"""Largest share of a side's length that may be added to it."""
+_SHAPE_FIELDS = ("crop", "size", "rotate", "flip", "enlarge", "extend")
 
 
 @dataclass(frozen=True)
 class EditPlan:
-    """One instruction, taken apart. Content is done first, then shape, then pixels."""
+    """One instruction, taken apart. Content is done first, then pixels, then shape."""
 
     text: str
     content: Content = ""
@@ -45,6 +43,14 @@ class EditPlan:
     extend: Mapping[Side, float] | None = None
     """Share of width or height that is added at each side."""
 
+    clauses: tuple[EditPlan, ...] = ()
+    """The changes one by one, when there are several; `content` and `what` are the first's, the rest is of all."""
+
+    @property
+    def each(self) -> tuple[EditPlan, ...]:
+        """The clauses, or this plan alone."""
+        return self.clauses or (self,)
+
     @property
     def empty(self) -> bool:
         """Whether nothing was understood."""
@@ -57,13 +63,20 @@ def read_edit(instruction: str) -> EditPlan:
     text = " ".join(instruction.replace("’", "'").split())
     if not text:
         raise UsageError("There is nothing to change", "the instruction is empty", "Say what should be different")
-    rest = text
-    shape, rest = _shape(rest)
+    plans = [plan for plan in map(_read_clause, clauses(text)) if not plan.empty]
+    if len(plans) < 2:
+        return replace(plans[0], text=text) if plans else EditPlan(text)
+    return _together(text, plans)
+
+
+def _read_clause(text: str) -> EditPlan:
+    shape, rest = read_shape(text)
     removed = _removed(rest)
     background = "" if removed else _background(rest)
     if removed or background:
-        what, also = _apart(rest, removed or background)
-        return EditPlan(text, "remove" if removed else "background", what, also, **shape)
+        what = removed or background
+        also, _ = _adjustments(rest.partition(what)[0]) if what in rest else ((), "")
+        return EditPlan(text, "remove" if removed else "background", _TRAILING.sub("", what), also, **shape)
     adjustments, left = _adjustments(rest)
     meaning = _meaning(left)
     if adjustments and (not meaning or _is_region(meaning)) and not _is_attribute(rest):
@@ -73,112 +86,34 @@ def read_edit(instruction: str) -> EditPlan:
     return EditPlan(text, **shape)
 
 
-# -- shape -------------------------------------------------------------------------------------------------------------
-
-_SIZE = re.compile(r"\b(\d{2,5})\s*(?:x|×|by|per)\s*(\d{2,5})\b", re.I)
-_RATIO = re.compile(r"\b(\d{1,2})\s*[:/]\s*(\d{1,2})\b")
-_CROP = re.compile(r"\b(?:crop(?:ped)?|cut|trim|ritagli\w*)\b", re.I)
-_SHAPES = {
-    r"\b(?:square|quadrat[oa])\b": (1, 1),
-    r"\b(?:portrait (?:format|orientation|shape)|vertical(?:ly)?|verticale|9:16|for (?:tiktok|reels|stories))\b": (
-        9,
-        16,
-    ),
-    r"\b(?:landscape (?:format|orientation|shape)|widescreen|16:9|orizzontale)\b": (16, 9),
-}
-_ROTATE = re.compile(
-    r"\b(?:rotate|turn|ruota|gira)\b.*?\b(left|right|clockwise|counter-?clockwise|anti-?clockwise|upside down|sinistra|"
-    r"destra|90|180|270)\b", re.I
-)  # fmt: skip
-_FLIP = re.compile(r"\b(?:flip|mirror|mirrored|specchia|rifletti|capovolgi)\b", re.I)
-_UPSCALE = re.compile(
-    r"\b(?:upscale|upsize|enlarge|super-?resolution|higher resolution|more resolution|increase the resolution|"
-    r"ingrandisci|risoluzione più alta|in 4k|to 4k|in hd|più risoluzione|bigger (?:picture|image|file|size))\b", re.I
-)  # fmt: skip
-_FACTOR = re.compile(r"\b(\d{1,4}(?:\.\d)?)\s*(?:x|×|times|volte)(?!\s*\d)|(?:x|×)\s*(\d{1,4}(?:\.\d)?)\b", re.I)
-_RESIZE = re.compile(r"\b(?:resize|rescale|scale|ridimensiona)\b", re.I)
-_EXTEND = re.compile(
-    r"\b(?:outpaint|uncrop|extend|expand|widen|more (?:room|space)|make (?:it|this|the \w+) wider|estendi|espandi|"
-    r"più spazio)\b", re.I
-)  # fmt: skip
-_EXTENT = re.compile(r"\b(\d{1,3})\s*(?:%|percent|per cento)", re.I)
-_SIDE_WORDS: dict[str, tuple[Side, ...]] = {
-    "left": ("left",), "sinistra": ("left",), "right": ("right",), "destra": ("right",), "top": ("top",),
-    "above": ("top",), "up": ("top",), "upwards": ("top",), "alto": ("top",), "bottom": ("bottom",),
-    "below": ("bottom",), "down": ("bottom",), "downwards": ("bottom",), "basso": ("bottom",),
-    "sides": ("left", "right"), "both sides": ("left", "right"), "lati": ("left", "right"),
-    "wider": ("left", "right"), "widen": ("left", "right"), "taller": ("top", "bottom"),
-}  # fmt: skip
-
-
-def _shape(text: str) -> tuple[dict[str, Any], str]:
-    found: dict[str, Any] = {}
-    size = _SIZE.search(text)
-    if _CROP.search(text):
-        ratio = next((value for words, value in _SHAPES.items() if re.search(words, text, re.I)), None)
-        named = _RATIO.search(text)
-        if named and int(named[1]) and int(named[2]):
-            ratio = (int(named[1]), int(named[2]))
-        if size:
-            found |= {"crop": (int(size[1]), int(size[2])), "size": (int(size[1]), int(size[2]))}
-        elif ratio:
-            found["crop"] = ratio
-        if found:
-            text = _without(text, _CROP, _SIZE, _RATIO, *(re.compile(words, re.I) for words in _SHAPES))
-    if turned := _ROTATE.search(text):
-        found["rotate"] = _degrees(turned[0], turned[1].lower())
-        text = _without(text, _ROTATE, re.compile(r"\bdegrees|gradi|°", re.I))
-    if _FLIP.search(text):
-        vertical = re.search(r"\b(?:vertical\w*|upside down|top to bottom)\b", text, re.I)
-        found["flip"] = "vertical" if vertical else "horizontal"
-        text = _without(text, _FLIP, re.compile(r"\b(?:horizontal\w*|vertical\w*|orizzontal\w*|upside down)\b", re.I))
-    if "crop" not in found and (_UPSCALE.search(text) or (_RESIZE.search(text) and (size or _FACTOR.search(text)))):
-        factor = _FACTOR.search(text)
-        if size:
-            found["size"] = (int(size[1]), int(size[2]))
-        else:
-            found["enlarge"] = _factor(float(factor[1] or factor[2]) if factor else 2.0)
-        text = _without(text, _UPSCALE, _RESIZE, _SIZE, _FACTOR)
-    elif _EXTEND.search(text) and not _FLIP.search(text):
-        found["extend"] = _sides(text)
-        words = re.compile(rf"\b(?:{'|'.join(map(re.escape, _SIDE_WORDS))})\b", re.I)
-        text = _without(text, _EXTEND, _EXTENT, words)
-    return found, text
-
-
-def _degrees(words: str, amount: str) -> int:
-    if amount in ("left", "counterclockwise", "counter-clockwise", "anticlockwise", "anti-clockwise", "sinistra"):
-        return 90
-    if amount in ("180", "upside down"):
-        return 180
-    if amount == "270":
-        return 90
-    if amount == "90" and re.search(r"\b(?:left|counter|anti|sinistra)", words, re.I):
-        return 90
-    return 270
-
-
-def _factor(value: float) -> float:
-    if not 1 < value <= MOST_ENLARGED:
-        raise UsageError(
-            f"A picture cannot be enlarged {value:g} times", f"1 to {MOST_ENLARGED:g} times can", "Ask for 2x or 4x"
-        )
-    return value
-
-
-def _sides(text: str) -> dict[Side, float]:
-    named = _EXTENT.search(text)
-    share = int(named[1]) / 100 if named else 0.25
-    if not 0 < share <= MOST_EXTENDED:
-        raise UsageError(
-            f"A picture cannot be extended by {share:.0%}", f"up to {MOST_EXTENDED:.0%} of a side can be added",
-            "Ask for 25 % or 50 %",
-        )  # fmt: skip
-    found: list[Side] = []
-    for word, sides in _SIDE_WORDS.items():
-        if re.search(rf"\b{re.escape(word)}\b", text, re.I):
-            found += sides
-    return dict.fromkeys(found or SIDES, share)
+def _together(text: str, plans: Sequence[EditPlan]) -> EditPlan:
+    """One plan of several clauses. Raises UsageError when two of them ask for one thing of the picture's shape."""
+    shape: dict[str, Any] = {}
+    shaped: dict[str, EditPlan] = {}
+    for plan in plans:
+        for name in _SHAPE_FIELDS:
+            if value := getattr(plan, name):
+                before = shaped.get(name) or (shaped.get("size") if name in ("crop", "enlarge") else None)
+                if before is None and name == "size":
+                    before = next(
+                        (one for key in ("crop", "enlarge") if (one := shaped.get(key)) not in (None, plan)), None
+                    )
+                if before is not None and before is not plan:
+                    raise UsageError(
+                        "Two changes of the picture's shape do not go together",
+                        f"'{before.text[:60]}' and '{plan.text[:60]}'", "Ask for one after the other",
+                    )  # fmt: skip
+                shape[name], shaped[name] = value, plan
+    first = next((plan for plan in plans if plan.content), None)
+    return EditPlan(
+        text,
+        first.content if first else "",
+        first.what if first else "",
+        tuple(dict.fromkeys(one for plan in plans for one in plan.adjustments)),
+        partial=any(plan.partial for plan in plans),
+        clauses=tuple(plans),
+        **shape,
+    )
 
 
 # -- content -----------------------------------------------------------------------------------------------------------
@@ -193,20 +128,37 @@ _FROM = re.compile(
     r"\s+(?:from|in|out of|off|on|of|da|dal|dalla|dall'|nel|nella|nell')\s+(?:(?:this|that|the|my|his|her|their|it|"
     r"last|quest[ao]|la|il|l')\s*)*(?:\w+\s*)?$", re.I
 )  # fmt: skip
+_PLACE = r"(?:background|backdrop|scenery|setting|sfondo)"
 _BACKGROUND = (
-    re.compile(
-        r"\b(?:background|backdrop|scenery|setting|sfondo)\b.*?\b(?:with|to|into|by|con|in)\s+(?P<what>.+)", re.I
-    ),
-    re.compile(r"\b(?:make|turn|change|rendi)\s+(?:the\s+|lo\s+)?(?:background|backdrop|sfondo)\s+(?P<what>.+)", re.I),
-    re.compile(r"\b(?:background|sfondo)\s*[:=]\s*(?P<what>.+)", re.I),
-    re.compile(r"\b(?:want|prefer|vorrei)\s+(?P<what>.+?)\s+(?:as|for|in) (?:the|its|a) background", re.I),
-    re.compile(r"\bbackground\b[^,;]*[,;]\s*(?:make|turn) it\s+(?P<what>.+)", re.I),
+    *(re.compile(words, re.I)
+    for words in (
+        rf"\b{_PLACE}\b.*?\b(?:with|to|into|by|con|in)\s+(?P<what>.+)",
+        rf"\b(?:make|turn|change|rendi)\s+(?:the\s+|lo\s+)?{_PLACE}\s+(?P<what>.+)",
+        rf"\b{_PLACE}\s*[:=]\s*(?P<what>.+)",
+        rf"\b(?:metti\w*|usa|dai|dagli|dalle|voglio|vorrei|give|put|add|use|want)\b.*?\b(?:lo|uno|a|the)\s+{_PLACE}\s+"
+        r"(?:of|di|del|della|dello|da)\s+(?P<what>.+)",
+        rf"\b(?:want|prefer|use|put|add|set|place|make|give|vorrei|voglio|usa|metti\w*)\s+(?:(?:it|us|me)\s+)?(?P<what>.+?)\s+"
+        rf"(?P<how>(?:as|for|in|behind|come|per|sullo|nello)\s+)(?:(?:the|its|a|lo)\s+)?{_PLACE}\s*$",
+        rf"\b(?:give|use|want|make|put)\b.*?(?P<what>\ban?\s+.+?)(?P<how>\s){_PLACE}\s*$",
+        rf"\b{_PLACE}\b[^,;]*[,;]\s*(?:make|turn) it\s+(?P<what>.+)",
+        rf"\b{_PLACE}\s+(?:should|must|shall|could|deve|dovrebbe)\s+(?:be|show|essere)\s+(?P<what>.+)",
+    )),
     re.compile(
         r"\b(?:put|place|move|set|metti|sposta)\s+"
         r"(?:him|her|it|them|everyone|everybody|[A-Z]\w+|the \w+|lo|la|il \w+)\s+"
         r"(?P<what>(?:on|in|at|inside|under|into|sulla|nella|nel|in|al|alla)\s+.+)"
     ),
 )  # fmt: skip
+
+
+@cache
+def _whose() -> re.Pattern[str]:
+    """'of this picture' behind a part's name."""
+    pictures = "|".join(sorted((re.escape(str(word)) for word in lexicon("edits")["picture"]), key=len, reverse=True))
+    return re.compile(
+        r"\s+(?:of|in|on|from|for|di|del|della|dell'|nella|nell')\s*"
+        rf"(?:(?:this|that|the|my|our|last|it|quest[ao]|quest'|la|il|l'|mia|mio)\s*)*\b(?:{pictures})\b", re.I
+    )  # fmt: skip
 
 
 def _removed(text: str) -> str:
@@ -220,9 +172,18 @@ def _removed(text: str) -> str:
 def _background(text: str) -> str:
     if re.search(r"\b(?:blur|sfoca|darken|brighten|lighten|desaturate)\b", text, re.I):
         return ""
+    text = _whose().sub("", text).rstrip(" .,!")
     for pattern in _BACKGROUND:
         if found := pattern.search(text):
             what = found["what"].strip(" .,!")
+            told = found.groupdict().get("how")
+            inside = told is not None and told.strip().lower() not in ("as", "for", "come", "per")
+            # 'put a castle in the background' is another background, 'add a cat in the background' is not
+            if inside and not find_phrase(what, word_index("world", "sets")):
+                continue
+            adjusted, left = _adjustments(what)
+            if adjusted and not _meaning(left):
+                return ""
             worn = set(word_index("looks", "accessories"))
             # 'put a scarf on her' and 'put him in a spacesuit' dress somebody
             clothes = set(word_index("looks", "tops")) | worn
@@ -231,32 +192,8 @@ def _background(text: str) -> str:
     return ""
 
 
-_ALSO = re.compile(
-    r"\s*(?:[,;]|\b(?:and|then|e|poi)\b)\s*(?=(?:(?:then|also|poi|anche)\s+)*(?:put|place|move|set|get|take|delete|make|add|give|turn|change|let|remove|"
-    r"replace|erase|rendi|aggiungi|metti|fai|cambia|togli|more|less|much|a (?:bit|little|lot)|più|meno|\w+en)\b)", re.I
-)  # fmt: skip
-"""Where an instruction goes on to something else."""
-
-
 _TRAILING = re.compile(r"[\s,;]+(?:(?:it|this|to|a|and|the|then|in|e|poi|la|lo|il)\b\s*)+$", re.I)
 """What is left behind it of words about the shape."""
-
-
-def _apart(text: str, what: str) -> tuple[str, tuple[tuple[str, float], ...]]:
-    """`what` without what is asked for beside it, and that, as adjustments. Raises UsageError when it is more."""
-    # the last part before it is its own verb: 'remove', 'replace the background with'
-    *before, _ = _ALSO.split(text.partition(what)[0])
-    what, *after = _ALSO.split(_TRAILING.sub("", what))
-    found: list[tuple[str, float]] = []
-    for other in filter(None, [*before, *after]):
-        adjustments, left = _adjustments(other)
-        if _meaning(left):
-            raise UsageError(
-                "More than one change was asked for at once", f"'{what[:60]}' and '{other.strip(' ,.')[:60]}'",
-                "Ask for one after the other",
-            )  # fmt: skip
-        found += adjustments
-    return what, tuple(dict.fromkeys(found))
 
 
 def _adjustments(text: str) -> tuple[tuple[tuple[str, float], ...], str]:
@@ -295,9 +232,3 @@ def _is_attribute(text: str) -> bool:
         if re.search(r"\b(?:an?|una?)\s+$", text[:at], re.I) and noun and noun[1].lower() not in pictures:
             return True
     return False
-
-
-def _without(text: str, *patterns: re.Pattern[str]) -> str:
-    for pattern in patterns:
-        text = pattern.sub(" ", text)
-    return " ".join(text.split())

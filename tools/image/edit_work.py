@@ -28,10 +28,11 @@ from tools.image.edit_base import (
 from tools.image.edit_keep import EditRecord
 from tools.image.edit_paint import Brush, Stroke, area_of, enlarge, extend, extended, paint
 from tools.image.edit_plan import EditPlan, read_edit
+from tools.image.edit_stage import stage
 from tools.image.edit_way import EditImageArgs, Way, grows
 from tools.image.recipe import request_from
 from tools.image.regions import Region
-from tools.image.restage import Restaged, Restager
+from tools.image.restage import Restaged
 from tools.spec import ToolContext
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class Edit:
             canvas = self._draw(self.drawn)
         else:
             canvas = Canvas(rgb, self._layout(rgb) if self.way.layout else None)
-            if self.plan.content:
-                self._paint(canvas)
+            for clause in self.plan.each:
+                if clause.content:
+                    self._paint(clause, canvas)
         limits = self._masked(canvas).mask if self.args.mask and self.plan.adjustments else None
         apply_pixels(self.plan, canvas, self.ctx, limits)
         self._shape(canvas)
@@ -92,9 +94,9 @@ class Edit:
     # -- a picture that the studio drew -----------------------------------------------------------------------------
 
     def _draw(self, drawn: Drawn) -> Canvas:
-        restaged = self._restaged(drawn)
-        changed = restaged is not None and bool(restaged.changes)
-        if changed and restaged is not None:
+        restaged, left = stage(self.plan, drawn.shot, drawn.cast, self.ctx.memory, self.ctx.settings.voice.language)
+        changed = bool(restaged.changes)
+        if changed:
             drawn = replace(drawn, shot=restaged.shot, cast=restaged.cast)
         width, height = drawn.width, drawn.height
         plan, quality = self.plan, self.args.quality or drawn.quality
@@ -102,6 +104,8 @@ class Edit:
             width = round(width * (1 + plan.extend.get("left", 0) + plan.extend.get("right", 0)))
             height = round(height * (1 + plan.extend.get("top", 0) + plan.extend.get("bottom", 0)))
             check_size(width, height)
+            if any(len(pair & plan.extend.keys()) == 1 for pair in ({"left", "right"}, {"top", "bottom"})):
+                self.ctx.warn("The camera stays on the middle of the shot, so the new room is on both sides")
         elif grows(plan) and not self._shaped:
             probe = np.broadcast_to(np.uint8(0), (height, width, 3))
             width, height = target_size(plan, probe) or (width, height)
@@ -113,37 +117,35 @@ class Edit:
         self.results = (result,)
         canvas = Canvas(np.asarray(frame.rgb), frame)
         replay(drawn.edits, canvas, self.ctx)
-        canvas.told += restaged.changes if restaged is not None else ()
+        canvas.told += restaged.changes
         if plan.extend:
             canvas.told.append(f"drawn anew in {width}x{height}")
         elif (width, height) != (drawn.width, drawn.height):
             canvas.told.append(f"drawn anew at {width}x{height}")
-        if plan.content and not changed and not apply_tint(plan.what, canvas):
-            raise self._not_in_layout(restaged)
+        for clause, made in left:
+            if not apply_tint(clause.text, canvas):
+                self._untouched(clause, made, alone=len(plan.each) == 1)
         self.drawn, self.scene = replace(drawn, width=width, height=height, quality=quality), scene
         return canvas
 
-    def _restaged(self, drawn: Drawn) -> Restaged | None:
-        if not self.plan.content:
-            return None
-        restager = Restager(drawn.shot, drawn.cast, self.ctx.memory, self.ctx.settings.voice.language)
-        doing = {"background": restager.background, "remove": restager.remove}.get(self.plan.content, restager.change)
-        made = doing(self.plan.what)
-        if not made.changes and self.plan.content == "background":
-            # 'make the background darker blue' and the like
-            made = restager.change(self.plan.text)
-        return made
-
-    def _not_in_layout(self, restaged: Restaged | None) -> UsageError:
-        if restaged is not None and restaged.already:
-            return UsageError("There is nothing to change", f"{restaged.already[0]} already", "Ask for something else")
-        if restaged is not None and restaged.missing:
+    def _untouched(self, clause: EditPlan, restaged: Restaged, alone: bool) -> None:
+        """Raises UsageError for a clause that a layout cannot show; one that is so already is only told."""
+        if restaged.already and not alone:
+            self.ctx.warn(f"{restaged.already[0]} already")
+            return
+        if restaged.already:
+            raise UsageError("There is nothing to change", f"{restaged.already[0]} already", "Ask for something else")
+        if restaged.missing:
             there = " and ".join(one.name for one in restaged.cast) or "nobody"
-            return UsageError(f"{restaged.missing} is not in this picture", f"in it: {there}",
-                              "Name somebody who is there, or add somebody first")  # fmt: skip
-        what = self.plan.what[:80]
-        return UsageError(
-            f"The preview engine cannot show '{what}'",
+            raise UsageError(f"{restaged.missing} is not in this picture", f"in it: {there}",
+                             "Name somebody who is there, or add somebody first")  # fmt: skip
+        if clause.content == "remove":
+            raise UsageError(
+                f"There is no '{clause.what[:80]}' in this picture that can be taken away",
+                "in a layout that is somebody, something worn or a prop", "Name one of them; the rest needs SDXL",
+            )  # fmt: skip
+        raise UsageError(
+            f"The preview engine cannot show '{clause.what[:80]}'" + ("" if alone else ", so nothing was changed"),
             "a layout has place, time of day, framing, who is there, poses, faces, clothes, colours and props",
             "Ask for one of these, or draw a new picture; other changes need SDXL (image.sdxl_path)",
         )
@@ -163,19 +165,19 @@ class Edit:
             self.ctx.warn(warning)
         return frame, result
 
-    def _paint(self, canvas: Canvas) -> None:
+    def _paint(self, clause: EditPlan, canvas: Canvas) -> None:
         if not self.way.paints:
-            raise UsageError(f"'{self.plan.what[:80]}' has to be painted into this picture", "", NEEDS_SDXL)
-        region = self._masked(canvas) if self.args.mask else area_of(self.plan, canvas.rgb, canvas.frame)
-        if region is None and self.plan.content in ("background", "remove"):
+            raise UsageError(f"'{clause.what[:80]}' has to be painted into this picture", "", NEEDS_SDXL)
+        region = self._masked(canvas) if self.args.mask else area_of(clause, canvas.rgb, canvas.frame)
+        if region is None and clause.content in ("background", "remove"):
             raise UsageError(
-                f"'{self.plan.what[:80]}' cannot be found in this picture",
+                f"'{clause.what[:80]}' cannot be found in this picture",
                 "nothing in it stands out, and it has no layout that tells its parts apart",
                 "Give a mask: a picture of the same size, white where something may change",
             )
         if region is not None and not region.exact:
             self.ctx.warn(f"{region.name} was found by colour or place, not known exactly: look at its edge")
-        self._stroke(canvas, paint(self.plan, canvas.rgb, region, self._brush()), f"'{self.plan.what[:60]}' in")
+        self._stroke(canvas, paint(clause, canvas.rgb, region, self._brush()), f"'{clause.what[:60]}' in")
 
     def _masked(self, canvas: Canvas) -> Region:
         asset = self.ctx.asset(self.args.mask, "image", "map")

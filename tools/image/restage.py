@@ -17,10 +17,10 @@ from tools.film.people import heads
 from tools.film.reading import read_story
 from tools.film.shot import SCALES, Actor, CastMember, Shot
 from tools.film.words import find_phrase
+from tools.image.edit_clauses import SURROUNDINGS
 from tools.image.edit_people import parts, stranger
 
 MOST_ACTORS = 4
-_SURROUNDINGS = frozenset({"sky", "background", "ground", "sea"})
 _PRONOUNS = {
     "male": r"\b(?:he|him|his|lui)\b",
     "female": r"\b(?:she|her|hers|lei)\b",
@@ -45,18 +45,25 @@ class Restaged:
     """What was asked for and is so in the picture."""
     missing: str = ""
     """Somebody whom the words name and who is not in the picture: nothing was changed for that."""
+    meant: tuple[str, ...] = ()
+    """Whom the words were about: the next clause's 'him' or 'it'."""
 
 
 class Restager:
     """Applies one instruction to one shot."""
 
-    def __init__(self, shot: Shot, cast: Sequence[CastMember], memory: Memory, language: str = "en") -> None:
+    def __init__(
+        self, shot: Shot, cast: Sequence[CastMember], memory: Memory, language: str = "en", meant: Sequence[str] = ()
+    ) -> None:
         self._shot, self._cast = shot, {member.name: member for member in cast}
         self._memory, self._language = memory, language
         self._looks = cast_looks(tuple(cast))
         self._changes: list[str] = []
         self._already: list[str] = []
         self._missing = ""
+        self._meant = tuple(meant)
+        """Whom the clause before was about."""
+        self._about: list[str] = []
 
     def change(self, text: str) -> Restaged:
         """'turn the day into night', 'make him smile', 'give her glasses', 'add a cat', 'closer'."""
@@ -105,8 +112,9 @@ class Restager:
 
     def _done(self) -> Restaged:
         return Restaged(
-            self._shot, tuple(self._cast.values()), tuple(self._changes), tuple(self._already), self._missing
-        )
+            self._shot, tuple(self._cast.values()), tuple(self._changes), tuple(self._already), self._missing,
+            tuple(dict.fromkeys(self._about)) or self._meant,
+        )  # fmt: skip
 
     def _is_stranger(self, text: str) -> bool:
         """Whether the text means somebody who is not in the picture: nobody else is changed instead."""
@@ -131,9 +139,20 @@ class Restager:
             return [name for name in found if name in self._cast]
         for gender, pattern in _PRONOUNS.items():
             fitting = [name for name, member in self._cast.items() if member.gender == gender]
-            if re.search(pattern, text, re.I) and len(fitting) == 1:
-                return fitting
-        return []
+            if re.search(pattern, text, re.I):
+                before = [name for name in fitting if name in self._meant]
+                if len(fitting) == 1 or len(before) == 1:
+                    return before or fitting
+        return self._wearers(text)
+
+    def _wearers(self, text: str) -> list[str]:
+        """Who has 'the hat' on that the text speaks of."""
+        worn = {
+            key
+            for at, key, _ in find_phrase(text, word_index("looks", "accessories"))
+            if re.search(r"\b(?:the|il|lo|la|gli|i)\s+(?:\w+\s+)?$", text[:at], re.I)
+        }
+        return [name for name, look in self._looks.items() if worn & set(look.accessories)]
 
     def _is(self, name: str, head: dict[str, object]) -> bool:
         same_age = head.get("age", "child") == self._looks[name].age
@@ -183,7 +202,8 @@ class Restager:
         names = named or ([focus] if focus in self._cast else list(self._cast))
         faces = find_phrase(text, word_index("edits", "faces"))
         poses = find_phrase(text, word_index("edits", "poses"))
-        outside = {key for _, key, _ in find_phrase(text, word_index("edits", "regions"))} & _SURROUNDINGS
+        outside = {key for _, key, _ in find_phrase(text, word_index("edits", "regions"))} & SURROUNDINGS
+        self._about += named
         for name in names:
             # a colour alone is an animal's or a robot's only when it is named, or nothing else can be meant
             if self._looks[name].kind == "human" or name in named or (len(self._cast) == 1 and not outside):
@@ -232,6 +252,7 @@ class Restager:
             self._cast[member.name] = member
             self._looks |= cast_looks((member,))
             self._changes.append(f"{member.name} is there")
+            self._about.append(member.name)
         props = tuple(
             dict.fromkeys(
                 key for _, key, _ in find_phrase(what, word_index("world", "props")) if key not in self._shot.props
