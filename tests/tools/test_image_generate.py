@@ -225,6 +225,14 @@ def test_a_name_that_is_probably_a_slip_is_asked_about(executor: Executor) -> No
     assert new.error is None
 
 
+def test_a_name_that_is_near_a_remembered_one_is_told(executor: Executor) -> None:
+    executor.studio.memory.remember("character", "Bartholomew", "a boy with red hair")
+    out = draw(executor, prompt="Bartolomew waves in the park")
+    assert out.result is not None and any("'Bartolomew' was taken for Bartholomew" in t for t in out.result.warnings)
+    same = draw(executor, prompt="Bartholomew waves in the park")
+    assert same.result is not None and not any("was taken for" in text for text in same.result.warnings)
+
+
 def test_cancel_keeps_the_takes_that_are_finished(executor: Executor) -> None:
     token = CancelToken()
     made: list[str] = []

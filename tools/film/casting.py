@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from memory.names import name_key
 from memory.records import Entry
 from tools.film.look import describe_look, look_to_data
 from tools.film.people import Person, gender_of_name, heads
@@ -43,6 +44,10 @@ def cast_story(story: Story, memory: Memory) -> Casting:
     for person in story.people:
         entry = _remembered(person, memory)
         name = person.name if entry is None else entry.name
+        if entry is not None and not _called(person.name, entry):
+            notes.append(
+                f"'{person.name}' was taken for {entry.name}, whom memory knows: a new name needs to differ more"
+            )
         if entry is None and not person.named:
             name = _free_name(person, memory, {member.name for member in members})
         renamed[person.name] = name
@@ -78,6 +83,12 @@ def _remembered(person: Person, memory: Memory) -> Entry | None:
         return memory.resolve_character(person.name)
     exact = _exact(memory, person.name)
     return exact if exact is not None and exact.text == (person.description or person.name) else None
+
+
+def _called(name: str, entry: Entry) -> bool:
+    """Whether it is the character's name, a part of it or another name of theirs, not only one that is near."""
+    parts = {part for one in (entry.name, *entry.aliases) for part in (name_key(one), *name_key(one).split())}
+    return name_key(name) in parts
 
 
 def _exact(memory: Memory, name: str) -> Entry | None:
