@@ -10,7 +10,7 @@ from tools.film.look import describe_in_words
 from tools.film.shot import CastMember, Shot
 
 MAX_WORDS = 110
-"""About two CLIP windows of 77 tokens, which SDXL pipelines concatenate; later words would be cut silently."""
+"""About two of the windows of 75 tokens that SDXL reads (four at most): later words count less and less."""
 
 
 def shot_prompt(

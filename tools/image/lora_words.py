@@ -65,7 +65,7 @@ def loras_called_by(loras: Mapping[str, LoraSpec], category: Category, text: str
 
 
 def with_triggers(prompt: str, triggers: Iterable[tuple[str, Sequence[str]]]) -> tuple[str, list[str]]:
-    """The prompt with the triggers that it lacks in front, where CLIP's 77 tokens cannot cut them off.
+    """The prompt with the triggers that it lacks in front, in the first of the windows that CLIP reads.
 
     Args:
         triggers: LoRAs with their words.
