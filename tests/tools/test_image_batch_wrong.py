@@ -62,12 +62,12 @@ def test_a_slip_in_a_name_is_told_before_anything_is_drawn(own: Executor) -> Non
 
 BAD = [
     ('{"prompt": "a cat", "promt": "x"}', "line 2", "no argument 'promt'"),
-    ("{not json", "line 2", "no JSON"),
-    ("[1]", "line 2", "no JSON object"),
+    ("{not json", "line 2", "not JSON"),
+    ("[1]", "line 2", "not a JSON object"),
     ('{"prompt": ""}', "line 2", "nothing to draw"),
     ('{"prompt": "a cat", "width": 99999}', "line 2", "width"),
     ('{"prompt": "a cat", "seed": "many"}', "line 2", "seed"),
-    ("[" * 5000, "line 2", "no JSON"),
+    ("[" * 5000, "line 2", "not JSON"),
     ('{"prompt": "a cat", "count": 0}', "line 2", "0 pictures"),
     ('{"prompt": "a cat", "count": "many"}', "line 2", "no whole number"),
     ('{"prompt": "a cat", "control": "/etc/passwd"}', "line 2", "outside the workspace"),

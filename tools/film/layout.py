@@ -17,6 +17,11 @@ _CHEAT_DEG = 38.0
 """Actors who talk to each other still stand open to the camera (theatre's 'cheating out'), not in pure profile."""
 _WALK_DEG = 62.0
 
+_AROUND_DEG = 34.0
+"""How far round an empty set its variants are seen; further round, streets hide behind their houses."""
+_DETAILS_STEP = 7919
+"""Between the seeds of the set's small details."""
+
 
 @dataclass(frozen=True)
 class Jitter:
@@ -35,6 +40,21 @@ def jitter(seed: int, number: int) -> Jitter:
     digest = hashlib.sha256(f"{seed}:{number}".encode()).digest()
     unit = [byte / 127.5 - 1 for byte in digest[:4]]
     return Jitter(18 * unit[0], 1 + 0.15 * unit[1], 1 + 0.18 * unit[2], 16 * unit[3])
+
+
+def other_view(shot: Shot, number: int) -> Shot:
+    """Variant `number` of a shot without characters: another side and distance of the place, other details.
+
+    What the words ask of the camera stays. 0 is the plain picture.
+    """
+    if number == 0:
+        return shot
+    camera = shot.camera
+    changes: dict[str, object] = {"yaw_deg": round(_AROUND_DEG * (2 * (number * 0.618034 % 1) - 1), 3)}
+    if shot.role != "action":  # no word of the framing
+        changes["scale"] = ("LS", "ELS", "MS", "MLS")[number % 4]
+    seed = (shot.seed + number * _DETAILS_STEP) % 2**31
+    return shot.model_copy(update={"camera": camera.model_copy(update=changes), "seed": seed})
 
 
 def cast_looks(cast: tuple[CastMember, ...]) -> dict[str, CharacterLook]:

@@ -14,7 +14,7 @@ from tools.image.batch_run import BatchRun, Listed, job_id
 from tools.image.fingerprint import making_of
 from tools.image.manifest import Manifest
 from tools.image.sheet import save_report, save_sheets
-from tools.image.wish import LONGEST_PROMPT, readable
+from tools.image.wish import LONGEST_PROMPT, in_short, readable
 from tools.registry import get_tool
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
@@ -95,8 +95,8 @@ class GenerateBatch(Tool):
                 batch.make_all()
             except Cancelled as error:
                 manifest.append("end", status="cancelled", finished=batch.finished)
-                kept = f"{batch.finished} of {len(plan.single)} pictures are finished and kept"
-                raise Cancelled(error.problem, error.cause, f"{kept}; the same wish goes on from there") from error
+                fix = f"{batch.progress_told}; the same wish goes on from there"
+                raise Cancelled(error.problem, error.cause, fix) from error
             except StudioError as error:
                 manifest.append_if_possible("end", status="failed", finished=batch.finished, sentence=error.sentence)
                 raise
@@ -175,7 +175,7 @@ def _result(
     marked = [one for one in there if not one.passed]
     for one in failed[:SHOWN_WARNINGS]:
         assert one.error is not None
-        ctx.warn(f"Picture {one.item.number} ({one.item.label[:60]}) was not made. {one.error.sentence}")
+        ctx.warn(f"Picture {one.item.number} ({in_short(one.item.label, 60)}) was not made. {one.error.sentence}")
     for text in batch.told:
         ctx.warn(text)
     if marked:
@@ -185,14 +185,17 @@ def _result(
         extra += save_sheets(plan, listed, ctx)
     extra.append(save_report(plan, job, listed, batch.made, ctx))
     best = max(there, key=lambda one: (one.passed, one.score))
-    parts = [f"{len(listed)} pictures asked for", f"{batch.made} made"]
-    parts += [f"{batch.kept} were there already"] if batch.kept else []
+    parts = ["1 picture asked for" if len(listed) == 1 else f"{len(listed)} pictures asked for", f"{batch.made} made"]
+    parts += [f"{batch.kept} {'was' if batch.kept == 1 else 'were'} there already"] if batch.kept else []
     twins = sum(1 for one in listed if one.item.twin)
     parts += [f"{twins} listed twice"] if twins else []
     parts += [f"{len(marked)} below the pass mark"] if marked else []
     parts += [f"{len(failed)} failed"] if failed else []
     assert best.asset is not None
-    summary = f"Batch '{plan.title[:80]}': {', '.join(parts)}. Best: number {best.item.number} ({best.asset.id})."
+    summary = f"Batch '{in_short(plan.title)}': {', '.join(parts)}."
+    summary += "".join(f" {note}." for note in (*plan.told, _about_alike(listed)) if note)
+    if len(there) > 1:
+        summary += f" Best: number {best.item.number} ({best.asset.id})."
     figures = {
         "pictures": len(listed),
         "made": batch.made,
@@ -203,6 +206,15 @@ def _result(
     }
     data = {"job": job, "pictures": [one.row() for one in listed]}
     return ToolResult(summary, (*pictures, *extra), figures, data=data)
+
+
+def _about_alike(listed: list[Listed]) -> str:
+    """'3 of them look alike (1, 4, 6)', or ''."""
+    alike = sorted({number for one in listed if one.looks_like for number in (one.item.number, one.looks_like)})
+    if not alike:
+        return ""
+    numbers = ", ".join(map(str, alike[:12])) + (" ..." if len(alike) > 12 else "")
+    return f"{len(alike)} of them look alike ({numbers}): say more in the words, or ask for fewer"
 
 
 def _about_marked(marked: list[Listed], others_pass: bool) -> str:

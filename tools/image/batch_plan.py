@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from configs.errors import StudioError, UsageError
 from memory.records import AssetKind
 from tools.film.shot import Storyboard
-from tools.image.wish import character_name
+from tools.image.variety import Variety, variety_for
+from tools.image.wish import character_name, in_short
 from tools.registry import get_tool
 from tools.repair import repair_args, validate_args
 from tools.spec import ToolContext
@@ -55,6 +56,8 @@ class Item:
     label: str
     origin: str = ""
     """'line 7', 'shot-3', ''."""
+    word: str = ""
+    """What this picture of a varied series differs in, e.g. its pose."""
     twin: int = 0
     """Number of an earlier picture with the very same arguments: it is made once and listed twice; 0 = none."""
 
@@ -74,6 +77,8 @@ class Plan:
     notes: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     """Assets that it was read from."""
+    told: tuple[str, ...] = ()
+    """What the reply says of it."""
     single: list[Item] = field(init=False)
     """Those to make, without twins."""
 
@@ -97,6 +102,7 @@ def make_plan(args: Asked, ctx: ToolContext) -> Plan:
     if args.count is not None:
         check_count(args.count)
     notes: list[str] = []
+    told: list[str] = []
     parents: tuple[str, ...] = ()
     match sources:
         case ["file"]:
@@ -110,13 +116,13 @@ def make_plan(args: Asked, ctx: ToolContext) -> Plan:
             wanted = list(_of_shots(args, ctx.path(asset)))
             parents, title = (asset.id,), asset.name
         case _:
-            wanted = list(_of_prompts(args, ctx))
-            title = args.prompt.strip() or "; ".join(args.prompts)[:120] or ", ".join(_names(args, ctx))
+            wanted = list(_of_prompts(args, told, ctx))
+            title = args.prompt.strip() or in_short("; ".join(args.prompts), 120) or ", ".join(_names(args, ctx))
     if not wanted:
         raise UsageError("There is nothing to draw", "no line can be used" if notes else "nothing is asked for",
                          "Say what the pictures should show")  # fmt: skip
     check_count(len(wanted))
-    return Plan(_numbered(wanted, args, ctx), title, tuple(notes), parents)
+    return Plan(_numbered(wanted, args, ctx), title, tuple(notes), parents, tuple(dict.fromkeys(told)))
 
 
 def is_there(path: Path) -> bool:
@@ -140,9 +146,11 @@ def check_count(count: int) -> None:
 
 _Wanted = tuple[dict[str, Any], str, str]
 """Arguments, label, origin."""
+_WORD = "word of a series"
+"""Beside the arguments; no tool has one of this name."""
 
 
-def _of_prompts(args: Asked, ctx: ToolContext) -> Iterator[_Wanted]:
+def _of_prompts(args: Asked, told: list[str], ctx: ToolContext) -> Iterator[_Wanted]:
     check_count(max(1, len(args.prompts)))
     prompts = [text for one in (args.prompt, *args.prompts) if (text := one.strip())]
     names = _names(args, ctx)
@@ -153,8 +161,15 @@ def _of_prompts(args: Asked, ctx: ToolContext) -> Iterator[_Wanted]:
     check_count(max(1, len(prompts)) * max(1, len(names)) * count)
     for prompt in prompts or [""]:
         for name in names or [""]:
+            wanted = {"prompt": prompt, "character": name}
+            if (variety := variety_for(prompt, name, ctx)) is not None:
+                each = args.count or VARIANTS
+                yield from _varied(wanted, variety, each, args.seed)
+                words = list(dict.fromkeys(word for word, _, _ in variety.prompts(each)))
+                told.append(f"Each picture has its own {variety.respect}: {', '.join(words)}")
+                continue
             label = prompt if not name or name.lower() in prompt.lower() else f"{name}: {prompt}".rstrip(": ")
-            yield from _variants({"prompt": prompt, "character": name}, count, args.seed, label, "")
+            yield from _variants(wanted, count, args.seed, label, "")
 
 
 def _of_shots(args: Asked, path: Path) -> Iterator[_Wanted]:
@@ -210,9 +225,11 @@ def _line(line: str, ctx: ToolContext) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise UsageError("It is no JSON", str(error)[:100], 'Write e.g. {"prompt": "a red kite"}') from error
+        raise UsageError("The line is not JSON", str(error)[:100], 'Write e.g. {"prompt": "a red kite"}') from error
     if not isinstance(found, dict):
-        raise UsageError("It is no JSON object", f"it is {str(found)[:40]!r}", 'Write e.g. {"prompt": "a red kite"}')
+        raise UsageError(
+            "The line is not a JSON object", f"it is {str(found)[:40]!r}", 'Write e.g. {"prompt": "a red kite"}'
+        )
     # a batch makes more of one line than a single call does
     count = found.pop("count", None)
     if count is not None:
@@ -260,6 +277,15 @@ def _variants(wanted: Mapping[str, Any], count: int, seed: int, label: str, orig
         yield {**said, "count": 1, "variant": number}, shown, origin
 
 
+def _varied(wanted: Mapping[str, Any], variety: Variety, count: int, seed: int) -> Iterator[_Wanted]:
+    """`count` pictures of one wish, each with a word of its own."""
+    for word, prompt, variant in variety.prompts(count):
+        said = {**wanted, "prompt": prompt, "count": 1, "variant": variant, **({"seed": seed} if seed >= 0 else {})}
+        who = variety.subject or str(wanted.get("character") or "")
+        shown = f"{who}: {word}" if who else word
+        yield {_WORD: word, **{key: value for key, value in said.items() if value not in ("", None)}}, shown, ""
+
+
 def _numbered(wanted: list[_Wanted], args: Asked, ctx: ToolContext) -> tuple[Item, ...]:
     """With what all of them share, and with what the settings say now: the plan must say all that decides a picture."""
     fields = get_tool(MAKER).Args.model_fields
@@ -270,12 +296,14 @@ def _numbered(wanted: list[_Wanted], args: Asked, ctx: ToolContext) -> tuple[Ite
     first: dict[str, int] = {}
     for number, (own, label, origin) in enumerate(wanted, 1):
         merged = {**shared, **{key: value for key, value in own.items() if value not in ("", None)}}
-        item = Item(number, {key: value for key, value in merged.items() if key in fields}, label, origin)
+        item = Item(
+            number, {key: value for key, value in merged.items() if key in fields}, label, origin, own.get(_WORD, "")
+        )
         try:
             validate_args(get_tool(MAKER), item.args)
         except UsageError as error:
             raise UsageError(f"Picture {number} cannot be asked for", f"{error.problem}, {error.cause}".rstrip(", "),
                              error.fix) from error  # fmt: skip
         twin = first.setdefault(item.key, number)
-        items.append(item if twin == number else Item(number, item.args, label, origin, twin))
+        items.append(item if twin == number else replace(item, twin=twin))
     return tuple(items)

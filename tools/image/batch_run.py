@@ -108,6 +108,13 @@ class BatchRun:
         return told
 
     @property
+    def progress_told(self) -> str:
+        """'3 of 8 pictures are finished and kept', for a stop."""
+        whole = len(self._plan.single)
+        verb = "picture is" if whole == 1 else "pictures are"
+        return f"{self.finished} of {whole} {verb} finished and kept"
+
+    @property
     def seconds_each(self) -> float:
         """Median of the last ones made; the expectation before any was."""
         return statistics.median(list(self._seconds.values())[-8:]) if self._seconds else self._expected_s
@@ -178,8 +185,10 @@ class BatchRun:
                 continue
             score = total(asset.scores)
             passed = not failing(asset.scores) and score >= self._min_score
-            like = 0 if item.twin else _alike(self._hashes.get(number, ""), seen)
-            if not item.twin and self._hashes.get(number):
+            # of a varied series: faces that differ in their expression alone have nearly the same hash
+            compared = not item.twin and not item.word and bool(self._hashes.get(number))
+            like = _alike(self._hashes[number], seen) if compared else 0
+            if compared:
                 seen[number] = self._hashes[number]
             out.append(Listed(item, asset, self._seconds.get(item.number, 0.0), passed, score, None, like))
         return out

@@ -15,7 +15,7 @@ from backends.vision.hashes import perceptual_hash
 from configs.lora_registry import load_loras
 from configs.settings import Settings
 from tools.film.layers import collect_layers
-from tools.film.layout import Jitter, jitter, layout_scene
+from tools.film.layout import Jitter, jitter, layout_scene, other_view
 from tools.film.shot import SCALES, Shot
 from tools.image.gates import Against, measured
 from tools.image.identity import Who
@@ -106,11 +106,18 @@ def draw(order: Order, variation: Variation, ctx: ToolContext) -> Take:
 
 
 def framing(order: Order, variation: Variation) -> LayoutScene:
-    """The layout of one take: variants turn and shift a little, a film's framing only steps back."""
+    """The layout of one take: variants turn and shift a little, an empty place is seen from elsewhere.
+
+    A film's framing only steps back.
+    """
     shot = _shot_of(order, variation)
     # a diffusion picture varies by its seed, so its maps are made once
     step = variation.number * SHOT_STEP if order.means.draws_layouts else 0
-    vary = Jitter() if order.framed else jitter(shot.seed, order.number + step)
+    if order.framed:
+        return layout_scene(shot, order.wish.looks, Jitter())
+    vary = jitter(shot.seed, order.number + step)
+    if not shot.actors:
+        shot = other_view(shot, order.number + step)
     return layout_scene(shot, order.wish.looks, vary)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from memory.records import Asset
 from tools.image.batch_plan import Plan
 from tools.image.batch_run import Listed
+from tools.image.wish import in_short
 from tools.spec import ToolContext
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def save_sheets(plan: Plan, listed: Sequence[Listed], ctx: ToolContext) -> list[
         parents = tuple(dict.fromkeys(one.asset.id for one in page if one.asset is not None))
         saved.append(
             ctx.save(
-                file, "image", f"Contact sheet of '{plan.title[:60]}'{of}", engine="studio sheet",
+                file, "image", f"Contact sheet of '{in_short(plan.title, 60)}'{of}", engine="studio sheet",
                 params={"sheet": plan.title[:500], "pictures": len(page), "page": number}, parents=parents,
                 summary=f"Contact sheet of {len(page)} pictures{of}",
             )
@@ -68,9 +69,9 @@ def save_report(plan: Plan, job: str, listed: Sequence[Listed], made: int, ctx: 
     file.write_text(json.dumps(report, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
     parents = tuple(dict.fromkeys(one.asset.id for one in listed if one.asset is not None))
     return ctx.save(
-        file, "report", f"Report of '{plan.title[:60]}'", engine="studio sheet",
+        file, "report", f"Report of '{in_short(plan.title, 60)}'", engine="studio sheet",
         params={"batch": job, "pictures": len(rows)}, parents=(*plan.parents, *parents),
-        summary=f"Batch of {len(rows)} pictures: {plan.title[:80]}",
+        summary=f"Batch of {len(rows)} pictures: {in_short(plan.title)}",
     )  # fmt: skip
 
 

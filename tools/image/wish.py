@@ -75,6 +75,15 @@ def readable(prompt: Any) -> Any:
     return prompt
 
 
+def in_short(text: str, most: int = 80) -> str:
+    """At most so many characters of it, cut between words."""
+    text = " ".join(text.split())
+    if len(text) <= most:
+        return text
+    head, space, _ = text[:most].rpartition(" ")
+    return f"{(head if space and len(head) > most // 2 else text[: most - 1]).rstrip(' ,;:.')}…"
+
+
 def picture_size(width: int, height: int, ctx: ToolContext) -> tuple[int, int]:
     """Width and height in pixels, 0 replaced by the settings'. Raises UsageError for one that cannot be drawn."""
     size = width or ctx.settings.image.width, height or ctx.settings.image.height
@@ -116,7 +125,7 @@ def _from_words(args: Asked, ctx: ToolContext) -> Wish:
     shot = single_shot(casting.story, names, seed)
     looks = cast_looks(casting.members)
     prompt, negative = shot_prompt(shot, casting.members, looks, args.style, wish=casting.story.text)
-    return Wish(shot, casting.members, looks, prompt, negative, casting.story.text[:80], text)
+    return Wish(shot, casting.members, looks, prompt, negative, in_short(casting.story.text), text)
 
 
 def character_name(asked: str, ctx: ToolContext) -> str:
