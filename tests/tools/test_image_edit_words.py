@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends.image.layout.characters import materials
+from backends.image.layout.characters.accessories import accessory_materials
+from backends.image.layout.scene import CharacterLook
 from backends.media.adjust import ADJUSTMENTS, adjust, blend, crop_to, pad, tint, turn
 from configs.errors import UsageError
 from memory.store import Memory
 from tools.film.casting import cast_story
-from tools.film.look import look_from_data
+from tools.film.look import accessory_name, changed_look, describe_look, look_from_data, look_to_data
 from tools.film.reading import read_story
 from tools.film.shot import CastMember, Shot
 from tools.film.single import single_shot
@@ -261,6 +264,45 @@ def test_nobody_is_changed_in_place_of_somebody_else(staged: tuple[Shot, Sequenc
 def test_a_hat_for_somebody_is_no_stranger(staged: tuple[Shot, Sequence[CastMember]]) -> None:
     assert change(staged, "give the robot a Santa hat").missing == ""
     assert change(staged, "add Anna").missing == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("give Luca a green hat", {"hat": "green hat"}),
+        ("red glasses", {"glasses": "red glasses"}),
+        ("un cappello verde e una sciarpa blu", {"hat": "green hat", "scarf": "blue scarf"}),
+        ("a red shirt and a hat", {"hat": "hat"}),
+        ("a hat, red shirt", {"hat": "hat"}),
+        ("a dark green hat", {"hat": "green hat"}),
+    ],
+)
+def test_what_somebody_wears_has_its_own_colour(words: str, wanted: dict[str, str]) -> None:
+    look = changed_look(CharacterLook(), words)
+    assert dict(zip(look.worn, map(accessory_name, look.accessories), strict=True)) == wanted
+    described = describe_look("Luca", f"a boy with {words}")
+    assert set(map(accessory_name, described.accessories)) >= set(wanted.values())
+    assert look_from_data(look_to_data(look)).accessories == look.accessories
+    again = changed_look(look, "a blue hat")
+    assert again.worn.count("hat") == 1 and "blue hat" in map(accessory_name, again.accessories)
+    assert not changed_look(again, "the hat", without=True).accessory_color("hat")
+
+
+def test_a_coloured_accessory_is_drawn_in_it_and_others_as_before() -> None:
+    plain, green = CharacterLook(accessories=("hat", "glasses")), CharacterLook(accessories=("hat:#2e7d32", "glasses"))
+    before, after = accessory_materials(plain), accessory_materials(green)
+    assert after["hat"] == materials.cloth((0x2E / 255, 0x7D / 255, 0x32 / 255)) != before["hat"]
+    assert {key: value for key, value in after.items() if key != "hat"} == {
+        key: value for key, value in before.items() if key != "hat"
+    }
+    # what a stored look should not hold is no colour
+    assert accessory_materials(CharacterLook(accessories=("hat:#zz", "glasses"))) == before
+
+
+def test_the_hat_is_that_of_whom_has_one_on(staged: tuple[Shot, Sequence[CastMember]]) -> None:
+    made = change(staged, "give Luca a hat and make it red")
+    assert "red hat" in map(accessory_name, member(made, "Luca").accessories)
+    assert "hat" not in member(made, "Mira").worn and made.changes == ("Luca with hat", "Luca with red hat")
 
 
 def test_what_is_so_already_is_told(staged: tuple[Shot, Sequence[CastMember]]) -> None:

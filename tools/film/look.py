@@ -6,19 +6,16 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from functools import cache
 from typing import Any
 
 from backends.image.layout.scene import RGB, CharacterLook
 from tools.film.lexicon import lexicon, word_index
+from tools.film.look_words import accessories_in, after_noun, before_noun, colour_in, put_on, to_rgb, word_kinds
 from tools.film.people import gender_of_name, heads
 from tools.film.words import find_phrase
 
 _FIELDS = {field.name for field in fields(CharacterLook)}
 _COLOUR_FIELDS = ("skin", "hair", "eyes", "top_color", "bottom_color", "shoes", "body", "accent")
-_BREAKS = frozenset(
-    {"and", "with", "wearing", "e", "con", "in", "has", "wears", "named", "called", "o", "or", ";", ",", "."}
-)
 
 
 def describe_look(name: str, description: str, head: str = "", gender: str = "neutral") -> CharacterLook:
@@ -40,7 +37,7 @@ def describe_look(name: str, description: str, head: str = "", gender: str = "ne
     look |= _described(text) if kind == "human" else _described_body(text)
     if look.get("bottom") == "none" and look.get("top") not in ("dress", "overalls", "spacesuit"):
         look["bottom"] = "trousers"
-    look["accessories"] = tuple(dict.fromkeys([*worn, *_accessories(text, kind)]))
+    look["accessories"] = put_on(worn, accessories_in(text, kind))
     return CharacterLook(**look)
 
 
@@ -50,9 +47,10 @@ def changed_look(look: CharacterLook, words: str, *, without: bool = False) -> C
     What the words do not name stays; the same look when they name nothing that a look has.
     """
     text = words.lower().replace("’", "'")
-    named = _accessories(text, look.kind)
+    named = accessories_in(text, look.kind)
     if without:
-        kept = tuple(one for one in look.accessories if one not in named)
+        off = {one.partition(":")[0] for one in named}
+        kept = tuple(one for one in look.accessories if one.partition(":")[0] not in off)
         bald = look.kind == "human" and re.search(r"\b(?:hair|capelli)\b", text)
         return replace(look, accessories=kept, hair_style="bald" if bald else look.hair_style)
     found = _described(text) if look.kind == "human" else _described_body(text)
@@ -64,7 +62,7 @@ def changed_look(look: CharacterLook, words: str, *, without: bool = False) -> C
                 del found["bottom"]
     if found.get("top") in ("dress", "overalls", "spacesuit"):
         found.setdefault("bottom", "none")
-    found["accessories"] = tuple(dict.fromkeys([*look.accessories, *named]))
+    found["accessories"] = put_on(look.accessories, named)
     return replace(look, **found)
 
 
@@ -79,7 +77,7 @@ def look_from_data(data: Mapping[str, Any]) -> CharacterLook:
     values: dict[str, Any] = {key: value for key, value in data.items() if key in _FIELDS}
     for key in _COLOUR_FIELDS:
         if key in values:
-            values[key] = _rgb(values[key])
+            values[key] = to_rgb(values[key])
     if "accessories" in values:
         values["accessories"] = tuple(str(one) for one in values["accessories"])
     return CharacterLook(**values)
@@ -116,35 +114,45 @@ def describe_in_words(look: CharacterLook, gender: str = "neutral") -> str:
     clothes = [f"{colour_name(look.top_color)} {look.top}"]
     if look.bottom != "none":
         clothes.append(f"{colour_name(look.bottom_color)} {look.bottom}")
-    return ", ".join([f"{noun} with {hair}", *clothes, *look.accessories])
+    return ", ".join([f"{noun} with {hair}", *clothes, *map(accessory_name, look.accessories)])
+
+
+def accessory_name(accessory: str) -> str:
+    """'hat:#2e7d32' as 'green hat'."""
+    name, _, colour = accessory.partition(":")
+    return f"{_hue_name(to_rgb(colour))} {name}" if re.fullmatch(r"#[0-9a-fA-F]{6}", colour) else name
+
+
+def _hue_name(colour: RGB) -> str:
+    """The nearest named colour, by hue more than by light: dark green is a green, not navy."""
+    colours = lexicon("looks")["colours"]
+
+    def apart(word: str) -> float:
+        named = to_rgb(colours[word])
+        shares = [tuple(part / max(sum(one), 0.05) for part in one) for one in (named, colour)]
+        return float(4 * sum((a - b) ** 2 for a, b in zip(*shares, strict=True)) + 0.3 * _distance(named, colour))
+
+    return min([str(word) for word in colours][:36], key=apart)
 
 
 def colour_name(colour: RGB) -> str:
     """The nearest named colour (squared distance in sRGB, English names)."""
     english = [str(word) for word in lexicon("looks")["colours"]][:36]
-    return min(english, key=lambda word: _distance(_rgb(lexicon("looks")["colours"][word]), colour))
+    return min(english, key=lambda word: _distance(to_rgb(lexicon("looks")["colours"][word]), colour))
 
 
 def hex_colour(value: str) -> RGB:
     """'#aabbcc' or 'aabbcc' as sRGB 0..1."""
-    return _rgb(value)
+    return to_rgb(value)
 
 
 def hair_name(colour: RGB) -> str:
     names: dict[str, str] = lexicon("looks")["hair_colours"]
-    return min(names, key=lambda word: _distance(_rgb(names[word]), colour))
+    return min(names, key=lambda word: _distance(to_rgb(names[word]), colour))
 
 
 def _distance(one: RGB, other: RGB) -> float:
     return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
-
-
-def _rgb(value: Any) -> RGB:
-    if isinstance(value, str):
-        text = value.lstrip("#")
-        return (int(text[0:2], 16) / 255, int(text[2:4], 16) / 255, int(text[4:6], 16) / 255)
-    red, green, blue = (min(max(float(part), 0.0), 1.0) for part in value)
-    return (red, green, blue)
 
 
 def _resolved(hints: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +164,7 @@ def _resolved(hints: Mapping[str, Any]) -> dict[str, Any]:
         if key == "accessories":
             out[key] = tuple(value)
         elif key in _COLOUR_FIELDS:
-            out[key] = _rgb((hair if key == "hair" and value in hair else colours)[value])
+            out[key] = to_rgb((hair if key == "hair" and value in hair else colours)[value])
         else:
             out[key] = value
     return out
@@ -171,20 +179,20 @@ def _chosen_by_name(name: str, kind: str, age: str, gender: str) -> dict[str, An
 
     if kind != "human":
         body, accent = pick(looks["bodies"].get(kind, looks["bodies"]["monster"]), 0)
-        return {"body": _rgb(body), "accent": _rgb(accent)}
+        return {"body": to_rgb(body), "accent": to_rgb(accent)}
     top, top_color, bottom, bottom_color, shoes = pick(looks["outfits"][age], 0)
     if gender == "female" and age in ("child", "teen") and digest[6] % 3 == 0:
         top, bottom = "dress", "none"
     return {
         "top": top,
-        "top_color": _rgb(top_color),
+        "top_color": to_rgb(top_color),
         "bottom": bottom,
-        "bottom_color": _rgb(bottom_color),
-        "shoes": _rgb(shoes),
-        "skin": _rgb(pick(looks["skin_palette"], 1)),
-        "hair": _rgb(pick(looks["hair_palette"][age], 2)),
+        "bottom_color": to_rgb(bottom_color),
+        "shoes": to_rgb(shoes),
+        "skin": to_rgb(pick(looks["skin_palette"], 1)),
+        "hair": to_rgb(pick(looks["hair_palette"][age], 2)),
         "hair_style": pick(looks["hair_by_gender"][gender], 3),
-        "eyes": _rgb(pick(looks["eye_palette"], 4)),
+        "eyes": to_rgb(pick(looks["eye_palette"], 4)),
     }
 
 
@@ -224,88 +232,28 @@ def _height(text: str, base: Mapping[str, Any], kind: str, age: str) -> float:
     return round(height * factor, 3)
 
 
-@cache
-def _word_kinds() -> dict[str, tuple[str, str]]:
-    """Describing noun -> (what it belongs to, its value)."""
-    looks = lexicon("looks")
-    words: dict[str, tuple[str, str]] = {}
-    for section, slot in (("tops", "top"), ("bottoms", "bottom")):
-        for word, key in word_index("looks", section).items():
-            words.setdefault(word, (slot, key))
-    for word in looks["shoes"]:
-        words.setdefault(word, ("shoes", word))
-    for word in looks["eyes"]:
-        words.setdefault(word, ("eyes", word))
-    for word in looks["skin"]:
-        words.setdefault(word, ("skin", word))
-    for word in looks["hair_words"]:
-        words.setdefault(word, ("hair", word))
-    return words
-
-
-def _before(text: str, position: int, count: int = 5) -> list[str]:
-    """Up to `count` words before a noun, back to the nearest break, nearest last; 'curly-haired' is two words."""
-    words = re.findall(r"[^\W_]+|[;,.]", text[:position].replace("-", " "))
-    kept: list[str] = []
-    for word in reversed(words[-count:]):
-        if word in _BREAKS and not (word == "," and kept and _is_adjective(kept[0])):
-            break
-        kept.insert(0, word)
-    return kept
-
-
-def _is_adjective(word: str) -> bool:
-    looks = lexicon("looks")
-    return word in looks["colours"] or word in looks["hair_colours"] or word in word_index("looks", "hair_styles")
-
-
-def _after(text: str, position: int, count: int = 2) -> list[str]:
-    """Words that follow a noun: Italian puts its colours there ('capelli ricci castani')."""
-    words = re.findall(r"[^\W_]+|[;,.]", text[position:])[:count]
-    kept: list[str] = []
-    for word in words:
-        if word in _BREAKS:
-            break
-        kept.append(word)
-    return kept
-
-
-def _colour(words: list[str], palette: Mapping[str, str]) -> RGB | None:
-    named = [word for word in words if word in palette]
-    if not named:
-        return None
-    colour = _rgb(palette[named[-1]])
-    at = words.index(named[-1])
-    shade = lexicon("looks")["brightness"].get(words[at - 1]) if at else None
-    if shade is None:
-        return colour
-    goal = 1.0 if shade > 0 else 0.0
-    red, green, blue = (part + (goal - part) * abs(shade) for part in colour)
-    return (red, green, blue)
-
-
 def _described(text: str) -> dict[str, Any]:
     looks = lexicon("looks")
     out: dict[str, Any] = {}
-    for position, _, phrase in find_phrase(text.replace("-", " "), {word: word for word in _word_kinds()}):
-        slot, value = _word_kinds()[phrase]
-        near = [*_before(text, position), phrase, *_after(text, position + len(phrase))]
+    for position, _, phrase in find_phrase(text.replace("-", " "), {word: word for word in word_kinds()}):
+        slot, value = word_kinds()[phrase]
+        near = [*before_noun(text, position), phrase, *after_noun(text, position + len(phrase))]
         if slot == "hair":
-            colour = _colour(near, looks["hair_colours"]) or _colour(near, looks["colours"])
+            colour = colour_in(near, looks["hair_colours"]) or colour_in(near, looks["colours"])
             out |= {"hair": colour} if colour else {}
             styles = [
                 word_index("looks", "hair_styles")[word] for word in near if word in word_index("looks", "hair_styles")
             ]
             out |= {"hair_style": styles[0]} if styles else {}
         elif slot == "skin":
-            colour = _colour(near, looks["skin_colours"]) or _colour(near, looks["colours"])
+            colour = colour_in(near, looks["skin_colours"]) or colour_in(near, looks["colours"])
             out |= {"skin": colour} if colour else {}
         elif slot in ("eyes", "shoes"):
-            colour = _colour(near, looks["colours"])
+            colour = colour_in(near, looks["colours"])
             out |= {slot: colour} if colour else {}
         else:
             out[slot] = value
-            colour = _colour(near, looks["colours"])
+            colour = colour_in(near, looks["colours"])
             out |= {f"{slot}_color": colour} if colour else {}
             if value == "dress":
                 out["bottom"] = "none"
@@ -314,7 +262,9 @@ def _described(text: str) -> dict[str, Any]:
         if word in ("bald", "calvo"):
             out["hair_style"] = "bald"
         else:
-            out.setdefault("hair", _rgb(looks["hair_colours"][{"redhead": "red", "bionda": "blonde"}.get(word, word)]))
+            out.setdefault(
+                "hair", to_rgb(looks["hair_colours"][{"redhead": "red", "bionda": "blonde"}.get(word, word)])
+            )
     return out
 
 
@@ -323,22 +273,18 @@ def _described_body(text: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     accents = [(at, len(word)) for at, _, word in find_phrase(text, {word: word for word in looks["accent_words"]})]
     for at, length in accents:
-        colour = _colour(_before(text, at) + _after(text, at + length), looks["colours"])
+        colour = colour_in(before_noun(text, at) + after_noun(text, at + length), looks["colours"])
         if colour:
             out["accent"] = colour
-    accent_words = {word for at, length in accents for word in _before(text, at)}
-    worn = {word for at, _, _ in find_phrase(text, word_index("looks", "accessories")) for word in _before(text, at, 2)}
+    accent_words = {word for at, length in accents for word in before_noun(text, at)}
+    worn = {
+        word for at, _, _ in find_phrase(text, word_index("looks", "accessories")) for word in before_noun(text, at, 2)
+    }
     body = [
         word for word in re.findall(r"[^\W_]+", text) if word in looks["colours"] and word not in accent_words | worn
     ]
     if body:
-        out["body"] = _rgb(looks["colours"][body[0]])
+        out["body"] = to_rgb(looks["colours"][body[0]])
         if len(body) > 1 and "accent" not in out:
-            out["accent"] = _rgb(looks["colours"][body[1]])
+            out["accent"] = to_rgb(looks["colours"][body[1]])
     return out
-
-
-def _accessories(text: str, kind: str) -> list[str]:
-    only_human = {"beard", "moustache", "freckles"}
-    found = [key for _, key, _ in find_phrase(text, word_index("looks", "accessories"))]
-    return [key for key in found if kind == "human" or key not in only_human]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -135,9 +136,10 @@ class Edit:
             return
         if restaged.already:
             raise UsageError("There is nothing to change", f"{restaged.already[0]} already", "Ask for something else")
-        if restaged.missing:
+        somebody = clause.content == "remove" and re.fullmatch(r"[A-Z]\w+", clause.what)
+        if missing := restaged.missing or (clause.what if somebody else ""):
             there = " and ".join(one.name for one in restaged.cast) or "nobody"
-            raise UsageError(f"{restaged.missing} is not in this picture", f"in it: {there}",
+            raise UsageError(f"{missing} is not in this picture", f"in it: {there}",
                              "Name somebody who is there, or add somebody first")  # fmt: skip
         if clause.content == "remove":
             raise UsageError(

@@ -12,7 +12,7 @@ from memory.store import Memory
 from tools.film.casting import cast_story, known_names
 from tools.film.layout import cast_looks
 from tools.film.lexicon import lexicon, word_index
-from tools.film.look import changed_look, colour_name, look_to_data
+from tools.film.look import accessory_name, changed_look, colour_name, look_to_data
 from tools.film.people import heads
 from tools.film.reading import read_story
 from tools.film.shot import SCALES, Actor, CastMember, Shot
@@ -152,7 +152,7 @@ class Restager:
             for at, key, _ in find_phrase(text, word_index("looks", "accessories"))
             if re.search(r"\b(?:the|il|lo|la|gli|i)\s+(?:\w+\s+)?$", text[:at], re.I)
         }
-        return [name for name, look in self._looks.items() if worn & set(look.accessories)]
+        return [name for name, look in self._looks.items() if worn & set(look.worn)]
 
     def _is(self, name: str, head: dict[str, object]) -> bool:
         same_age = head.get("age", "child") == self._looks[name].age
@@ -301,7 +301,8 @@ def _difference(before: CharacterLook, after: CharacterLook) -> list[str]:
             continue
         what = key.removesuffix("_color").replace("_", " ")
         if key == "accessories":
-            told += [one for one in new if one not in old] + [f"no {one}" for one in old if one not in new]
+            told += [accessory_name(one) for one in new if one not in old]
+            told += [f"no {one}" for one in before.worn if one not in after.worn]
         else:
             told.append(f"{colour_name(new)} {what}" if isinstance(new, tuple) else str(new).replace("_", " "))
     return told

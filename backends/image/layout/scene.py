@@ -6,11 +6,13 @@ A character with `facing_deg` 0 looks to +Z (at the default camera); positive tu
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 RGB = tuple[float, float, float]
 """sRGB, 0..1."""
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 Scale = Literal["ECU", "CU", "MCU", "MS", "MLS", "LS", "ELS"]
 Angle = Literal["eye", "low", "high", "overhead", "dutch", "over_shoulder"]
@@ -54,9 +56,24 @@ class CharacterLook:
     accent: RGB = (0.30, 0.75, 0.85)
     """Second colour of a non-human (lights, belly, beak)."""
     accessories: tuple[str, ...] = ()
-    """Any of: glasses, hat, cap, scarf, backpack, bow, beard, moustache, freckles, crown, cape."""
+    """Any of: glasses, hat, cap, scarf, backpack, bow, beard, moustache, freckles, crown, cape; 'hat:#2e7d32' has that
+    colour, 'hat' its usual one."""
     height: float = 1.2
     """Metres, top of the head."""
+
+    @property
+    def worn(self) -> tuple[str, ...]:
+        """Names of the accessories, without colours."""
+        return tuple(one.partition(":")[0] for one in self.accessories)
+
+    def accessory_color(self, name: str) -> RGB | None:
+        """The colour that the accessory was given; None = its usual one."""
+        for one in self.accessories:
+            worn, _, colour = one.partition(":")
+            if worn == name and _HEX.fullmatch(colour):
+                red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+                return (red, green, blue)
+        return None
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _trunk(look: CharacterLook, rig: Rig, body: dict[str, list[float]]) -> list[
     loose = 0.048 if look.kind == "human" else 0.03
     wide = max(body["chest"][0], body["belly"][0], body["pelvis"][0]) + loose
     hair = _BIG_HAIR.get(look.hair_style, 1.18) if look.kind == "human" else 1.32
-    if {"hat", "cap"} & set(look.accessories):
+    if {"hat", "cap"} & set(look.worn):
         hair = max(hair, 1.65)
     chest, pelvis = rig.chest, rig.pelvis
     parts: list[_Part] = [
@@ -78,7 +78,7 @@ def _trunk(look: CharacterLook, rig: Rig, body: dict[str, list[float]]) -> list[
         parts.append((pelvis.origin, pelvis.at(0, -0.14, 0), wide + 0.045))
     if look.kind not in ("human", "robot"):
         parts.append((pelvis.origin, pelvis.at(0, 0.02, -0.30), 0.07))
-    if {"cape", "backpack"} & set(look.accessories) or look.top == "spacesuit":
+    if {"cape", "backpack"} & set(look.worn) or look.top == "spacesuit":
         parts.append((chest.at(0, 0, -0.13), pelvis.at(0, 0, -0.20), 0.15))
     return parts
 

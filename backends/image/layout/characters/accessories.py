@@ -184,16 +184,24 @@ def head_accessory(shape: HeadShape, name: str, hair: Field | None) -> dict[str,
 
 
 def accessory_materials(look: CharacterLook) -> dict[str, Material]:
-    """Surface of every accessory mesh."""
+    """Surface of every accessory mesh: in the colour that the look gives it, else in its usual one."""
     red: RGB = (0.80, 0.16, 0.20)
     contrast = materials.mix(look.bottom_color, red, 0.55)
-    cap_color = materials.mix(look.top_color, look.bottom_color, 0.75)
+
+    def own(name: str, usual: RGB) -> RGB:
+        return look.accessory_color(name) or usual
+
+    cap_color = own("cap", materials.mix(look.top_color, look.bottom_color, 0.75))
+    bag = look.accessory_color("backpack")
     return {
-        "glasses": materials.gloss((0.10, 0.08, 0.09), 0.25), "hat": materials.cloth((0.78, 0.62, 0.38)),
-        "band": materials.cloth(contrast), "cap": materials.cloth(cap_color),
-        "visor": materials.cloth(materials.shade(cap_color, 0.75)), "bow": materials.cloth((0.88, 0.24, 0.38)),
-        "crown": materials.metal((0.98, 0.76, 0.28)), "gems": materials.gloss(red), "beard": materials.hair(look.hair),
-        "moustache": materials.hair(materials.shade(look.hair, 0.92)), "scarf": materials.cloth(contrast),
-        "backpack": materials.cloth(materials.mix(look.shoes, (0.75, 0.35, 0.15), 0.5)),
-        "straps": materials.cloth(materials.shade(look.shoes, 0.7)), "cape": materials.cloth(red),
+        "glasses": materials.gloss(own("glasses", (0.10, 0.08, 0.09)), 0.25),
+        "hat": materials.cloth(own("hat", (0.78, 0.62, 0.38))), "band": materials.cloth(contrast),
+        "cap": materials.cloth(cap_color), "visor": materials.cloth(materials.shade(cap_color, 0.75)),
+        "bow": materials.cloth(own("bow", (0.88, 0.24, 0.38))),
+        "crown": materials.metal(own("crown", (0.98, 0.76, 0.28))), "gems": materials.gloss(red),
+        "beard": materials.hair(own("beard", look.hair)),
+        "moustache": materials.hair(own("moustache", materials.shade(look.hair, 0.92))),
+        "scarf": materials.cloth(own("scarf", contrast)),
+        "backpack": materials.cloth(bag or materials.mix(look.shoes, (0.75, 0.35, 0.15), 0.5)),
+        "straps": materials.cloth(materials.shade(bag or look.shoes, 0.7)), "cape": materials.cloth(own("cape", red)),
     }  # fmt: skip

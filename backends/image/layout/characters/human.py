@@ -83,10 +83,10 @@ def _shoe_scale(body: dict[str, Any]) -> NDArray[np.float32]:
 
 def _face_rig(p: _Person) -> FaceRig:
     look, shape = p.posed.look, p.head
-    freckles = "freckles" in look.accessories
+    freckles = "freckles" in look.worn
     dark = materials.luminance(look.skin) < 0.45
     hairless = look.hair if look.hair_style != "bald" else materials.mix(look.hair, look.skin, 0.15)
-    feminine = look.hair_style in _LONG_HAIR and not {"beard", "moustache"} & set(look.accessories)
+    feminine = look.hair_style in _LONG_HAIR and not {"beard", "moustache"} & set(look.worn)
     lip = materials.mix(look.skin, (0.62, 0.18, 0.20) if dark else (0.82, 0.30, 0.30), 0.46 if feminine else 0.26)
     return FaceRig(
         field=head_field(shape), skin=lambda q: skin_colors(shape, look.skin, q, freckles),
@@ -109,7 +109,7 @@ def _head_parts(p: _Person) -> list[MeshPart]:
         ("head", head, face.skin_material, face.skin(head.vertices))
     ]
     items += eyeball_meshes(face, p.posed.expression, rig.gaze)
-    brims = [BRIM[name] for name in look.accessories if name in BRIM]
+    brims = [BRIM[name] for name in look.worn if name in BRIM]
     brim = max(brims) if brims else None
     style = look.hair_style
     hair = cached("hair", (style, shape.width, brim), lambda: hair_meshes(shape, style, brim), p.cache_dir)
@@ -117,7 +117,7 @@ def _head_parts(p: _Person) -> list[MeshPart]:
         tie = materials.cloth(materials.mix(look.top_color, (0.85, 0.20, 0.35), 0.6))
         items.append((name, mesh, materials.hair(look.hair) if name == "hair" else tie, None))
     surfaces = accessory_materials(look)
-    for name in (n for n in HEAD_ACCESSORIES if n in look.accessories):
+    for name in (n for n in HEAD_ACCESSORIES if n in look.worn):
         made = cached(
             "worn", (name, shape, style),
             lambda n=name: head_accessory(shape, n, hair_field(shape, style)), p.cache_dir,  # type: ignore[misc]
@@ -190,7 +190,7 @@ def _clothes(p: _Person) -> list[MeshPart]:
     parts = [_in_world(p, name, mesh, surfaces[name]) for name, mesh in {**top, **bottom}.items()]
     worn = accessory_materials(look)
     for name in BODY_ACCESSORIES:
-        if name in look.accessories:
+        if name in look.worn:
             made = cached("worn", (*who, name), lambda n=name: body_accessory(rig, body, n, ground), p.cache_dir)  # type: ignore[misc]
             parts += [_in_world(p, n, mesh, worn[n]) for n, mesh in made.items()]
     return parts
