@@ -212,6 +212,18 @@ def test_what_a_layout_has_not_is_told(executor: Executor, beach: Asset) -> None
     assert already.error is not None and "sad already" in already.error.cause
 
 
+def test_what_is_not_there_cannot_be_taken_away(executor: Executor, beach: Asset) -> None:
+    outcome = edit(executor, beach, "remove the hat")
+    assert outcome.error is not None and "There is no 'the hat' in this picture" in outcome.error.sentence
+    missing = edit(executor, beach, "remove Zoe")
+    assert missing.error is not None and "Zoe is not in this picture" in missing.error.sentence
+
+
+def test_room_at_one_side_of_a_drawn_picture_is_told_to_be_at_both(executor: Executor, beach: Asset) -> None:
+    outcome = edit(executor, beach, "extend it to the left by 25%")
+    assert any("both sides" in text for text in outcome.result.warnings)  # type: ignore[union-attr]
+
+
 def test_a_picture_that_is_none_is_refused(executor: Executor) -> None:
     assert edit(executor, "no-such-picture.png", "brighter").error is not None
 
