@@ -45,9 +45,7 @@ def cast_story(story: Story, memory: Memory) -> Casting:
         entry = _remembered(person, memory)
         name = person.name if entry is None else entry.name
         if entry is not None and not _called(person.name, entry):
-            notes.append(
-                f"'{person.name}' was taken for {entry.name}, whom memory knows: a new name needs to differ more"
-            )
+            notes.append(f"'{person.name}' was taken for {entry.name}, whom memory knows: use a name that differs more")
         if entry is None and not person.named:
             name = _free_name(person, memory, {member.name for member in members})
         renamed[person.name] = name
