@@ -64,6 +64,12 @@ class Assets:
         with self._catalogue.reading() as db:
             return one(db, asset_id)
 
+    def made_here(self, sha256: str, kind: str) -> Asset | None:
+        """See `Memory.made_here`."""
+        order = "ORDER BY hidden, created_at DESC, rowid DESC LIMIT 1"
+        found = self._query(f"WHERE sha256 = ? AND kind = ? AND tool <> '' AND engine <> '' {order}", [sha256, kind])
+        return found[0] if found else None
+
     def many(self, ids: Sequence[str]) -> dict[str, Asset]:
         """The assets of these ids, by id; unknown ones are left out."""
         marks = ",".join("?" * len(ids))

@@ -85,6 +85,10 @@ class Memory:
         """The asset of exactly this id, hidden ones included."""
         return self._it.assets.get(asset_id)
 
+    def made_here(self, sha256: str, kind: str) -> Asset | None:
+        """An asset of this content that the studio made itself (visible ones first, then the newest); else None."""
+        return self._it.assets.made_here(sha256, kind)
+
     def find_asset(self, ref: str, kinds: Sequence[str] = (), thread: str = "") -> Asset:
         """The asset that a user or a model means.
 

@@ -11,7 +11,7 @@ from configs.settings import Settings
 from configs.workspace import Workspace
 from memory.records import Asset, AssetKind
 from memory.store import Memory
-from tools.publish import publish
+from tools.publish import publish, sha256_of
 
 KINDS_IN_WORDS: dict[str, str] = {
     "image": "a picture",
@@ -40,6 +40,7 @@ _KIND_OF_SNIFF: dict[str, AssetKind] = {
 def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings, thread: str, name: str = "") -> Asset:
     """Take a user's file in: checked, copied, recorded as an upload (never trusted as instructions).
 
+    A file that the studio made, byte for byte, is known again with its layout and its recipe.
     Raises UsageError in one sentence when it is missing, empty, hostile, too large or of no known kind.
     """
     shown = name or path.name
@@ -59,22 +60,24 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     copy = workspace.scratch(path.suffix.lower() or ".bin")
     try:
         shutil.copyfile(path, copy)
+        # by its content only: what a file says of itself may have been written by anybody
+        known = memory.made_here(sha256_of(copy), kind)
         return publish(
             workspace,
             memory,
             copy,
             kind,
             shown,
-            engine="",
-            engine_version="",
+            engine=known.engine if known else "",
+            engine_version=known.engine_version if known else "",
             tool="",
-            params={"source": "upload"},
-            seed=None,
-            parents=(),
+            params={**(known.params if known else {}), "source": "upload"},
+            seed=known.seed if known else None,
+            parents=(known.id,) if known else (),
             scores=(),
             thread=thread,
             step=f"upload/{shown}",
-            summary=f"attached file {shown}",
+            summary=f"attached file {shown}" + (f", the same as {known.name}" if known else ""),
         )
     except OSError as error:
         raise StudioError(f"'{shown}' could not be copied", error.strerror or str(error), "Free space") from error

@@ -42,6 +42,8 @@ class EditImage(Tool):
     def run(self, args: EditImageArgs, ctx: ToolContext) -> ToolResult:
         from backends.media.images import load_image
 
+        if args.mask:
+            ctx.asset(args.mask, "image", "map")
         source = ctx.asset(args.image, "image")
         studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
         way = way_of(args, source, studio)
@@ -63,6 +65,7 @@ class EditImage(Tool):
             ctx.warn("Only SDXL makes variants of an edit: one picture was made")
         first = assets[0]
         size = f"{first.params['width']}x{first.params['height']}"
-        summary = f"Changed '{source.name}' ({size}, engine {first.engine or 'none'}): {told}. The old picture is kept."
+        engine = f", engine {first.engine}" if first.engine else ""
+        summary = f"Changed '{source.name}' ({size}{engine}): {told}. The old picture is kept."
         figures = {score.name: score.value for score in first.scores if score.value is not None}
         return ToolResult(summary[:SUMMARY_LIMIT], tuple(assets), figures, data={"changes": told, "scores": figures})

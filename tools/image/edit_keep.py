@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from backends.image.engine import ImageRequest, ImageResult
@@ -10,7 +10,7 @@ from backends.image.layout.scene import LayoutScene
 from backends.image.layout.scene_json import scene_to_dict
 from memory.records import Asset, Score
 from tools.image.edit_base import MOST_EDITS, Canvas, Drawn, Given, given_to
-from tools.image.edit_plan import EditPlan
+from tools.image.edit_plan import EditPlan, read_edit
 from tools.image.gates import identity_scores, picture_scores
 from tools.image.provenance import PictureFacts, png_text
 from tools.image.recipe import recipe_of, recipe_of_call
@@ -18,6 +18,14 @@ from tools.spec import ToolContext
 
 if TYPE_CHECKING:
     from tools.image.edit_way import EditImageArgs
+
+
+_TITLE = 36
+_ASKED_FOR = {
+    "blur": ("sharpness", "blur"), "darker": ("exposure", "contrast"), "brighter": ("exposure", "contrast", "clipping"),
+    "less_contrast": ("contrast", "sharpness"), "more_contrast": ("exposure", "clipping"), "sharper": ("clipping",),
+    "invert": ("exposure", "clipping"), "vignette": ("exposure",), "grey": ("contrast",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class EditRecord:
     seed: int
     results: tuple[ImageResult, ...]
     requests: tuple[ImageRequest, ...]
+    resized: bool = False
+    """Whether another size was made of the finished picture, not drawn or painted."""
 
 
 def keep(record: EditRecord, canvas: Canvas, number: int, ctx: ToolContext) -> Asset:
@@ -73,16 +83,42 @@ def keep(record: EditRecord, canvas: Canvas, number: int, ctx: ToolContext) -> A
 
 
 def _title(record: EditRecord) -> str:
-    """The first picture's name and the last instruction."""
+    """The first picture's name and the last instruction, both short."""
     first = str(record.source.params.get("titled") or record.source.name.rsplit(".", 1)[0])
-    return f"{first[:44]}: {record.plan.text[:40]}"
+    asked = record.plan.each[0].text
+    return f"{_short(first)}: {_short(asked)}{' and more' if len(record.plan.each) > 1 else ''}"
+
+
+def _short(text: str) -> str:
+    """At most `_TITLE` characters, cut behind a word."""
+    text = " ".join(text.split()).strip(" .,;:")
+    if len(text) <= _TITLE:
+        return text
+    return (text[: _TITLE + 1].rpartition(" ")[0] or text[:_TITLE]).rstrip(" .,;:")
 
 
 def _scores(record: EditRecord, canvas: Canvas) -> tuple[Score, ...]:
-    scores = picture_scores(canvas.rgb)
+    asked = {name for plan in _done_so_far(record) for name in _changes_scores(plan)}
+    scores = tuple(
+        replace(score, threshold=None, passed=None, note="it was asked for")
+        if score.name in asked and score.passed is False
+        else score
+        for score in picture_scores(canvas.rgb)
+    )
     if canvas.frame is not None and record.scene is not None and canvas.frame.rgb.shape == canvas.rgb.shape:
         scores = (*scores, *identity_scores(canvas.frame, record.scene))
     return scores
+
+
+def _done_so_far(record: EditRecord) -> list[EditPlan]:
+    return [clause for plan in (*(read_edit(one.text) for one in given_to(record.source)), record.plan)
+            for clause in plan.each]  # fmt: skip
+
+
+def _changes_scores(plan: EditPlan) -> set[str]:
+    """Scores that tell no fault after this change: a blurred picture is not sharp."""
+    found = {score for name, _ in plan.adjustments for score in _ASKED_FOR.get(name, ())}
+    return found | ({"sharpness", "blur"} if plan.enlarge or plan.size else set())
 
 
 def _made_by(record: EditRecord) -> tuple[str, str]:
@@ -124,5 +160,5 @@ def _of_source(record: EditRecord, canvas: Canvas, mask: str) -> dict[str, Any]:
 
 def _keeps_shape(plan: EditPlan, record: EditRecord) -> bool:
     """Whether the shape is changed on the finished picture: a larger size is drawn where that can be."""
-    redrawn = record.drawn is not None and not (plan.crop or plan.rotate or plan.flip)
-    return bool(plan.crop or plan.rotate or plan.flip or plan.size or plan.enlarge) and not redrawn
+    turned = bool(plan.crop or plan.rotate or plan.flip)
+    return turned or (bool(plan.size or plan.enlarge) and (record.drawn is None or record.resized))

@@ -54,10 +54,11 @@ def way_of(args: EditImageArgs, source: Asset, studio: Studio) -> Way:
     sdxl = studio.image_engine() == "sdxl"
     has_scene = bool(source.params.get("scene")) and not source.params.get("edits")
     redrawn = drawn is not None and not args.mask
-    if redrawn and (plan.content or plan.partial or plan.extend or grows(plan)):
+    # a crop keeps the characters in it: where they are only the layout knows
+    if redrawn and (plan.content or plan.partial or plan.crop or plan.extend or grows(plan)):
         return Way(plan, drawn, paints=False, layout=False)
     paints = sdxl and bool(plan.content or plan.extend or grows(plan))
-    layout = has_scene and not args.mask and bool(plan.partial or (paints and plan.content))
+    layout = has_scene and not args.mask and bool(plan.partial or plan.crop or (paints and plan.content))
     return Way(plan, None, paints, layout)
 
 

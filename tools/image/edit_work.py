@@ -15,6 +15,7 @@ from backends.image.layout.scene_json import scene_from_dict
 from configs.errors import StudioError, UsageError
 from memory.records import Asset
 from tools.image.edit_base import (
+    LARGEST,
     Canvas,
     Drawn,
     apply_pixels,
@@ -55,8 +56,13 @@ class Edit:
         self.results: tuple[ImageResult, ...] = ()
         self.requests: list[ImageRequest] = []
         self.scene: Any = None
-        self._shaped = self.drawn is not None and any(_reshapes(read_edit(given.text)) for given in self.drawn.edits)
-        """Whether the drawn picture was cropped or turned, so that it can only be enlarged as it is."""
+        self.resized = False
+        """Whether the size was made on the finished picture."""
+        earlier = [read_edit(given.text) for given in self.drawn.edits] if self.drawn is not None else []
+        self._shaped = any(map(_reshapes, earlier))
+        """Whether the drawn picture was cropped, turned or resized since."""
+        self._redrawn = self.drawn is not None and not any(plan.size or plan.enlarge for plan in earlier)
+        """Whether another size can be drawn: the earlier changes of its shape hold at any size."""
 
     def work(self, rgb: Any) -> Canvas:
         """Content, then pixels, then shape."""
@@ -85,10 +91,10 @@ class Edit:
         elif self.drawn is None and plan.extend:
             raise UsageError("The picture cannot be extended", "what continues it has to be painted", NEEDS_SDXL)
         elif grows(plan):
-            resized = self.drawn is not None and not self._shaped
+            resized = self._redrawn
             if plan.enlarge and not resized:
                 self.ctx.warn(
-                    "The picture was enlarged by interpolation: it has no more detail than before (that is SDXL's)"
+                    "The picture was enlarged by interpolation: it has no more detail than before; SDXL would add some"
                 )
         apply_shape(replace(plan, size=None, enlarge=0) if resized else plan, canvas)
 
@@ -107,9 +113,8 @@ class Edit:
             check_size(width, height)
             if any(len(pair & plan.extend.keys()) == 1 for pair in ({"left", "right"}, {"top", "bottom"})):
                 self.ctx.warn("The camera stays on the middle of the shot, so the new room is on both sides")
-        elif grows(plan) and not self._shaped:
-            probe = np.broadcast_to(np.uint8(0), (height, width, 3))
-            width, height = target_size(plan, probe) or (width, height)
+        elif grows(plan) and self._redrawn:
+            width, height = self._drawn_for(plan, width, height)
         scene = scene_of(drawn, changed)
         prompt, negative = self._words()
         request = ImageRequest(prompt, negative, width, height, self.seed, layout=scene, quality=quality)
@@ -118,16 +123,34 @@ class Edit:
         self.results = (result,)
         canvas = Canvas(np.asarray(frame.rgb), frame)
         replay(drawn.edits, canvas, self.ctx)
+        if self._shaped and self._redrawn and plan.size and plan.crop is None:
+            apply_shape(EditPlan(plan.text, size=plan.size), canvas)
+            canvas.told.clear()
+            self.resized = canvas.frame is None and plan.size != (width, height)
         canvas.told += restaged.changes
         if plan.extend:
             canvas.told.append(f"drawn anew in {width}x{height}")
         elif (width, height) != (drawn.width, drawn.height):
-            canvas.told.append(f"drawn anew at {width}x{height}")
+            canvas.told.append(f"drawn anew at {canvas.rgb.shape[1]}x{canvas.rgb.shape[0]}")
         for clause, made in left:
             if not apply_tint(clause.text, canvas):
                 self._untouched(clause, made, alone=len(plan.each) == 1)
         self.drawn, self.scene = replace(drawn, width=width, height=height, quality=quality), scene
         return canvas
+
+    def _drawn_for(self, plan: EditPlan, width: int, height: int) -> tuple[int, int]:
+        """The size to draw for the size that `plan` asks for. A picture that was cropped since is drawn whole."""
+        params = self.source.params
+        now = (int(params["width"]), int(params["height"])) if self._shaped else (width, height)
+        target = target_size(plan, np.broadcast_to(np.uint8(0), (now[1], now[0], 3))) or now
+        if not self._shaped:
+            return target
+        factor = max(target[0] / now[0], target[1] / now[1])
+        wide, tall = round(width * factor), round(height * factor)
+        if not (factor > 1 and max(wide, tall) <= LARGEST):
+            self._redrawn = False  # smaller, or too large to draw whole: the picture as it is gets the size
+            return width, height
+        return wide, tall
 
     def _untouched(self, clause: EditPlan, restaged: Restaged, alone: bool) -> None:
         """Raises UsageError for a clause that a layout cannot show; one that is so already is only told."""
@@ -227,8 +250,9 @@ class Edit:
 
     def record(self, canvas: Canvas) -> EditRecord:
         """What is to be kept of it."""
+        resized = self.resized or not self._redrawn
         return EditRecord(self.args, self.source, self.plan, self.drawn, self.scene, self.seed, self.results,
-                          tuple(self.requests))  # fmt: skip
+                          tuple(self.requests), resized)  # fmt: skip
 
 
 def _reshapes(plan: EditPlan) -> bool:
