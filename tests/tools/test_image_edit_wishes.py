@@ -15,6 +15,7 @@ from backends.media.images import load_image
 from configs.settings import load_settings
 from memory.records import Asset
 from tools.executor import Executor, Run
+from tools.image.generate import GenerateImageArgs
 from tools.intake import attach
 from tools.opening import opened_executor
 from tools.spec import ToolOutcome
@@ -131,3 +132,17 @@ def test_a_cropped_picture_is_drawn_larger_and_cropped_again(executor: Executor,
     assert pixels(executor, half).shape == (108, 108, 3) and gap < 12
     told = edit(executor, half, "upscale 2x").result.warnings  # type: ignore[union-attr]
     assert "interpolation" in told[0] and "SDXL's" not in told[0]
+
+
+def test_a_file_in_a_prompt_is_nobody(executor: Executor) -> None:
+    wish = {"prompt": "Luca waving on the beach, in the pose of hero.png", "width": 96, "height": 64}
+    outcome = executor.run("generate_image", wish, Run(thread="t"))
+    asset = done(outcome)
+    assert [one["name"] for one in asset.params["cast"]] == ["Luca"]
+    assert any("needs SDXL and a ControlNet" in text for text in outcome.result.warnings)  # type: ignore[union-attr]
+    args = GenerateImageArgs.model_validate(wish)
+    assert (args.control, args.control_kinds, args.prompt) == ("hero.png", ["pose"], "Luca waving on the beach")
+    assert GenerateImageArgs.model_validate({**wish, "control": "map.png"}).control == "map.png"
+    like = executor.run("generate_image", {**wish, "prompt": "Luca in the park like in hero.png"}, Run(thread="t"))
+    assert [one["name"] for one in done(like).params["cast"]] == ["Luca"]
+    assert "'hero.png' in the prompt was not used" in " ".join(like.result.warnings)  # type: ignore[union-attr]

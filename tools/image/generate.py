@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from memory.records import Asset
 from tools.film.casting import remember_cast
@@ -20,7 +20,7 @@ from tools.image.means import choose_means, control_wish, picture_judge
 from tools.image.report import failed_in_words, figures_of, summary_of
 from tools.image.steering import steering_needs
 from tools.image.takes import Ranking, Take, best_of
-from tools.image.wish import LONGEST_PROMPT, Wish, picture_size, read_wish, readable
+from tools.image.wish import LONGEST_PROMPT, Wish, picture_size, read_wish, readable, with_pose
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 USUAL_MAPS = 2
@@ -75,6 +75,11 @@ class GenerateImageArgs(ToolArgs):
     mouths: dict[str, list[str]] = Field(
         default_factory=dict, description="Mouth shapes to keep per character who speaks in the shot"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pose_named(cls, data: Any) -> Any:
+        return with_pose(data)
 
     @field_validator("count", mode="before")
     @classmethod

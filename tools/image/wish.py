@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,13 +17,21 @@ from tools.film.prompt import shot_prompt
 from tools.film.reading import read_story
 from tools.film.shot import CastMember, Shot
 from tools.film.single import single_shot, stable_seed
-from tools.spec import ToolContext
+from tools.spec import Studio, ToolContext
 
 NEAR_NAME = 80.0
 """rapidfuzz ratio (0-100) of two names from which on one is probably meant to be the other."""
 SMALLEST, LARGEST = 64, 4096
 """Pixels of a side."""
 LONGEST_PROMPT = 4000
+_FILE = r"(?:the\s+(?:picture|image|photo|file)\s+)?(?P<file>[\w][\w.~/-]*\.(?:png|jpe?g|webp|gif|bmp|tiff?))\b"
+_POSE_OF = re.compile(
+    r"[\s,]*\b(?:and\s+)?(?:(?:in|with|using|taking|take|copying|copy|nella|con)\s+)?(?:the\s+)?(?:same\s+|stessa\s+)?"
+    rf"(?:pose|posa)\s+(?:of|as|from|in|like|di|da|del|della|come)\s+{_FILE}", re.I
+)  # fmt: skip
+_NAMED_FILE = re.compile(
+    rf"[\s,]*(?:\b(?:like|as|in|of|from|with|after|come|di|da|in)\s+)*(?<![\w/]){_FILE}", re.I
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,34 @@ def in_short(text: str, most: int = 80) -> str:
     return f"{(head if space and len(head) > most // 2 else text[: most - 1]).rstrip(' ,;:.')}…"
 
 
+def pose_of(prompt: str) -> tuple[str, str]:
+    """('Luca waving', 'hero.png') of 'Luca waving, in the pose of hero.png'; the prompt and '' where it names none."""
+    found = _POSE_OF.search(prompt)
+    return (_without(prompt, found), found["file"]) if found else (prompt, "")
+
+
+def with_pose(data: Any) -> Any:
+    """Arguments in which 'in the pose of hero.png' has become the control picture, unless they name one already."""
+    if not isinstance(data, dict) or data.get("control") or not isinstance(data.get("prompt"), str):
+        return data
+    if len(data["prompt"]) > LONGEST_PROMPT:
+        return data  # it is refused as it is
+    prompt, file = pose_of(data["prompt"])
+    return {**data, "prompt": prompt, "control": file, "control_kinds": ["pose"]} if file else data
+
+
+def _without(text: str, found: re.Match[str]) -> str:
+    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split()).replace(" ,", ",").strip(" ,")
+
+
+def _without_files(text: str, ctx: ToolContext) -> str:
+    """A file's name is nobody's name and no word of the picture."""
+    while found := _POSE_OF.search(text) or _NAMED_FILE.search(text):
+        ctx.warn(f"The file '{found['file'][:60]}' in the prompt was not used: name it as control or reference picture")
+        text = _without(text, found)
+    return text
+
+
 def picture_size(width: int, height: int, ctx: ToolContext) -> tuple[int, int]:
     """Width and height in pixels, 0 replaced by the settings'. Raises UsageError for one that cannot be drawn."""
     size = width or ctx.settings.image.width, height or ctx.settings.image.height
@@ -106,7 +143,12 @@ def _from_shot(args: Asked) -> Wish:
 
 
 def _from_words(args: Asked, ctx: ToolContext) -> Wish:
-    text = args.prompt.strip()
+    text = _without_files(args.prompt.strip(), ctx)
+    posed = getattr(args, "control", "") and "pose" in getattr(args, "control_kinds", ())
+    if posed and Studio(ctx.settings, ctx.workspace, ctx.memory).image_engine() == "preview":
+        ctx.warn(
+            "The pose of another picture needs SDXL and a ControlNet; the preview engine draws poses named in words"
+        )
     known = known_names(ctx.memory)
     if args.character.strip():
         name = character_name(args.character, ctx)
