@@ -18,6 +18,7 @@ from agent.state import State, TurnContext, job_of
 from backends.llm.understanding import Understanding
 from tools.events import Event, ModelSwapped
 from tools.executor import Run
+from tools.notes import one_of_each
 from tools.policy import ALWAYS, Grant
 from tools.spec import Effect, ToolOutcome
 
@@ -51,7 +52,7 @@ async def act(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["a
             "calls": [*state["calls"], call_row(outcome)],
             "assets": list(dict.fromkeys([*state["assets"], *(a.id for a in outcome.assets)])),
             "loop": _answered(state["loop"], _answer(step, result_for_brain(outcome))),
-            "notices": _notices(state, outcome),
+            "notices": _notices(state, outcome, again="retry_of" in step),
             "swaps": state["swaps"] + swaps,
             "error": _error(outcome) or state["error"],
         },
@@ -122,9 +123,10 @@ def _answered(loop: list[AnyMessage], answer: ToolMessage) -> list[AnyMessage]:
     return [*kept, answer]
 
 
-def _notices(state: State, outcome: ToolOutcome) -> list[str]:
+def _notices(state: State, outcome: ToolOutcome, *, again: bool) -> list[str]:
+    """All so far; what a further try of a step says with other figures takes the place of what the first said."""
     found = list(outcome.result.warnings) if outcome.result else []
-    return list(dict.fromkeys([*state["notices"], *found]))
+    return one_of_each([*state["notices"], *found]) if again else list(dict.fromkeys([*state["notices"], *found]))
 
 
 def _error(outcome: ToolOutcome) -> dict[str, Any] | None:

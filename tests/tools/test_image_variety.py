@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from batch_studio import done, fresh, make, pictures
+from batch_studio import SIZE, done, fresh, make, pictures
 
-from tools.executor import Executor
+from tools.executor import Executor, Run
 from tools.film.layout import other_view
 from tools.film.shot import Camera, Shot
 from tools.image.batch import _about_alike
@@ -15,6 +15,7 @@ from tools.image.batch_plan import Item
 from tools.image.batch_run import Listed
 from tools.image.variety import variety_of
 from tools.image.wish import in_short
+from tools.notes import one_of_each
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,39 @@ def test_pictures_that_look_alike_are_told() -> None:
 def test_names_are_cut_between_words() -> None:
     assert in_short("a boy with a red hat on a hill", 20) == "a boy with a red…"
     assert in_short("x" * 30, 10) == "x" * 9 + "…" and in_short("short") == "short"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["luca"], "is no LoRA with a name and a weight"),
+        ([{"nam": "x"}], "by its name in the registry"),
+        ([{"name": "x", "weight": 50}], "a number from -2 to 2"),
+        ([{"name": "x", "strength": 1}], "no 'strength'"),
+    ],
+)
+def test_a_wrong_lora_gets_an_example(executor: Executor, asked: list[object], words: str) -> None:
+    out = executor.run("generate_image", {"prompt": "Luca", "loras": asked, **SIZE}, Run(thread="t"))
+    assert out.error is not None and words in out.error.sentence
+    assert '{"name": "luca_v2", "weight": 0.8}' in out.error.sentence and "dictionary" not in out.error.sentence
+
+
+def test_a_lora_tag_is_not_ignored_in_silence(executor: Executor) -> None:
+    out = executor.run("generate_image", {"prompt": "Luca waves <lora:nope:0.5>", **SIZE}, Run(thread="t"))
+    assert out.result is not None
+    assert any("'nope'" in text and "no influence" in text for text in out.result.warnings)
+
+
+def test_an_invented_look_is_told_once(executor: Executor) -> None:
+    def told(prompt: str) -> bool:
+        out = executor.run("generate_image", {"prompt": prompt, **SIZE}, Run(thread="t"))
+        assert out.result is not None
+        return any("look was invented" in text for text in out.result.warnings)
+
+    assert told("Zorblax waves") and not told("Zorblax runs") and not told("Plim, a green robot, waves")
+
+
+def test_notes_that_contradict_are_one() -> None:
+    first = "The picture's sharpness is 5.64, the mark is 15: the best of 2 takes is kept"
+    last = first.replace("5.64", "5.67").replace("2 takes", "3 takes")
+    assert one_of_each([first, "something else", last]) == [last, "something else"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import re
 import sqlite3
 import statistics
 import time
@@ -19,11 +18,11 @@ from tools.image.batch_depends import depends_on, recorded, to_fuse
 from tools.image.batch_plan import MAKER, Item, Plan
 from tools.image.manifest import FORM, Manifest
 from tools.image.ranking import failing, total
+from tools.notes import without_figures
 from tools.spec import ToolContext
 
 SAME_LOOK_BITS = 2
 """Of 64: pictures whose perceptual hashes differ in so few bits look the same."""
-_FIGURE = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 SAME_ERRORS = 3
 """After so many equal failures of the engine in a row the rest is not tried: it would fail the same way."""
 
@@ -99,7 +98,7 @@ class BatchRun:
         """
         groups: dict[str, list[tuple[str, list[int]]]] = {}
         for text, numbers in self._warned.items():
-            groups.setdefault(_FIGURE.sub("#", text), []).append((text, numbers))
+            groups.setdefault(without_figures(text), []).append((text, numbers))
         whole, told = len(self._plan.single), []
         for rows in groups.values():
             numbers = sorted({number for _, found in rows for number in found})

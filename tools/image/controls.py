@@ -236,6 +236,9 @@ def _of_pixels(kinds: tuple[MapKind, ...], rgb: NDArray[np.uint8], ctx: ToolCont
     return tuple(made)
 
 
+_IN_WORDS = {"opencv": "OpenCV", "layout renderer": "the layout renderer"}
+
+
 def _result(made: tuple[Made, ...], name: str, source: Asset | None, ctx: ToolContext) -> ToolResult:
     """Save the maps, and before them a sheet that shows them all when there are several."""
     if not made:
@@ -248,10 +251,10 @@ def _result(made: tuple[Made, ...], name: str, source: Asset | None, ctx: ToolCo
     parents = (source.id,) if source else ()
     saved = tuple(save_map(one, name, parents, ctx) for one in made)
     kinds = ", ".join(one.kind for one in made)
-    by = " and ".join(dict.fromkeys(one.by for one in made))
+    by = " and ".join(dict.fromkeys(_IN_WORDS.get(one.by, one.by) for one in made))
     sheet = (_sheet(made, saved, name, source, ctx),) if len(made) > 1 else ()
     height, width = made[0].image.shape[:2]
-    summary = f"Made {kinds} of '{name}' ({width}x{height}) by the {by}."
+    summary = f"Made {kinds} of '{name}' ({width}x{height}) by {by}."
     return ToolResult(summary[:1000], (*sheet, *saved), {"maps": len(made)})
 
 

@@ -17,7 +17,7 @@ from tools.image.gates import wants_clip
 from tools.image.identity import wants_identity
 from tools.image.keep import keep_takes
 from tools.image.means import choose_means, control_wish, picture_judge
-from tools.image.report import failed_in_words, figures_of, summary_of
+from tools.image.report import failed_in_words, figures_of, invented_looks, summary_of
 from tools.image.steering import steering_needs
 from tools.image.takes import Ranking, Take, best_of
 from tools.image.wish import LONGEST_PROMPT, Wish, picture_size, read_wish, readable, with_pose
@@ -26,6 +26,8 @@ from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 USUAL_MAPS = 2
 """Control maps that the studio takes from a layout."""
 MOST_PICTURES = 8
+LORA_WORDS = 200
+"""Characters of a LoRA's name or trigger."""
 EARLIER_LOOKED_AT = 60
 """Pictures of the conversation that a new one of the same words is compared with."""
 
@@ -33,9 +35,29 @@ EARLIER_LOOKED_AT = 60
 class LoraArg(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200, description="Its name in the LoRA registry")
+    name: str = Field(min_length=1, max_length=LORA_WORDS, description="Its name in the LoRA registry")
     weight: float | None = Field(None, ge=-2, le=2, description="Strength; null = the registry's")
-    trigger: str = Field("", max_length=200, description="The word that calls it, when the registry has none")
+    trigger: str = Field("", max_length=LORA_WORDS, description="The word that calls it, when the registry has none")
+
+
+def _wrong_in(lora: Any) -> str:
+    """What is wrong with one LoRA as it was asked for, '' for nothing."""
+    if isinstance(lora, LoraArg):
+        return ""
+    if not isinstance(lora, dict):
+        return f"{str(lora)[:40]!r} is no LoRA with a name and a weight"
+    name, weight, trigger = lora.get("name"), lora.get("weight"), lora.get("trigger", "")
+    if not isinstance(name, str) or not 1 <= len(name) <= LORA_WORDS:
+        return "a LoRA is asked for by its name in the registry"
+    if unknown := [str(key)[:40] for key in lora if key not in LoraArg.model_fields]:
+        return f"a LoRA has a name, a weight and a trigger, but no '{unknown[0]}'"
+    if weight is not None and (
+        isinstance(weight, bool) or not isinstance(weight, int | float) or not -2 <= weight <= 2
+    ):
+        return f"the weight of '{name[:40]}' is a number from -2 to 2, not {str(weight)[:40]!r}"
+    if not isinstance(trigger, str) or len(trigger) > LORA_WORDS:
+        return f"the trigger of '{name[:40]}' is a word that calls it"
+    return ""
 
 
 class GenerateImageArgs(ToolArgs):
@@ -86,6 +108,16 @@ class GenerateImageArgs(ToolArgs):
     def _countable(cls, value: Any) -> Any:
         if isinstance(value, int) and value > MOST_PICTURES:
             raise ValueError(f"one call makes at most {MOST_PICTURES} pictures, generate_batch makes more")
+        return value
+
+    @field_validator("loras", mode="before")
+    @classmethod
+    def _well_said(cls, value: Any) -> Any:
+        """In words for a user, not in those of the schema."""
+        for one in value if isinstance(value, list) else [value]:
+            wrong = _wrong_in(one)
+            if wrong:
+                raise ValueError(f'{wrong}: write each as {{"name": "luca_v2", "weight": 0.8}}')
         return value
 
     @field_validator("prompt", mode="before")
@@ -166,6 +198,8 @@ class GenerateImage(Tool):
         new: list[str] = []
         if args.shot is None:
             new = remember_cast(ctx.memory, tuple(member for member in wish.members if member.named), ctx.thread)
+            for sentence in invented_looks(wish.members, new):
+                ctx.warn(sentence)
         figures = figures_of(rankings)
         return ToolResult(summary_of(wish, size, rankings, new), tuple(assets), figures, data={"scores": figures})
 

@@ -11,6 +11,7 @@ from configs.settings import Settings
 from memory.names import name_key
 from memory.records import Score
 from tools.image.draw import Means, Order
+from tools.image.lora_words import strip_tags
 from tools.image.loras import LoraWish, choose_loras
 from tools.image.presets import preset_for
 from tools.image.ranking import JUDGED
@@ -102,6 +103,7 @@ def control_wish(args: Asked) -> ControlWish:
 
 def unused_by_preview(args: Asked) -> list[str]:
     """What was asked for and only SDXL can do, in sentences."""
+    named = [f"'{name[:60]}'" for name, _ in strip_tags(getattr(args, "prompt", ""))[1]]
     told = [f"The preview engine has one look of its own: the style '{args.style}' needs SDXL"] if args.style else []
     asked = {
         "the negative prompt": args.negative_prompt,
@@ -109,7 +111,7 @@ def unused_by_preview(args: Asked) -> list[str]:
         "guidance": args.guidance,
         "the control picture": args.control or args.control_kinds or args.control_scale,
         "reference pictures": args.references,
-        "LoRAs": args.loras,
+        f"LoRAs ({', '.join(named[:4])})" if named else "LoRAs": args.loras or named,
     }
     names = [words for words, given in asked.items() if given]
     if names:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from memory.names import name_key
 from memory.records import Score
+from tools.film.shot import CastMember
 from tools.image.ranking import IDENTITY, failing, is_unseen
 from tools.image.takes import Ranking
 from tools.image.wish import Wish
+from tools.notes import one_of_each
 
 IN_WORDS = {
     "exposure": "brightness",
@@ -46,6 +49,19 @@ def summary_of(wish: Wish, size: tuple[int, int], rankings: Sequence[Ranking], n
     return " ".join(parts)[:1000]
 
 
+def invented_looks(members: Sequence[CastMember], new: Sequence[str]) -> list[str]:
+    """Of new characters whom nobody described, with what to say; once, since they are remembered then."""
+    bare = [one.name for one in members if one.name in new and name_key(one.description) in ("", name_key(one.name))]
+    if not bare:
+        return []
+    names = " and ".join(bare)
+    look = "look was" if len(bare) == 1 else "looks were"
+    return [
+        f"Nobody has described {names} yet, so the {look} invented: "
+        f"say e.g. 'remember {bare[0]}, a girl with red braids and a green coat'"
+    ]
+
+
 def failed_in_words(rankings: Sequence[Ranking]) -> list[str]:
     """Which gates the kept pictures fail, and why no more takes were made, each once."""
     told: list[str] = []
@@ -56,7 +72,7 @@ def failed_in_words(rankings: Sequence[Ranking]) -> list[str]:
             told.append(f"{_fault(score)}: {tries}")
         if ranking.stopped:
             told.append(f"Fewer takes were made than asked for: {ranking.stopped.rstrip('.')}")
-    return list(dict.fromkeys(told))
+    return one_of_each(told)
 
 
 def _fault(score: Score) -> str:
