@@ -37,8 +37,8 @@ def guarded(work: Callable[[], Any], as_json: bool = False) -> None:
         code = work()
     except StudioError as error:
         fail(error, as_json)
-    except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
+    except KeyboardInterrupt as stop:
+        typer.echo(f"Stopped: {stop}." if str(stop) else "Stopped.", err=True)
         raise SystemExit(130) from None
     else:
         if isinstance(code, int) and code:

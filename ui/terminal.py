@@ -29,6 +29,7 @@ class TerminalView:
         self._tasks: dict[str, TaskID] = {}
         self._said = ""
         self._noted: set[str] = set()
+        self._pictures = 0
 
     def __enter__(self) -> TerminalView:
         self._progress.start()
@@ -55,9 +56,18 @@ class TerminalView:
             case ev.ModelStarting(progress=progress):
                 self._starting(starting_text(progress))
             case ev.StepFinished():
+                self._pictures += event.tool == "generate_image" and event.status == "done" and "/" in event.step
                 self._finished(event)
             case ev.Failed(problem=problem):
                 self.console.print(Text.assemble(("failed", "red"), f" {problem}"))
+
+    @property
+    def kept(self) -> str:
+        """Of a batch that is stopped, '3 pictures are finished and kept ...'; '' when there is none."""
+        if not self._pictures:
+            return ""
+        made = "1 picture is" if self._pictures == 1 else f"{self._pictures} pictures are"
+        return f"{made} finished and kept; the same wish goes on from there"
 
     def _starting(self, text: str) -> None:
         """One line that changes on a terminal; in a file, a line for each phase."""

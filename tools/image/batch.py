@@ -97,6 +97,9 @@ class GenerateBatch(Tool):
                 manifest.append("end", status="cancelled", finished=batch.finished)
                 fix = f"{batch.progress_told}; the same wish goes on from there"
                 raise Cancelled(error.problem, error.cause, fix) from error
+            except KeyboardInterrupt as error:  # Ctrl-C on the command line
+                manifest.append_if_possible("end", status="cancelled", finished=batch.finished)
+                raise KeyboardInterrupt(f"{batch.progress_told}; the same wish goes on from there") from error
             except StudioError as error:
                 manifest.append_if_possible("end", status="failed", finished=batch.finished, sentence=error.sentence)
                 raise

@@ -14,6 +14,7 @@ from ui.opening import open_agent, settings_for
 if TYPE_CHECKING:
     from agent.state import Decision
     from agent.studio_agent import StudioAgent
+    from ui.terminal import TerminalView
 
 
 def run_ask(
@@ -25,18 +26,22 @@ def run_ask(
     for file in attach:
         if not file.is_file():
             raise UsageError(f"The attachment '{file}' does not exist", fix="Check its path")
-    with open_agent(settings) as agent:
-        return asyncio.run(_conversation(agent, wish, yes, as_json, thread, attach))
-
-
-async def _conversation(
-    agent: StudioAgent, wish: str, yes: bool, as_json: bool, thread: str, attach: list[Path]
-) -> int:
-    from agent.events import ApprovalAsked, Done, ModelStarting
-    from agent.report import exit_code
     from ui.terminal import TerminalView
 
     view = TerminalView(quiet=as_json)
+    with open_agent(settings) as agent:
+        try:
+            return asyncio.run(_conversation(agent, wish, view, yes, as_json, thread, attach))
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(view.kept) from stop
+
+
+async def _conversation(
+    agent: StudioAgent, wish: str, view: TerminalView, yes: bool, as_json: bool, thread: str, attach: list[Path]
+) -> int:
+    from agent.events import ApprovalAsked, Done, ModelStarting
+    from agent.report import exit_code
+
     decision: Decision | None = None
     started = ""
     while True:
