@@ -413,3 +413,20 @@ def test_the_best_of_several_is_no_part_of_the_picture(brain: OfflineBrain) -> N
         ((name, args),) = calls(brain, wish)
         assert name == "generate_image" and args["best_of"] == 3 and "best" not in args["prompt"]
         assert "migliore" not in args["prompt"] and "count" not in args
+
+
+@pytest.mark.parametrize(
+    ("wish", "call"),
+    [
+        ("calibrate the likeness of Luca", ("check_identity", {"character": "Luca", "calibrate": True})),
+        ("calibra la somiglianza di Luca", ("check_identity", {"character": "Luca", "calibrate": True})),
+        ("six poses of Luca", ("generate_batch", {"prompt": "poses of Luca", "count": 6, "character": "Luca"})),
+        ("sei pose di Luca", ("generate_batch", {"prompt": "pose di Luca", "count": 6, "character": "Luca"})),
+        (
+            "make six pictures of Luca in different poses",
+            ("generate_batch", {"prompt": "Luca in different poses", "count": 6, "character": "Luca"}),
+        ),
+    ],
+)
+def test_calibration_and_series_that_differ(brain: OfflineBrain, wish: str, call: tuple[str, dict[str, Any]]) -> None:
+    assert calls(brain, wish, assets=[IMAGE]) == [call]

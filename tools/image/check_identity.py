@@ -223,8 +223,8 @@ def _told(name: str, found: list[Calibrated]) -> str:
         kind = "drawings" if each.domain == "layout" else "pictures"
         missed = f"; nothing found in {c.undetected}" if c.undetected else ""
         told.append(
-            f"{c.encoder} on {c.positives} {kind} of it and {c.negatives} of others: AUC {c.auc:.3f} "
-            f"({c.auc_low:.3f}-{c.auc_high:.3f}), mark {c.threshold:.2f} passes {c.tpr:.0%} of its own and "
+            f"{c.encoder} on {c.positives} {kind} of it and {c.negatives} of others: AUC {c.auc:.3f}, "
+            f"mark {c.threshold:.2f} passes {c.tpr:.0%} of its own and "
             f"{c.far:.0%} of others, hardest to tell from {c.hardest}{missed}"
         )
     return f"Calibrated {name}: {'; '.join(told)}."

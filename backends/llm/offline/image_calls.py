@@ -125,15 +125,16 @@ def make_control_maps(request: Request) -> list[Call]:
 
 
 def check_identity(request: Request) -> list[Call]:
-    """image, character."""
-    image = need_file(request, "image", "which_image")
+    """image, character; or character and calibrate, which needs no picture."""
+    calibrate = re.match(r"(?:please\s+|per favore\s+)?calibra(?:te)?\b", request.command, re.IGNORECASE) is not None
+    given = {} if calibrate else {"image": need_file(request, "image", "which_image")}
     name = find_character(request) or _unknown_name(request)
     if not name:
         known = tuple(c.name for c in request.facts.characters)
         if len(known) != 1:
             raise Ask("character", "need_character", known[:6])
         name = known[0]
-    return [Call("check_identity", {"image": image, "character": name})]
+    return [Call("check_identity", {**given, "character": name, **({"calibrate": True} if calibrate else {})})]
 
 
 def analyze_image(request: Request) -> list[Call]:

@@ -22,6 +22,8 @@ from tools.image.presets import preset_for
 if TYPE_CHECKING:
     from tools.spec import ToolContext
 
+NOT_YET = "not calibrated yet, so there is no pass mark"
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -42,7 +44,8 @@ class Judgement:
         mark = f", mark {score.threshold:.2f}" if score.threshold is not None else ""
         figures = f"{score.value:.2f}{mark}, {self.encoder} encoder"
         if score.passed is None:
-            return f"{self.name}: {figures}; not judged: {score.note}"
+            told = f"{self.name}: {figures}; not judged: {score.note}"
+            return f"{told}, say 'calibrate the likeness of {self.name}'" if NOT_YET in score.note else told
         return f"is {self.name} ({figures})" if score.passed else f"not recognised as {self.name} ({figures})"
 
 
@@ -120,7 +123,7 @@ def known_as(
         return "colour", _of_look(ctx, engine, look, renderer)
     if entry is None:
         return f"{name} is not in memory"
-    return f"{name} is not calibrated yet: check_identity does it"
+    return f"{name} is not calibrated yet: say 'calibrate the likeness of {name}'"
 
 
 def pass_mark(known: Known, encoder: str, domain: Domain, fixed: float | None) -> tuple[float | None, str]:
@@ -133,7 +136,7 @@ def pass_mark(known: Known, encoder: str, domain: Domain, fixed: float | None) -
         return known.calibration.threshold, known.calibration.why_not()
     if encoder in DEFAULT_THRESHOLD and domain == "pictures":
         return DEFAULT_THRESHOLD[encoder], ""
-    return None, "not calibrated yet, so there is no pass mark"
+    return None, NOT_YET
 
 
 def licence_note(engine: IdentityEngine, encoder: str) -> str:
