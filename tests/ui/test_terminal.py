@@ -43,3 +43,12 @@ def test_what_looks_like_markup_in_a_wish_is_only_text(monkeypatch: pytest.Monke
         view.show(ev.StepStarted(thread="t", step="1", tool="create_character", title="Draw [/b] Luca"))
         view.show(ev.Progress(thread="t", step="1", done=1, total=2, note="of [/i]"))
     assert "Draw [/b] Luca" in screen.getvalue()
+
+
+def test_a_stop_tells_how_many_pictures_of_a_batch_are_kept() -> None:
+    view = TerminalView(quiet=True)
+    assert view.kept == ""
+    for number in (1, 2):
+        step = f"1/picture-{number}"
+        view.show(ev.StepFinished(thread="t", step=step, tool="generate_image", status="done", seconds=1.0))
+    assert view.kept.startswith("2 pictures are finished and kept")
