@@ -141,6 +141,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(text: str) -> None:
         ("make the sky purple and his shirt red", ["make the sky purple", "make his shirt red"]),
         ("make the sky and the sea purple", ["make the sky and the sea purple"]),
         ("give Luca a hat and make it red", ["give Luca a hat", "make the hat red"]),
+        ("red glasses, then make it black and white", ["red glasses", "make it black and white"]),
         ("make the sky warmer, brighter", ["make the sky warmer, brighter"]),
         ("make the robot black and white", ["make the robot black and white"]),
         ("rendi la maglietta rossa, poi di notte e dal basso", ["rendi la maglietta rossa", "di notte", "dal basso"]),

@@ -77,7 +77,7 @@ def _apart(piece: str) -> list[str]:
 def _resolved(piece: str, before: str) -> str:
     """'make it red' after 'give Luca a hat' as 'make the hat red'."""
     told = _IT.match(piece)
-    if told is None or _coloured(told["rest"]) is None:
+    if told is None or _coloured(told["rest"]) is None or _adjusts(told["rest"]):
         return piece
     worn = find_phrase(before, _things())
     return f"{told['verb']} the {worn[-1][2]} {told['rest']}" if worn else piece
