@@ -48,7 +48,7 @@ def test_depth_map_is_white_near_and_black_in_the_sky(frame: LayoutFrame) -> Non
 
 
 def test_depth_is_along_the_axis_not_along_the_ray(renderer: LayoutRenderer) -> None:
-    """z = distance * cos: a flat floor's inverse depth is linear in the picture; its distance is not (20 % off here)."""
+    """z = distance * cos: a flat floor's inverse depth is linear in the picture; its distance is not (20 % off)."""
     frame = renderer.render(replace(SCENE, set="void", props=(), camera=CameraSpec("LS", "high", 24.0)), 160, 90)
     ground = frame.mask("set") & (frame.normal[..., 1] > 0.999)
     rows, columns = np.nonzero(ground)

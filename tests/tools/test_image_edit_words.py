@@ -306,6 +306,10 @@ def test_the_hat_is_that_of_whom_has_one_on(staged: tuple[Shot, Sequence[CastMem
     assert "hat" not in member(made, "Mira").worn and made.changes == ("Luca with hat", "Luca with red hat")
 
 
+def test_what_a_layout_does_not_draw_is_no_change(staged: tuple[Shot, Sequence[CastMember]]) -> None:
+    assert change(staged, "give the robot a hat").changes == ()
+
+
 def test_what_is_so_already_is_told(staged: tuple[Shot, Sequence[CastMember]]) -> None:
     sad = change(staged, "make Luca look sad")
     again = Restager(sad.shot, sad.cast, NOBODY).change("make Luca look sad")

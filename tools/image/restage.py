@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from backends.image.layout.scene import CharacterLook
@@ -229,6 +229,9 @@ class Restager:
         self._shot = self._shot.model_copy(update={"actors": tuple(actors)})
 
     def _set_look(self, name: str, look: CharacterLook) -> None:
+        if look.kind != "human":
+            # the layout draws nothing worn on robots and animals
+            look = replace(look, accessories=self._looks[name].accessories)
         if look == self._looks[name]:
             return
         told = _difference(self._looks[name], look)
