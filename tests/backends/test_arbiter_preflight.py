@@ -159,9 +159,9 @@ def test_the_check_of_sdxl_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_a_single_file_needs_its_configs_beforehand(tmp_path: Path) -> None:
-    header = b'{"conditioner.embedders.1.model.x": {}}'
+    header = b'{"conditioner.embedders.1.model.x": {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}}'
     path = tmp_path / "model.safetensors"
-    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(2))
     with pytest.raises(EngineError, match=r"image\.sdxl_config names no folder"):
         SdxlEngine(path).check_startable()
     SdxlEngine(path, config_dir=tmp_path).check_startable()
