@@ -71,6 +71,13 @@ def read_pipeline(
         cause = " ".join(str(error).split())[:240]
         raise EngineError(f"The SDXL weights in {path} cannot be loaded", cause, "Check the download") from error
     for name in COMPONENTS:
+        # diffusers only leaves such a tensor without memory, and says nothing
+        lost = [key for key, one in getattr(pipe, name).named_parameters() if one.is_meta]
+        if lost:
+            raise EngineError(
+                f"The SDXL weights in {path} cannot be loaded", f"{len(lost)} of its {name} are missing ({lost[0]})",
+                "Download it again",
+            )  # fmt: skip
         frozen(getattr(pipe, name))
     pipe.place = torch.device(device)
     pipe.set_progress_bar_config(disable=True)
