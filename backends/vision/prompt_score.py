@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.registry.descriptions import check_description
+from backends.image.registry.pretrained import read_model, told_as
 from configs.errors import EngineError
 
 KEPT = 64
@@ -71,34 +71,16 @@ class PromptScorer:
 
     def _read(self, text: str) -> tuple[NDArray[np.float32], bool]:
         import torch
-        from safetensors import SafetensorError
         from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-        check_description(self._folder)
-        try:
+        model = read_model(CLIPTextModelWithProjection, self._folder, self._unusable, "the text part")
+        with told_as(self._unusable):
             tokenizer = CLIPTokenizer.from_pretrained(self._folder, local_files_only=True)
-            model, told = CLIPTextModelWithProjection.from_pretrained(
-                self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-            )
-            # transformers fills what a file lacks with random numbers and only logs it
-            if absent := [*sorted(told["missing_keys"]), *told["mismatched_keys"]]:
-                raise self._unusable(f"its weights lack {len(absent)} tensors of the text part")
             limit = int(model.config.max_position_embeddings)
             whole = tokenizer(text, verbose=False).input_ids
             tokens = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt")
             with torch.inference_mode():
-                vector = np.asarray(model.eval()(**tokens).text_embeds[0].float().numpy(), np.float32)
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ImportError,
-            SafetensorError,
-        ) as error:
-            raise self._unusable(" ".join(str(error).split())[:200]) from error
+                vector = np.asarray(model(**tokens).text_embeds[0].float().numpy(), np.float32)
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0:
             raise self._unusable("it gave no vector")

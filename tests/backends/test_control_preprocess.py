@@ -183,6 +183,18 @@ def test_other_folders_are_no_depth_models(settings: Settings, picture: np.ndarr
         MapModels(settings).depth(picture)
 
 
+def test_a_depth_model_that_lacks_weights_is_refused(settings: Settings, picture: np.ndarray, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = build_depth_anything(tmp_path / "depth")
+    write_table(settings, depth=str(folder))
+    weights = load_file(folder / "model.safetensors")
+    del weights[sorted(weights)[-1]]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EngineError, match="weights lack"):
+        MapModels(settings).depth(picture)
+
+
 def test_normals_of_a_slope_are_right() -> None:
     height, width = 60, 80
     flat = np.full((height, width), 0.5, np.float32)

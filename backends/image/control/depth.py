@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.image.registry.descriptions import check_description
+from backends.image.registry.pretrained import read_model, told_as
 from configs.errors import EngineError
 
 WANTED = "the folder of Depth-Anything-V2-Small-hf (config.json, preprocessor_config.json, model.safetensors)"
@@ -52,24 +53,20 @@ class DepthFinder:
         if self._loaded is None:
             if lacks := self.missing():
                 raise EngineError("The depth of this picture cannot be found", lacks, "")
-            import torch
-            from safetensors import SafetensorError
             from transformers import AutoConfig, AutoModelForDepthEstimation
 
             assert self._folder is not None
             check_description(self._folder)
-            local = {"local_files_only": True, "trust_remote_code": False}
-            try:
-                kind = AutoConfig.from_pretrained(self._folder, **local).model_type
-                if kind != "depth_anything":
-                    # Other families give depth the other way round, or on another scale.
-                    raise self._unusable(f"its config.json says '{kind}', not 'depth_anything'")
-                model = AutoModelForDepthEstimation.from_pretrained(
-                    self._folder, use_safetensors=True, dtype=torch.float32, **local
-                )
-                self._loaded = (_processor(self._folder), model.eval())
-            except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
-                raise self._unusable(" ".join(str(error).split())[:200]) from error
+            with told_as(self._unusable):
+                kind = AutoConfig.from_pretrained(
+                    self._folder, local_files_only=True, trust_remote_code=False
+                ).model_type
+            if kind != "depth_anything":
+                # Other families give depth the other way round, or on another scale.
+                raise self._unusable(f"its config.json says '{kind}', not 'depth_anything'")
+            model = read_model(AutoModelForDepthEstimation, self._folder, self._unusable)
+            with told_as(self._unusable):
+                self._loaded = (_processor(self._folder), model)
         return self._loaded
 
     def _unusable(self, cause: str) -> EngineError:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.registry.descriptions import check_description
+from backends.image.registry.pretrained import read_model
 from backends.vision.identity.encoder import SMALLEST, Box, Encoding, Mask, Rgb, region, unit
 from backends.vision.identity.local_files import fingerprint
 from configs.errors import EngineError
@@ -84,33 +84,11 @@ class _TransformerEncoder:
 
     def _load(self) -> tuple[Any, int, Any, Any]:
         """The model in evaluation mode, the side of its input, mean and deviation of its pixels."""
-        import torch
-        from safetensors import SafetensorError
-
         if lacks := self.missing():
             raise self._unusable(lacks)
         assert self._folder is not None
-        check_description(self._folder)
-        try:
-            model, told = self._architecture().from_pretrained(
-                self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32,
-                output_loading_info=True,
-            )  # fmt: skip
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ImportError,
-            SafetensorError,
-        ) as error:
-            raise self._unusable(" ".join(str(error).split())[:200]) from error
-        # transformers fills what a file lacks with random numbers and only logs it.
-        if absent := sorted(told["missing_keys"]):
-            raise self._unusable(f"its weights lack {absent[0]}: they are of another model")
-        return model.eval(), self._side(model.config), *self._statistics(self._folder)
+        model = read_model(self._architecture(), self._folder, self._unusable)
+        return model, self._side(model.config), *self._statistics(self._folder)
 
     def _architecture(self) -> Any:
         """The model's class."""
