@@ -14,8 +14,7 @@ import pytest
 from tiny_clip import build_tiny_clip
 from tiny_faces import build_dino
 from tiny_maps import build_depth_anything
-from tiny_nets import TinyNets, build_tiny_nets, maps, picture, tiny_engine
-from tiny_sdxl import build_tiny_sdxl
+from tiny_nets import TinyNets, maps, picture, tiny_engine
 
 from backends.image.control.depth import DepthFinder
 from backends.image.engine import ImageRequest, Reference
@@ -41,16 +40,6 @@ def _no_network_no_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr("builtins.input", ask)
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory: pytest.TempPathFactory) -> TinyNets:
-    return build_tiny_nets(tmp_path_factory.mktemp("nets"))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
 
 
 def change(file: Path, **facts: Any) -> None:

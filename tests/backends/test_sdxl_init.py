@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_nets import TinyNets, build_tiny_nets, maps, picture, square, tiny_controlnets, tiny_engine
-from tiny_sdxl import build_tiny_sdxl
 
 from backends.image.engine import ImageRequest, InitImage
 from backends.image.sdxl.engine import SdxlEngine
@@ -21,11 +20,6 @@ from configs.errors import EngineError
 
 PLAIN = ImageRequest("a boy on a beach", width=64, height=64, seed=7, steps=4)
 START = picture(3)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_nets import TinyNets, build_tiny_nets, maps, picture, square, tiny_engine
-from tiny_sdxl import build_tiny_sdxl
+from tiny_nets import TinyNets, maps, picture, square, tiny_engine
 
 from backends.image.engine import ImageRequest, InitImage, Reference
 from backends.image.sdxl.engine import SdxlEngine
@@ -28,16 +27,6 @@ INITS: dict[Mode, InitImage | None] = {
 }  # fmt: skip
 CONTROLS = {"": (), "single": maps("depth", "pose"), "union": maps("depth", "pose", "canny")}
 ALL = list(itertools.product(INITS, CONTROLS))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory: pytest.TempPathFactory) -> TinyNets:
-    return build_tiny_nets(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture(scope="module")

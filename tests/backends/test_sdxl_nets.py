@@ -11,18 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_nets import TinyNets, build_tiny_nets, tiny_controlnets
+from tiny_nets import TinyNets, tiny_controlnets
 
 from backends.image.engine import ControlMap
 from backends.image.sdxl.nets import UNION, available_maps, choose_nets
 from configs.errors import EngineError
 
 MAP = np.zeros((64, 64, 3), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory: pytest.TempPathFactory) -> TinyNets:
-    return build_tiny_nets(tmp_path_factory.mktemp("nets"))
 
 
 def maps(*kinds: str) -> tuple[ControlMap, ...]:

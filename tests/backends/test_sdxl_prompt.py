@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_nets import TinyNets, build_tiny_nets, maps, picture, square, tiny_engine
+from tiny_nets import TinyNets, maps, picture, square, tiny_engine
 from tiny_sdxl import build_tiny_sdxl
 
 from backends.image.engine import ImageRequest, InitImage, Reference
@@ -19,11 +19,6 @@ from backends.image.sdxl.prompt import MOST_WINDOWS, encode, is_cut, most_tokens
 PLAIN = ImageRequest("a boy", width=64, height=64, seed=7, steps=2, guidance=5.0)
 WORD = "sun "
 """Three tokens of the tiny tokenizer, which knows letters only."""
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory: pytest.TempPathFactory) -> TinyNets:
-    return build_tiny_nets(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_nets import TinyNets, build_tiny_nets, maps, picture, square, tiny_config, tiny_engine
-from tiny_sdxl import build_tiny_sdxl
+from tiny_nets import TinyNets, maps, picture, square, tiny_config, tiny_engine
 
 from backends.image.engine import ImageRequest, InitImage, Reference
 from backends.image.sdxl.engine import SdxlEngine
@@ -24,16 +23,6 @@ from evals.benchmarks.swapping.random_nets import build_random_ip_adapter
 
 PLAIN = ImageRequest("a boy on a beach", width=64, height=64, seed=7)
 ONE = replace(PLAIN, references=(Reference(picture(1, 50, 40)),))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory: pytest.TempPathFactory) -> TinyNets:
-    return build_tiny_nets(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture(scope="module")

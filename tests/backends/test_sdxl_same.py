@@ -15,8 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_loras import build_lora
-from tiny_nets import TinyNets, build_tiny_nets, maps, picture, square, tiny_config, tiny_engine
-from tiny_sdxl import build_tiny_sdxl
+from tiny_nets import TinyNets, maps, picture, square, tiny_config, tiny_engine
 
 from backends.image.engine import ImageRequest, InitImage, LoraUse, Reference
 from backends.image.sdxl.engine import SdxlEngine
@@ -26,16 +25,6 @@ from configs.sdxl_config import FewStep, Preset, SdxlConfig
 from evals.benchmarks.swapping.random_nets import build_random_vae
 
 PLAIN = ImageRequest("a boy on a beach", negative_prompt="rain", width=64, height=64, seed=7)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory: pytest.TempPathFactory) -> TinyNets:
-    return build_tiny_nets(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_loras import build_lora
-from tiny_nets import TinyNets, build_tiny_nets, maps, picture, square, tiny_engine
-from tiny_sdxl import build_tiny_sdxl
+from tiny_nets import TinyNets, maps, picture, square, tiny_engine
 
 from backends.gpu.engine import EngineOutOfMemory
 from backends.gpu.weights.host_memory import HostBuffer
@@ -26,16 +25,6 @@ from configs.errors import EngineError
 
 PLAIN = ImageRequest("a boy on a beach", width=64, height=64, seed=7)
 MESSAGE = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 16 GiB"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
-
-
-@pytest.fixture(scope="module")
-def nets(tmp_path_factory: pytest.TempPathFactory) -> TinyNets:
-    return build_tiny_nets(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture(scope="module")
