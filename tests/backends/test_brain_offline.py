@@ -4,52 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from brain_talk import BOO, BUNNY, FILM, IMAGE, LUCA, ZED, calls, messages, question, understand
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from backends.llm.facts import Facts, facts_block, read_facts
 from backends.llm.offline.brain import OfflineBrain
-from backends.llm.understanding import UNDERSTAND, Understanding, parse_understanding, understand_tool
-
-LUCA = {"name": "Luca", "aliases": [], "text": "a boy with curly brown hair"}
-BOO = {"name": "Boo", "aliases": ["Bibo"], "text": "a small robot"}
-ZED = {"name": "Zed", "aliases": [], "text": "a rusty robot"}
-BUNNY = {"id": "vid-aaaaaaaaaa", "kind": "video", "name": "bigbuckbunny.mp4"}
-IMAGE = {
-    "id": "img-bbbbbbbbbb",
-    "kind": "image",
-    "name": "Luca waving",
-    "tool": "generate_image",
-    "text": "Luca waving on the beach",
-}
-FILM = {"id": "vid-cccccccccc", "kind": "video", "name": "The kite", "tool": "make_film", "text": "a kite escapes"}
+from backends.llm.understanding import UNDERSTAND, parse_understanding, understand_tool
 
 
 @pytest.fixture(scope="module")
 def brain() -> OfflineBrain:
     return OfflineBrain()
-
-
-def messages(wish: str, before: Sequence[BaseMessage] = (), **facts: Any) -> list[BaseMessage]:
-    known = {"characters": [LUCA, BOO], "styles": ["storybook"], **facts}
-    return [SystemMessage(f"Stage.\n\n{facts_block(known)}"), *before, HumanMessage(wish)]
-
-
-def understand(brain: OfflineBrain, wish: str, **facts: Any) -> Understanding:
-    bound = brain.bind_tools([understand_tool()], tool_choice=UNDERSTAND)
-    return parse_understanding(bound.invoke(messages(wish, **facts)))
-
-
-def calls(brain: OfflineBrain, wish: str, **facts: Any) -> list[tuple[str, dict[str, Any]]]:
-    return [(call["name"], call["args"]) for call in brain.invoke(messages(wish, **facts)).tool_calls]
-
-
-def question(wish: str, choices: Sequence[str] = ()) -> dict[str, Any]:
-    return {"text": "?", "choices": list(choices), "wish": wish}
 
 
 def test_the_main_film_wish_keeps_its_story_word_for_word(brain: OfflineBrain) -> None:
@@ -373,60 +342,3 @@ def test_a_broken_cache_folder_is_no_obstacle(tmp_path: Path) -> None:
     own = OfflineBrain(cache_dir=blocked, packaged=False)
     assert own.capabilities.model == "TF-IDF"
     assert understand(own, "a picture of a fox in the snow would be nice").intent == "generate_image"
-
-
-@pytest.mark.parametrize(
-    ("wish", "tool"),
-    [
-        ("make the sky purple", "edit_image"), ("make his shirt red", "edit_image"), ("give him glasses", "edit_image"),
-        ("now at night", "edit_image"), ("zoom in closer", "edit_image"), ("make it brighter", "edit_image"),
-        ("make Luca wear a green hat", "edit_image"), ("put a moustache on him", "edit_image"),
-        ("ora di notte", "edit_image"), ("fai il cielo viola", "edit_image"), ("mettigli gli occhiali", "edit_image"),
-        ("is this Luca?", "check_identity"), ("does this still look like Luca?", "check_identity"),
-        ("make it again, pixel for pixel", "remake_image"),
-        ("let Luca say hello", "speak"), ("make a film about Luca", "make_film"),
-        ("draw Boo in the rain", "generate_image"),
-        ("undo that", "undo"), ("rate it 5 stars", "rate_asset"), ("make a batch of 4 robots", "generate_batch"),
-    ],
-)  # fmt: skip
-def test_a_picture_on_the_screen_is_what_short_wishes_are_about(brain: OfflineBrain, wish: str, tool: str) -> None:
-    assert [name for name, _ in calls(brain, wish, assets=[IMAGE])] == [tool]
-
-
-def test_a_film_on_the_screen_is_not_a_picture(brain: OfflineBrain) -> None:
-    assert calls(brain, "make it black and white", assets=[FILM, IMAGE])[0][0] == "edit_video"
-    assert calls(brain, "make it", assets=[IMAGE]) == [] and calls(brain, "turn it into a film", assets=[IMAGE]) == []
-
-
-def test_a_whole_wish_is_no_answer_to_an_open_question(brain: OfflineBrain) -> None:
-    asked = question("make it nice", ["change a picture", "cut or change a video"])
-    made = calls(brain, "does this still look like Luca?", assets=[IMAGE], open_question=asked)
-    assert made == [("check_identity", {"image": IMAGE["id"], "character": "Luca"})]
-
-
-def test_the_best_of_several_is_no_part_of_the_picture(brain: OfflineBrain) -> None:
-    for wish in (
-        "draw Luca waving, the best of three",
-        "draw Luca waving, best of 3",
-        "disegna Luca, il migliore di tre",
-    ):
-        ((name, args),) = calls(brain, wish)
-        assert name == "generate_image" and args["best_of"] == 3 and "best" not in args["prompt"]
-        assert "migliore" not in args["prompt"] and "count" not in args
-
-
-@pytest.mark.parametrize(
-    ("wish", "call"),
-    [
-        ("calibrate the likeness of Luca", ("check_identity", {"character": "Luca", "calibrate": True})),
-        ("calibra la somiglianza di Luca", ("check_identity", {"character": "Luca", "calibrate": True})),
-        ("six poses of Luca", ("generate_batch", {"prompt": "poses of Luca", "count": 6, "character": "Luca"})),
-        ("sei pose di Luca", ("generate_batch", {"prompt": "pose di Luca", "count": 6, "character": "Luca"})),
-        (
-            "make six pictures of Luca in different poses",
-            ("generate_batch", {"prompt": "Luca in different poses", "count": 6, "character": "Luca"}),
-        ),
-    ],
-)
-def test_calibration_and_series_that_differ(brain: OfflineBrain, wish: str, call: tuple[str, dict[str, Any]]) -> None:
-    assert calls(brain, wish, assets=[IMAGE]) == [call]

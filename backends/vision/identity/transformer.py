@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _CROP_OF_DINO = 224
 """Side in pixels: DINOv2's own preprocessing crops to this, though its positions are stored for 518."""
 
 
-class _TransformerEncoder:
+class _TransformerEncoder(ABC):
     """A vision transformer; the character is cut out on grey, centred in a square, so that its set counts little."""
 
     name = ""
@@ -90,16 +91,17 @@ class _TransformerEncoder:
         model = read_model(self._architecture(), self._folder, self._unusable)
         return model, self._side(model.config), *self._statistics(self._folder)
 
+    @abstractmethod
     def _architecture(self) -> Any:
         """The model's class."""
-        raise NotImplementedError
 
     def _side(self, config: Any) -> int:
         """Of the square that the model looks at, pixels."""
         return int(config.image_size)
 
+    @abstractmethod
     def _features(self, model: Any, pixels: Any) -> Any:
-        raise NotImplementedError
+        """What the model tells of pixels, one vector."""
 
     def _unusable(self, cause: str) -> EngineError:
         return EngineError(
