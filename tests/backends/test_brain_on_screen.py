@@ -44,6 +44,13 @@ def test_a_whole_wish_is_no_answer_to_an_open_question(brain: OfflineBrain) -> N
     assert made == [("check_identity", {"image": IMAGE["id"], "character": "Luca"})]
 
 
+def test_a_wish_of_its_own_is_not_put_behind_an_unclear_one(brain: OfflineBrain) -> None:
+    asked = question("make the sky purple and give him a green hat")
+    (name, args), *others = calls(brain, "four poses of Luca", open_question=asked)
+    assert name == "generate_batch" and args["character"] == "Luca" and not others
+    assert "purple" not in str(args)
+
+
 def test_the_best_of_several_is_no_part_of_the_picture(brain: OfflineBrain) -> None:
     for wish in (
         "draw Luca waving, the best of three",

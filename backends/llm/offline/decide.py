@@ -150,9 +150,11 @@ def _answered(
         intent = _intent_titled(chosen) if chosen else None
         if intent:
             return _fresh(reader, open_wish, facts, (), {}, intent)
+        alone = reader.read(asked)
+        whole = alone.clear and alone.intent in BUILDERS
         return (
             None
-            if _COMMAND.match(wish.command)
+            if whole or _COMMAND.match(wish.command)
             else _fresh(reader, _wish(reader, f"{question.wish} {wish.raw}", facts), facts, ())
         )
     if before.intent != CLARIFY:
