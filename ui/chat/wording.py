@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MAIN_LIMIT = 70
 """Characters of the main argument in a title."""
+ASSET_ID = re.compile(r"[a-z]{3}-[0-9a-f]{10}")
+"""Means nothing to people."""
 
 
 @lru_cache
@@ -28,7 +31,9 @@ def wording() -> dict[str, Any]:
 def step_title(tool: str, args: Mapping[str, Any]) -> str:
     """A step in plain words: `Make a film: a robot waves in the room`."""
     verb = wording()["titles"].get(tool, tool.replace("_", " ").capitalize())
-    main = next((v for v in args.values() if isinstance(v, str) and v and not v.startswith("$")), "")
+    texts = {k: v for k, v in args.items() if isinstance(v, str) and v and not v.startswith("$")}
+    # what is to be done says more than the name of the file that it is done to
+    main = texts.get("instruction") or next((v for v in texts.values() if not ASSET_ID.fullmatch(v)), "")
     main = " ".join(main.split())
     if len(main) > MAIN_LIMIT:
         main = main[: MAIN_LIMIT - 1].rstrip() + "…"

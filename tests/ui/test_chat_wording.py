@@ -1,0 +1,22 @@
+"""How the page calls steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from ui.chat.wording import step_title
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "title"),
+    [
+        ("generate_image", {"prompt": "Luca waving"}, "Draw: Luca waving"),
+        ("edit_image", {"image": "img-b2f10c4f76", "instruction": "make the sky purple"},
+         "Change the picture: make the sky purple"),
+        ("make_control_maps", {"image": "img-b2f10c4f76"}, "Make control maps"),
+        ("check_identity", {"image": "img-b2f10c4f76", "character": "Luca"}, "Check who is in the picture: Luca"),
+        ("lip_sync", {"audio": "$1"}, "Fit the mouth to the words"),
+    ],
+)  # fmt: skip
+def test_a_title_tells_what_is_done_in_words(tool: str, args: dict[str, object], title: str) -> None:
+    assert step_title(tool, args) == title
