@@ -113,6 +113,9 @@ class ImageResult:
     params: dict[str, Any] = field(default_factory=dict)
     """All that is needed to make the same picture again, JSON-ready."""
     warnings: tuple[str, ...] = ()
+    speed: dict[str, Any] = field(default_factory=dict)
+    """How long it took and, of a model, against what: seconds, tflop, gpu, floor_s, times_the_floor. No part of params:
+    it differs from run to run."""
 
 
 class ImageEngine(Engine, Protocol):

@@ -39,6 +39,7 @@ def test_it_makes_a_picture_of_the_asked_size_and_says_how(engine: SdxlEngine) -
     assert result.engine == "sdxl" and "diffusers" in result.engine_version
     assert result.params["seed"] == 7 and result.params["steps"] == 2 and result.params["dtype"] == "float32"
     json.dumps(result.params)
+    assert result.speed["seconds"] > 0 and result.speed["tflop"] > 0 and "speed" not in result.params
 
 
 def test_seed_and_prompt_decide_the_pixels(engine: SdxlEngine) -> None:

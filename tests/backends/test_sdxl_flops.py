@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from backends.image.sdxl.flops import (
     peak_flops,
     picture_flops,
 )
+from backends.image.sdxl.result import speed_of
 from evals.benchmarks.painting.counted import counted, full_models
 
 KNOWN = {512: (97.8, 140.6, 183.3), 768: (224.2, 321.9, 419.6), 1024: (416.1, 597.4, 778.6)}
@@ -105,3 +107,19 @@ def test_other_cards_are_not_guessed(name: str) -> None:
 def test_the_floor_of_the_users_card() -> None:
     seconds = [floor_seconds(picture_flops(1024, 1024, 30, 6.5, nets), "NVIDIA GeForce RTX 5080") for nets in range(3)]
     assert seconds == [pytest.approx(3.7, abs=0.05), pytest.approx(5.3, abs=0.05), pytest.approx(6.9, abs=0.05)]
+
+
+def test_a_picture_tells_its_time_against_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, choice = SimpleNamespace(guidance=6.5), SimpleNamespace(nets=("depth",))
+    work = SimpleNamespace(
+        made=(1024, 1024), steps_done=30, recipe=recipe, choice=choice, mode="text", unchanged=None
+    )  # fmt: skip
+    painted: Any = SimpleNamespace(work=work)
+    assert speed_of(painted, 90.0, "cpu") == {"seconds": 90.0, "tflop": 597.6, "gpu": ""}
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA GeForce RTX 5080")
+    told = speed_of(painted, 13.2, "cuda")
+    assert told["floor_s"] == pytest.approx(597.6 / 113, rel=0.01) and told["times_the_floor"] == pytest.approx(
+        2.5, 0.01
+    )
+    work.unchanged = object()
+    assert speed_of(painted, 0.1, "cuda") == {"seconds": 0.1}

@@ -145,3 +145,11 @@ def test_remake_tells_that_it_is_identical(home: Path, made: dict[str, Asset]) -
     assert done.returncode == 0 and "identical, pixel for pixel" in done.stdout, done.stderr
     done = studio(home, "remake", made["depth"].id, "--json")
     assert done.returncode == 2 and json.loads(done.stdout)["error"]["problem"]
+
+
+def test_speed_is_told_against_the_floor_of_the_gpu() -> None:
+    from ui.commands.show import speed_in_words
+
+    speed = {"seconds": 9.1, "tflop": 416.4, "gpu": "RTX 5080", "floor_s": 3.7, "times_the_floor": 2.5}
+    assert speed_in_words(speed) == "9.1 s, 416.4 TFLOP, 2.5 times what an RTX 5080 needs at least (3.7 s)"
+    assert speed_in_words({"seconds": 3.0}) == "3.0 s"

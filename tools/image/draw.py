@@ -244,6 +244,7 @@ def _take(
     scores = measured(result.image, against, ctx)
     facts = {key: value for key, value in result.params.items() if key not in ("scene", "layout")}
     params = {**facts, "recipe": recipe_of(request, result, ctx), "phash": perceptual_hash(result.image)}
+    params |= {"speed": result.speed} if result.speed else {}
     return Take(
         result.image,
         result.engine,

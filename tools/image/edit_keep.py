@@ -72,6 +72,8 @@ def keep(record: EditRecord, canvas: Canvas, number: int, ctx: ToolContext) -> A
         "height": height,
         "recipe": recipe,
     }
+    if len(record.results) == 1 and record.results[0].speed:
+        params["speed"] = record.results[0].speed
     file = ctx.scratch(".png")
     save_png(file, canvas.rgb, png_text(PictureFacts(recipe, scores, tuple(parents), "edit_image", record.plan.text)))
     title = _title(record)

@@ -29,7 +29,8 @@ def figures_of(rankings: Sequence[Ranking]) -> dict[str, Any]:
         for score in ranking.best.scores:
             if score.value is not None and score.name.startswith(("identity ", "colours ")):
                 figures[f"picture {number}: {score.name}"] = score.value
-    return figures
+    speed = rankings[0].best.params.get("speed", {})
+    return figures | {key: speed[key] for key in ("seconds", "times_the_floor") if key in speed}
 
 
 def summary_of(wish: Wish, size: tuple[int, int], rankings: Sequence[Ranking], new: Sequence[str]) -> str:

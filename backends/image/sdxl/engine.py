@@ -19,7 +19,7 @@ from backends.image.sdxl.models import Models
 from backends.image.sdxl.outlook import Outlook
 from backends.image.sdxl.painter import TEXT_ENCODERS, Painter
 from backends.image.sdxl.prompt import is_cut, most_tokens
-from backends.image.sdxl.result import engine_version, params_of, warnings_of
+from backends.image.sdxl.result import engine_version, params_of, speed_of, warnings_of
 from backends.image.sdxl.weights import COMPONENTS, check_config, check_packages, check_weights, read_pipeline
 from backends.image.sdxl.work import Work
 from configs.controlnet_config import ControlNetConfig
@@ -241,9 +241,10 @@ class SdxlEngine:
         work.on_step = on_step
         painted = self._thread.call(lambda: painter.paint(work))
         adapter = self._locate(self._table.ip_adapter.path)
+        seconds = time.perf_counter() - began
         return ImageResult(
             image=painted.pixels, engine=self.name, engine_version=engine_version(), seed=request.seed,
-            seconds=time.perf_counter() - began,
+            seconds=seconds, speed=speed_of(painted, seconds, self.device),
             warnings=warnings_of(painted, *self._notes(request, work)),
             params=params_of(
                 painted, model=self._path, vae=self._vae, adapter=adapter, marks=self._marks, dtype=self._dtype_name(),

@@ -9,7 +9,9 @@ from typing import Any
 
 from backends.image.engine import ImageRequest
 from backends.image.sdxl.fingerprint import fingerprint, pixels_sha256
-from backends.image.sdxl.ladder import LADDER, told
+from backends.image.sdxl.flops import TERA, floor_seconds, picture_flops
+from backends.image.sdxl.ladder import LADDER
+from backends.image.sdxl.ladder import told as told_of_rung
 from backends.image.sdxl.work import Painted, Work
 
 
@@ -48,11 +50,28 @@ def params_of(
     }  # fmt: skip
 
 
+def speed_of(painted: Painted, seconds: float, device: str) -> dict[str, Any]:
+    """Seconds against the operations of the picture and, on a known GPU, against the time that it cannot go below."""
+    work, (width, height) = painted.work, painted.work.made
+    told: dict[str, Any] = {"seconds": round(seconds, 3)}
+    if work.unchanged is not None or not (width and height):
+        return told
+    flops = picture_flops(width, height, work.steps_done, work.recipe.guidance, len(work.choice.nets), work.mode)
+    gpu = ""
+    if device == "cuda":
+        import torch
+
+        gpu = torch.cuda.get_device_name()
+    floor = floor_seconds(flops, gpu)
+    told |= {"tflop": round(flops / TERA, 1), "gpu": gpu}
+    return told | ({"floor_s": round(floor, 3), "times_the_floor": round(seconds / floor, 2)} if floor else {})
+
+
 def warnings_of(painted: Painted, *notes: str) -> tuple[str, ...]:
     """What the user has to know of it: other notes, then what memory was short for."""
     work, rung = painted.work, painted.rung
     foreseen = LADDER[work.least_rung]
-    forced = told(rung, work.made, work.frame.asked) if rung != foreseen else ()
+    forced = told_of_rung(rung, work.made, work.frame.asked) if rung != foreseen else ()
     planned = work.notes if not forced else tuple(n for n in work.notes if "one at a time" not in n)
     return (*(note for note in notes if note), *planned, *forced)
 
