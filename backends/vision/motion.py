@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.media.audio import sound_levels
 from backends.media.probe import MediaInfo, probe
+from backends.vision.frame import Frame, flow_between
 from backends.vision.shots import CutSink
 from backends.vision.thresholds import thresholds
 from backends.vision.watch import watch
@@ -41,30 +41,25 @@ class MotionCurve:
 
 
 class MotionSink:
-    """Mean length of DIS optical flow (Kroeger et al. 2016, OpenCV's ultrafast preset) between sampled frames."""
+    """Mean length of the optical flow between frames about a twelfth of a second apart."""
 
     def __init__(self) -> None:
-        import cv2
-
-        self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._period = 1 / thresholds().motion.samples_per_second
-        self._last: tuple[float, NDArray[np.uint8]] | None = None
+        self._last: Frame | None = None
         self._seconds: list[float] = []
         self._energy: list[float] = []
 
-    def see(self, index: int, seconds: float, rgb: NDArray[np.uint8]) -> None:
-        import cv2
-
-        if self._last is not None and seconds - self._last[0] < self._period - 1e-3:
+    def see(self, frame: Frame) -> None:
+        last = self._last
+        if last is not None and frame.seconds - last.seconds < self._period - 1e-3:
             return
-        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        if self._last is not None:
-            before, last = self._last
-            flow = self._flow.calc(last, grey, None)
+        if last is not None:
+            # Not `frame.flow`: between neighbouring frames a slow move is too small to be measured well.
+            flow = flow_between(last.grey, frame.grey)
             length = float(np.hypot(flow[..., 0], flow[..., 1]).mean())
-            self._seconds.append(seconds)
-            self._energy.append(length / grey.shape[1] / max(seconds - before, 1e-3))
-        self._last = (seconds, grey)
+            self._seconds.append(frame.seconds)
+            self._energy.append(length / frame.grey.shape[1] / max(frame.seconds - last.seconds, 1e-3))
+        self._last = frame
 
     def curve(self, cuts: Sequence[float] = ()) -> MotionCurve:
         """The curve; a sample across one of the `cuts` (seconds) says nothing of motion: its sides fill it."""

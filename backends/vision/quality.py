@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backends.media.audio import read_samples
 from backends.media.probe import MediaInfo, probe
+from backends.vision.frame import Frame
 from backends.vision.thresholds import thresholds
 from backends.vision.watch import watch
 
@@ -92,18 +93,17 @@ class QualitySink:
         self._sharpness: list[float] = []
         self._clipped: list[float] = []
 
-    def see(self, index: int, seconds: float, rgb: NDArray[np.uint8]) -> None:
+    def see(self, frame: Frame) -> None:
         import cv2
 
-        table = thresholds()
-        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        self._times.append(seconds)
+        table, grey = thresholds(), frame.grey
+        self._times.append(frame.seconds)
         self._luma.append(float(grey.mean()))
         self._black.append(float((grey <= table.black.luma).mean()) >= table.black.frame_share)
         self._still.append(self._last is not None and _block_change(self._last, grey) < table.frozen.block_change)
-        if index % 12 == 0:
+        if frame.index % 12 == 0:
             self._sharpness.append(float(cv2.Laplacian(grey, cv2.CV_64F).var()))
-            self._clipped.append(float((rgb >= table.picture.clipped_level).all(axis=2).mean()))
+            self._clipped.append(float((frame.rgb >= table.picture.clipped_level).all(axis=2).mean()))
         self._last = grey
 
     def mean_luma(self, start: float, end: float) -> float:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backends.media.probe import MediaInfo, probe
+from backends.vision.frame import Frame
 from backends.vision.thresholds import thresholds
 from backends.vision.watch import watch
 from configs.errors import UsageError
@@ -72,11 +72,11 @@ class CutSink:
         self._found: list[tuple[int, Opening]] = []
         self._times: list[float] = []
 
-    def see(self, index: int, seconds: float, rgb: NDArray[np.uint8]) -> None:
-        bgr = np.ascontiguousarray(rgb[..., ::-1])
-        self._times.append(seconds)
+    def see(self, frame: Frame) -> None:
+        bgr = np.ascontiguousarray(frame.rgb[..., ::-1])
+        self._times.append(frame.seconds)
         for name, detector in self._detectors:
-            for cut in detector.process_frame(self._timecode(index), bgr):
+            for cut in detector.process_frame(self._timecode(frame.index), bgr):
                 self._found.append((cut.frame_num, name))
 
     def scenes(self) -> list[SceneSpan]:
