@@ -90,7 +90,8 @@ def write_clip(
             wave = sound if sound.ndim == 2 else sound[:, None]
             track = container.add_stream("aac", rate=rate, layout="stereo" if wave.shape[1] == 2 else "mono")
         for rgb in frames:
-            picture.height, picture.width = rgb.shape[:2]
+            if not picture.codec_context.is_open:
+                picture.height, picture.width = rgb.shape[:2]
             for packet in picture.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")):
                 container.mux(packet)
         for packet in picture.encode(None):
