@@ -55,6 +55,14 @@ class Palette(_Section):
     min_share: float = Field(ge=0, lt=1)
 
 
+class Keyframes(_Section):
+    per_second: float = Field(gt=0)
+    change: float = Field(gt=0)
+    quality: int = Field(ge=1, le=100)
+    quality_when_full: int = Field(ge=1, le=100)
+    mib_per_hour: float = Field(gt=0)
+
+
 class Thresholds(_Section):
     cuts: Cuts
     motion: Motion
@@ -63,6 +71,7 @@ class Thresholds(_Section):
     picture: Picture
     sound: Sound
     palette: Palette
+    keyframes: Keyframes
 
 
 @cache
