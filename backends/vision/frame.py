@@ -93,12 +93,22 @@ class ShotMeasure(FrameSink, Protocol[T_co]):
 class SoundBlock:
     """A piece of the sound track. Blocks follow each other without gaps; sample 0 of the first is the film's time 0."""
 
-    def __init__(self, seconds: float, stereo: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        stereo: NDArray[np.float32],
+        mono: NDArray[np.float32],
+        native: NDArray[np.float32] | None = None,
+        native_rate: int = 0,
+    ) -> None:
         """seconds: of its first sample; stereo: (n, 2) float32 at STEREO_RATE; mono: (m,) float32 at MONO_RATE.
 
-        n and m may differ by a few samples from their common length in seconds: count what was heard.
+        native: (k, channels) float32 as decoded, before any mixing or change of rate (which move peaks and blur what
+        was clipped), at `native_rate` Hz. n and m may differ by a few samples from their common length in seconds:
+        count what was heard.
         """
         self.seconds, self.stereo, self.mono = seconds, stereo, mono
+        self.native, self.native_rate = native, native_rate
 
 
 STEREO_RATE, MONO_RATE = 48_000, 16_000
