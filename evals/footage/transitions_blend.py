@@ -65,7 +65,7 @@ def _mask(style: str, share: float, size: tuple[int, int], soft: float) -> Mask:
     """(H, W) float32, 1 where the new picture is."""
     order = _order(style, size)
     edge = max(soft, 1e-3)
-    return np.clip((share * (1 + edge) - order) / edge, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((share * (1 + edge) - order) / edge, 0, 1), np.float32)
 
 
 def _order(style: str, size: tuple[int, int]) -> Mask:

@@ -94,10 +94,8 @@ class Shot:
         seconds = k / self.fps
         scale = self.scale * self.zoom**seconds
         jolt = self._jolt(seconds) / scale
-        centre = (
-            self.centre[0] + self.speed[0] * seconds + jolt[0],
-            self.centre[1] + self.speed[1] * seconds + jolt[1],
-        )
+        x = self.centre[0] + self.speed[0] * seconds + jolt[0]
+        y = self.centre[1] + self.speed[1] * seconds + jolt[1]
         frame = look(self.picture, (x, y), scale, self.roll * seconds, self.size).copy()
         for sprite in self.sprites:
             sprite.draw(frame, seconds)
@@ -138,10 +136,8 @@ def make_shot(pick: np.random.Generator, seed: int, fps: float, avoid: str = "",
         case "slow":
             shot.speed = (view * 0.04 * np.cos(turn), view * 0.02 * np.sin(turn))
         case "pan":
-            shot.speed = (
-                view * float(pick.uniform(0.1, 0.35)) * float(pick.choice([-1, 1])),
-                view * 0.02 * np.sin(turn),
-            )
+            across = float(pick.uniform(0.1, 0.35)) * float(pick.choice([-1, 1]))
+            shot.speed = (view * across, view * 0.02 * np.sin(turn))
         case "zoom":
             shot.zoom = float(pick.choice([0.85, 0.92, 1.08, 1.2]))
         case "hand":
