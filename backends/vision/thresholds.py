@@ -63,7 +63,17 @@ class Keyframes(_Section):
     mib_per_hour: float = Field(gt=0)
 
 
+class Camera(_Section):
+    texture: float = Field(gt=0)
+    flow_error: float = Field(gt=0)
+    flow_error_share: float = Field(ge=0, lt=1)
+    lost: float = Field(ge=0, le=1)
+    step_length: float = Field(gt=0)
+    step_seconds: float = Field(gt=0)
+
+
 class Thresholds(_Section):
+    camera: Camera
     cuts: Cuts
     motion: Motion
     black: Black
