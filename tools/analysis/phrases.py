@@ -1,0 +1,96 @@
+"""What was measured of a shot, in the words of an editor."""
+
+from __future__ import annotations
+
+from backends.sound.result import ShotSound
+from backends.vision.camera.result import CameraSegment, CameraWork
+from backends.vision.coherence.result import Coherence, Fault
+from backends.vision.composition.result import Composition
+
+SLOW, FAST, WHIP = 0.08, 0.35, 1.5
+"""Frame widths (or heights) per second: slower takes over ten seconds to show a new picture, a whip blurs it."""
+SLOW_SCALE, FAST_SCALE = 0.05, 0.25
+"""Change of scale per second."""
+DOUBTFUL = 0.5
+"""Below this confidence a move is told with a question mark."""
+_ACROSS = ("pan", "tilt", "tracking")
+_MOVES = {"zoom_or_push": "zoom or push", "tracking": "tracking shot", "static": "static", "push": "push"}
+SCALES = {
+    "ECU": "extreme close-up", "CU": "close-up", "MCU": "medium close-up", "MS": "medium shot",
+    "MLS": "medium long shot", "LS": "long shot", "ELS": "extreme long shot", "unknown": "unknown",
+}  # fmt: skip
+FAULTS = {
+    "boil": "boiling texture", "wobble": "wobbling shapes", "flicker": "flickering light", "jump": "something jumps",
+    "colour_drift": "colours drift", "identity_drift": "a character changes",
+}  # fmt: skip
+
+
+def camera_words(work: CameraWork | None) -> str:
+    """'slow pan left', 'pan right, then static', 'handheld'; '' when it was not measured."""
+    if work is None:
+        return ""
+    if work.move == "unknown":
+        return "unknown"
+    if work.move == "mixed" and work.segments:
+        told: list[str] = []
+        for segment in work.segments:
+            words = move_words(segment)
+            if not told or told[-1] != words:
+                told.append(words)
+        return ", then ".join(told[:4]) + (", ..." if len(told) > 4 else "")
+    return move_words(work)
+
+
+def move_words(move: CameraSegment) -> str:
+    """One move with how fast it is."""
+    name = _MOVES.get(move.move, move.move.replace("_", " "))
+    speed = ""
+    if move.move in _ACROSS:
+        speed = "slow" if move.speed < SLOW else "whip" if move.speed > WHIP else "fast" if move.speed > FAST else ""
+    elif move.move in ("zoom", "push", "zoom_or_push"):
+        size = abs(move.speed)
+        speed = "slow" if size < SLOW_SCALE else "fast" if size > FAST_SCALE else ""
+    return " ".join(part for part in (speed, name, move.direction) if part)
+
+
+def camera_figures(work: CameraWork | None) -> str:
+    """The speed with its unit and how sure it is."""
+    if work is None:
+        return ""
+    if work.move == "unknown":
+        return work.reason
+    parts = []
+    if work.move in _ACROSS:
+        parts.append(f"{work.speed:.2f} {'heights' if work.move == 'tilt' else 'widths'}/s")
+    elif work.move in ("zoom", "push", "zoom_or_push"):
+        parts.append(f"{100 * work.speed:+.0f} %/s")
+    elif work.move == "roll":
+        parts.append(f"{360 * work.speed:.0f}°/s")
+    parts.append(f"{100 * work.confidence:.0f} % sure" + (", doubtful" if work.confidence < DOUBTFUL else ""))
+    return ", ".join(parts)
+
+
+def light_words(look: Composition | None) -> str:
+    """'low key, 41 of 255'."""
+    return "" if look is None else f"{look.key} key, brightness {look.luma:.0f} of 255"
+
+
+def verdict_words(held: Coherence | None) -> str:
+    """'coherent', the faults by name, or 'unknown'; '' when it was not measured."""
+    if held is None:
+        return ""
+    if held.faults:
+        return ", ".join(fault_words(fault) for fault in held.faults)
+    return held.verdict
+
+
+def fault_words(fault: Fault) -> str:
+    return FAULTS.get(fault.kind, fault.kind.replace("_", " "))
+
+
+def sound_words(sound: ShotSound | None) -> str:
+    """'speech and music, -21.4 LUFS'."""
+    if sound is None:
+        return ""
+    label = sound.label.replace("+", " and ")
+    return label if sound.loudness_lufs is None else f"{label}, {sound.loudness_lufs:.1f} LUFS"
