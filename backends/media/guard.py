@@ -5,7 +5,9 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,10 @@ from configs.errors import UsageError
 from configs.settings import UploadSettings
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 MEDIA_ENDINGS = frozenset(
@@ -31,6 +36,9 @@ MEDIA_ENDINGS = frozenset(
     | {"png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "avif", "heic"}
 )
 """File endings that promise a picture, a sound or a film; a text with such a name is refused."""
+_TELLS_ALL_IN_ITS_HEADER = frozenset({"mov", "matroska"})
+_BROKEN_PACKETS = 250
+"""So many packets may be unreadable before the first frame: a recording can begin in the middle of its pictures."""
 
 _MP4_BOXES = frozenset(
     {b"ftyp", b"moov", b"mdat", b"moof", b"mfra", b"sidx", b"free", b"skip", b"wide", b"uuid", b"meta"}
@@ -61,36 +69,71 @@ class SniffedFile:
     mime: str
 
 
+@dataclass
+class OpenMedia:
+    """A sound or a film that was let in and is open, and what was read of it so far."""
+
+    found: SniffedFile
+    container: InputContainer
+    film: VideoStream | None
+    sound: AudioStream | None
+    first: VideoFrame | AudioFrame
+    """Of the film, else of the sound."""
+    pts: list[int] = field(default_factory=list)
+    """Of the packets that were read for it."""
+
+
 def sniff(path: Path, limits: MediaLimits | None = None) -> SniffedFile:
     """What the file is, by its content and never by its name; pictures are judged by their header only.
 
     Raises UsageError in one sentence for a missing, empty, too large, damaged or unknown file, and for playlists
     and other texts that would make a media reader open further files.
     """
-    limits = limits or MediaLimits()
+    found, stream = _look(path, limits or MediaLimits())
+    if stream is None:
+        return found
+    with _let_in(path, stream, limits or MediaLimits()) as media:
+        return media.found
+
+
+@contextmanager
+def open_media(path: Path, limits: MediaLimits | None = None) -> Iterator[OpenMedia | SniffedFile]:
+    """What `sniff` says, and a sound or a film stays open, so that whoever needs more facts need not open it again."""
+    found, stream = _look(path, limits or MediaLimits())
+    if stream is None:
+        yield found
+        return
+    with _let_in(path, stream, limits or MediaLimits()) as media:
+        yield media
+
+
+def _look(path: Path, limits: MediaLimits) -> tuple[SniffedFile, Signature | None]:
+    """The file by its first bytes; a signature when its streams must be looked at too."""
     head, size = _read_head(path, limits)
     signature = binary_signature(head)
     if signature is None:
-        return _sniff_other(path, head)
+        return _sniff_other(path, head), None
     if signature.kind == "image":
         _check_picture(path, limits)
-        return _sniffed(signature)
+        return _sniffed(signature), None
     if signature.demuxer == "mov":
         _check_boxes(path, size)
-    return _check_streams(path, signature, limits)
+    return _sniffed(signature), signature
 
 
-def open_container(path: Path, demuxer: str) -> InputContainer:
+def open_container(path: Path, demuxer: str, *, quick: bool = False) -> InputContainer:
     """The file opened by PyAV with the reader forced, so that it can never become a playlist.
 
+    quick: rely on the header where it tells all, instead of decoding up to twenty frames ahead.
     Raises UsageError when it is damaged.
     """
     import av
 
+    options = {"protocol_whitelist": "file"}
+    if quick and demuxer in _TELLS_ALL_IN_ITS_HEADER:
+        options["probesize"] = "32"
     try:
-        return av.open(
-            str(path.absolute()), format=demuxer, options={"protocol_whitelist": "file"}, metadata_errors="ignore"
-        )
+        return av.open(str(path.absolute()), format=demuxer, options=options, metadata_errors="ignore")
     except (av.FFmpegError, ValueError) as error:
         raise damaged(path) from error
 
@@ -124,6 +167,12 @@ def _read_head(path: Path, limits: MediaLimits) -> tuple[bytes, int]:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES), info.st_size
     except FileNotFoundError as error:
+        if len(path.parts) > 1 and len(path.parts[0]) > 2 and path.parts[0].endswith(":"):
+            raise UsageError(
+                f"'{path.name}' is an address, not a file",
+                "the studio reads nothing from the network",
+                "Download it first",
+            ) from error
         raise UsageError(f"There is no file '{path.name}'", fix="Check its name") from error
     except OSError as error:
         raise UsageError(f"'{path.name}' cannot be read", error.strerror or "the system refused") from error
@@ -212,35 +261,75 @@ def _check_boxes(path: Path, size: int) -> None:
         raise damaged(path, "its index is missing")
 
 
-def _check_streams(path: Path, signature: Signature, limits: MediaLimits) -> SniffedFile:
-    """Open it with the forced reader and decode one frame of its main stream."""
+@contextmanager
+def _let_in(path: Path, signature: Signature, limits: MediaLimits) -> Iterator[OpenMedia]:
+    """Open it with the forced reader, check its limits and decode one frame of its main stream."""
     import av
 
-    with open_container(path, signature.demuxer) as container:
+    with open_container(path, signature.demuxer, quick=True) as container:
         film = film_stream(container)
         sound = next(iter(container.streams.audio), None)
-        main = film or sound
-        if main is None:
-            raise damaged(path, "it has neither pictures nor sound")
-        if film is not None and film.width * film.height > limits.max_pixels:
-            raise UsageError(
-                f"'{path.name}' has too many pixels",
-                f"{film.width}x{film.height}; {limits.max_pixels / 1e6:g} megapixels are allowed",
-                "Make it smaller first, or raise uploads.max_pixels",
-            )
+        if film is not None:
+            _check_pixels(path, film.width, film.height, limits)
         seconds = (container.duration or 0) / av.time_base
         if seconds > limits.max_seconds:
-            raise UsageError(
-                f"'{path.name}' is too long",
-                f"{seconds / 60:.0f} minutes; {limits.max_seconds / 60:g} are allowed",
-                "Cut it first, or raise uploads.max_video_seconds",
-            )
-        try:
-            if next(container.decode(main), None) is None:
-                raise damaged(path)
-        except av.FFmpegError as error:
-            raise damaged(path) from error
-    if film is not None:
+            raise too_long(path, seconds, limits)
+        pts: list[int] = []
+        first = _first_frame(path, container, film or sound, pts)
+        if film is not None and isinstance(first, av.VideoFrame):
+            _check_pixels(path, first.width, first.height, limits)
+        yield OpenMedia(_named(signature, film is not None), container, film, sound, first, pts)
+
+
+def _check_pixels(path: Path, width: int, height: int, limits: MediaLimits) -> None:
+    if width * height > limits.max_pixels:
+        raise UsageError(
+            f"'{path.name}' has too many pixels",
+            f"{width}x{height}; {limits.max_pixels / 1e6:g} megapixels are allowed",
+            "Make it smaller first, or raise uploads.max_pixels",
+        )
+
+
+def too_long(path: Path, seconds: float, limits: MediaLimits) -> UsageError:
+    """The one sentence for a film or a sound of too many `seconds`."""
+    return UsageError(
+        f"'{path.name}' is too long",
+        f"{seconds / 60:.0f} minutes; {limits.max_seconds / 60:g} are allowed",
+        "Cut it first, or raise uploads.max_video_seconds",
+    )
+
+
+def _first_frame(
+    path: Path, container: InputContainer, main: VideoStream | AudioStream | None, pts: list[int]
+) -> VideoFrame | AudioFrame:
+    """The first frame that can be decoded; the pts of the packets that it took are added to `pts`."""
+    import av
+
+    if main is None:
+        raise damaged(path, "it has neither pictures nor sound")
+    cause: av.FFmpegError | None = None
+    broken = 0
+    try:
+        for packet in container.demux(main):
+            if packet.pts is not None:
+                pts.append(packet.pts)
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                cause, broken = error, broken + 1
+                if broken > _BROKEN_PACKETS:
+                    break
+                continue
+            for frame in frames:
+                if isinstance(frame, av.VideoFrame | av.AudioFrame):
+                    return frame
+    except (av.FFmpegError, ValueError) as error:
+        raise damaged(path) from error
+    raise damaged(path) from cause
+
+
+def _named(signature: Signature, film: bool) -> SniffedFile:
+    if film:
         mime = "video/ogg" if signature.demuxer == "ogg" else signature.mime
         return SniffedFile("video", signature.demuxer, mime)
     mime = {"mov": "audio/mp4", "matroska": "audio/x-matroska"}.get(signature.demuxer, signature.mime)

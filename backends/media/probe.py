@@ -7,12 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.media.guard import MediaLimits, damaged, film_stream, open_container, sniff
+from backends.media.guard import MediaLimits, OpenMedia, open_media
 from backends.media.signatures import MediaKind
 from configs.errors import UsageError
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 VFR_PACKETS = 240
@@ -49,13 +48,12 @@ class MediaInfo:
 
 def probe(path: Path, limits: MediaLimits | None = None) -> MediaInfo:
     """Facts about a picture, a sound or a film. Raises UsageError for anything else and for damaged files."""
-    found = sniff(path, limits)
-    if found.kind == "image":
-        return _probe_picture(path, found.format)
-    if found.kind not in ("audio", "video"):
-        raise UsageError(f"'{path.name}' is not a picture, sound or film", f"it is {found.mime}")
-    with open_container(path, found.format) as container:
-        return _probe_streams(path, found.kind, found.format, container)
+    with open_media(path, limits) as media:
+        if isinstance(media, OpenMedia):
+            return _probe_streams(path, media)
+    if media.kind == "image":
+        return _probe_picture(path, media.format)
+    raise UsageError(f"'{path.name}' is not a picture, sound or film", f"it is {media.mime}")
 
 
 def _probe_picture(path: Path, demuxer: str) -> MediaInfo:
@@ -68,23 +66,24 @@ def _probe_picture(path: Path, demuxer: str) -> MediaInfo:
     return MediaInfo("image", demuxer, width=width, height=height, frames=1, video_codec=codec)
 
 
-def _probe_streams(path: Path, kind: MediaKind, demuxer: str, container: InputContainer) -> MediaInfo:
+def _probe_streams(path: Path, media: OpenMedia) -> MediaInfo:
     import av
 
-    film, sound = film_stream(container), next(iter(container.streams.audio), None)
-    seconds = (container.duration or 0) / av.time_base
+    film, sound = media.film, media.sound
+    seconds = (media.container.duration or 0) / av.time_base
     width = height = frames = rotation = 0
     fps, vfr = 0.0, False
     if film is not None:
         stream_seconds = float(film.duration * film.time_base) if film.duration and film.time_base else 0.0
         seconds = seconds or stream_seconds
-        fps = float(film.average_rate or film.base_rate or film.guessed_rate or 0)
+        gap, vfr = _timing(path, media, film)
+        fps = float(film.average_rate or film.base_rate or 0) or (1 / gap if gap else float(film.guessed_rate or 0))
         frames = film.frames or round((stream_seconds or seconds) * fps)
-        vfr, rotation = _timing_and_rotation(path, container, film)
+        rotation = round(media.first.rotation / 90) * 90 % 360 if isinstance(media.first, av.VideoFrame) else 0
         width, height = (film.height, film.width) if rotation in (90, 270) else (film.width, film.height)
     return MediaInfo(
-        kind=kind,
-        format=demuxer,
+        kind=media.found.kind,
+        format=media.found.format,
         seconds=seconds,
         width=width,
         height=height,
@@ -100,29 +99,24 @@ def _probe_streams(path: Path, kind: MediaKind, demuxer: str, container: InputCo
     )
 
 
-def _timing_and_rotation(path: Path, container: InputContainer, film: VideoStream) -> tuple[bool, int]:
-    """Whether frame intervals vary, from packet times, and the turn that the first frame asks for."""
+def _timing(path: Path, media: OpenMedia, film: VideoStream) -> tuple[float, bool]:
+    """The usual seconds between two frames (0 = unknown) and whether they vary, from packet times."""
     import av
 
-    times: list[int] = []
-    rotation: int | None = None
+    times = media.pts
     try:
-        for packet in container.demux(film):
+        for packet in media.container.demux(film):
+            if len(times) >= VFR_PACKETS:
+                break
             if packet.pts is not None:
                 times.append(packet.pts)
-            if rotation is None:
-                for frame in packet.decode():
-                    rotation = round(frame.rotation / 90) * 90 % 360
-                    break
-            if len(times) >= VFR_PACKETS and rotation is not None:
-                break
-    except av.FFmpegError as error:
-        raise damaged(path) from error
-    times.sort()
+    except av.FFmpegError:
+        pass  # A broken tail is told by whoever reads on; what came before it is enough here.
+    times = sorted(times)
     if len(times) >= VFR_PACKETS:
         # Frames are stored out of order: the latest times seen may still have gaps that later packets fill.
         times = times[:-REORDER_PACKETS]
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
     middle = gaps[len(gaps) // 2] if gaps else 0
     vfr = middle > 0 and any(abs(gap - middle) > max(VFR_TOLERANCE * middle, 1) for gap in gaps)
-    return vfr, rotation or 0
+    return middle * float(film.time_base or 0), vfr
