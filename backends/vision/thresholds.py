@@ -70,6 +70,23 @@ class Camera(_Section):
     lost: float = Field(ge=0, le=1)
     step_length: float = Field(gt=0)
     step_seconds: float = Field(gt=0)
+    depth_growth: float = Field(gt=0)
+    depth_shift: float = Field(gt=0)
+    depth_seconds: float = Field(gt=0)
+    leaves: float = Field(gt=0)
+    leaves_share: float = Field(ge=0, lt=1)
+    shake_window: float = Field(gt=0)
+    sway_window: float = Field(gt=0)
+    sway: float = Field(gt=0)
+    handheld_shake: float = Field(gt=0)
+    unrest: float = Field(gt=0)
+    above_unrest: float = Field(gt=0)
+    piece_price: float = Field(gt=0)
+    shortest_piece: float = Field(gt=0)
+    shortest_stretch: float = Field(gt=0)
+    slowest: float = Field(gt=0)
+    shortest_way: float = Field(gt=0)
+    fixed_point: float = Field(gt=0)
 
 
 class Thresholds(_Section):
