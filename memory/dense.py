@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memory.catalogue import Catalogue
 from memory.embedder import TEXT_LIMIT, Embedder
 from memory.index import BATCH, IndexDamaged, IndexName, VectorIndex, open_index
+from memory.lanes import Lane, Scope
 from memory.tuning import search_tuning
 
 if TYPE_CHECKING:
@@ -20,50 +20,32 @@ if TYPE_CHECKING:
 EMBED_BATCH = 256
 
 
-@dataclass(frozen=True)
-class Scope:
-    """Which records may be found: of some kinds, and assets of one conversation (entries belong to all)."""
-
-    kinds: tuple[str, ...] = ()
-    thread: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return not self.kinds and self.thread is None
-
-    def where(self) -> tuple[str, list[str]]:
-        """A condition on the view `records` and its values."""
-        parts, values = ["1 = 1"], list(self.kinds)
-        if self.kinds:
-            parts.append(f"kind IN ({','.join('?' * len(self.kinds))})")
-        if self.thread is not None:
-            parts.append("(is_asset = 0 OR thread = ?)")
-            values.append(self.thread)
-        return " AND ".join(parts), values
-
-
 class DenseSearch:
-    """Opens the index and the embedder only when there is something to compare."""
+    """One lane's meanings. Opens the index and the embedder only when there is something to compare."""
 
-    def __init__(self, catalogue: Catalogue, folder: Path, index: IndexName, embedder: Embedder) -> None:
+    def __init__(self, catalogue: Catalogue, folder: Path, index: IndexName, embedder: Embedder, lane: Lane) -> None:
         self._catalogue, self._folder, self._name = catalogue, folder, index
-        self.embedder = embedder
+        self.embedder, self._lane = embedder, lane
         self._index: VectorIndex | None = None
         self._lock = threading.RLock()
         self.warnings: list[str] = []
 
-    def nearest(self, text: str, n: int, scope: Scope) -> list[str]:
-        """Ids of the `n` closest records in meaning, best first; those under the embedder's floor are left out."""
+    def is_ready(self) -> bool:
+        """Whether there is anything to compare; then what was added lately is embedded, and the index is open."""
         with self._lock:
-            if not self._anything():
-                return []
+            if not self.is_used():
+                return False
             self._opened()
             self.index_pending(search_tuning().embed_per_search)
-            vector = self.embedder.encode([text])[0]
+            return True
+
+    def nearest(self, vector: Vectors, n: int, scope: Scope) -> list[tuple[str, float]]:
+        """The `n` closest records in meaning as (id, cosine), best first; those under the embedder's floor are out."""
+        with self._lock:
             found = self._exact(vector, n, scope)
             if found is None:
                 found = self._approximate(vector, n, scope)
-        return [ref for ref, cosine in found if cosine >= self.embedder.cosine_floor][:n]
+        return [(ref, cosine) for ref, cosine in found if cosine >= self.embedder.cosine_floor][:n]
 
     def index_pending(self, limit: int | None = None) -> int:
         """Embed what was added or changed since (newest first) and return how many; None = all of it."""
@@ -72,12 +54,13 @@ class DenseSearch:
             while limit is None or done < limit:
                 size = EMBED_BATCH if limit is None else min(EMBED_BATCH, limit - done)
                 with self._catalogue.reading() as db:
-                    query = "SELECT ref FROM pending ORDER BY number DESC LIMIT ?"
+                    query = f"SELECT ref FROM {self._lane.pending} ORDER BY number DESC LIMIT ?"
                     refs = [str(row[0]) for row in db.execute(query, (size,))]
                     if not refs:
                         break
-                    inside = f"SELECT id, name, body FROM records WHERE id IN ({','.join('?' * len(refs))})"
-                    texts = {r["id"]: embedded_text(r["name"], r["body"]) for r in db.execute(inside, refs)}
+                    marks = ",".join("?" * len(refs))
+                    inside = f"SELECT id, name, body FROM {self._lane.view} WHERE id IN ({marks})"
+                    texts = {r["id"]: self._embedded(r["name"], r["body"]) for r in db.execute(inside, refs)}
                 self._store(list(texts), list(texts.values()), [ref for ref in refs if ref not in texts])
                 done += len(refs)
         return done
@@ -87,7 +70,8 @@ class DenseSearch:
         with self._lock:
             with self._catalogue.writing() as db:
                 self._mark_outdated(db)
-                db.execute("DELETE FROM vectors WHERE ref NOT IN (SELECT id FROM records)")
+                lane = self._lane
+                db.execute(f"DELETE FROM {lane.vectors} WHERE ref NOT IN (SELECT id FROM {lane.view})")
             self._opened().clear()
             self._fill()
             self.index_pending()
@@ -105,35 +89,41 @@ class DenseSearch:
             told, self.warnings = self.warnings, []
         return told
 
-    def _anything(self) -> bool:
+    def is_used(self) -> bool:
+        """Whether its lane holds anything, or did."""
         with self._catalogue.reading() as db:
-            query = "SELECT EXISTS (SELECT 1 FROM vectors) OR EXISTS (SELECT 1 FROM records)"
+            lane = self._lane
+            query = f"SELECT EXISTS (SELECT 1 FROM {lane.vectors}) OR EXISTS (SELECT 1 FROM {lane.view})"
             return bool(db.execute(query).fetchone()[0])
 
     def _opened(self) -> VectorIndex:
         if self._index is None:
-            self._index, warning = open_index(self._name, self._folder, self.embedder.name)
+            self._index, warning = open_index(self._name, self._folder, self.embedder.name, self._lane.name)
             if warning:
                 self.warnings.append(warning)
             with self._catalogue.writing() as db:
                 self._mark_outdated(db)
-                stored = db.execute("SELECT count(*) FROM vectors WHERE model = ?", (self.embedder.name,)).fetchone()[0]
+                query = f"SELECT count(*) FROM {self._lane.vectors} WHERE model = ?"
+                stored = db.execute(query, (self.embedder.name,)).fetchone()[0]
             if self._index.count() != stored:
                 self._index.clear()
                 self._fill()
         return self._index
 
     def _mark_outdated(self, db: sqlite3.Connection) -> None:
+        lane = self._lane
         db.execute(
-            "INSERT OR IGNORE INTO pending (ref) SELECT ref FROM vectors WHERE model <> ?", (self.embedder.name,)
+            f"INSERT OR IGNORE INTO {lane.pending} (ref) SELECT ref FROM {lane.vectors} WHERE model <> ?",
+            (self.embedder.name,),
         )
         db.execute(
-            "INSERT OR IGNORE INTO pending (ref) SELECT id FROM records WHERE id NOT IN (SELECT ref FROM vectors)",
+            f"""INSERT OR IGNORE INTO {lane.pending} (ref)
+                SELECT id FROM {lane.view} WHERE id NOT IN (SELECT ref FROM {lane.vectors})"""
         )
 
     def _fill(self) -> None:
         assert self._index is not None
-        query = "SELECT ref, vector FROM vectors WHERE model = ? AND ref > ? ORDER BY ref LIMIT ?"
+        query = f"SELECT ref, vector FROM {self._lane.vectors} WHERE model = ? AND ref > ? ORDER BY ref LIMIT ?"
         last = ""
         while True:
             with self._catalogue.reading() as db:
@@ -154,9 +144,9 @@ class DenseSearch:
         with self._catalogue.writing() as db:
             if vectors is not None:
                 rows = [(i, self.embedder.name, v.tobytes()) for i, v in zip(ids, vectors, strict=True)]
-                db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-            db.executemany("DELETE FROM vectors WHERE ref = ?", [(i,) for i in gone])
-            db.executemany("DELETE FROM pending WHERE ref = ?", [(i,) for i in (*ids, *gone)])
+                db.executemany(f"INSERT OR REPLACE INTO {self._lane.vectors} VALUES (?, ?, ?)", rows)
+            db.executemany(f"DELETE FROM {self._lane.vectors} WHERE ref = ?", [(i,) for i in gone])
+            db.executemany(f"DELETE FROM {self._lane.pending} WHERE ref = ?", [(i,) for i in (*ids, *gone)])
 
     def _exact(self, vector: Vectors, n: int, scope: Scope) -> list[tuple[str, float]] | None:
         """Compare every vector in a narrow scope; None when it is not narrow (the index is faster then)."""
@@ -164,7 +154,7 @@ class DenseSearch:
         if scope.is_open:
             return None
         where, values = scope.where()
-        query = f"""SELECT v.ref, v.vector FROM records r CROSS JOIN vectors v ON v.ref = r.id
+        query = f"""SELECT v.ref, v.vector FROM {self._lane.view} r CROSS JOIN {self._lane.vectors} v ON v.ref = r.id
             WHERE v.model = ? AND {where} LIMIT ?"""
         with self._catalogue.reading() as db:
             rows = db.execute(query, (self.embedder.name, *values, most + 1)).fetchall()
@@ -187,15 +177,15 @@ class DenseSearch:
             return found
         where, values = scope.where()
         ids = [ref for ref, _ in found]
-        query = f"SELECT id FROM records WHERE id IN ({','.join('?' * len(ids))}) AND {where}"
+        query = f"SELECT id FROM {self._lane.view} WHERE id IN ({','.join('?' * len(ids))}) AND {where}"
         with self._catalogue.reading() as db:
             allowed = {row[0] for row in db.execute(query, [*ids, *values])}
         return [hit for hit in found if hit[0] in allowed]
 
-
-def embedded_text(name: str, body: str) -> str:
-    """What stands for a record when its meaning is compared."""
-    return f"{name}. {body.removesuffix('[]')}"[:TEXT_LIMIT]
+    def _embedded(self, name: str, body: str) -> str:
+        """What stands for a record when its meaning is compared."""
+        text = body.removesuffix("[]")
+        return (f"{name}. {text}" if self._lane.by_name else text)[:TEXT_LIMIT]
 
 
 def _cosines(blobs: Sequence[bytes], vector: Vectors) -> Vectors:

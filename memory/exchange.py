@@ -8,7 +8,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -17,11 +17,13 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from configs.errors import StudioError, UsageError
 from memory import assets as asset_rows
 from memory import entries as entry_rows
+from memory import shots as shot_rows
 from memory.assets import USER_RATING
-from memory.records import Asset, Entry
+from memory.records import Asset, Entry, FilmShot
 from memory.store import Memory
 
-FORMAT, VERSION = "animation-ai-studio-memory", 1
+FORMAT, VERSION = "animation-ai-studio-memory", 2
+"""Version 2 added shots; files of version 1 are read as before."""
 OnConflict = Literal["refuse", "keep", "replace"]
 _PAGE = 500
 _LINE_LIMIT = 1_000_000
@@ -30,11 +32,12 @@ _LINE_LIMIT = 1_000_000
 class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    type: Literal["header", "asset", "entry"]
+    type: Literal["header", "asset", "entry", "shot"]
     format: str = ""
     version: int = 0
     asset: Asset | None = None
     entry: Entry | None = None
+    shot: FilmShot | None = None
 
 
 _LINES = TypeAdapter(_Line)
@@ -50,19 +53,20 @@ class Exchanged:
     """Files copied."""
     kept: int = 0
     """Records that were here already and stayed as they were."""
+    shots: int = 0
 
     def __str__(self) -> str:
-        return str(self.assets + self.entries)
+        return str(self.assets + self.entries + self.shots)
 
 
 def export_memory(memory: Memory, target: Path, *, files: bool = False) -> Exchanged:
-    """Write all entries and visible assets to `target` (.jsonl); with `files`, copies to '<target>.files/'.
+    """Write entries, visible assets and their shots to `target` (.jsonl); with `files`, copies to '<target>.files/'.
 
     Written under a temporary name first. Raises UsageError when the target exists, StudioError when the disk refuses.
     """
     if target.exists():
         raise UsageError(f"{target} exists already", "an export overwrites nothing", "Choose another name")
-    counts = {"asset": 0, "entry": 0, "file": 0}
+    counts = {"asset": 0, "entry": 0, "file": 0, "shot": 0}
     temporary = target.with_name(f"{target.name}.part")
     try:
         with temporary.open("w", encoding="utf-8") as out:
@@ -77,21 +81,25 @@ def export_memory(memory: Memory, target: Path, *, files: bool = False) -> Excha
         raise StudioError(
             f"{target} cannot be written", error.strerror or str(error), "Choose another place, or free some space"
         ) from error
-    return Exchanged(counts["asset"], counts["entry"], counts["file"])
+    return Exchanged(counts["asset"], counts["entry"], counts["file"], shots=counts["shot"])
 
 
 def import_memory(memory: Memory, source: Path, *, on_conflict: OnConflict = "refuse") -> Exchanged:
     """Take in what `export_memory` wrote, with its ids; all of it or nothing.
 
     A record that is here already with other contents is a conflict: 'refuse' stops with its name, 'keep' leaves the
-    one that is here, 'replace' takes the imported one (of entries the old one goes to the history).
+    one that is here, 'replace' takes the imported one (of entries the old one goes to the history). A film's shots are
+    one record in this.
     Raises UsageError on a wrong line, a conflict, or a path outside the workspace.
     """
     copied: list[Path] = []
-    counts = {"asset": 0, "entry": 0, "kept": 0}
+    counts = {"asset": 0, "entry": 0, "kept": 0, "shot": 0}
+    films: dict[str, list[FilmShot]] = {}
     try:
         with memory.transaction() as db:
             for number, line in _read(source):
+                if line.shot is not None:
+                    films.setdefault(line.shot.film, []).append(line.shot)
                 new = line.asset or line.entry
                 if new is None:
                     continue
@@ -105,28 +113,51 @@ def import_memory(memory: Memory, source: Path, *, on_conflict: OnConflict = "re
                     counts["kept"] += 1
                     continue
                 if old is not None and on_conflict == "refuse":
-                    raise UsageError(
-                        f"'{old.name}' ({old.id}) is here already with other contents",
-                        "an import overwrites nothing by itself",
-                        "Repeat with 'keep' or 'replace'",
-                    )
+                    raise _conflict(f"'{old.name}' ({old.id}) is")
                 if line.asset is not None:
                     copied += _copy_in(source, line.asset, memory.workspace.inside(line.asset.path))
                     _put_asset(db, line.asset)
                 elif line.entry is not None:
                     _put_entry(db, line.entry, old if isinstance(old, Entry) else None)
                 counts[line.type] += 1
+            for film, shots in films.items():
+                taken = _put_shots(db, film, shots, on_conflict)
+                counts["shot"] += taken
+                counts["kept"] += not taken
     except BaseException:
         for path in copied:
             path.unlink(missing_ok=True)
         raise
-    return Exchanged(counts["asset"], counts["entry"], len(copied), counts["kept"])
+    return Exchanged(counts["asset"], counts["entry"], len(copied), counts["kept"], counts["shot"])
+
+
+def _conflict(what: str) -> UsageError:
+    return UsageError(
+        f"{what} here already with other contents",
+        "an import overwrites nothing by itself",
+        "Repeat with 'keep' or 'replace'",
+    )
+
+
+def _put_shots(db: sqlite3.Connection, film: str, shots: list[FilmShot], on_conflict: OnConflict) -> int:
+    """All shots of a film, or none where those that are here stay; returns how many were taken."""
+    old = shot_rows.of_film(db, film)
+    if old and (on_conflict == "keep" or [replace(one, film_name="") for one in old] == shots):
+        return 0
+    if old and on_conflict == "refuse":
+        raise _conflict(f"The shots of '{old[0].film_name}' ({film}) are")
+    shot_rows.put(db, film, shots)
+    return len(shots)
 
 
 def _put_asset(db: sqlite3.Connection, asset: Asset) -> None:
+    old = asset_rows.one(db, asset.id)
+    shots = shot_rows.of_film(db, asset.id) if old is not None and old.sha256 == asset.sha256 else []
     db.execute("DELETE FROM assets WHERE id = ?", (asset.id,))
     db.execute("DELETE FROM lineage WHERE child = ?", (asset.id,))
     asset_rows.insert(db, asset, _rating(asset))
+    if shots:  # went with the former row, though the film is the same
+        shot_rows.put(db, asset.id, shots)
 
 
 def _put_entry(db: sqlite3.Connection, entry: Entry, old: Entry | None) -> None:
@@ -145,6 +176,8 @@ def _lines(memory: Memory) -> Iterator[dict[str, Any]]:
         yield {"type": "entry", "entry": dataclasses.asdict(entry)}
     for asset in memory.all_assets(_PAGE):
         yield {"type": "asset", "asset": dataclasses.asdict(asset)}
+    for shot in memory.all_shots():
+        yield {"type": "shot", "shot": dataclasses.asdict(replace(shot, film_name=""))}
 
 
 def _read(source: Path) -> Iterator[tuple[int, _Line]]:

@@ -15,8 +15,10 @@ from memory.embedder import Embedder, shared_embedder
 from memory.entries import Entries
 from memory.index import IndexName
 from memory.jobs import Jobs
+from memory.lanes import LANES
 from memory.ownership import Ownership
 from memory.search import Search
+from memory.shots import Shots
 
 
 class Opened:
@@ -33,16 +35,19 @@ class Opened:
             raise
         self.assets = Assets(self.catalogue, workspace)
         self.entries = Entries(self.catalogue)
+        self.shots = Shots(self.catalogue)
         self.jobs = Jobs(self.catalogue)
         self.changes = Changes(self.catalogue)
-        self.dense = DenseSearch(self.catalogue, workspace.home, index, embedder)
-        self.search = Search(self.catalogue, self.assets, self.entries, self.dense)
+        self.embedder = embedder
+        self.dense = {lane: DenseSearch(self.catalogue, workspace.home, index, embedder, lane) for lane in LANES}
+        self.search = Search(self.catalogue, self.assets, self.entries, self.shots, self.dense)
 
     def close(self) -> None:
         """Write what is open and free the folder."""
         try:
             self.search.close()
-            self.dense.close()
+            for dense in self.dense.values():
+                dense.close()
             self.catalogue.close()
         finally:
             self.ownership.release()

@@ -74,6 +74,39 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class FilmShot:
+    """One shot of a film, as it is found again. All its texts are data, whoever wrote them."""
+
+    film: str
+    """Asset id of the film."""
+    number: int
+    """From 1, in the film's order."""
+    start: float
+    """Seconds."""
+    end: float
+    text: str
+    """What it shows, for people."""
+    text_by: str = ""
+    """'measurements', or the vision model that wrote the text."""
+    context: str = ""
+    """What else it is found by, in words and in meaning: who is in it, how they look, what is said."""
+    terms: str = ""
+    """Other words for the same, found as words only."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """Figures, JSON-ready."""
+    thumbnail: str = ""
+    """A small picture, relative to the workspace home, POSIX; it can be made again from the film at `keyframe`."""
+    keyframe: float = 0.0
+    """Seconds."""
+    film_name: str = ""
+    """As the film is called now; filled by reading."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.film}#{self.number}"
+
+
+@dataclass(frozen=True)
 class Hit:
     """One search result."""
 
@@ -85,3 +118,5 @@ class Hit:
     """Fused relevance, higher is better; comparable only inside one result list."""
     asset: Asset | None = None
     entry: Entry | None = None
+    shot: FilmShot | None = None
+    """Of kind 'shot'; `name` is then the film's."""

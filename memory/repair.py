@@ -12,11 +12,12 @@ from pathlib import Path
 from configs.workspace import Workspace
 from memory.catalogue import Catalogue
 from memory.migrations.v0002_search import CREATE_TEXT, FILL_TEXT, RANK_TEXT
+from memory.migrations.v0003_shots import CREATE_SHOT_TEXT, FILL_SHOT_TEXT
 from memory.ownership import Ownership
 
 TABLES = (
     "assets", "lineage", "takes", "entries", "entry_history", "threads", "jobs", "job_steps",
-    "timings", "changes", "vectors",
+    "timings", "changes", "vectors", "shots", "shot_vectors",
 )  # fmt: skip
 
 
@@ -33,10 +34,11 @@ class RepairReport:
 
 
 def rebuild_text(catalogue: Catalogue) -> None:
-    """Make the full text anew from assets and entries."""
+    """Make the full text anew from assets, entries and shots."""
     with catalogue.writing() as db:
-        db.execute("DROP TABLE IF EXISTS record_text")
-        for statement in (CREATE_TEXT, RANK_TEXT, FILL_TEXT):
+        for table in ("record_text", "shot_text"):
+            db.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in (CREATE_TEXT, RANK_TEXT, FILL_TEXT, CREATE_SHOT_TEXT, FILL_SHOT_TEXT):
             db.execute(statement)
 
 

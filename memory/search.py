@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from memory.assets import Assets
 from memory.catalogue import Catalogue
-from memory.dense import DenseSearch, Scope
+from memory.dense import DenseSearch
 from memory.entries import Entries
+from memory.lanes import SHOT, SHOTS, Lane, Scope
 from memory.names import tokens
 from memory.records import Hit
+from memory.shots import Shots
 from memory.tuning import search_tuning, words
 
 QUERY_CHARACTERS, QUERY_WORDS = 2000, 24
 """A longer query is cut: what comes later in it hardly changes the ranking, and costs time."""
+SHOT_WORDS = 12
 RANKED = 2000
 """Of words that more records have, only the newest are ranked: so common a word tells little, and ranking is slow."""
-_WORDS = """SELECT t.ref FROM record_text t JOIN (
-        SELECT rowid AS row, bm25(record_text, 0.0, 1.0, 4.0, 1.0) AS score FROM record_text
-        WHERE record_text MATCH ? ORDER BY rowid DESC LIMIT ?
+_WORDS = """SELECT t.ref, best.score FROM {text} t JOIN (
+        SELECT rowid AS row, bm25({text}, {weights}) AS score FROM {text}
+        WHERE {text} MATCH ? ORDER BY rowid DESC LIMIT ?
     ) best ON t.rowid = best.row ORDER BY best.score LIMIT ?"""
 _DAY = 86_400.0
 
@@ -29,18 +32,27 @@ _DAY = 86_400.0
 @dataclass(frozen=True)
 class _Candidate:
     ref: str
+    kind: str
     is_asset: bool
     score: float
     created_at: float
-    same: tuple[str, str, str]
-    """Kind, name and text: two records alike in them are shown once."""
+    same: tuple[str, ...]
+    """Kind, name and text, or a shot's film by content and its place in it: two alike in them are shown once."""
 
 
 class Search:
-    """Reads the catalogue's full text and the index of meanings."""
+    """Reads the catalogue's full text and the indexes of meanings."""
 
-    def __init__(self, catalogue: Catalogue, assets: Assets, entries: Entries, dense: DenseSearch) -> None:
-        self._catalogue, self._assets, self._entries, self._dense = catalogue, assets, entries, dense
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        assets: Assets,
+        entries: Entries,
+        shots: Shots,
+        dense: Mapping[Lane, DenseSearch],
+    ) -> None:
+        self._catalogue, self._assets, self._entries, self._shots = catalogue, assets, entries, shots
+        self._dense = dense
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="memory-words")
 
     def close(self) -> None:
@@ -59,58 +71,79 @@ class Search:
             # Both leave the interpreter lock while they work, so together they take as long as the slower one.
             by_words = self._pool.submit(self._by_words, text, tuning.candidates, scope)
             try:
-                by_meaning = self._dense.nearest(text, tuning.candidates, scope)
+                by_meaning = self._by_meaning(text, tuning.candidates, scope)
             finally:
                 words_found = by_words.result()
             ranked = [words_found, by_meaning]
-        return self._load(self._order(fuse(ranked, tuning.rrf_k))[:limit])
+        return self._load(self._order(fuse(ranked, tuning.rrf_k), scope.lanes)[:limit])
+
+    def _by_meaning(self, text: str, n: int, scope: Scope) -> list[str]:
+        """The closest of all lanes: cosines of one encoder compare across them."""
+        ready = [(lane, self._dense[lane]) for lane in scope.lanes if self._dense[lane].is_ready()]
+        if not ready:
+            return []
+        vector = ready[0][1].embedder.encode([text])[0]
+        found = [hit for lane, dense in ready for hit in dense.nearest(vector, n, scope.inside(lane))]
+        return [ref for ref, _ in sorted(found, key=lambda hit: -hit[1])[:n]]
 
     def _by_words(self, text: str, n: int, scope: Scope) -> list[str]:
-        """Best by BM25: first what has all the words, then what has any of them."""
-        found: list[str] = []
+        """Best by BM25: first what has all the words, then what lacks some of them."""
+        found = [hit for lane in scope.lanes for hit in self._in_lane(text, n, lane, scope.inside(lane))]
+        return list(dict.fromkeys(ref for _, _, ref in sorted(found)))[:n]
+
+    def _in_lane(self, text: str, n: int, lane: Lane, scope: Scope) -> list[tuple[int, float, str]]:
+        """(0 with all words, 1 with all but one, 2 with any; BM25 score, id) of what one lane has."""
+        found: dict[str, tuple[int, float, str]] = {}
+        query = _WORDS.format(text=lane.text, weights=lane.weights)
+        matches = shot_expressions(text) if lane is SHOTS else match_expressions(text, scope.kinds)
         with self._catalogue.reading() as db:
-            for match in match_expressions(text, scope.kinds):
-                rows = db.execute(_WORDS, (match, RANKED, n if scope.thread is None else 4 * n))
-                found += [str(row[0]) for row in rows]
+            for rank, match in zip((0, 2) if len(matches) == 2 else (0, 1, 2), matches, strict=False):
+                for ref, score in db.execute(query, (match, RANKED, n if scope.thread is None else 4 * n)):
+                    found.setdefault(ref, (rank, score, ref))
                 if len(found) >= n:
                     break
-            found = list(dict.fromkeys(found))
             if scope.thread is not None and found:
                 where, values = scope.where()
-                inside = f"SELECT id FROM records WHERE id IN ({','.join('?' * len(found))}) AND {where}"
+                inside = f"SELECT id FROM {lane.view} WHERE id IN ({','.join('?' * len(found))}) AND {where}"
                 allowed = {row[0] for row in db.execute(inside, [*found, *values])}
-                found = [ref for ref in found if ref in allowed]
-        return found[:n]
+                return [hit for ref, hit in found.items() if ref in allowed]
+        return list(found.values())
 
-    def _order(self, fused: dict[str, float]) -> list[_Candidate]:
+    def _order(self, fused: dict[str, float], lanes: Sequence[Lane]) -> list[_Candidate]:
         """Relevance in 0..1, a little for what is new and for what the user liked; twins are dropped."""
         tuning, now = search_tuning(), time.time()
         best = 2 / (tuning.rrf_k + 1)
         refs = list(fused)
-        query = f"SELECT * FROM records WHERE id IN ({','.join('?' * len(refs))})"
+        query = f"SELECT * FROM {{}} WHERE id IN ({','.join('?' * len(refs))})"
         with self._catalogue.reading() as db:
-            rows = db.execute(query, refs).fetchall()
+            rows = [row for lane in lanes for row in db.execute(query.format(lane.view), refs)]
         found = []
         for row in rows:
             age = max(0.0, now - row["created_at"]) / _DAY
             score = fused[row["id"]] / best + tuning.recency_weight * 0.5 ** (age / tuning.recency_half_life_days)
             if row["rating"] is not None:
                 score += tuning.rating_weight * (row["rating"] - 3) / 2
-            same = (row["kind"], row["name"], row["body"])
-            found.append(_Candidate(row["id"], bool(row["is_asset"]), score, row["created_at"], same))
+            if row["kind"] == SHOT:
+                same: tuple[str, ...] = (SHOT, row["sha256"], f"{row['start']:.2f}")
+            else:
+                same = (row["kind"], row["name"], row["body"])
+            found.append(_Candidate(row["id"], row["kind"], bool(row["is_asset"]), score, row["created_at"], same))
         # A difference in the last digits is no difference: then the newer one comes first.
         found.sort(key=lambda c: (-round(c.score, 6), -c.created_at, c.ref))
-        first: dict[tuple[str, str, str], _Candidate] = {}
+        first: dict[tuple[str, ...], _Candidate] = {}
         for candidate in found:
             first.setdefault(candidate.same, candidate)
         return list(first.values())
 
     def _load(self, chosen: Sequence[_Candidate]) -> list[Hit]:
-        assets = self._assets.many([c.ref for c in chosen if c.is_asset])
+        assets = self._assets.many([c.ref for c in chosen if c.is_asset and c.kind != SHOT])
         entries = self._entries.many([c.ref for c in chosen if not c.is_asset])
+        shots = self._shots.many([c.ref for c in chosen if c.kind == SHOT])
         hits = []
         for c in chosen:
-            if asset := assets.get(c.ref):
+            if shot := shots.get(c.ref):
+                hits.append(Hit(shot.id, SHOT, shot.film_name, shot.text, c.score, shot=shot))
+            elif asset := assets.get(c.ref):
                 hits.append(Hit(asset.id, asset.kind, asset.name, asset.summary or c.same[2], c.score, asset=asset))
             elif entry := entries.get(c.ref):
                 hits.append(Hit(entry.id, entry.kind, entry.name, entry.text, c.score, entry=entry))
@@ -119,14 +152,32 @@ class Search:
 
 def match_expressions(text: str, kinds: Sequence[str] = ()) -> list[str]:
     """FTS5 expressions for all and for any of the words; every word is quoted, so no operator of FTS5 gets through."""
-    found = list(dict.fromkeys(tokens(text)))
-    telling = [word for word in found if word not in words().stopwords] or found
-    quoted = [_quoted(word) for word in telling[:QUERY_WORDS]]
+    quoted = [_quoted(word) for word in _telling(text, words().stopwords)]
     if not quoted:
         return []
     of_kind = f"({' OR '.join(f'kind : {_quoted(kind)}' for kind in kinds)}) AND " if kinds else ""
     joined = [" AND ".join(quoted), " OR ".join(quoted)][: len(quoted)]
     return [f"{of_kind}({part})" for part in joined]
+
+
+def shot_expressions(text: str) -> list[str]:
+    """As `match_expressions`; between all and any of the words come all but one, as people remember shots roughly.
+
+    Words that any shot could be called by ('the scene where') tell nothing and are left out.
+    """
+    found = _telling(text, words().stopwords | words().shot_stopwords)[:SHOT_WORDS]
+    quoted = [_quoted(word) for word in found]
+    if len(quoted) < 2:
+        return quoted
+    most = [] if len(quoted) == 2 else [
+        " OR ".join(f"({' AND '.join(quoted[:gap] + quoted[gap + 1 :])})" for gap in range(len(quoted)))
+    ]  # fmt: skip
+    return [" AND ".join(quoted), *most, " OR ".join(quoted)]
+
+
+def _telling(text: str, stopwords: frozenset[str]) -> list[str]:
+    found = list(dict.fromkeys(tokens(text)))
+    return ([word for word in found if word not in stopwords] or found)[:QUERY_WORDS]
 
 
 def _quoted(word: str) -> str:

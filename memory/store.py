@@ -12,13 +12,13 @@ from typing import Any
 from configs.errors import StudioError
 from configs.workspace import Workspace
 from memory.changes import Undone
-from memory.dense import Scope
 from memory.embedder import Embedder
 from memory.index import IndexName
 from memory.jobs import Job, JobStep, Take, Thread
+from memory.lanes import LANES, Scope
 from memory.names import nearest, resolve
 from memory.opened import Opened, acquire, release
-from memory.records import Asset, Entry, Hit, Score
+from memory.records import Asset, Entry, FilmShot, Hit, Score
 from memory.repair import RepairReport, rebuild_text, repair
 
 
@@ -33,6 +33,8 @@ class MemoryStatus:
     bytes: int
     embedder: str
     is_semantic: bool
+    shots: int = 0
+    """Shots of films, those of hidden ones included."""
 
 
 class Memory:
@@ -196,6 +198,23 @@ class Memory:
         """Names of the most similar characters, best first."""
         return nearest(name, (entry.name for entry in self._it.entries.all("character")), n)
 
+    # Shots of films
+
+    def put_shots(self, film_id: str, shots: Sequence[FilmShot]) -> int:
+        """Keep a film's shots in place of those it had, all of them or, on an error, none; returns how many.
+
+        Raises UsageError when there is no such film, or a shot is none (times, size of its texts, its picture's path).
+        """
+        return self._it.shots.put(film_id, shots)
+
+    def shots(self, film_id: str) -> list[FilmShot]:
+        """A film's shots in order; [] when it was not analysed, or is hidden."""
+        return self._it.shots.of_film(film_id)
+
+    def all_shots(self) -> Iterator[FilmShot]:
+        """Every shot of every visible film, film by film."""
+        return self._it.shots.all()
+
     # Search
 
     def search(
@@ -206,21 +225,26 @@ class Memory:
         thread: str | None = None,
         *,
         semantic: bool = True,
+        shots: bool = True,
     ) -> list[Hit]:
-        """The best records by words and by meaning. `kinds`: asset and entry kinds; `thread`: only its assets.
+        """The best records by words and by meaning.
 
-        `semantic=False` compares words only and never loads the encoder.
+        `kinds`: asset and entry kinds, or 'shot'; `thread`: only its assets and their shots.
+        `semantic=False` compares words only and never loads the encoder. `shots=False`: none, unless a kind asks so.
         """
-        return self._it.search.search(query, Scope(tuple(kinds), thread), limit, semantic)
+        return self._it.search.search(query, Scope(tuple(kinds), thread, shots), limit, semantic)
 
     def index_pending(self, limit: int | None = None) -> int:
         """Embed new records now instead of before the next search; returns how many."""
-        return self._it.dense.index_pending(limit)
+        done = 0
+        for dense in self._it.dense.values():
+            done += dense.index_pending(None if limit is None else limit - done)
+        return done
 
     def rebuild(self) -> int:
-        """Recreate full text and index from the catalogue; returns how many records the index holds."""
+        """Recreate full text and indexes from the catalogue; returns how many records and shots the indexes hold."""
         rebuild_text(self._it.catalogue)
-        return self._it.dense.rebuild()
+        return sum(dense.rebuild() for dense in self._it.dense.values() if dense.is_used())
 
     # Conversations, jobs, takes, timings
 
@@ -296,14 +320,17 @@ class Memory:
         """Counts and sizes."""
         it = self._it
         with it.catalogue.reading() as db:
-            tables = ("assets", "entries", "pending")
-            assets, entries, pending = (int(db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]) for t in tables)
+            tables = ("assets", "entries", "shots", *(lane.pending for lane in LANES))
+            counts = [int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables]
+        assets, entries, shots, *pending = counts
         size = self.workspace.database.stat().st_size
-        return MemoryStatus(assets, entries, pending, size, it.dense.embedder.name, it.dense.embedder.is_semantic)
+        return MemoryStatus(
+            assets, entries, sum(pending), size, it.embedder.name, it.embedder.is_semantic, shots
+        )  # fmt: skip
 
     def warnings(self) -> list[str]:
         """What the user should be told (a fallback, a rebuilt index), each once."""
-        return self._it.dense.take_warnings()
+        return [warning for dense in self._it.dense.values() for warning in dense.take_warnings()]
 
     @staticmethod
     def repair(workspace: Workspace) -> RepairReport:

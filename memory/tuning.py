@@ -32,6 +32,8 @@ class Words:
     determiners: frozenset[str]
     description_ends: frozenset[str]
     stopwords: frozenset[str]
+    shot_stopwords: frozenset[str]
+    """Besides, where shots are searched: words that any shot could be called by."""
     synonyms: dict[str, str]
     """Word -> the word that stands for its group."""
 
@@ -56,5 +58,6 @@ def words() -> Words:
         determiners=frozenset(data["determiners"]),
         description_ends=frozenset(data["description_ends"]),
         stopwords=frozenset(data["stopwords"]),
+        shot_stopwords=frozenset(data["shot_stopwords"]),
         synonyms={word: group[0] for group in data["synonyms"] for word in group},
     )

@@ -21,7 +21,8 @@ async def recall(state: State, runtime: Runtime[TurnContext]) -> Command[Literal
     ctx = runtime.context
     if not Understanding.model_validate(state["understanding"]).acts:
         return Command(goto="plan")
-    hits = await asyncio.to_thread(ctx.studio.memory.search, state["wish"][:2000], limit=RECALLED)
+    # shots of films answer questions; a plan is made of characters, styles, notes and takes
+    hits = await asyncio.to_thread(ctx.studio.memory.search, state["wish"][:2000], limit=RECALLED, shots=False)
     note = ", ".join(dict.fromkeys(h.name for h in hits[:3]))
     ctx.emit(StageEntered(thread=ctx.thread, stage="recall", note=note))
     found = [{"kind": h.kind, "name": h.name, "text": h.text[:TEXT_LIMIT]} for h in hits]

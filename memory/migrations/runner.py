@@ -6,10 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 
 from configs.errors import StudioError
-from memory.migrations import v0001_catalogue, v0002_search
+from memory.migrations import v0001_catalogue, v0002_search, v0003_shots
 
 Migration = Sequence[str]
-MIGRATIONS: tuple[Migration, ...] = (v0001_catalogue.STATEMENTS, v0002_search.STATEMENTS)
+MIGRATIONS: tuple[Migration, ...] = (
+    v0001_catalogue.STATEMENTS,
+    v0002_search.STATEMENTS,
+    v0003_shots.STATEMENTS,
+)
 
 
 def version_of(db: sqlite3.Connection) -> int:

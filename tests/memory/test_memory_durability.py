@@ -222,7 +222,7 @@ def test_an_old_file_is_brought_up_to_date(workspace):
         assert (hit.id, hit.asset.seed) == ("img-1", 9)
         assert memory.status().pending == 0
     with sqlite3.connect(workspace.database) as now:
-        assert version_of(now) == len(MIGRATIONS) == 2
+        assert version_of(now) == len(MIGRATIONS) == 3
     now.close()
 
 
