@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 _SAMPLE_PIXELS = 5_000
 _CLUSTERS = 10
 """More clusters than colours asked for: those that get the same name are joined."""
+_ROUNDS, _SETTLED = 10, 0.5
+"""k-means ends after so many rounds, or when no centre moves further than this in CIELAB."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +37,51 @@ def dominant_colours(rgb: Rgb, mask: Mask | None = None, count: int | None = Non
 
     mask: (H, W) bool, only these pixels. count: at most this many (`palette.colours`). Same pixels, same answer.
     """
-    from scipy.cluster.vq import kmeans2
-
-    table = thresholds().palette
     pixels = rgb[mask] if mask is not None else rgb.reshape(-1, 3)
+    return named(colour_clusters(pixels[:: max(1, len(pixels) // _SAMPLE_PIXELS)]), count)
+
+
+def colour_clusters(pixels: NDArray[np.uint8], most: int = _CLUSTERS) -> NDArray[np.float32]:
+    """(K, 4): mean red, green, blue (0-255) and share (0-1) of at most `most` clusters of (N, 3) uint8 sRGB pixels.
+
+    k-means in CIELAB, which begins with slices of equal size by lightness: the same pixels give the same answer.
+    """
+    import cv2
+
     if not len(pixels):
+        return np.zeros((0, 4), np.float32)
+    packed = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    distinct, labels = np.unique(packed, return_inverse=True)
+    if len(distinct) > most:
+        lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+        begin = np.empty((len(pixels), 1), np.int32)
+        begin[np.argsort(lab[:, 0], kind="stable"), 0] = np.arange(len(pixels)) * most // len(pixels)
+        criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SETTLED)
+        labels = cv2.kmeans(lab, most, begin, criteria, 1, cv2.KMEANS_USE_INITIAL_LABELS)[1]
+    labels = labels.ravel()
+    sizes = np.bincount(labels)
+    sums = np.stack([np.bincount(labels, pixels[:, channel]) for channel in range(3)], axis=1)
+    found = sizes > 0
+    means = sums[found] / sizes[found, None]
+    return np.concatenate([means, sizes[found, None] / len(pixels)], axis=1).astype(np.float32)
+
+
+def named(clusters: NDArray[np.float32], count: int | None = None) -> list[NamedColour]:
+    """Clusters (K, 4) as `colour_clusters` gives them, of one or of many pictures, joined by name, largest first.
+
+    Shares are of all clusters together; those below `palette.min_share` are left out. count: as in `dominant_colours`.
+    """
+    if not len(clusters):
         return []
-    pixels = pixels[:: max(1, len(pixels) // _SAMPLE_PIXELS)]
-    lab = to_lab(pixels)
-    distinct = np.unique(pixels, axis=0)
-    if len(distinct) <= _CLUSTERS:
-        centres = to_lab(distinct)
-        labels = np.argmin(((lab[:, None] - centres[None]) ** 2).sum(axis=2), axis=1)
-    else:
-        centres, labels = kmeans2(lab, _CLUSTERS, minit="++", seed=np.random.default_rng(0), missing="warn")
+    table = thresholds().palette
+    names = _names_of(clusters[:, :3].round().astype(np.uint8))
+    total = float(clusters[:, 3].sum())
     shares: dict[str, float] = {}
     largest: dict[str, tuple[float, str]] = {}
-    for index in np.unique(labels):
-        members = pixels[labels == index]
-        share = len(members) / len(pixels)
-        mean = members.mean(axis=0).round().astype(np.uint8)
-        name = colour_name(mean)
-        shares[name] = shares.get(name, 0.0) + share
-        largest[name] = max(largest.get(name, (0.0, "")), (share, "#{:02x}{:02x}{:02x}".format(*mean)))
+    for name, cluster in zip(names, clusters, strict=True):
+        shares[name] = shares.get(name, 0.0) + float(cluster[3]) / total
+        code = "#{:02x}{:02x}{:02x}".format(*cluster[:3].round().astype(int))
+        largest[name] = max(largest.get(name, (0.0, "")), (float(cluster[3]), code))
     ordered = sorted(shares, key=lambda name: -shares[name])
     kept = [name for name in ordered if shares[name] >= table.min_share] or ordered[:1]
     return [NamedColour(name, largest[name][1], round(shares[name], 4)) for name in kept[: count or table.colours]]
@@ -65,10 +89,15 @@ def dominant_colours(rgb: Rgb, mask: Mask | None = None, count: int | None = Non
 
 def colour_name(rgb: NDArray[np.uint8]) -> str:
     """The nearest name of `configs/colours.yaml` for (3,) uint8 RGB, by CIEDE2000 in CIELAB."""
+    return _names_of(rgb[None])[0]
+
+
+def _names_of(rgb: NDArray[np.uint8]) -> list[str]:
     from skimage.color import deltaE_ciede2000
 
-    names, table = _named_colours()
-    return names[int(np.argmin(deltaE_ciede2000(table, to_lab(rgb[None]))))]
+    names, _ = named_colours()
+    distance = deltaE_ciede2000(_table_lab()[None], to_lab(rgb)[:, None])
+    return [names[at] for at in np.argmin(distance, axis=1)]
 
 
 def to_lab(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -80,10 +109,16 @@ def to_lab(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 @cache
-def _named_colours() -> tuple[tuple[str, ...], NDArray[np.float64]]:
+def named_colours() -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    """Names of `configs/colours.yaml` and their sRGB, (N, 3) uint8."""
     table: dict[str, str] = yaml.safe_load((CONFIG_DIR / "colours.yaml").read_text(encoding="utf-8"))
     values = np.asarray([[int(code[at : at + 2], 16) for at in (1, 3, 5)] for code in table.values()], np.uint8)
-    return tuple(table), to_lab(values)
+    return tuple(table), values
+
+
+@cache
+def _table_lab() -> NDArray[np.float64]:
+    return to_lab(named_colours()[1])
 
 
 _BANDS = 4

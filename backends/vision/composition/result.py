@@ -24,7 +24,10 @@ class Figure(Part):
     box: tuple[float, float, float, float] = Field(description="x0, y0, x1, y1 as shares of width and height.")
     character: str = Field("", description="A known character, when an encoder is sure.")
     similarity: float | None = None
-    by: str = ""
+    by: str = Field("", description="What found it.")
+    shown: float | None = Field(
+        None, description="Share of the body below the chin that is in the picture (0-1), where it is known."
+    )
 
 
 class Composition(Part):
@@ -42,6 +45,7 @@ class Composition(Part):
     lines: float = Field(0.0, description="Strength of straight lines, 0-1.")
     vanishing: tuple[float, float] | None = Field(None, description="Where leading lines meet, shares of the frame.")
     layers: int = Field(1, description="Depth layers told apart: 1 flat to 3 fore-, middle- and background.")
+    layers_confidence: float = Field(0.0, description="0-1; low where nothing in the picture tells of depth.")
     luma: float = Field(0.0, description="Mean, 0-255.")
     key: Literal["low", "normal", "high"] = "normal"
     contrast: float = Field(0.0, description="Standard deviation of luma, 0-128.")

@@ -76,10 +76,10 @@ class ArcFaceEncoder:
             found = np.flatnonzero(boxes[:, 4] >= mark) if len(boxes) else np.empty(0, int)
             if len(found):
                 surest = found[np.argsort(-boxes[found, 4], kind="stable")][:most]
-                return [self._recognised(app, bgr, boxes[at], points[at], len(found)) for at in surest]
+                return [self._recognised(app, bgr, boxes[at], points[at], len(found), (x, y)) for at in surest]
         return [Encoding(None, False, f"no face found, down to a detection mark of {DETECTION_STEPS[-1]}")]
 
-    def _recognised(self, app: Any, bgr: Rgb, box: Any, points: Any, count: int) -> Encoding:
+    def _recognised(self, app: Any, bgr: Rgb, box: Any, points: Any, count: int, origin: tuple[int, int]) -> Encoding:
         from insightface.app.common import Face
 
         face = Face(bbox=box[:4], kps=points, det_score=box[4])
@@ -88,7 +88,8 @@ class ArcFaceEncoder:
         notes += [f"one of {count}"] if count > 1 else []
         if not np.isfinite(vector).all() or not vector.any():
             return Encoding(None, False, "the face encoder gave no usable vector")
-        return Encoding(vector, True, ", ".join(notes))
+        x0, y0, x1, y1 = (round(float(value)) for value in box[:4])
+        return Encoding(vector, True, ", ".join(notes), (x0 + origin[0], y0 + origin[1], x1 - x0, y1 - y0))
 
     def unload(self) -> None:
         with self._lock:

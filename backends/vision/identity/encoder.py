@@ -33,6 +33,8 @@ class Encoding:
     detected: bool
     """False: nothing was found to encode (no face, an empty mask); never to be read as 'another character'."""
     note: str = ""
+    box: Box | None = None
+    """Where a face was found, when the encoder looks for one."""
 
 
 @runtime_checkable

@@ -1,0 +1,181 @@
+"""How pictures and shots are composed: one picture at once, a film on pictures sampled while it passes."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.media.probe import MediaInfo
+from backends.vision.colours import colour_clusters
+from backends.vision.composition.depth import depth_of
+from backends.vision.composition.figures import NOBODY, FigureFinder
+from backends.vision.composition.lines import lines_of
+from backends.vision.composition.result import Composition, Figure
+from backends.vision.composition.saliency import balance, negative_space, saliency, subject_of, thirds
+from backends.vision.composition.scale import prominence
+from backends.vision.composition.summary import summed_up
+from backends.vision.composition.tone import symmetry_of, tone_of
+from backends.vision.composition.view import View
+from backends.vision.cuts.result import ShotSpan
+from backends.vision.frame import Frame
+
+Rgb = NDArray[np.uint8]
+PALETTE = 8
+"""Clusters of colours that are kept of a picture."""
+FRAMES_APART = 6
+"""A shot of so many frames has at least one sample, wherever it begins (up to 30 frames per second)."""
+_MOST_PER_SECOND = 5.0
+_FIGURES_AGAIN, _FIGURES_NEW, _CHANGE = 2.0, 0.7, 8.0
+"""Seconds after which figures are looked for again: anyway, and when the picture's lightness has changed by the last
+(CIELAB, mean) since: looking costs far more than all measures of a picture together."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Numbers of one picture; places and shares as in `Composition`, NaN where there is nothing."""
+
+    x: float
+    y: float
+    thirds: float
+    symmetry: float
+    balance: float
+    negative_space: float
+    lines: float
+    vanishing_x: float
+    vanishing_y: float
+    layers: float
+    layers_confidence: float
+    luma: float
+    contrast: float
+    saturation: float
+    median: float
+    """Of CIELAB lightness, 0-100."""
+    shadow: float
+    bright: float
+
+
+NUMBERS = len(fields(Measured))
+
+
+def measured(view: View, figures: Sequence[Figure] = ()) -> Measured:
+    """Everything but colours and scale of one picture.
+
+    The subject is the most prominent figure, else what draws the eye.
+    """
+    salient = saliency(view)
+    subject = subject_of(salient)
+    x, y = subject.x, subject.y
+    if figures:
+        main = max(figures, key=prominence)
+        x, y = view.inside((main.box[0] + main.box[2]) / 2, (main.box[1] + main.box[3]) / 2)
+    lines, tone, depth = lines_of(view), tone_of(view), depth_of(view, figures)
+    meeting = view.whole(*lines.vanishing) if lines.vanishing is not None else (np.nan, np.nan)
+    return Measured(
+        *view.whole(x, y), thirds(x, y), symmetry_of(view), balance(salient), negative_space(view, salient),
+        lines.strength, *meeting, depth.layers, depth.confidence, tone.luma, tone.contrast, tone.saturation,
+        tone.median, tone.shadow, tone.bright,
+    )  # fmt: skip
+
+
+def compose(rgb: Rgb, *, figures: Sequence[Figure] = (), why_none: str = "") -> Composition:
+    """The composition of one picture, (H, W, 3) uint8 of any size.
+
+    figures: who is in it, as a `FigureFinder` found them; without them the scale is 'unknown', for the reason that
+    `why_none` may give.
+    """
+    view = View(rgb)
+    numbers = np.array([astuple(measured(view, figures))])
+    clusters = colour_clusters(view.small.reshape(-1, 3), PALETTE)
+    return summed_up(numbers, clusters, [tuple(figures)] if figures else [], why_none, rgb.shape[1] / rgb.shape[0])
+
+
+class CompositionSink:
+    """The composition of each shot: means over pictures sampled every sixth frame (at most five a second).
+
+    Which frames are sampled is decided by time alone. Of each it keeps 49 floats, and the figures found.
+    """
+
+    def __init__(self, info: MediaInfo, figures: FigureFinder | None = None, why_none: str = "") -> None:
+        """figures: finds who is in the pictures; without one, `why_none` is the reason told for an unknown scale."""
+        self._per_second = min(_MOST_PER_SECOND, (info.fps or 25) / FRAMES_APART)
+        self._finder = figures
+        self._why_none = why_none
+        self._frames, self._numbers, self._colours = array("q"), array("f"), array("f")
+        self._figures: dict[int, tuple[Figure, ...]] = {}
+        self._looked: list[int] = []
+        self._tick = -1
+        self._last: tuple[float, NDArray[np.float32]] | None = None
+        self._now: tuple[Figure, ...] = ()
+        self._aspect = 16 / 9
+
+    def see(self, frame: Frame) -> None:
+        # Times are rounded in containers: a frame a little before its sixth is that sixth.
+        tick = int(frame.seconds * self._per_second + 0.02)
+        if tick == self._tick:
+            return
+        self._tick = tick
+        self._aspect = frame.rgb.shape[1] / frame.rgb.shape[0]
+        view = View(frame.rgb)
+        self._look_for_figures(frame, view)
+        clusters = np.zeros((PALETTE, 4), np.float32)
+        found = colour_clusters(view.small.reshape(-1, 3), PALETTE)
+        clusters[: len(found)] = found
+        self._frames.append(frame.index)
+        self._numbers.extend(astuple(measured(view, self._now)))
+        self._colours.extend(clusters.ravel())
+
+    def report(self, shots: Sequence[ShotSpan]) -> list[Composition]:
+        """One per shot, in order. A shot without a sample gets the nearest one's."""
+        frames = np.array(self._frames, np.int64)
+        if not len(frames):
+            return [Composition(scale_reason="no frame was seen") for _ in shots]
+        numbers = np.array(self._numbers, np.float64).reshape(-1, NUMBERS)
+        colours = np.array(self._colours, np.float32).reshape(-1, PALETTE, 4)
+        return [self._of(shot, frames, numbers, colours) for shot in shots]
+
+    def _of(
+        self, shot: ShotSpan, frames: NDArray[np.int64], numbers: NDArray[np.float64], colours: NDArray[np.float32]
+    ) -> Composition:
+        chosen = np.flatnonzero((frames >= shot.clean.start) & (frames < shot.clean.stop))
+        if not len(chosen):
+            chosen = np.flatnonzero((frames >= shot.first_frame) & (frames < shot.first_frame + shot.frames))
+        if not len(chosen):
+            chosen = np.array([int(np.argmin(np.abs(frames - shot.clean_first - shot.clean_frames // 2)))])
+        looked = [at for at in self._looked if shot.clean.start <= at < shot.clean.stop]
+        found = [self._figures[at] for at in looked if at in self._figures]
+        clusters = colours[chosen].reshape(-1, 4)
+        return summed_up(
+            numbers[chosen],
+            clusters[clusters[:, 3] > 0],
+            found,
+            self._reason(looked),
+            self._aspect,
+            max(1, len(looked)),
+        )
+
+    def _reason(self, looked: Sequence[int]) -> str:
+        if self._finder is None or self._why_none:
+            return self._why_none
+        if not looked:
+            return f"{NOBODY}: the shot is too short for figures to be looked for"
+        return f"{NOBODY}: here {self._finder.sees} are found, and there were none"
+
+    def _look_for_figures(self, frame: Frame, view: View) -> None:
+        if self._finder is None:
+            return
+        lightness = view.lab[..., 0]
+        if self._last is not None:
+            since, then = frame.seconds - self._last[0], self._last[1]
+            new = then.shape != lightness.shape or float(np.abs(then - lightness).mean()) > _CHANGE
+            self._now = () if new else self._now
+            if since < (_FIGURES_NEW if new else _FIGURES_AGAIN):
+                return
+        self._last = (frame.seconds, lightness)
+        self._now = tuple(self._finder.find(frame.rgb, frame.seconds))
+        self._looked.append(frame.index)
+        if self._now:
+            self._figures[frame.index] = self._now

@@ -1,0 +1,100 @@
+"""Faces and people by models that may be installed: insightface's detector, rtmlib's joints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.image.control.pose import SURE, PoseFinder
+from backends.vision.composition.figures import Rgb, shares
+from backends.vision.composition.result import Figure
+from backends.vision.identity.arcface import ArcFaceEncoder
+
+_NOSE, _NECK, _SHOULDERS, _HIPS, _KNEES, _ANKLES = 0, 1, (2, 5), (8, 11), (9, 12), (10, 13)
+_EYES_EARS = (14, 15, 16, 17)
+_CHIN = 0.55
+"""From the nose towards the neck (the middle of the shoulders), as OpenPose has it."""
+_LANDMARKS = ((_SHOULDERS, 0.08), (_HIPS, 0.46), (_KNEES, 0.72), (_ANKLES, 0.97))
+"""Share of the body below the chin at which joints sit: shoulders, hips, knees, ankles of a figure of 7.5 heads."""
+_BODY = 6.5 / 0.87
+"""Length of the body below the chin in distances from nose to shoulders (0.87 of a head)."""
+
+
+class DetectedFaces:
+    """Faces by insightface's detector (SCRFD)."""
+
+    name = "insightface"
+    sees = "human faces"
+
+    def __init__(self, encoder: ArcFaceEncoder) -> None:
+        self._encoder = encoder
+
+    def find(self, rgb: Rgb, seconds: float | None = None) -> Sequence[Figure]:
+        height, width = rgb.shape[:2]
+        found = [one.box for one in self._encoder.faces(rgb) if one.detected and one.box is not None]
+        boxes = sorted(found, key=lambda box: -box[3])
+        return tuple(
+            Figure(kind="face", box=shares((x / width, y / height, (x + w) / width, (y + h) / height)), by=self.name)
+            for x, y, w, h in boxes
+        )
+
+
+class PosedPeople:
+    """People by their joints (rtmlib's RTMPose), which also tell where the frame cuts a body."""
+
+    name = "rtmlib"
+    sees = "people"
+
+    def __init__(self, finder: PoseFinder) -> None:
+        self._finder = finder
+
+    def find(self, rgb: Rgb, seconds: float | None = None) -> Sequence[Figure]:
+        size = (rgb.shape[1], rgb.shape[0])
+        people = [figure for joints in self._finder.joints(rgb) if (figure := figure_of_joints(joints, size))]
+        return tuple(sorted(people, key=lambda figure: figure.box[1] - figure.box[3]))
+
+
+def figure_of_joints(joints: NDArray[np.float32], size: tuple[int, int]) -> Figure | None:
+    """A figure from OpenPose's joints, (18 or more, 3): x px, y px, confidence; None without a head.
+
+    size: width and height of the picture, pixels. The share that is shown is told by the last joint that is seen and
+    by how much of the picture is left below it.
+    """
+    width, height = size
+    sure = (joints[:18, 2] >= SURE) & (joints[:18, 0] >= 0) & (joints[:18, 0] < width)
+    sure &= (joints[:18, 1] >= 0) & (joints[:18, 1] < height)
+    head = [at for at in (_NOSE, *_EYES_EARS) if sure[at]]
+    if not head or not sure[[*_SHOULDERS, _NECK]].any():
+        return None
+    points = joints[:18][sure, :2].astype(np.float64)
+    nose = joints[head, 1].mean()
+    shoulder = _row(joints, sure, (*_SHOULDERS, _NECK))
+    unit = max(float(shoulder - nose), 1.0)
+    chin = nose + _CHIN * unit
+    shown = _shown(joints, sure, float(chin), unit, height)
+    bottom = float(height) if shown < _LANDMARKS[-1][1] else float(points[:, 1].max() + 0.3 * unit)
+    left, right = points[:, 0].min() - 0.3 * unit, points[:, 0].max() + 0.3 * unit
+    top = max(0.0, float(nose - 0.75 * unit))
+    box = (max(0.0, left / width), top / height, min(1.0, right / width), min(1.0, bottom / height))
+    return Figure(kind="figure", box=shares(box), by=PosedPeople.name, shown=round(shown, 3))
+
+
+def _row(joints: NDArray[np.float32], sure: NDArray[np.bool_], which: Sequence[int]) -> float:
+    return float(np.mean([joints[at, 1] for at in which if sure[at]]))
+
+
+def _shown(joints: NDArray[np.float32], sure: NDArray[np.bool_], chin: float, unit: float, height: int) -> float:
+    """Share of the body below the chin that is above the picture's lower border.
+
+    The body's length follows from the lowest joints that are seen; `unit`, from nose to shoulders in pixels, tells it
+    when these are the shoulders. A joint that the picture does not show limits it.
+    """
+    body, lowest = _BODY * unit, 0.0
+    for which, share in _LANDMARKS:
+        if any(sure[at] for at in which):
+            lowest = share
+            body = max((_row(joints, sure, which) - chin) / share, 1.0) if which is not _SHOULDERS else body
+    limit = min((share for _, share in _LANDMARKS if share > lowest), default=1.0)
+    return float(np.clip((height - chin) / body, lowest, limit))
