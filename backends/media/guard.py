@@ -138,12 +138,17 @@ def open_container(path: Path, demuxer: str, *, quick: bool = False) -> InputCon
         raise damaged(path) from error
 
 
-def film_stream(container: InputContainer) -> VideoStream | None:
-    """The first real video stream; a song's cover picture is none."""
+def film_streams(container: InputContainer) -> list[VideoStream]:
+    """The real video streams; a song's cover picture is none."""
     import av
 
     cover = av.stream.Disposition.attached_pic
-    return next((stream for stream in container.streams.video if not stream.disposition & cover), None)
+    return [stream for stream in container.streams.video if not stream.disposition & cover]
+
+
+def film_stream(container: InputContainer) -> VideoStream | None:
+    """The first real video stream."""
+    return next(iter(film_streams(container)), None)
 
 
 def damaged(path: Path, cause: str = "its contents cannot be read") -> UsageError:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, cached_property
-from typing import Any, Protocol, TypeVar
+from functools import cached_property
+from threading import local
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.media.sound_track import MONO_RATE, STEREO_RATE
 from backends.vision.cuts.result import ShotSpan
+
+__all__ = [
+    "MONO_RATE",
+    "STEREO_RATE",
+    "Frame",
+    "FrameSink",
+    "ShotMeasure",
+    "SoundBlock",
+    "SoundSink",
+    "flow_between",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,9 +30,18 @@ T_co = TypeVar("T_co", covariant=True)
 class Frame:
     """One frame, made small. Whatever is asked of it is worked out once and shared by all sinks; change nothing."""
 
-    def __init__(self, index: int, seconds: float, rgb: NDArray[np.uint8], before: Frame | None = None) -> None:
-        """index: 0, 1, 2...; seconds from the film's start; rgb: (H, W, 3) uint8, `motion.width` wide at most."""
-        self.index, self.seconds, self.rgb = index, seconds, rgb
+    def __init__(
+        self,
+        index: int,
+        seconds: float,
+        rgb: NDArray[np.uint8],
+        before: Frame | None = None,
+        duration: float = 0.0,
+    ) -> None:
+        """index: 0, 1, 2...; seconds from the film's first frame; rgb: (H, W, 3) uint8, upright, the longer side
+        `motion.width` at most and the shorter 32 at least; duration: seconds until the next frame, 0 = unknown.
+        """
+        self.index, self.seconds, self.rgb, self.duration = index, seconds, rgb, duration
         self.before = before
         if before is not None:
             before.before = None  # else every frame of the film would stay alive
@@ -66,14 +88,15 @@ def flow_between(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
 
     DIS optical flow (Kroeger et al. 2016), OpenCV's ultrafast preset.
     """
-    return np.asarray(_dis().calc(one, other, None), np.float32)
+    # One per thread: it keeps its pyramids between calls, and two films may be watched at once.
+    if not hasattr(_OF_THREAD, "flow"):
+        import cv2
+
+        _OF_THREAD.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    return np.asarray(_OF_THREAD.flow.calc(one, other, None), np.float32)
 
 
-@cache
-def _dis() -> Any:
-    import cv2
-
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+_OF_THREAD = local()
 
 
 class FrameSink(Protocol):
@@ -109,9 +132,6 @@ class SoundBlock:
         """
         self.seconds, self.stereo, self.mono = seconds, stereo, mono
         self.native, self.native_rate = native, native_rate
-
-
-STEREO_RATE, MONO_RATE = 48_000, 16_000
 
 
 class SoundSink(Protocol):

@@ -1,25 +1,44 @@
-"""One pass over a film that feeds any number of measures of its picture and its sound, so that it is decoded once."""
+"""One pass over a film that feeds any number of measures of its picture and its sound, so that it is decoded once.
+
+A thread decodes and scales ahead, by a few pictures, while the measures look at those before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Empty, Queue
+from threading import Event, Thread
+from types import TracebackType
 
-import numpy as np
-from numpy.typing import NDArray
-
-from backends.media.frames import read_frames
-from backends.media.guard import damaged, open_container, sniff
-from backends.media.probe import MediaInfo, probe
-from backends.vision.frame import MONO_RATE, STEREO_RATE, Frame, FrameSink, SoundBlock, SoundSink
+from backends.media.guard import MediaLimits, sniff
+from backends.media.picture_track import Shown
+from backends.media.playback import Playback
+from backends.media.probe import MediaInfo
+from backends.media.sound_track import Heard
+from backends.vision.frame import Frame, FrameSink, SoundBlock, SoundSink
 from backends.vision.thresholds import thresholds
+from configs.errors import UsageError
 
-if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
+__all__ = ["FrameSink", "Watched", "listen", "watch"]
 
-__all__ = ["FrameSink", "listen", "watch"]
+_AHEAD = 12
+"""Pictures and pieces of sound that wait to be seen and heard at most."""
+_PROGRESS_SECONDS = 0.5
+"""Of the film, between two calls of `on_progress`."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a pass went over."""
+
+    frames: int
+    seconds: float
+    """Of the picture; of the sound where there is no picture."""
+    warnings: tuple[str, ...] = ()
+    """What was odd about the file, one sentence each."""
 
 
 def watch(
@@ -28,79 +47,137 @@ def watch(
     sounds: Sequence[SoundSink] = (),
     *,
     info: MediaInfo | None = None,
+    limits: MediaLimits | None = None,
     cancel: Callable[[], None] | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> int:
-    """Show every frame of the film, made small, to all `sinks`, and let all `sounds` hear it; how many frames it had.
+) -> Watched:
+    """Show every frame of the film, made small, to all `sinks`, and let all `sounds` hear its first sound track.
 
-    cancel: called with every frame; what it raises ends the pass. on_progress: called with the seconds seen.
-    Raises UsageError when the file is not a film or is damaged.
+    info: of `probe`, which spares looking at the file again. limits: a film whose header says nothing of its length is
+    refused once it gets too long. cancel: called with every frame and every piece of sound; what it raises ends the
+    pass. on_progress: called with the seconds seen.
+    Raises UsageError when the file is no film, too long, or nothing of it can be decoded; a film that is damaged in
+    part is measured as far as it can be read, which the warnings tell.
     """
-    info = info or probe(path)
-    width = min(thresholds().motion.width, info.width)
-    count = 0
-    before: Frame | None = None
-    for seconds, rgb in read_frames(path, width=width):
-        if cancel is not None:
-            cancel()
-        frame = Frame(count, seconds, rgb, before)
-        for sink in sinks:
-            sink.see(frame)
-        before = frame
-        count += 1
-        if on_progress is not None and count % 24 == 0:
-            on_progress(seconds)
-    if sounds and info.has_audio:
-        listen(path, sounds, cancel=cancel)
-    return count
+    kind, demuxer = (info.kind, info.format) if info is not None else _sniffed(path, limits)
+    if kind != "video":
+        raise UsageError(f"'{path.name}' is not a film", f"it is {_A_KIND.get(kind, 'something else')}")
+    playback = _playback(path, demuxer, picture=True, sound=bool(sounds), info=info, limits=limits)
+    frames = _played(playback, sinks, sounds, cancel, on_progress)
+    return Watched(frames, playback.picture_seconds, playback.warnings())
 
 
 def listen(
     path: Path,
     sounds: Sequence[SoundSink],
     *,
+    info: MediaInfo | None = None,
+    limits: MediaLimits | None = None,
     cancel: Callable[[], None] | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> float:
-    """Let all `sounds` hear the first sound track of a sound or a film; its length in seconds.
+) -> Watched:
+    """Let all `sounds` hear the first sound track of a sound, or of a film from the film's time 0 on.
 
-    Raises UsageError when it has none or is damaged.
+    The arguments are those of `watch`. Raises UsageError when it has none, is too long, or cannot be decoded.
     """
-    heard = 0.0
-    for block in _blocks(path):
-        if cancel is not None:
-            cancel()
-        for sound in sounds:
-            sound.hear(block)
-        heard = block.seconds + len(block.stereo) / STEREO_RATE
-        if on_progress is not None:
-            on_progress(heard)
-    return heard
+    kind, demuxer = (info.kind, info.format) if info is not None else _sniffed(path, limits)
+    if kind not in ("audio", "video"):
+        raise UsageError(f"'{path.name}' has no sound", f"it is {_A_KIND.get(kind, 'something else')}")
+    playback = _playback(path, demuxer, picture=False, sound=True, info=info, limits=limits)
+    _played(playback, (), sounds, cancel, on_progress)
+    return Watched(0, playback.seconds, playback.warnings())
 
 
-def _blocks(path: Path) -> Iterator[SoundBlock]:
-    import av
+_A_KIND = {"image": "a picture", "audio": "a sound without pictures", "text": "a text", "subtitle": "subtitles"}
 
-    found = sniff(path)
-    with open_container(path, found.format) as container:
-        track = next(iter(container.streams.audio), None)
-        if track is None:
-            raise damaged(path, "it has no sound")
-        wide = av.AudioResampler(format="fltp", layout="stereo", rate=STEREO_RATE)
-        narrow = av.AudioResampler(format="fltp", layout="mono", rate=MONO_RATE)
-        seen = 0
+
+def _sniffed(path: Path, limits: MediaLimits | None) -> tuple[str, str]:
+    found = sniff(path, limits)
+    return found.kind, found.format
+
+
+def _playback(
+    path: Path, demuxer: str, *, picture: bool, sound: bool, info: MediaInfo | None, limits: MediaLimits | None
+) -> Playback:
+    longest = (limits or MediaLimits()).max_seconds
+    if info is not None:
+        longest = max(longest, info.seconds + 60)  # Whoever probed it let it in by other limits.
+    side = thresholds().motion.width
+    return Playback(path, demuxer, longest_side=side, picture=picture, sound=sound, limit=longest)
+
+
+def _played(
+    playback: Playback,
+    sinks: Sequence[FrameSink],
+    sounds: Sequence[SoundSink],
+    cancel: Callable[[], None] | None,
+    on_progress: Callable[[float], None] | None,
+) -> int:
+    """Hand around what is played; how many frames there were."""
+    count, told = 0, 0.0
+    before: Frame | None = None
+    with _Ahead(playback.play()) as pieces:
+        for piece in pieces:
+            if cancel is not None:
+                cancel()
+            if isinstance(piece, Shown):
+                before = Frame(count, piece.seconds, piece.rgb, before, piece.duration)
+                for sink in sinks:
+                    sink.see(before)
+                count += 1
+            else:
+                block = SoundBlock(piece.seconds, piece.stereo, piece.mono, piece.native, piece.native_rate)
+                for sound in sounds:
+                    sound.hear(block)
+            if on_progress is not None and piece.seconds - told >= _PROGRESS_SECONDS:
+                told = piece.seconds
+                on_progress(told)
+    if on_progress is not None:
+        on_progress(playback.picture_seconds or playback.seconds)
+    return count
+
+
+class _Ahead:
+    """Iterates over `pieces` with a thread of its own that stays a little ahead, and ends with the `with` block.
+
+    What the thread raises is raised here, after all that came before it.
+    """
+
+    def __init__(self, pieces: Generator[Shown | Heard, None, None]) -> None:
+        self._pieces = pieces
+        self._queue: Queue[Shown | Heard | BaseException | None] = Queue(_AHEAD)
+        self._stop = Event()
+        self._thread = Thread(target=self._work, name="film ahead", daemon=True)
+
+    def __enter__(self) -> Iterator[Shown | Heard]:
+        self._thread.start()
+        return self._taken()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
         try:
-            for frame in chain(container.decode(track), (None,)):
-                if frame is not None:
-                    frame.pts = None
-                stereo = _joined(wide.resample(frame), 2)
-                mono = _joined(narrow.resample(frame), 1)
-                yield SoundBlock(seen / STEREO_RATE, stereo.T, mono[0])
-                seen += stereo.shape[1]
-        except (av.FFmpegError, ValueError) as error:
-            raise damaged(path) from error
+            while True:
+                self._queue.get_nowait()  # The thread may wait for room; it puts one more piece at most.
+        except Empty:
+            self._thread.join()
 
+    def _taken(self) -> Iterator[Shown | Heard]:
+        while True:
+            piece = self._queue.get()
+            if piece is None:
+                return
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
 
-def _joined(parts: Sequence[AudioFrame], channels: int) -> NDArray[np.float32]:
-    arrays: list[NDArray[Any]] = [part.to_ndarray() for part in parts]
-    return np.concatenate(arrays, axis=1).astype(np.float32) if arrays else np.zeros((channels, 0), np.float32)
+    def _work(self) -> None:
+        end: BaseException | None = None
+        try:
+            with closing(self._pieces):
+                for piece in self._pieces:
+                    self._queue.put(piece)
+                    if self._stop.is_set():
+                        break
+        except BaseException as error:  # raised again where the pieces are taken
+            end = error
+        self._queue.put(end)
