@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from backends.vision.thresholds import thresholds
 from backends.vision.watch import watch
 
 _LOUDNESS_RATE = 48_000
+_SAMPLED = 12
+"""Sharpness and clipping are measured of every twelfth frame."""
 
 
 @dataclass(frozen=True)
@@ -86,30 +89,35 @@ class QualitySink:
 
     def __init__(self) -> None:
         self._last: NDArray[np.uint8] | None = None
-        self._times: list[float] = []
-        self._black: list[bool] = []
-        self._still: list[bool] = []
-        self._luma: list[float] = []
-        self._sharpness: list[float] = []
-        self._clipped: list[float] = []
+        self._times = array("d")
+        self._luma = array("f")
+        self._black, self._still = array("b"), array("b")
+        self._sharpness, self._clipped = array("f"), array("f")
 
     def see(self, frame: Frame) -> None:
         import cv2
 
         table, grey = thresholds(), frame.grey
         self._times.append(frame.seconds)
-        self._luma.append(float(grey.mean()))
-        self._black.append(float((grey <= table.black.luma).mean()) >= table.black.frame_share)
+        self._luma.append(float(cv2.mean(grey)[0]))
+        dark = cv2.countNonZero(cv2.compare(grey, table.black.luma, cv2.CMP_LE)) / grey.size
+        self._black.append(dark >= table.black.frame_share)
         self._still.append(self._last is not None and _block_change(self._last, grey) < table.frozen.block_change)
-        if frame.index % 12 == 0:
+        if frame.index % _SAMPLED == 0:
             self._sharpness.append(float(cv2.Laplacian(grey, cv2.CV_64F).var()))
             self._clipped.append(float((frame.rgb >= table.picture.clipped_level).all(axis=2).mean()))
         self._last = grey
 
     def mean_luma(self, start: float, end: float) -> float:
         """Mean level (0-255) of the frames between two times in seconds; 0 when there are none."""
-        levels = [luma for at, luma in zip(self._times, self._luma, strict=True) if start <= at < end]
-        return float(np.mean(levels)) if levels else 0.0
+        first, last = np.searchsorted(np.asarray(self._times), (start, end))
+        return float(np.mean(self._luma[first:last])) if last > first else 0.0
+
+    def luma_at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Levels (N,) 0-255 at times (N,) in seconds."""
+        if not len(self._times):
+            return np.zeros(len(seconds))
+        return np.asarray(np.interp(seconds, self._times, self._luma), np.float64)
 
     def report(self, info: MediaInfo) -> dict[str, Any]:
         """Shares (0-1) and spans ([start, end] seconds) of what was seen; JSON-ready."""
@@ -124,7 +132,9 @@ class QualitySink:
             "duration": duration,
             "frames": len(self._times),
             "mean_luma": float(np.mean(self._luma)) if self._luma else 0.0,
-            "luma_flicker": float(np.abs(np.diff(self._luma, 2)).mean()) if len(self._luma) > 2 else 0.0,
+            "luma_flicker": float(np.abs(np.diff(np.asarray(self._luma, np.float64), 2)).mean())
+            if len(self._luma) > 2
+            else 0.0,
             "black_share": _share(black, duration),
             "black_spans": black,
             "frozen_share": _share(frozen, duration),
@@ -198,7 +208,7 @@ def _block_change(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
     return float(blocks.max())
 
 
-def _spans(times: list[float], flags: list[bool], step: float, shortest: float) -> list[list[float]]:
+def _spans(times: Sequence[float], flags: Sequence[int], step: float, shortest: float) -> list[list[float]]:
     """Runs of set flags as [start, end] in seconds, those of at least `shortest`."""
     spans: list[list[float]] = []
     for seconds, flag in zip(times, flags, strict=True):

@@ -38,6 +38,7 @@ class Shot(ShotSpan):
     scene: int = Field(1, description="Index of its scene, from 1.")
     keyframe: float = Field(0.0, description="Seconds of the frame that shows the shot best.")
     motion: float | None = Field(None, description="Mean optical flow, frame widths per second.")
+    luma: float | None = Field(None, description="Mean brightness, 0-255.")
     camera: CameraWork | None = None
     composition: Composition | None = None
     coherence: Coherence | None = None
