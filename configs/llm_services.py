@@ -126,6 +126,12 @@ def load_services(path: Path = SERVICES_FILE) -> LlmServices:
     return found
 
 
+def vision_models(settings: Settings) -> frozenset[str]:
+    """Names under which the services of role 'vision' may be served."""
+    services = load_services(services_file(settings)).services
+    return frozenset(name for key, one in services.items() if one.role == "vision" for name in (key, one.model))
+
+
 def _refuse_sizes(name: str, service: LlmService, path: Path) -> None:
     if service.device == "gpu" and service.kv_mib >= service.need_mib:
         raise UsageError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from backends.image.control.models import MapModels
-from configs.llm_services import load_services, services_file
+from configs.llm_services import vision_models
 from configs.settings import Settings
 from memory.names import name_key
 from memory.records import Score
@@ -128,7 +128,7 @@ def picture_judge(order: Order, ctx: ToolContext) -> Callable[[Sequence[Take]], 
     def judge(takes: Sequence[Take]) -> list[Score]:
         from backends.vision.judge import find_judge
 
-        found, why = find_judge(ctx.settings.llm, _vision_models(ctx.settings))
+        found, why = find_judge(ctx.settings.llm, vision_models(ctx.settings))
         if found is None:
             ctx.warn(f"No vision model judged the takes: {why.rstrip('.')}")
             return [Score(JUDGED, None, "not measured", "none", note=why) for _ in takes]
@@ -143,9 +143,3 @@ def picture_judge(order: Order, ctx: ToolContext) -> Callable[[Sequence[Take]], 
         return scores
 
     return judge
-
-
-def _vision_models(settings: Settings) -> frozenset[str]:
-    """Names under which the services of role 'vision' may be served."""
-    services = load_services(services_file(settings)).services
-    return frozenset(name for key, one in services.items() if one.role == "vision" for name in (key, one.model))
