@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from backends.image.control.models import MapModels
 from configs.llm_services import vision_models
-from configs.settings import Settings
 from memory.names import name_key
 from memory.records import Score
 from tools.image.draw import Means, Order
