@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.media.clock import FrameClock
-from backends.media.guard import damaged, film_stream, open_container, sniff
+from backends.media.clock import FrameClock, origin_of
+from backends.media.guard import OpenMedia, damaged, decoded, film_stream, open_container, open_media
 from backends.media.scaling import Rgb, Scaler
 from configs.errors import UsageError
 
@@ -34,29 +35,30 @@ def read_frames(
 
     fps: None gives every frame at its own time; a number samples the film at start + k / fps, each time with the
         frame that is on screen then. width: scale to this width (even height, same proportions).
-    Raises UsageError when the file is not a film or is damaged.
+    What is broken in the middle of the film is passed over.
+    Raises UsageError when the file is not a film or cannot be read on.
     """
     if fps is not None and fps <= 0:
         raise ValueError("fps must be positive")
     last: tuple[float, VideoFrame] | None = None
     wanted = 0
-    with _opened(path) as (container, stream, scaler):
-        for seconds, frame in _decode(path, container, stream, start):
+    with _opened(path) as film:
+        for seconds, frame in film.frames(start):
             if end is not None and seconds >= end - _ROUNDING_SECONDS:
                 break
             if fps is None:
                 if seconds >= start - _ROUNDING_SECONDS:
-                    yield seconds, _picture(scaler, frame, width)
+                    yield seconds, film.picture(frame, width)
                 continue
             while last is not None and start + wanted / fps < seconds - _ROUNDING_SECONDS:
-                yield start + wanted / fps, _picture(scaler, last[1], width)
+                yield start + wanted / fps, film.picture(last[1], width)
                 wanted += 1
             last = (seconds, frame)
         if fps is not None and last is not None:
             shown_until = last[0] + (last[1].duration or 1) * float(last[1].time_base or 0)
             stop = shown_until if end is None else min(end, shown_until)
             while start + wanted / fps < stop - _ROUNDING_SECONDS:
-                yield start + wanted / fps, _picture(scaler, last[1], width)
+                yield start + wanted / fps, film.picture(last[1], width)
                 wanted += 1
 
 
@@ -72,7 +74,7 @@ def frames_at(path: Path, times: Sequence[float], *, width: int | None = None) -
     """
     if any(later < earlier for earlier, later in pairwise(times)):
         raise ValueError("times must rise")
-    with _opened(path) as (container, stream, scaler):
+    with _opened(path) as film:
         frames: Generator[tuple[float, VideoFrame], None, None] | None = None
         shown: tuple[float, VideoFrame] | None = None
         coming: tuple[float, VideoFrame] | None = None
@@ -81,48 +83,61 @@ def frames_at(path: Path, times: Sequence[float], *, width: int | None = None) -
             if frames is None or t > reached + _SEEK_SECONDS:
                 if frames is not None:
                     frames.close()
-                frames = _decode(path, container, stream, t)
+                frames = film.frames(t)
                 shown, coming = None, next(frames, None)
             while coming is not None and (shown is None or coming[0] <= t + _ROUNDING_SECONDS):
                 shown, coming = coming, next(frames, None)
             if shown is None or t < 0 or (coming is None and t > _shown_until(*shown)):
                 raise UsageError(f"'{path.name}' has no frame at {t:.2f} s", "it is shorter than that")
-            yield _picture(scaler, shown[1], width)
+            yield film.picture(shown[1], width)
 
 
 def _shown_until(seconds: float, frame: VideoFrame) -> float:
     return seconds + max(_LAST_FRAME_SECONDS, (frame.duration or 0) * float(frame.time_base or 0))
 
 
+@dataclass(frozen=True)
+class _Film:
+    """A film that is open."""
+
+    path: Path
+    container: InputContainer
+    stream: VideoStream
+    first_pts: int | None
+    scaler: Scaler
+
+    def frames(self, start: float) -> Generator[tuple[float, VideoFrame], None, None]:
+        """Decoded frames with their seconds, from the last key frame before `start` on."""
+        import av
+
+        base = self.stream.time_base or Fraction(0)
+        step = 1 / float(self.stream.average_rate or self.stream.guessed_rate or 25)
+        origin = origin_of(self.stream.start_time, self.first_pts, step / float(base) if base else 0.0) or 0
+        clock = FrameClock(base, origin, step)
+        try:
+            if start > 0 and base:
+                self.container.seek(int(start / base) + origin, stream=self.stream)
+            for packet in self.container.demux(self.stream):
+                for frame in decoded(packet):
+                    if isinstance(frame, av.VideoFrame):
+                        yield clock.at(frame.pts, frame.dts), frame
+        except av.FFmpegError as error:
+            raise damaged(self.path) from error
+
+    def picture(self, frame: VideoFrame, width: int | None) -> Rgb:
+        return self.scaler.whole(frame) if width is None else self.scaler.wide(frame, width)
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream, Scaler]]:
-    found = sniff(path)
-    if found.kind != "video":
-        raise UsageError(f"'{path.name}' is not a film", f"it is {found.mime}")
+def _opened(path: Path) -> Iterator[_Film]:
+    with open_media(path) as media:
+        found = media.found if isinstance(media, OpenMedia) else media
+        if not isinstance(media, OpenMedia) or media.film is None:
+            raise UsageError(f"'{path.name}' is not a film", f"it is {found.mime}")
+        first = media.first.pts
     with open_container(path, found.format) as container:
         stream = film_stream(container)
         if stream is None:
             raise damaged(path)
         stream.thread_type = "AUTO"
-        yield container, stream, Scaler(stream.sample_aspect_ratio)
-
-
-def _decode(
-    path: Path, container: InputContainer, stream: VideoStream, start: float
-) -> Generator[tuple[float, VideoFrame], None, None]:
-    """Decoded frames with their seconds, from the last key frame before `start` on."""
-    import av
-
-    step = 1 / float(stream.average_rate or stream.guessed_rate or 25)
-    clock = FrameClock(stream.time_base or Fraction(0), stream.start_time or 0, step)
-    try:
-        if start > 0 and stream.time_base:
-            container.seek(int(start / stream.time_base) + (stream.start_time or 0), stream=stream)
-        for frame in container.decode(stream):
-            yield clock.at(frame.pts), frame
-    except av.FFmpegError as error:
-        raise damaged(path) from error
-
-
-def _picture(scaler: Scaler, frame: VideoFrame, width: int | None) -> Rgb:
-    return scaler.whole(frame) if width is None else scaler.wide(frame, width)
+        yield _Film(path, container, stream, first, Scaler(stream.sample_aspect_ratio))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backends.media.signatures import (
     HEAD_BYTES,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -149,6 +150,20 @@ def film_streams(container: InputContainer) -> list[VideoStream]:
 def film_stream(container: InputContainer) -> VideoStream | None:
     """The first real video stream."""
     return next(iter(film_streams(container)), None)
+
+
+def decoded(packet: Packet[Any], on_error: Callable[[], None] | None = None) -> Sequence[Any]:
+    """The frames that come out with this packet; of a packet that is broken none, and `on_error` is called."""
+    import av
+
+    try:
+        return packet.decode()
+    except EOFError:  # a decoder that was already emptied
+        return ()
+    except (av.FFmpegError, ValueError):
+        if on_error is not None:
+            on_error()
+        return ()
 
 
 def damaged(path: Path, cause: str = "its contents cannot be read") -> UsageError:
@@ -310,27 +325,23 @@ def _first_frame(
     """The first frame that can be decoded; the pts of the packets that it took are added to `pts`."""
     import av
 
+    if main is None and container.streams.video:
+        raise UsageError(f"'{path.name}' has a cover picture only", "there is neither a film nor a sound in it")
     if main is None:
         raise damaged(path, "it has neither pictures nor sound")
-    cause: av.FFmpegError | None = None
-    broken = 0
+    broken: list[int] = []
     try:
         for packet in container.demux(main):
             if packet.pts is not None:
                 pts.append(packet.pts)
-            try:
-                frames = packet.decode()
-            except av.FFmpegError as error:
-                cause, broken = error, broken + 1
-                if broken > _BROKEN_PACKETS:
-                    break
-                continue
-            for frame in frames:
+            for frame in decoded(packet, lambda: broken.append(1)):
                 if isinstance(frame, av.VideoFrame | av.AudioFrame):
                     return frame
+            if len(broken) > _BROKEN_PACKETS:
+                break
     except (av.FFmpegError, ValueError) as error:
         raise damaged(path) from error
-    raise damaged(path) from cause
+    raise damaged(path)
 
 
 def _named(signature: Signature, film: bool) -> SniffedFile:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from backends.media.clock import FrameClock
+from backends.media.clock import FrameClock, origin_of
 from backends.media.notes import Damage, damage_notes, picture_notes, time_notes
 from backends.media.scaling import Rgb, Scaler
 
@@ -36,7 +36,8 @@ class PictureTrack:
         """longest_side: of the pictures, pixels."""
         self._base = film.time_base or Fraction(0)
         self._step = 1 / float(film.average_rate or film.guessed_rate or _UNKNOWN_RATE)
-        self._clock = FrameClock(self._base, film.start_time, self._step)
+        self._start = film.start_time
+        self._clock: FrameClock | None = None
         self._scaler = Scaler(film.sample_aspect_ratio)
         self._longest_side = longest_side
         self._size = (film.width, film.height)
@@ -50,7 +51,10 @@ class PictureTrack:
 
     def take(self, frame: VideoFrame) -> Iterator[Shown]:
         """The picture before this frame, if there is one."""
-        seconds = self._clock.at(frame.pts)
+        if self._clock is None:
+            units = self._step / float(self._base) if self._base else 0.0
+            self._clock = FrameClock(self._base, origin_of(self._start, frame.pts, units), self._step)
+        seconds = self._clock.at(frame.pts, frame.dts)
         if frame.is_corrupt:
             self._damage.add(seconds)
         before, self._waiting = self._waiting, (seconds, self._scaler.small(frame, self._longest_side))
@@ -70,7 +74,7 @@ class PictureTrack:
 
     def notes(self) -> list[str]:
         """What was odd about the pictures."""
-        scaler = self._scaler
+        scaler, clock = self._scaler, self._clock
         return [
             *picture_notes(
                 size=self._size,
@@ -79,6 +83,6 @@ class PictureTrack:
                 interlaced=scaler.interlaced,
                 transparent=scaler.transparent,
             ),
-            *time_notes(self._clock.missing, self._clock.backwards),
+            *(time_notes(clock.missing, clock.backwards) if clock is not None else []),
             *damage_notes("frame", "frames", "came out damaged", self._damage),
         ]

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.media.guard import MediaLimits, damaged, film_streams, open_container, too_long
+from backends.media.guard import MediaLimits, damaged, decoded, film_streams, open_container, too_long
 from backends.media.notes import Damage, Lengths, damage_notes, length_notes, sound_notes, stream_notes
 from backends.media.picture_track import PictureTrack, Shown
 from backends.media.sound_track import Heard, SoundTrack
@@ -114,15 +114,8 @@ class Playback:
     def _played(self, packet: Packet[Any]) -> Iterator[Shown | Heard]:
         import av
 
-        of_film = packet.stream.type == "video"
-        try:
-            frames = packet.decode()
-        except EOFError:
-            return
-        except (av.FFmpegError, ValueError):
-            (self._lost if of_film else self._lost_sound).add(self._seconds_of(packet))
-            return
-        for frame in frames:
+        lost = self._lost if packet.stream.type == "video" else self._lost_sound
+        for frame in decoded(packet, lambda: lost.add(self._seconds_of(packet))):
             if isinstance(frame, av.VideoFrame) and self._pictures is not None:
                 yield from self._pictures.take(frame)
             elif isinstance(frame, av.AudioFrame) and frame.samples:
