@@ -89,6 +89,20 @@ class Camera(_Section):
     fixed_point: float = Field(gt=0)
 
 
+class Hearing(_Section):
+    silence_below_loud: float = Field(gt=0)
+    silence_lowest: float = Field(lt=0)
+    silence_highest: float = Field(lt=0)
+    silence_seconds: float = Field(gt=0)
+    click_seconds: float = Field(ge=0)
+    shortest_seconds: float = Field(gt=0)
+    evidence: float = Field(gt=0, le=1)
+    change: float = Field(gt=0, lt=0.5)
+    music_gap_seconds: float = Field(ge=0)
+    beats_sure: float = Field(ge=0, le=1)
+    pause_seconds: float = Field(gt=0)
+
+
 class Thresholds(_Section):
     camera: Camera
     cuts: Cuts
@@ -97,6 +111,7 @@ class Thresholds(_Section):
     frozen: Frozen
     picture: Picture
     sound: Sound
+    hearing: Hearing
     palette: Palette
     keyframes: Keyframes
 
