@@ -89,6 +89,9 @@ class VoiceSettings(Section):
     engine: Literal["auto", "espeak"] = "auto"
     language: str = "en"
     loudness_lufs: float = Field(-18.0, ge=-40, le=-6)
+    recogniser: str = "voice/faster-whisper-small"
+    """A faster-whisper model folder (CTranslate2), below the warehouse unless absolute: writes down what is said where
+    no subtitles tell it. '' = none."""
 
     def resolved_engine(self) -> str:
         return "espeak" if self.engine == "auto" else self.engine
