@@ -21,6 +21,18 @@ class Cuts(_Section):
     min_content: float = Field(ge=0)
     min_scene_seconds: float = Field(ge=0)
     fade_level: int = Field(ge=0, le=255)
+    cut_step: float = Field(gt=0, le=1)
+    cut_likeness: float = Field(gt=0, le=1)
+    blend_change: float = Field(gt=0)
+    blend_ramp: float = Field(gt=0, le=1)
+    blend_share: float = Field(gt=0, le=1)
+    blend_likeness: float = Field(gt=0, le=1)
+    blend_unmoved: float = Field(gt=0, le=1)
+    flat_level: float = Field(gt=0)
+    flat_share: float = Field(gt=0, lt=1)
+    wipe_change: float = Field(gt=0)
+    wipe_order: float = Field(gt=0, le=1)
+    wipe_area: float = Field(gt=0, le=1)
 
 
 class Motion(_Section):
@@ -83,6 +95,7 @@ class Camera(_Section):
     above_unrest: float = Field(gt=0)
     piece_price: float = Field(gt=0)
     shortest_piece: float = Field(gt=0)
+    shortest_shaken_piece: float = Field(gt=0)
     shortest_stretch: float = Field(gt=0)
     slowest: float = Field(gt=0)
     shortest_way: float = Field(gt=0)
@@ -103,6 +116,26 @@ class Hearing(_Section):
     pause_seconds: float = Field(gt=0)
 
 
+class Scenes(_Section):
+    window_shots: int = Field(ge=1)
+    window_seconds: float = Field(gt=0)
+    near_shots: int = Field(ge=1)
+    twin_colours: tuple[float, float]
+    twin_layout: tuple[float, float]
+    common: tuple[float, float]
+    border: float
+    twin: float = Field(le=0)
+    kinship: float = Field(le=0)
+    neighbours: float = Field(le=0)
+    jump: float = Field(ge=0)
+    music: float = Field(le=0)
+    speech: float = Field(le=0)
+    fade: float = Field(ge=0)
+    dissolve: float = Field(ge=0)
+    wipe: float = Field(ge=0)
+    shortest_scene: float = Field(ge=0)
+
+
 class Thresholds(_Section):
     camera: Camera
     cuts: Cuts
@@ -114,6 +147,7 @@ class Thresholds(_Section):
     hearing: Hearing
     palette: Palette
     keyframes: Keyframes
+    scenes: Scenes
 
 
 @cache
