@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from threading import local
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,15 +88,25 @@ def flow_between(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
 
     DIS optical flow (Kroeger et al. 2016), OpenCV's ultrafast preset.
     """
-    # One per thread: it keeps its pyramids between calls, and two films may be watched at once.
-    if not hasattr(_OF_THREAD, "flow"):
-        import cv2
-
-        _OF_THREAD.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    return np.asarray(_OF_THREAD.flow.calc(one, other, None), np.float32)
+    return np.asarray(_flow_of(one.shape).calc(one, other, None), np.float32)
 
 
 _OF_THREAD = local()
+_SIZES_KEPT = 8
+
+
+def _flow_of(shape: tuple[int, ...]) -> Any:
+    """One for each thread, whose pyramids it keeps between calls, and for each size: small pictures change its scales
+    for good, and the same pair of larger ones would give another flow afterwards.
+    """
+    flows: dict[tuple[int, ...], Any] = _OF_THREAD.__dict__.setdefault("flows", {})
+    if shape not in flows:
+        import cv2
+
+        if len(flows) >= _SIZES_KEPT:
+            flows.clear()
+        flows[shape] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    return flows[shape]
 
 
 class FrameSink(Protocol):
