@@ -46,8 +46,8 @@ def photograph(name: str) -> Rgb:
 def scenery(pick: np.random.Generator, size: tuple[int, int] = SIZE) -> Rgb:
     """A view of a made world or of a photograph, (H, W, 3) of `size`."""
     if pick.random() < 0.5:
-        found = world(int(pick.integers(2**31)), (720, 1280))
-        return look(found, (float(pick.uniform(300, 980)), float(pick.uniform(200, 520))), 0.5, size=size)
+        found = world(int(pick.integers(2**31)), (480, 860))
+        return look(found, (float(pick.uniform(330, 530)), float(pick.uniform(190, 290))), 0.5, size=size)
     return part_of(photograph(PHOTOGRAPHS[int(pick.integers(len(PHOTOGRAPHS)))]), pick, size)
 
 
@@ -136,7 +136,7 @@ def plain(seed: int) -> Rgb:
 
 
 def converging(seed: int) -> tuple[Rgb, tuple[float, float]]:
-    """A street or a corridor: bands that run to one point, cut by cross lines, with things in front; and that point.
+    """A street of bands, or a room with planks, doors and a back wall, whose lines run to one point; and that point.
 
     The point is given as shares of the picture's width and height.
     """
@@ -145,23 +145,59 @@ def converging(seed: int) -> tuple[Rgb, tuple[float, float]]:
     pick = np.random.default_rng(seed)
     height, width = SIZE
     point = (pick.uniform(0.2, 0.8) * width, pick.uniform(0.2, 0.75) * height)
-    canvas = cv2.GaussianBlur(scenery(pick), (0, 0), 6).astype(np.uint8)
-    reach = 2 * width
+    canvas = np.asarray(cv2.GaussianBlur(scenery(pick), (0, 0), 6), np.uint8)
+    (_street if pick.random() < 0.5 else _room)(canvas, point, pick)
+    for _ in range(int(pick.integers(0, 4))):
+        left, top = int(pick.integers(0, width)), int(pick.integers(0, height))
+        corner = (left + int(pick.integers(10, 50)), top + int(pick.integers(10, 50)))
+        cv2.rectangle(canvas, (left, top), corner, _paint(pick), -1)
+    rgb = np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.6) + pick.normal(0, 3, canvas.shape), 0, 255).astype(np.uint8)
+    return rgb, (point[0] / width, point[1] / height)
+
+
+def _paint(pick: np.random.Generator) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in pick.integers(0, 256, 3))
+    return red, green, blue
+
+
+def _pixel(place: NDArray[np.float64]) -> tuple[int, int]:
+    return round(float(place[0])), round(float(place[1]))
+
+
+def _street(canvas: Rgb, point: tuple[float, float], pick: np.random.Generator) -> None:
+    import cv2
+
+    reach = 2 * canvas.shape[1]
     angles = np.sort(pick.uniform(0, 2 * np.pi, int(pick.integers(7, 13))))
     for one, other in zip(angles, np.roll(angles, -1), strict=True):
         if (other - one) % (2 * np.pi) > 2.2 or pick.random() < 0.25:
             continue
-        ends = [(point[0] + reach * np.cos(a), point[1] + reach * np.sin(a)) for a in (one, other)]
-        corners = np.rint(np.array([point, *ends])).astype(np.int32)
-        cv2.fillPoly(canvas, [corners], tuple(int(v) for v in pick.integers(0, 256, 3)), cv2.LINE_AA)
-    radius = int(pick.uniform(0.04, 0.12) * width)
-    cv2.circle(canvas, (round(point[0]), round(point[1])), radius, tuple(int(v) for v in pick.integers(0, 256, 3)), -1)
-    for _ in range(int(pick.integers(0, 4))):
-        left, top = int(pick.integers(0, width)), int(pick.integers(0, height))
-        corner = (left + int(pick.integers(10, 50)), top + int(pick.integers(10, 50)))
-        cv2.rectangle(canvas, (left, top), corner, tuple(int(v) for v in pick.integers(0, 256, 3)), -1)
-    rgb = np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.6) + pick.normal(0, 3, canvas.shape), 0, 255).astype(np.uint8)
-    return rgb, (point[0] / width, point[1] / height)
+        ends = [(point[0] + reach * np.cos(angle), point[1] + reach * np.sin(angle)) for angle in (one, other)]
+        cv2.fillPoly(canvas, [np.rint(np.array([point, *ends])).astype(np.int32)], _paint(pick), cv2.LINE_AA)
+    radius = int(pick.uniform(0.04, 0.12) * canvas.shape[1])
+    cv2.circle(canvas, (round(point[0]), round(point[1])), radius, _paint(pick), -1)
+
+
+def _room(canvas: Rgb, point: tuple[float, float], pick: np.random.Generator) -> None:
+    """Walls, floor and ceiling of a box in one-point perspective; the floor is of planks."""
+    import cv2
+
+    height, width = canvas.shape[:2]
+    eye = np.array(point)
+    near = np.array([(0, 0), (width, 0), (width, height), (0, height)]) + pick.uniform(-30, 30, (4, 2))
+    far = eye + (near - eye) * pick.uniform(0.2, 0.4)
+    for one, other in ((0, 1), (1, 2), (2, 3), (3, 0)):
+        side = np.array([near[one], near[other], far[other], far[one]])
+        cv2.fillPoly(canvas, [np.rint(side).astype(np.int32)], _paint(pick), cv2.LINE_AA)
+    cv2.fillPoly(canvas, [np.rint(far).astype(np.int32)], _paint(pick), cv2.LINE_AA)
+    tone = _paint(pick)
+    for share in np.linspace(0, 1, int(pick.integers(5, 10)))[1:-1]:
+        one, other = (corner[3] + (corner[2] - corner[3]) * share for corner in (near, far))
+        cv2.line(canvas, _pixel(one), _pixel(other), tone, 2, cv2.LINE_AA)
+    for share in pick.uniform(0.1, 0.8, 2):  # doors in the right wall: their sides are upright
+        low, high = near[2] + (far[2] - near[2]) * share, near[1] + (far[1] - near[1]) * share
+        top = low + (high - low) * 0.7
+        cv2.line(canvas, _pixel(low), _pixel(top), tone, 2, cv2.LINE_AA)
 
 
 def lit(seed: int) -> tuple[Rgb, Literal["low", "normal", "high"]]:

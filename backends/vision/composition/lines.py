@@ -27,7 +27,7 @@ _AIM_DEG = 2.0
 """A line leads to a point when it misses it by at most this."""
 _REACH = 0.25
 """How far outside of the picture, in shares of it, a vanishing point is looked for."""
-_FEWEST, _SECTOR_DEG, _SECTORS, _AGREED = 4, 20.0, 2, 0.6
+_FEWEST, _SECTOR_DEG, _SECTORS, _AGREED = 4, 20.0, 3, 0.55
 """A vanishing point needs this many lines, in that many sectors of directions, with this share of the length of all
 leading lines: lines that merely cross share less."""
 

@@ -16,7 +16,6 @@ from backends.vision.composition.figures import NOBODY, FigureFinder
 from backends.vision.composition.lines import lines_of
 from backends.vision.composition.result import Composition, Figure
 from backends.vision.composition.saliency import balance, negative_space, saliency, subject_of, thirds
-from backends.vision.composition.scale import prominence
 from backends.vision.composition.summary import summed_up
 from backends.vision.composition.tone import symmetry_of, tone_of
 from backends.vision.composition.view import View
@@ -64,14 +63,14 @@ NUMBERS = len(fields(Measured))
 def measured(view: View, figures: Sequence[Figure] = ()) -> Measured:
     """Everything but colours and scale of one picture.
 
-    The subject is the most prominent figure, else what draws the eye.
+    The subject is the first figure, else what draws the eye.
     """
     salient = saliency(view)
     subject = subject_of(salient)
     x, y = subject.x, subject.y
     if figures:
-        main = max(figures, key=prominence)
-        x, y = view.inside((main.box[0] + main.box[2]) / 2, (main.box[1] + main.box[3]) / 2)
+        left, top, right, bottom = figures[0].box
+        x, y = view.inside((left + right) / 2, (top + bottom) / 2)
     lines, tone, depth = lines_of(view), tone_of(view), depth_of(view, figures)
     meeting = view.whole(*lines.vanishing) if lines.vanishing is not None else (np.nan, np.nan)
     return Measured(
@@ -84,8 +83,8 @@ def measured(view: View, figures: Sequence[Figure] = ()) -> Measured:
 def compose(rgb: Rgb, *, figures: Sequence[Figure] = (), why_none: str = "") -> Composition:
     """The composition of one picture, (H, W, 3) uint8 of any size.
 
-    figures: who is in it, as a `FigureFinder` found them; without them the scale is 'unknown', for the reason that
-    `why_none` may give.
+    figures: who is in it, the most prominent first, as a `FigureFinder` gives them; without them the scale is
+    'unknown', for the reason that `why_none` may give.
     """
     view = View(rgb)
     numbers = np.array([astuple(measured(view, figures))])
@@ -127,6 +126,11 @@ class CompositionSink:
         self._frames.append(frame.index)
         self._numbers.extend(astuple(measured(view, self._now)))
         self._colours.extend(clusters.ravel())
+
+    @property
+    def sampled(self) -> tuple[int, ...]:
+        """Numbers of the frames that were measured."""
+        return tuple(self._frames)
 
     def report(self, shots: Sequence[ShotSpan]) -> list[Composition]:
         """One per shot, in order. A shot without a sample gets the nearest one's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from backends.image.control.pose import SURE, PoseFinder
 from backends.vision.composition.figures import Rgb, shares
 from backends.vision.composition.result import Figure
 from backends.vision.identity.arcface import ArcFaceEncoder
+from backends.vision.identity.encoder import Encoding, Vector
 
 _NOSE, _NECK, _SHOULDERS, _HIPS, _KNEES, _ANKLES = 0, 1, (2, 5), (8, 11), (9, 12), (10, 13)
 _EYES_EARS = (14, 15, 16, 17)
@@ -22,23 +23,32 @@ _BODY = 6.5 / 0.87
 """Length of the body below the chin in distances from nose to shoulders (0.87 of a head)."""
 
 
+Namer = Callable[[Vector], tuple[str, float] | None]
+"""Tells whose face a vector is: the character and its similarity; None when it is nobody's that is known."""
+
+
 class DetectedFaces:
-    """Faces by insightface's detector (SCRFD)."""
+    """Faces by insightface's detector (SCRFD), named by its recogniser when somebody is known."""
 
     name = "insightface"
     sees = "human faces"
 
-    def __init__(self, encoder: ArcFaceEncoder) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: ArcFaceEncoder, whose: Namer | None = None) -> None:
+        self._encoder, self._whose = encoder, whose
 
     def find(self, rgb: Rgb, seconds: float | None = None) -> Sequence[Figure]:
-        height, width = rgb.shape[:2]
-        found = [one.box for one in self._encoder.faces(rgb) if one.detected and one.box is not None]
-        boxes = sorted(found, key=lambda box: -box[3])
-        return tuple(
-            Figure(kind="face", box=shares((x / width, y / height, (x + w) / width, (y + h) / height)), by=self.name)
-            for x, y, w, h in boxes
-        )
+        found = [self._figure(one, rgb.shape[1], rgb.shape[0]) for one in self._encoder.faces(rgb)]
+        seen = [one for one in found if one is not None]
+        return tuple(sorted(seen, key=lambda one: one.box[1] - one.box[3]))
+
+    def _figure(self, face: Encoding, width: int, height: int) -> Figure | None:
+        if not face.detected or face.box is None:
+            return None
+        x, y, w, h = face.box
+        box = shares((x / width, y / height, (x + w) / width, (y + h) / height))
+        who = self._whose(face.vector) if self._whose is not None and face.vector is not None else None
+        character, likeness = who or ("", None)
+        return Figure(kind="face", box=box, character=character, similarity=likeness, by=self.name)
 
 
 class PosedPeople:

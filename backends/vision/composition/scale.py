@@ -26,6 +26,7 @@ _FACE_ECU = 0.5
 """A head that the lower border cuts is an extreme close-up when it fills this share of the height."""
 _FACE_LS = 0.1
 """Height of a face over that of its figure (0.75 / 7.5)."""
+_SHOULDERS = 0.1
 _HEADS_WIDE = 2.0
 """Widths of a standing figure's shoulders, in heads (Loomis, Figure Drawing, 1943: two and a third with arms)."""
 _HEADS_BELOW = 6.5
@@ -41,14 +42,14 @@ class ShotScale:
 
 
 def scale_of(figures: Sequence[Figure], aspect: float = 16 / 9, why_none: str = "") -> ShotScale:
-    """The scale by the most prominent figure.
+    """The scale by the first figure: finders give the most prominent one first.
 
-    In this order: the share of the body that is known to be shown, a face, the outline of a figure.
+    By, in this order: the share of the body that is known to be shown, a face, the outline of a figure.
     aspect: width of the frame over its height. why_none: why nobody was found, for the record.
     """
     if not figures:
         return ShotScale("unknown", why_none or f"{NOBODY}: nothing looked for them", 0.0)
-    main = max(figures, key=prominence)
+    main = figures[0]
     height = main.box[3] - main.box[1]
     if main.shown is not None:
         return _by_shown(main, main.shown)
@@ -77,7 +78,8 @@ def _by_shown(main: Figure, shown: float) -> ShotScale:
         if height < _FACE_ECU:
             return ShotScale("unknown", f"only a part of a head is in the picture ({main.by})", 0.0)
         return ShotScale("ECU", f"a face that the frame cuts ({main.by})", 0.95)
-    return ShotScale(_by_marks(shown), f"{shown:.0%} of the body below the chin is shown ({main.by})", 0.95)
+    told = "head and shoulders are" if shown <= _SHOULDERS else f"{shown:.0%} of the body below the chin is"
+    return ShotScale(_by_marks(shown), f"{told} shown ({main.by})", 0.95)
 
 
 def _by_marks(shown: float) -> Scale:
