@@ -81,7 +81,7 @@ class AnimateShot(Tool):
         frames = max(1, round((seconds + args.handle_in + args.handle_out) * film.fps))
         rgb = np.asarray(load_image(ctx.path(asset)))
         layers = _layers(asset, rgb, ctx)
-        window = _cover(rgb.shape[1], rgb.shape[0], size)
+        window = cover(rgb.shape[1], rgb.shape[0], size)
         if window != (0, 0, rgb.shape[1], rgb.shape[0]):
             left, top, right, bottom = window
             rgb = np.ascontiguousarray(rgb[top:bottom, left:right])
@@ -244,7 +244,7 @@ def _cues(path: Path, start: float) -> tuple[Cue, ...]:
         ) from error
 
 
-def _cover(width: int, height: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def cover(width: int, height: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """left, top, right, bottom: the middle of a picture in the film's shape; its own resolution is kept."""
     wanted = size[0] / size[1]
     if abs(width / height / wanted - 1) < 0.02:
