@@ -21,6 +21,7 @@ class Cuts(_Section):
     min_content: float = Field(ge=0)
     min_scene_seconds: float = Field(ge=0)
     fade_level: int = Field(ge=0, le=255)
+    min_shot_seconds: float = Field(ge=0)
     cut_step: float = Field(gt=0, le=1)
     cut_likeness: float = Field(gt=0, le=1)
     blend_change: float = Field(gt=0)
@@ -31,6 +32,7 @@ class Cuts(_Section):
     flat_level: float = Field(gt=0)
     flat_share: float = Field(gt=0, lt=1)
     wipe_change: float = Field(gt=0)
+    wipe_distance: float = Field(gt=0)
     wipe_order: float = Field(gt=0, le=1)
     wipe_area: float = Field(gt=0, le=1)
 
@@ -127,6 +129,7 @@ class Scenes(_Section):
     twin: float = Field(le=0)
     kinship: float = Field(le=0)
     neighbours: float = Field(le=0)
+    closed: float = Field(ge=0)
     jump: float = Field(ge=0)
     music: float = Field(le=0)
     speech: float = Field(le=0)
