@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.media.guard import damaged, open_container, sniff
+from backends.media.guard import damaged, decoded, open_container, sniff, sound_stream
 from configs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _parts(path: Path, rate: int, channels: int | None) -> Iterator[NDArray[np.f
     if found.kind not in ("audio", "video"):
         raise UsageError(f"'{path.name}' has no sound", f"it is {found.mime}")
     with open_container(path, found.format) as container:
-        track = next(iter(container.streams.audio), None)
+        track = sound_stream(container)
         if track is None:
             raise UsageError(f"'{path.name}' has no sound", fix="Attach a file with a sound track")
         # Never the resampler's own stereo-to-mono: it keeps the power, so equal channels would exceed 1.
@@ -72,7 +72,7 @@ def _parts(path: Path, rate: int, channels: int | None) -> Iterator[NDArray[np.f
         resampler = av.AudioResampler(format="fltp", layout=LAYOUTS[channels], rate=rate)
         started = False
         try:
-            for frame in container.decode(track):
+            for frame in (frame for packet in container.demux(track) for frame in decoded(packet)):
                 if not started:
                     late = float((frame.time or 0.0) - (container.start_time or 0) / av.time_base)
                     yield np.zeros((channels, round(max(0.0, late) * rate)), np.float32)

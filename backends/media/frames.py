@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.media.clock import FrameClock, origin_of
-from backends.media.guard import OpenMedia, damaged, decoded, film_stream, open_container, open_media
+from backends.media.guard import (
+    MediaLimits,
+    OpenMedia,
+    damaged,
+    decoded,
+    film_stream,
+    open_container,
+    open_media,
+    refuse_more_pixels,
+)
 from backends.media.scaling import Rgb, Scaler
 from configs.errors import UsageError
 
@@ -140,4 +149,5 @@ def _opened(path: Path) -> Iterator[_Film]:
         if stream is None:
             raise damaged(path)
         stream.thread_type = "AUTO"
+        refuse_more_pixels(stream, MediaLimits().max_pixels)
         yield _Film(path, container, stream, first, Scaler(stream.sample_aspect_ratio))

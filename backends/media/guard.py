@@ -140,16 +140,18 @@ def open_container(path: Path, demuxer: str, *, quick: bool = False) -> InputCon
 
 
 def film_streams(container: InputContainer) -> list[VideoStream]:
-    """The real video streams; a song's cover picture is none."""
-    import av
-
-    cover = av.stream.Disposition.attached_pic
-    return [stream for stream in container.streams.video if not stream.disposition & cover]
+    """The real video streams that can be decoded; a song's cover picture is none."""
+    return [stream for stream in container.streams.video if not _is_cover(stream) and stream.codec_context is not None]
 
 
 def film_stream(container: InputContainer) -> VideoStream | None:
     """The first real video stream."""
     return next(iter(film_streams(container)), None)
+
+
+def refuse_more_pixels(film: VideoStream, most: int) -> None:
+    """Tell the decoder how large a picture may be: what is in a packet may be larger than any header says."""
+    film.codec_context.options = {**film.codec_context.options, "max_pixels": str(most)}
 
 
 def decoded(packet: Packet[Any], on_error: Callable[[], None] | None = None) -> Sequence[Any]:
@@ -164,6 +166,17 @@ def decoded(packet: Packet[Any], on_error: Callable[[], None] | None = None) -> 
         if on_error is not None:
             on_error()
         return ()
+
+
+def sound_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound track that can be decoded."""
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    import av
+
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def damaged(path: Path, cause: str = "its contents cannot be read") -> UsageError:
@@ -288,9 +301,10 @@ def _let_in(path: Path, signature: Signature, limits: MediaLimits) -> Iterator[O
 
     with open_container(path, signature.demuxer, quick=True) as container:
         film = film_stream(container)
-        sound = next(iter(container.streams.audio), None)
+        sound = sound_stream(container)
         if film is not None:
             _check_pixels(path, film.width, film.height, limits)
+            refuse_more_pixels(film, limits.max_pixels)
         seconds = (container.duration or 0) / av.time_base
         if seconds > limits.max_seconds:
             raise too_long(path, seconds, limits)
@@ -325,10 +339,9 @@ def _first_frame(
     """The first frame that can be decoded; the pts of the packets that it took are added to `pts`."""
     import av
 
-    if main is None and container.streams.video:
-        raise UsageError(f"'{path.name}' has a cover picture only", "there is neither a film nor a sound in it")
-    if main is None:
-        raise damaged(path, "it has neither pictures nor sound")
+    unknown = any(stream.codec_context is None and not _is_cover(stream) for stream in container.streams.video)
+    if main is None or (unknown and main.type != "video"):
+        raise _nothing_to_decode(path, container)
     broken: list[int] = []
     try:
         for packet in container.demux(main):
@@ -342,6 +355,17 @@ def _first_frame(
     except (av.FFmpegError, ValueError) as error:
         raise damaged(path) from error
     raise damaged(path)
+
+
+def _nothing_to_decode(path: Path, container: InputContainer) -> UsageError:
+    streams = [*container.streams.video, *container.streams.audio]
+    if not streams:
+        return damaged(path, "it has neither pictures nor sound")
+    if any(stream.codec_context is None for stream in streams):
+        return UsageError(
+            f"'{path.name}' cannot be decoded", "its format is not known here", "Convert it to H.264 first"
+        )
+    return UsageError(f"'{path.name}' has a cover picture only", "there is neither a film nor a sound in it")
 
 
 def _named(signature: Signature, film: bool) -> SniffedFile:

@@ -30,13 +30,15 @@ class Lengths:
     promised: float
 
 
-def stream_notes(*, films: int, sounds: int) -> list[str]:
-    """How many there are of what was measured."""
+def stream_notes(*, films: int, sounds: int, unknown_sound: bool) -> list[str]:
+    """How many there are of what was measured, and sound that cannot be decoded."""
     notes = []
     if films > 1:
         notes.append(f"The file holds {films} films: the first was measured")
     if sounds > 1:
         notes.append(f"The file holds {sounds} sound tracks: the first was heard")
+    if unknown_sound:
+        notes.append("The sound is in a format that is not known here: it was not heard")
     return notes
 
 

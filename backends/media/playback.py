@@ -7,7 +7,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.media.guard import MediaLimits, damaged, decoded, film_streams, open_container, too_long
+from backends.media.guard import (
+    MediaLimits,
+    damaged,
+    decoded,
+    film_streams,
+    open_container,
+    refuse_more_pixels,
+    sound_stream,
+    too_long,
+)
 from backends.media.notes import Damage, Lengths, damage_notes, length_notes, sound_notes, stream_notes
 from backends.media.picture_track import PictureTrack, Shown
 from backends.media.sound_track import Heard, SoundTrack
@@ -29,12 +38,12 @@ class Playback:
     """One pass over a file's first film and first sound track."""
 
     def __init__(
-        self, path: Path, demuxer: str, *, longest_side: int, picture: bool, sound: bool, limit: float
+        self, path: Path, demuxer: str, *, longest_side: int, picture: bool, sound: bool, limits: MediaLimits
     ) -> None:
         """demuxer: what the guard found; longest_side: of the pictures, pixels; picture, sound: what is wanted, a
-        film without sound is played silently; limit: seconds, past which the film is refused as too long.
+        film without sound is played silently; limits: past which the film is refused as too long.
         """
-        self._path, self._demuxer, self._longest_side, self._limit = path, demuxer, longest_side, limit
+        self._path, self._demuxer, self._longest_side, self._limits = path, demuxer, longest_side, limits
         self._wants_picture, self._wants_sound = picture, sound
         self._lost, self._lost_sound = Damage(), Damage()
         self._broken_off = False
@@ -78,7 +87,7 @@ class Playback:
             if films and films[0].start_time is not None and films[0].time_base:
                 self._origin = films[0].start_time * films[0].time_base
             film = films[0] if films and self._wants_picture else None
-            sound = next(iter(container.streams.audio), None) if self._wants_sound else None
+            sound = sound_stream(container) if self._wants_sound else None
             if film is None and (sound is None or self._wants_picture):
                 missing = "picture" if self._wants_picture else "sound"
                 raise UsageError(f"'{self._path.name}' has no {missing}", f"there is no {missing} track in it")
@@ -96,11 +105,13 @@ class Playback:
         if film is not None:
             film.thread_type = "AUTO" if film.width * film.height <= _LARGE_PIXELS else "SLICE"
             film.codec_context.thread_count = _DECODER_THREADS
+            refuse_more_pixels(film, self._limits.max_pixels)
             self._pictures = PictureTrack(film, self._longest_side)
         self._promised = _promised_end(container, film, sound, self._origin)
         self._notes = stream_notes(
             films=len(film_streams(container)) if film is not None else 0,
             sounds=len(container.streams.audio) if sound is not None else 0,
+            unknown_sound=self._wants_sound and sound is None and bool(container.streams.audio),
         )
 
     def _demuxed(self, container: InputContainer, streams: list[VideoStream | AudioStream]) -> Iterator[Packet[Any]]:
@@ -120,10 +131,10 @@ class Playback:
                 yield from self._pictures.take(frame)
             elif isinstance(frame, av.AudioFrame) and frame.samples:
                 if self._track is None:
-                    self._track = SoundTrack(frame, self._origin, self._limit)
+                    self._track = SoundTrack(frame, self._origin, self._limits.max_seconds)
                 yield from self._track.take(frame)
-        if self.seconds > self._limit:
-            raise too_long(self._path, self.seconds, MediaLimits(max_seconds=self._limit))
+        if self.seconds > self._limits.max_seconds:
+            raise too_long(self._path, self.seconds, self._limits)
 
     def _finish(self) -> Iterator[Shown | Heard]:
         if self._pictures is not None:

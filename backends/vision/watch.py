@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
@@ -99,11 +99,12 @@ def _sniffed(path: Path, limits: MediaLimits | None) -> tuple[str, str]:
 def _playback(
     path: Path, demuxer: str, *, picture: bool, sound: bool, info: MediaInfo | None, limits: MediaLimits | None
 ) -> Playback:
-    longest = (limits or MediaLimits()).max_seconds
-    if info is not None:
-        longest = max(longest, info.seconds + 60)  # Whoever probed it let it in by other limits.
+    limits = limits or MediaLimits()
+    if info is not None:  # Whoever probed it may have let it in by other limits.
+        seconds, pixels = max(limits.max_seconds, info.seconds + 60), max(limits.max_pixels, info.width * info.height)
+        limits = replace(limits, max_seconds=seconds, max_pixels=pixels)
     side = thresholds().motion.width
-    return Playback(path, demuxer, longest_side=side, picture=picture, sound=sound, limit=longest)
+    return Playback(path, demuxer, longest_side=side, picture=picture, sound=sound, limits=limits)
 
 
 def _played(

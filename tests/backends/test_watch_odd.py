@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -295,6 +296,36 @@ def test_a_film_whose_beginning_is_broken(tmp_path: Path, whole: Callable[[str],
     late.write_bytes(data[188 * int(len(data) * 0.2 / 188) :])
     looker, seen = looked_at(late)
     assert 40 <= seen.frames <= 62 and 0 <= looker.seconds[0] < 1
+
+
+def test_a_picture_that_grows_beyond_the_limit_is_not_decoded(tmp_path: Path) -> None:
+    """The header says 64x64; the second packet is a larger PNG."""
+    bomb = make_png(tmp_path / "bomb.png", 640, 360).read_bytes()
+    path = tmp_path / "bomb.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "rgb24"
+        container.mux(stream.encode(av.VideoFrame(64, 64, "rgb24")))
+        packet = av.Packet(bomb)
+        packet.stream, packet.pts, packet.dts, packet.time_base = stream, 1, 1, Fraction(1, 24)
+        container.mux(packet)
+    assert looked_at(path)[1].frames == 2
+    seen = watch(path, [], limits=MediaLimits(max_pixels=640 * 360 - 1))
+    assert seen.frames == 1 and "1 piece of the picture could not be read" in " ".join(seen.warnings)
+
+
+def test_formats_that_are_not_known(tmp_path: Path, whole: Callable[[str], Path]) -> None:
+    data = whole("mkv").read_bytes()
+    path = tmp_path / "odd.mkv"
+    path.write_bytes(data.replace(b"A_AAC", b"A_XXX"))
+    listener = Listener()
+    seen = watch(path, [], [listener])
+    assert (seen.frames, listener.blocks) == (72, [])
+    assert seen.warnings == ("The sound is in a format that is not known here: it was not heard.",)
+    assert not probe(path).has_audio
+    path.write_bytes(data.replace(b"V_MPEG4/ISO/AVC", b"V_XPEG4/ISO/AVC"))
+    with pytest.raises(UsageError, match=r"'odd\.mkv' cannot be decoded: its format is not known here"):
+        watch(path, [])
 
 
 # What is no film
