@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.media.guard import damaged, decoded, open_container, sniff, sound_stream
+from backends.media.container import damaged, decoded, open_container, sound_stream
+from backends.media.guard import sniff
 from configs.errors import UsageError
 
 if TYPE_CHECKING:

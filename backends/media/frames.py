@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.media.clock import FrameClock, origin_of
-from backends.media.guard import (
+from backends.media.container import (
     MediaLimits,
-    OpenMedia,
     damaged,
     decoded,
     film_stream,
     open_container,
-    open_media,
     refuse_more_pixels,
 )
+from backends.media.guard import OpenMedia, open_media
 from backends.media.scaling import Rgb, Scaler
 from configs.errors import UsageError
 

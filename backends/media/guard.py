@@ -5,12 +5,23 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from backends.media.container import (
+    MediaLimits,
+    damaged,
+    decoded,
+    film_stream,
+    is_cover,
+    open_container,
+    refuse_more_pixels,
+    sound_stream,
+    too_long,
+)
 from backends.media.signatures import (
     HEAD_BYTES,
     MediaKind,
@@ -21,15 +32,25 @@ from backends.media.signatures import (
     text_signature,
 )
 from configs.errors import UsageError
-from configs.settings import UploadSettings
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
-    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+__all__ = [
+    "MEDIA_ENDINGS",
+    "MediaLimits",
+    "OpenMedia",
+    "SniffedFile",
+    "damaged",
+    "film_stream",
+    "open_container",
+    "open_media",
+    "sniff",
+]
 
 MEDIA_ENDINGS = frozenset(
     {"mp4", "m4v", "m4a", "mov", "mkv", "webm", "avi", "flv", "wmv", "ts", "mts", "mpg", "mpeg", "ogv", "3gp"}
@@ -37,27 +58,12 @@ MEDIA_ENDINGS = frozenset(
     | {"png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "avif", "heic"}
 )
 """File endings that promise a picture, a sound or a film; a text with such a name is refused."""
-_TELLS_ALL_IN_ITS_HEADER = frozenset({"mov", "matroska"})
 _BROKEN_PACKETS = 250
 """So many packets may be unreadable before the first frame: a recording can begin in the middle of its pictures."""
 
 _MP4_BOXES = frozenset(
     {b"ftyp", b"moov", b"mdat", b"moof", b"mfra", b"sidx", b"free", b"skip", b"wide", b"uuid", b"meta"}
 )
-
-
-@dataclass(frozen=True)
-class MediaLimits:
-    """What is refused before anything is decoded."""
-
-    max_pixels: int = 64_000_000
-    max_seconds: float = 4 * 3600
-    max_mib: float = 500
-
-    @classmethod
-    def of(cls, uploads: UploadSettings) -> MediaLimits:
-        """The limits that the user's settings name."""
-        return cls(uploads.max_pixels, uploads.max_video_seconds, uploads.max_mib)
 
 
 @dataclass(frozen=True)
@@ -120,68 +126,6 @@ def _look(path: Path, limits: MediaLimits) -> tuple[SniffedFile, Signature | Non
     if signature.demuxer == "mov":
         _check_boxes(path, size)
     return _sniffed(signature), signature
-
-
-def open_container(path: Path, demuxer: str, *, quick: bool = False) -> InputContainer:
-    """The file opened by PyAV with the reader forced, so that it can never become a playlist.
-
-    quick: rely on the header where it tells all, instead of decoding up to twenty frames ahead.
-    Raises UsageError when it is damaged.
-    """
-    import av
-
-    options = {"protocol_whitelist": "file"}
-    if quick and demuxer in _TELLS_ALL_IN_ITS_HEADER:
-        options["probesize"] = "32"
-    try:
-        return av.open(str(path.absolute()), format=demuxer, options=options, metadata_errors="ignore")
-    except (av.FFmpegError, ValueError) as error:
-        raise damaged(path) from error
-
-
-def film_streams(container: InputContainer) -> list[VideoStream]:
-    """The real video streams that can be decoded; a song's cover picture is none."""
-    return [stream for stream in container.streams.video if not _is_cover(stream) and stream.codec_context is not None]
-
-
-def film_stream(container: InputContainer) -> VideoStream | None:
-    """The first real video stream."""
-    return next(iter(film_streams(container)), None)
-
-
-def refuse_more_pixels(film: VideoStream, most: int) -> None:
-    """Tell the decoder how large a picture may be: what is in a packet may be larger than any header says."""
-    film.codec_context.options = {**film.codec_context.options, "max_pixels": str(most)}
-
-
-def decoded(packet: Packet[Any], on_error: Callable[[], None] | None = None) -> Sequence[Any]:
-    """The frames that come out with this packet; of a packet that is broken none, and `on_error` is called."""
-    import av
-
-    try:
-        return packet.decode()
-    except EOFError:  # a decoder that was already emptied
-        return ()
-    except (av.FFmpegError, ValueError):
-        if on_error is not None:
-            on_error()
-        return ()
-
-
-def sound_stream(container: InputContainer) -> AudioStream | None:
-    """The first sound track that can be decoded."""
-    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    import av
-
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def damaged(path: Path, cause: str = "its contents cannot be read") -> UsageError:
-    """The one sentence for a broken file."""
-    return UsageError(f"'{path.name}' is damaged or cut short", cause, "Export or download it again")
 
 
 def _read_head(path: Path, limits: MediaLimits) -> tuple[bytes, int]:
@@ -324,22 +268,13 @@ def _check_pixels(path: Path, width: int, height: int, limits: MediaLimits) -> N
         )
 
 
-def too_long(path: Path, seconds: float, limits: MediaLimits) -> UsageError:
-    """The one sentence for a film or a sound of too many `seconds`."""
-    return UsageError(
-        f"'{path.name}' is too long",
-        f"{seconds / 60:.0f} minutes; {limits.max_seconds / 60:g} are allowed",
-        "Cut it first, or raise uploads.max_video_seconds",
-    )
-
-
 def _first_frame(
     path: Path, container: InputContainer, main: VideoStream | AudioStream | None, pts: list[int]
 ) -> VideoFrame | AudioFrame:
     """The first frame that can be decoded; the pts of the packets that it took are added to `pts`."""
     import av
 
-    unknown = any(stream.codec_context is None and not _is_cover(stream) for stream in container.streams.video)
+    unknown = any(stream.codec_context is None and not is_cover(stream) for stream in container.streams.video)
     if main is None or (unknown and main.type != "video"):
         raise _nothing_to_decode(path, container)
     broken: list[int] = []

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.media.guard import (
+from backends.media.container import (
     MediaLimits,
     damaged,
     decoded,
