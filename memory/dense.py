@@ -39,13 +39,17 @@ class DenseSearch:
             self.index_pending(search_tuning().embed_per_search)
             return True
 
-    def nearest(self, vector: Vectors, n: int, scope: Scope) -> list[tuple[str, float]]:
-        """The `n` closest records in meaning as (id, cosine), best first; those under the embedder's floor are out."""
+    def nearest(self, vector: Vectors, n: int, scope: Scope, floor: float = 1.0) -> list[tuple[str, float]]:
+        """The `n` closest records in meaning as (id, cosine), best first.
+
+        Those below the embedder's floor, or below `floor` where that is lower, are left out.
+        """
         with self._lock:
             found = self._exact(vector, n, scope)
             if found is None:
                 found = self._approximate(vector, n, scope)
-        return [(ref, cosine) for ref, cosine in found if cosine >= self.embedder.cosine_floor][:n]
+        least = min(floor, self.embedder.cosine_floor)
+        return [(ref, cosine) for ref, cosine in found if cosine >= least][:n]
 
     def index_pending(self, limit: int | None = None) -> int:
         """Embed what was added or changed since (newest first) and return how many; None = all of it."""

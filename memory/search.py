@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,14 @@ from memory.tuning import search_tuning, words
 QUERY_CHARACTERS, QUERY_WORDS = 2000, 24
 """A longer query is cut: what comes later in it hardly changes the ranking, and costs time."""
 SHOT_WORDS = 12
+ALL, ALL_BUT_ONE, SOME = 0.0, 1.0, 2.0
+"""How much of a query a record has, as a rank."""
+Ranking = dict[str, float]
+"""Ids, best first, with what a place among them is worth (0-1)."""
+_LEAST = 0.05
+"""What a place is worth at least: it counts where nothing better is found."""
+_STEM = 4
+"""Letters that a word is not shortened below."""
 RANKED = 2000
 """Of words that more records have, only the newest are ranked: so common a word tells little, and ranking is slow."""
 _WORDS = """SELECT t.ref, best.score FROM {text} t JOIN (
@@ -77,29 +86,49 @@ class Search:
             ranked = [words_found, by_meaning]
         return self._load(self._order(fuse(ranked, tuning.rrf_k), scope.lanes)[:limit])
 
-    def _by_meaning(self, text: str, n: int, scope: Scope) -> list[str]:
-        """The closest of all lanes: cosines of one encoder compare across them."""
+    def _by_meaning(self, text: str, n: int, scope: Scope) -> Ranking:
+        """The closest of all lanes: cosines of one encoder compare across them.
+
+        What is only a guess is worth least: below the encoder's floor, where only shots are asked for; and shots that
+        merely share letters with the query.
+        """
         ready = [(lane, self._dense[lane]) for lane in scope.lanes if self._dense[lane].is_ready()]
         if not ready:
-            return []
-        vector = ready[0][1].embedder.encode([text])[0]
-        found = [hit for lane, dense in ready for hit in dense.nearest(vector, n, scope.inside(lane))]
-        return [ref for ref, _ in sorted(found, key=lambda hit: -hit[1])[:n]]
+            return {}
+        embedder = ready[0][1].embedder
+        vector = embedder.encode([text])[0]
+        floor = search_tuning().shot_cosine_floor if scope.lanes == (SHOTS,) else 1.0
+        found = [
+            (cosine, ref, cosine >= embedder.cosine_floor and (embedder.is_semantic or lane is not SHOTS))
+            for lane, dense in ready
+            for ref, cosine in dense.nearest(vector, n, scope.inside(lane), floor)
+        ]
+        found.sort(key=lambda hit: -hit[0])
+        return {ref: 1.0 if sure else _LEAST for _, ref, sure in found[:n]}
 
-    def _by_words(self, text: str, n: int, scope: Scope) -> list[str]:
-        """Best by BM25: first what has all the words, then what lacks some of them."""
-        found = [hit for lane in scope.lanes for hit in self._in_lane(text, n, lane, scope.inside(lane))]
-        return list(dict.fromkeys(ref for _, _, ref in sorted(found)))[:n]
+    def _by_words(self, text: str, n: int, scope: Scope) -> Ranking:
+        """Best by BM25: first what has all the words, then what lacks some of them.
 
-    def _in_lane(self, text: str, n: int, lane: Lane, scope: Scope) -> list[tuple[int, float, str]]:
-        """(0 with all words, 1 with all but one, 2 with any; BM25 score, id) of what one lane has."""
-        found: dict[str, tuple[int, float, str]] = {}
+        A shot that has few of them is worth less, down to nearly nothing at half of the words: one common word says
+        little of a shot, and must not outdo its meaning.
+        """
+        found = sorted(hit for lane in scope.lanes for hit in self._in_lane(text, n, lane, scope.inside(lane)))
+        worth = {ref: max(_LEAST, 1 - 2 * (rank - SOME)) if rank > SOME else 1.0 for rank, _, ref in reversed(found)}
+        return {ref: worth[ref] for ref in list(dict.fromkeys(ref for _, _, ref in found))[:n]}
+
+    def _in_lane(self, text: str, n: int, lane: Lane, scope: Scope) -> list[tuple[float, float, str]]:
+        """(ALL, ALL_BUT_ONE or SOME of the words, of a shot SOME + the share that it lacks; BM25 score, id)."""
+        found: dict[str, tuple[float, float, str]] = {}
         query = _WORDS.format(text=lane.text, weights=lane.weights)
         matches = shot_expressions(text) if lane is SHOTS else match_expressions(text, scope.kinds)
         with self._catalogue.reading() as db:
-            for rank, match in zip((0, 2) if len(matches) == 2 else (0, 1, 2), matches, strict=False):
-                for ref, score in db.execute(query, (match, RANKED, n if scope.thread is None else 4 * n)):
-                    found.setdefault(ref, (rank, score, ref))
+            for rank, match in zip(
+                (ALL, SOME) if len(matches) == 2 else (ALL, ALL_BUT_ONE, SOME), matches, strict=False
+            ):
+                rows = db.execute(query, (match, RANKED, n if scope.thread is None else 4 * n)).fetchall()
+                lacks = _lacks(db, text, [row[0] for row in rows]) if rank == SOME and lane is SHOTS else {}
+                for ref, score in rows:
+                    found.setdefault(ref, (rank + lacks.get(ref, 0.0), score, ref))
                 if len(found) >= n:
                     break
             if scope.thread is not None and found:
@@ -150,6 +179,20 @@ class Search:
         return hits
 
 
+def _lacks(db: sqlite3.Connection, text: str, refs: Sequence[str]) -> dict[str, float]:
+    """The share of the query's words (0-1) that each of these shots lacks; endings do not count."""
+    marks = ",".join("?" * len(refs))
+    query = f"""SELECT s.id, a.name || ' ' || s.text || ' ' || s.context || ' ' || s.terms
+        FROM shots s JOIN assets a ON a.id = s.film WHERE s.id IN ({marks})"""
+    asked = [word[: max(_STEM, len(word) - 2)] for word in _telling(text, words().stopwords | words().shot_stopwords)]
+    found = {}
+    for ref, body in db.execute(query, list(refs)):
+        own = tokens(body)
+        missing = sum(not any(word.startswith(stem) for word in own) for stem in asked)
+        found[str(ref)] = missing / max(1, len(asked))
+    return found
+
+
 def match_expressions(text: str, kinds: Sequence[str] = ()) -> list[str]:
     """FTS5 expressions for all and for any of the words; every word is quoted, so no operator of FTS5 gets through."""
     quoted = [_quoted(word) for word in _telling(text, words().stopwords)]
@@ -184,10 +227,10 @@ def _quoted(word: str) -> str:
     return '"' + word.replace('"', '""') + '"'
 
 
-def fuse(rankings: Iterable[Sequence[str]], k: int) -> dict[str, float]:
-    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the rankings (Cormack et al. 2009)."""
+def fuse(rankings: Iterable[Ranking], k: int) -> dict[str, float]:
+    """Reciprocal rank fusion: the sum of worth / (k + rank) over the rankings (Cormack et al. 2009, worth 1)."""
     scores: dict[str, float] = {}
     for ranking in rankings:
-        for rank, ref in enumerate(ranking, start=1):
-            scores[ref] = scores.get(ref, 0.0) + 1 / (k + rank)
+        for rank, (ref, worth) in enumerate(ranking.items(), start=1):
+            scores[ref] = scores.get(ref, 0.0) + worth / (k + rank)
     return scores

@@ -21,6 +21,7 @@ class SearchTuning:
     recency_half_life_days: float
     rating_weight: float
     cosine_floor: float
+    shot_cosine_floor: float
     exact_below: int
     embed_per_search: int
 
@@ -36,6 +37,8 @@ class Words:
     """Besides, where shots are searched: words that any shot could be called by."""
     synonyms: dict[str, str]
     """Word -> the word that stands for its group."""
+    groups: dict[str, tuple[str, ...]]
+    """Word -> all words of its group."""
 
 
 @lru_cache
@@ -60,4 +63,5 @@ def words() -> Words:
         stopwords=frozenset(data["stopwords"]),
         shot_stopwords=frozenset(data["shot_stopwords"]),
         synonyms={word: group[0] for group in data["synonyms"] for word in group},
+        groups={word: tuple(group) for group in data["synonyms"] for word in group},
     )

@@ -162,9 +162,9 @@ def test_match_expressions_drop_stopwords_only_beside_others():
 
 
 def test_fusion_prefers_what_both_rankings_have():
-    scores = fuse([["a", "b"], ["b", "c"]], 60)
+    scores = fuse([{"a": 1.0, "b": 1.0}, {"b": 1.0, "c": 0.1}], 60)
     assert max(scores, key=lambda ref: scores[ref]) == "b"
-    assert scores["a"] == pytest.approx(1 / 61)
+    assert scores["a"] == pytest.approx(1 / 61) and scores["c"] == pytest.approx(0.1 / 62)
 
 
 def test_letters_embedder():

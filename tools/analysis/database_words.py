@@ -1,0 +1,97 @@
+"""Other words by which people look for what was measured of a shot: `configs/shot_words.yaml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import yaml
+
+from backends.vision.camera.result import CameraSegment
+from backends.vision.composition.result import Composition
+from backends.vision.record import Shot
+from configs.settings import CONFIG_DIR
+from memory import tuning
+from memory.names import tokens
+
+SLOW, FAST, WHIP = 0.08, 0.35, 1.5
+"""Frame widths or heights per second of a pan, tilt or tracking shot: slower needs more than ten seconds for a new
+picture, faster less than three, a whip pan blurs it."""
+SLOW_SCALE, FAST_SCALE = 0.08, 0.25
+"""Change of scale per second of a zoom or push."""
+COLOURLESS, VIVID = 0.06, 0.55
+STILL, LIVELY = 0.015, 0.5
+DARK, BRIGHT = 50.0, 170.0
+"""Mean luma (0-255) at which a shot is dark or bright, whatever its key."""
+BRIEF, LONG = 1.5, 12.0
+"""Seconds."""
+_SURE = 0.3
+"""Confidence above which the stretches of a mixed move are named."""
+
+
+def other_words(shot: Shot, text: str = "", *, last: bool = False) -> str:
+    """Words for the camera, scale, light, colours, people, movement, sound and place of a shot, each once.
+
+    Args:
+        text: what the shot is described by; words that mean the same as words of it are added.
+        last: whether it is the last of several.
+    """
+    found = [words for key, name in _conditions(shot, last) for words in _table().get(key, {}).get(name, ())]
+    groups = tuning.words().groups
+    found += [same for word in dict.fromkeys(tokens(text)) for same in groups.get(word, ())]
+    return " ".join(dict.fromkeys(found))
+
+
+def _conditions(shot: Shot, last: bool) -> Iterator[tuple[str, str]]:
+    if shot.camera is not None:
+        yield "camera", shot.camera.move
+        parts = [one for one in shot.camera.segments if one.confidence >= _SURE] if shot.camera.move == "mixed" else []
+        for move in parts or [shot.camera]:
+            yield "camera", move.move
+            yield "direction", move.direction
+            yield "speed", _speed(move)
+    if shot.composition is not None:
+        yield from _look(shot.composition)
+    if shot.motion is not None and (shot.motion < STILL or shot.motion > LIVELY):
+        yield "motion", "still" if shot.motion < STILL else "lively"
+    for label in shot.sound.label.split("+") if shot.sound is not None else ():
+        yield "sound", label
+    yield "opening", shot.opening
+    if shot.index == 1 or last:
+        yield "place", "first" if shot.index == 1 else "last"
+    if shot.seconds < BRIEF or shot.seconds > LONG:
+        yield "length", "short" if shot.seconds < BRIEF else "long"
+    if shot.coherence is not None and shot.coherence.verdict == "faulty":
+        yield "fault", "any"
+
+
+def _look(look: Composition) -> Iterator[tuple[str, str]]:
+    yield "scale", look.scale
+    yield "light", "low" if look.luma < DARK else "high" if look.luma > BRIGHT else look.key
+    if look.saturation < COLOURLESS or look.saturation > VIVID:
+        yield "light", "colourless" if look.saturation < COLOURLESS else "vivid"
+    for colour in look.colours[:4]:
+        for part in colour.name.split():
+            yield "colour", part
+    count = len(look.figures)
+    if count or look.scale in ("LS", "ELS"):
+        yield "people", ("none", "one", "two")[count] if count < 3 else "many"
+
+
+def _speed(move: CameraSegment) -> str:
+    size = abs(move.speed)
+    if move.move in ("pan", "tilt", "tracking"):
+        return "slow" if size < SLOW else "whip" if size > WHIP else "fast" if size > FAST else ""
+    if move.move in ("zoom", "push", "zoom_or_push"):
+        return "slow" if size < SLOW_SCALE else "fast" if size > FAST_SCALE else ""
+    return ""
+
+
+@cache
+def _table() -> dict[str, dict[str, tuple[str, ...]]]:
+    table = yaml.safe_load((CONFIG_DIR / "shot_words.yaml").read_text(encoding="utf-8"))
+    return {
+        key: {str(name): tuple(re.findall(r"[\w&'-]+", words)) for name, words in names.items()}
+        for key, names in table.items()
+    }
