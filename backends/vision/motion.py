@@ -131,9 +131,9 @@ def liveliest_span(
     info = probe(path)
     cuts, motion = CutSink(info, sensitivity), MotionSink()
     watch(path, [cuts, motion], info=info, cancel=cancel)
-    scenes = cuts.scenes()
-    borders = [scene.start for scene in scenes[1:]]
-    duration = scenes[-1].end if scenes else info.seconds
+    shots = cuts.shots()
+    borders = [shot.start for shot in shots[1:]]
+    duration = shots[-1].end if shots else info.seconds
     return liveliest_window(
         liveliness(motion.curve(borders), film_levels(path, info), duration), seconds, duration, borders
     )

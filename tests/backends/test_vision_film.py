@@ -9,7 +9,7 @@ from media_fixtures import gradient, make_video, make_wav
 from backends.media.probe import probe
 from backends.vision.motion import MotionCurve, MotionSink, liveliest_span, liveliest_window, liveliness
 from backends.vision.quality import measure_video
-from backends.vision.shots import CutSink, detect_scenes
+from backends.vision.shots import CutSink, detect_shots
 from backends.vision.watch import watch
 from configs.errors import Cancelled, UsageError
 
@@ -45,12 +45,13 @@ def three_shots(tmp_path_factory):
 
 
 def test_cuts_are_found_on_the_frame(three_shots):
-    scenes = detect_scenes(three_shots)
+    scenes, transitions = detect_shots(three_shots)
     assert [scene.first_frame for scene in scenes] == [0, 36, 72]
     assert [scene.start for scene in scenes] == pytest.approx([0, 1.5, 3.0], abs=0.001)
     assert scenes[-1].end == pytest.approx(4.5, abs=0.01)
     assert [scene.opening for scene in scenes] == ["start", "cut", "cut"]
     assert sum(scene.frames for scene in scenes) == 108
+    assert [(cut.kind, cut.first_frame, cut.frames) for cut in transitions] == [("cut", 36, 0), ("cut", 72, 0)]
     assert all(one.end == other.start for one, other in pairwise(scenes))
 
 
@@ -59,9 +60,9 @@ def test_a_pan_and_a_flash_are_no_cuts(tmp_path):
         return np.full((180, 320, 3), 255, np.uint8) if abs(at - 1.0) < 0.01 else pan(at, 0, 60)
 
     film = make_video(tmp_path / "flash.mp4", 2.0, frame=lambda at: pan(at, 0, 60), sound=False)
-    assert len(detect_scenes(film)) == 1
-    flashed = detect_scenes(make_video(tmp_path / "f.mp4", 2.0, frame=flash, sound=False))
-    assert len(flashed) <= 2, "a flash may look like one cut, never like two"
+    assert len(detect_shots(film)[0]) == 1
+    flashed, transitions = detect_shots(make_video(tmp_path / "f.mp4", 2.0, frame=flash, sound=False))
+    assert (len(flashed), transitions) == (1, [])
 
 
 def test_a_fade_through_black_is_one_border(tmp_path):
@@ -69,9 +70,11 @@ def test_a_fade_through_black_is_one_border(tmp_path):
         level = min(1.0, abs(at - 1.5) / 0.75)
         return (pan(at, 0 if at < 1.5 else 1, 10) * level).astype(np.uint8)
 
-    scenes = detect_scenes(make_video(tmp_path / "fade.mp4", 3.0, frame=frame, sound=False))
-    assert len(scenes) == 2
-    assert scenes[1].start == pytest.approx(1.5, abs=0.1)
+    shots, (fade,) = detect_shots(make_video(tmp_path / "fade.mp4", 3.0, frame=frame, sound=False))
+    assert len(shots) == 2 and shots[1].opening == "fade"
+    assert shots[1].start == pytest.approx(1.5, abs=0.1)
+    assert (fade.kind, fade.detail) == ("fade", "through black")
+    assert (fade.start, fade.end) == pytest.approx((0.75, 2.25), abs=0.13)
 
 
 def test_sensitivity(tmp_path):
@@ -82,10 +85,10 @@ def test_sensitivity(tmp_path):
         return picture if at < 1.0 else np.clip(picture.astype(int) + 24, 0, 255).astype(np.uint8)
 
     weak = make_video(tmp_path / "weak.mp4", 2.0, frame=frame, sound=False)
-    counts = [len(detect_scenes(weak, sensitivity=level)) for level in (0.0, 0.5, 1.0)]
+    counts = [len(detect_shots(weak, sensitivity=level)[0]) for level in (0.0, 0.5, 1.0)]
     assert counts == sorted(counts)
     with pytest.raises(UsageError, match="between 0 and 1"):
-        detect_scenes(weak, sensitivity=3)
+        detect_shots(weak, sensitivity=3)
 
 
 def test_cancel_stops_the_pass(three_shots):
@@ -97,7 +100,7 @@ def test_cancel_stops_the_pass(three_shots):
             raise Cancelled("Stopped")
 
     with pytest.raises(Cancelled):
-        detect_scenes(three_shots, cancel=cancel)
+        detect_shots(three_shots, cancel=cancel)
     assert len(seen) == 5
 
 
@@ -113,7 +116,7 @@ def test_a_cut_is_not_motion(three_shots):
     info = probe(three_shots)
     cuts, motion = CutSink(info), MotionSink()
     watch(three_shots, [cuts, motion])
-    borders = [scene.start for scene in cuts.scenes()[1:]]
+    borders = [scene.start for scene in cuts.shots()[1:]]
     curve = motion.curve(borders)
     slow = (curve.seconds < 1.4) | (curve.seconds > 3.15)
     assert curve.energy[slow].max() < 0.06

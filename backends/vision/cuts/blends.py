@@ -1,0 +1,225 @@
+"""Dissolves: a window in which the whole picture goes from one look to another along one straight ramp.
+
+For every frame and a ladder of lengths, the share of the window's variance that one ramp explains (its R squared,
+from the inner products alone). Motion inside of both shots is what the ramp does not explain: a pan or a moving crowd
+changes each place of the picture at its own time. Whatever passes is fitted to the frame, and must end in a scene
+unlike the one it began with: light, focus, slow zooms and titles do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.vision.cuts.found import Found
+from backends.vision.cuts.likeness import likeness, unmoved
+from backends.vision.cuts.window import KEPT, VALUES, Floats, Window, distances
+from backends.vision.thresholds import thresholds
+
+LADDER = (3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48)
+"""Lengths that are tried at every frame; between them the fit interpolates."""
+WAIT = 30
+"""Frames after which no longer ramp can still turn out to fit better."""
+_MARGIN = 12
+JUMP = 0.35
+"""Share of the squared distance between both ends that one step of a ramp never makes."""
+_MOMENTS = (7, 14, 21)
+"""Frames after which, or before which, a scene that only passed is looked for."""
+_LONGEST_WINDOW = 66
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One window that a ramp explains."""
+
+    first: int
+    stop: int
+    share: float
+    """R squared."""
+    seen_at: int
+
+
+def _context(length: int) -> int:
+    """Frames on each side that must be flat: without them a slow steady change would be a ramp too."""
+    return min(8, max(3, length // 2))
+
+
+def ramp(before: int, length: int, after: int) -> Floats:
+    """0 for `before` frames, `length` steps between, 1 for `after`."""
+    rise = (np.arange(length) + 1) / (length + 1)
+    return np.concatenate([np.zeros(before), rise, np.ones(after)]).astype(np.float32)
+
+
+_SPANS = np.asarray([length + 2 * _context(length) + 2 for length in LADDER])
+"""Frames of each rung's window."""
+
+
+@cache
+def _ladder() -> tuple[Floats, Floats, Floats]:
+    """Unit ramps (J, 66) aligned to the window's end, unit means (J, 66), and the sums of the centred squares (J,)."""
+    ramps = np.zeros((len(LADDER), _LONGEST_WINDOW), np.float32)
+    means = np.zeros_like(ramps)
+    sums = np.zeros(len(LADDER), np.float32)
+    for row, length in enumerate(LADDER):
+        around = _context(length) + 1
+        shape = ramp(around, length, around)
+        centred = shape - shape.mean()
+        sums[row] = float(centred @ centred)
+        ramps[row, -len(shape) :] = centred / np.sqrt(sums[row])
+        means[row, -len(shape) :] = 1 / np.sqrt(len(shape))
+    return ramps, means, sums
+
+
+class BlendTest:
+    """Sees the window after each new frame; `found` grows."""
+
+    def __init__(self, share: float) -> None:
+        """share: of the variance that a fitted ramp must explain."""
+        self._table = thresholds().cuts
+        self._share = share
+        self.found: list[Found] = []
+        self._pending: list[Hit] = []
+
+    def see(self, window: Window) -> None:
+        self._look(window)
+        self._judge(window, WAIT)
+
+    def finish(self, window: Window) -> None:
+        """Judge what waits still, at the film's end."""
+        self._judge(window, 0)
+
+    def _look(self, window: Window) -> None:
+        """Keep the newest window's best ramp when it explains enough and changes enough."""
+        size = min(_LONGEST_WINDOW, window.stop - window.start)
+        ramps, means, sums = (part[..., -size:] if part.ndim == 2 else part for part in _ladder())
+        products = window.products(window.stop - size, window.stop)
+        fits = size >= _SPANS
+        if not fits.any():
+            return
+        explained = ((ramps @ products) * ramps).sum(axis=1)
+        energy = np.cumsum(np.diag(products)[::-1])[np.minimum(_SPANS, size) - 1]
+        whole = np.maximum(energy - ((means @ products) * means).sum(axis=1), 1e-3)
+        strong = explained / sums / VALUES > self._table.blend_change**2
+        share = np.where(fits & strong, explained / whole, 0)
+        best = int(share.argmax())
+        if share[best] < self._table.blend_ramp:
+            return
+        last = size - 1 - _context(LADDER[best])
+        first = last - LADDER[best]
+        if not _jumps(products[first - 1 : last + 1, first - 1 : last + 1]):
+            begin = window.stop - size
+            self._pending.append(Hit(begin + first, begin + last, float(share[best]), window.stop))
+
+    def _judge(self, window: Window, wait: int) -> None:
+        while self._pending:
+            best = max(self._pending, key=lambda hit: hit.share)
+            if window.stop - best.seen_at < wait:
+                # The oldest must be judged before its frames are gone.
+                best = self._pending[0]
+                if window.stop - best.seen_at < min(wait * 2, KEPT - _LONGEST_WINDOW - 2 * _MARGIN) or not wait:
+                    return
+            fitted = fit(window, best) if self._may_be(window, best) else None
+            accepted = fitted is not None and self._is_transition(window, fitted)
+            if fitted is not None and accepted:
+                self.found.append(Found("dissolve", fitted.first, fitted.stop, fitted.share, "blend"))
+            reach = fitted if fitted is not None and accepted else best
+            self._pending = [
+                hit for hit in self._pending if hit is not best and not _overlap(hit, reach, whole=not accepted)
+            ]
+
+    def _may_be(self, window: Window, hit: Hit) -> bool:
+        """A cheap look before the fit: most slow changes keep every block in its place."""
+        before, after = max(window.start, hit.first - 2), min(window.stop - 1, hit.stop + 1)
+        return unmoved(window.grey(before), window.grey(after)) < self._table.blend_unmoved
+
+    def _is_transition(self, window: Window, fitted: Hit) -> bool:
+        table = self._table
+        if fitted.share < self._share:
+            return False
+        before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
+        old, new = window.grey(before), window.grey(after)
+        if likeness(old, new) >= table.blend_likeness or unmoved(old, new) >= table.blend_unmoved:
+            return False
+        return not passes(window, before, after, table.blend_likeness)
+
+
+def passes(window: Window, before: int, after: int, limit: float) -> bool:
+    """Whether what differs between two frames only came for a moment: soon, or soon ago, the film looks the same.
+
+    A fire that dies down, a lens pulled out of focus and back, something that passes close by.
+    """
+    for apart in _MOMENTS:
+        later, earlier = after + apart, before - apart
+        if later < window.stop and likeness(window.grey(before), window.grey(later)) >= limit:
+            return True
+        if earlier >= window.start and likeness(window.grey(earlier), window.grey(after)) >= limit:
+            return True
+    return False
+
+
+def _jumps(products: Floats) -> bool:
+    """Whether one step makes most of the way from the first to the last frame: a cut, which a short ramp resembles."""
+    squares = distances(products)
+    return bool(np.diag(squares, 1).max() > JUMP * squares[0, -1])
+
+
+def _overlap(hit: Hit, reach: Hit, *, whole: bool) -> bool:
+    """Whether they share frames; `whole`: nearly all of them, since another ramp may lie beside a refused one."""
+    common = min(hit.stop, reach.stop) - max(hit.first, reach.first)
+    if whole:
+        return common > 0.6 * max(hit.stop - hit.first, reach.stop - reach.first)
+    return common > -3
+
+
+def fit(window: Window, hit: Hit) -> Hit | None:
+    """The ramp (straight or eased) that leaves the least variance in a window wider than the hit, and its share."""
+    first, stop = _bounds(window, hit)
+    products = window.products(first, stop)
+    shapes, lows, highs = _candidates(hit.first - first, hit.stop - first, stop - first)
+    if not len(shapes):
+        return None
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    shapes /= np.linalg.norm(shapes, axis=1, keepdims=True)
+    explained = ((shapes @ products) * shapes).sum(axis=1)
+    best = int(explained.argmax())
+    begin, end = int(lows[best]), int(highs[best])
+    around = _context(end - begin) + 1
+    low, high = max(0, begin - around), min(stop - first, end + around)
+    part = products[low:high, low:high]
+    shape = shapes[best, low:high] - shapes[best, low:high].mean()
+    whole = float(np.trace(part) - part.sum() / len(part))
+    share = float(shape @ part @ shape) / max(float(shape @ shape) * whole, 1e-3)
+    return Hit(first + begin, first + end, share, hit.seen_at)
+
+
+def _candidates(begin: int, end: int, size: int) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """Straight and eased ramps (n, size) whose ends lie around those of begin..end, and the ends, (n,) each."""
+    reach = max(_MARGIN, (end - begin) // 2)
+    lows = np.arange(max(1, begin - reach), min(begin + reach // 2, size - 3) + 1)
+    highs = np.arange(max(2, end - reach // 2), min(end + reach, size - 1) + 1)
+    low, high = (grid.ravel() for grid in np.meshgrid(lows, highs, indexing="ij"))
+    low, high = low[high > low], high[high > low]
+    straight = (np.arange(size)[None] - low[:, None] + 1) / (high - low + 1)[:, None]
+    straight = straight.clip(0, 1).astype(np.float32)
+    return np.concatenate([straight, _eased(straight)]), np.tile(low, 2), np.tile(high, 2)
+
+
+def _eased(share: Floats) -> Floats:
+    """Slow at both ends (smoothstep), as many editors blend."""
+    return share * share * (3 - 2 * share)
+
+
+def _bounds(window: Window, hit: Hit) -> tuple[int, int]:
+    """A wider window around the hit, that ends where the picture jumps: beyond a cut nothing tells of this ramp."""
+    reach = max(_MARGIN, (hit.stop - hit.first) // 2) + 4
+    first, stop = max(window.start, hit.first - reach), min(window.stop, hit.stop + reach)
+    squares = distances(window.products(first, stop))
+    steps = np.diag(squares, 1)
+    limit = JUMP * float(squares[max(0, hit.first - 1 - first), min(hit.stop, stop - 1) - first])
+    jumps = np.flatnonzero(steps > limit) + first + 1
+    before = [int(j) for j in jumps if j <= hit.first - 1]
+    after = [int(j) for j in jumps if j > hit.stop]
+    return max(first, *before, first), min(stop, *after, stop)

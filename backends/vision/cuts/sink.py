@@ -1,0 +1,94 @@
+"""The one sink that finds cuts, dissolves, fades and wipes in a pass, with bounded memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+
+from backends.media.probe import MediaInfo, probe
+from backends.vision.cuts.blends import BlendTest
+from backends.vision.cuts.fades import FadeTest
+from backends.vision.cuts.found import Found
+from backends.vision.cuts.result import ShotSpan, Transition
+from backends.vision.cuts.settle import settled, shots_between, transitions_of
+from backends.vision.cuts.steps import StepTest
+from backends.vision.cuts.window import Window, small_of
+from backends.vision.cuts.wipes import WipeTest
+from backends.vision.frame import Frame
+from backends.vision.thresholds import thresholds
+from backends.vision.watch import watch
+from configs.errors import UsageError
+
+_EASE = 0.2
+"""How much the shares that a blend or a wipe must reach fall from sensitivity 0 to 1."""
+
+
+class CutSink:
+    """Looks for all kinds of transitions at once; keeps thumbnails of the last few seconds and every frame's time."""
+
+    def __init__(self, info: MediaInfo, sensitivity: float = 0.5) -> None:
+        """sensitivity: 0 (only what is plain) to 1 (also weak ones). Raises UsageError outside of that."""
+        if not 0 <= sensitivity <= 1:
+            raise UsageError(f"The sensitivity {sensitivity:g} is out of range", "it must lie between 0 and 1")
+        table = thresholds().cuts
+        fps = info.fps or 25.0
+        ratio = table.ratio_at_lowest + sensitivity * (table.ratio_at_highest - table.ratio_at_lowest)
+        ease = _EASE * (0.5 - sensitivity)
+        self._steps = StepTest(fps, ratio)
+        self._tests = (
+            self._steps,
+            FadeTest(),
+            BlendTest(min(0.99, table.blend_share + ease)),
+            WipeTest(min(0.99, table.wipe_order + ease)),
+        )
+        self._shortest = max(1, round(table.min_shot_seconds * fps))
+        self._frame_seconds = 1 / fps
+        self._window = Window()
+        self._times = array("d")
+        self._settled: list[Found] | None = None
+
+    def see(self, frame: Frame) -> None:
+        self._times.append(frame.seconds)
+        self._window.add(small_of(frame, self._steps.content(frame)))
+        for test in self._tests:
+            test.see(self._window)
+
+    def transitions(self) -> list[Transition]:
+        """All transitions of what was seen, in order, also a fade from the film's start and to its end."""
+        return transitions_of(self._found(), self._times, self._end)
+
+    def shots(self) -> list[ShotSpan]:
+        """The shots of what was seen, without gaps, in order; one when nothing was found, none without frames."""
+        return shots_between(self._found(), self._times, self._end) if self._times else []
+
+    scenes = shots
+
+    @property
+    def _end(self) -> float:
+        return self._times[-1] + self._frame_seconds if self._times else 0.0
+
+    def _found(self) -> list[Found]:
+        """Asked for when the pass is over."""
+        if self._settled is None:
+            for test in self._tests:
+                test.finish(self._window)
+            self._settled = settled([item for test in self._tests for item in test.found], self._shortest)
+        return self._settled
+
+
+def detect_shots(
+    path: Path,
+    *,
+    sensitivity: float = 0.5,
+    cancel: Callable[[], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[list[ShotSpan], list[Transition]]:
+    """The film's shots, covering it without gaps, and the transitions between them, both in order.
+
+    sensitivity: 0 (only what is plain) to 1 (also weak ones). Raises UsageError when the file is not a film.
+    """
+    info = probe(path)
+    sink = CutSink(info, sensitivity)
+    watch(path, [sink], info=info, cancel=cancel, on_progress=on_progress)
+    return sink.shots(), sink.transitions()

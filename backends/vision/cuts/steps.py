@@ -1,0 +1,122 @@
+"""Hard cuts: PySceneDetect's AdaptiveDetector, and a second look at each of its cuts once the next frames are known.
+
+A cut is one step between two steady stretches, to a picture of another scene. A lamp, a flash, a strobe and a lurch of
+the camera make the same jump for the detector, but the scene stays, or comes back within a few frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.vision.cuts.found import Found
+from backends.vision.cuts.likeness import likeness
+from backends.vision.cuts.window import Window
+from backends.vision.frame import Frame
+from backends.vision.thresholds import thresholds
+
+CONTEXT = 4
+"""Frames on each side that should be steady."""
+WAIT = 24
+_BLINK = 6
+"""A picture that is gone again within so many frames was no shot."""
+_BACK = 0.35
+"""Of a jump: how near the later picture must be to the one before it to be the same."""
+_ALIKE = 0.6
+
+
+class StepTest:
+    """Takes PySceneDetect's cuts and looks again; `found` grows."""
+
+    def __init__(self, fps: float, ratio: float) -> None:
+        """ratio: how much a frame's change must exceed its surroundings' (AdaptiveDetector's threshold)."""
+        from scenedetect.common import FrameTimecode
+
+        self._table = thresholds().cuts
+        rate = Fraction(fps).limit_denominator(1001)
+        self._timecode: Callable[[int], Any] = lambda index: FrameTimecode(index, fps=rate)
+        self._detector = _SharedAdaptive(ratio)
+        self._pending: list[int] = []
+        self.found: list[Found] = []
+
+    def content(self, frame: Frame) -> float:
+        """Show the detector the next frame; its content value."""
+        self._pending += self._detector.cuts(self._timecode(frame.index), frame.hsv)
+        return self._detector.content
+
+    def see(self, window: Window) -> None:
+        self._judge(window, WAIT)
+
+    def finish(self, window: Window) -> None:
+        self._judge(window, 0)
+
+    def _judge(self, window: Window, wait: int) -> None:
+        while self._pending and window.stop - self._pending[0] >= wait:
+            cut = self._pending.pop(0)
+            if not window.start < cut < window.stop:
+                continue
+            share = step_share(window, cut)
+            if share >= self._table.cut_step and self._another_scene(window, cut):
+                self.found.append(Found("cut", cut, cut, share, "adaptive"))
+
+    def _another_scene(self, window: Window, cut: int) -> bool:
+        alike = likeness(window.grey(cut - 1), window.grey(cut), near=True)
+        if alike >= self._table.cut_likeness:
+            return False
+        jump = _BACK * window.distance(cut - 1, cut)
+        reach = WAIT if alike >= _ALIKE else _BLINK
+        later = range(cut + 1, min(window.stop, cut + reach))
+        earlier = range(max(window.start, cut - reach), cut - 1)
+        return not any(window.distance(cut - 1, k) < jump for k in later) and not any(
+            window.distance(k, cut) < jump for k in earlier
+        )
+
+
+def step_share(window: Window, cut: int) -> float:
+    """0..1: the share of the variance of the frames around `cut` that one step at it explains."""
+    first, stop = max(window.start, cut - CONTEXT), min(window.stop, cut + CONTEXT)
+    before, after = cut - first, stop - cut
+    if not before or not after:
+        return 0.0
+    products = window.products(first, stop)
+    size = len(products)
+    step = np.concatenate([np.full(before, -1 / before), np.full(after, 1 / after)])
+    whole = float(np.trace(products) - products.sum() / size)
+    return float(step @ products @ step) / float(step @ step) / max(whole, 1e-3)
+
+
+class _SharedAdaptive:
+    """PySceneDetect's AdaptiveDetector on HSV pictures that others use too: same values in a third of the time."""
+
+    def __init__(self, ratio: float) -> None:
+        from scenedetect.detectors import AdaptiveDetector
+
+        table = thresholds().cuts
+        self.content = 0.0
+        """The last frame's content value."""
+        self._before: NDArray[np.uint8] | None = None
+        self._detector: Any = AdaptiveDetector(
+            adaptive_threshold=ratio,
+            min_scene_len=1,
+            window_width=table.window_frames,
+            min_content_val=table.min_content,
+        )
+        # What the detector itself would work out with a conversion to HSV and 32-bit copies of the pictures.
+        self._detector._calculate_frame_score = self._content
+
+    def cuts(self, timecode: Any, hsv: NDArray[np.uint8]) -> list[int]:
+        """The film's frames that the detector now calls cuts; it is a few frames behind."""
+        return [int(cut.frame_num) for cut in self._detector.process_frame(timecode, hsv)]
+
+    def _content(self, timecode: Any, hsv: NDArray[np.uint8]) -> float:
+        import cv2
+
+        before, self._before = self._before, hsv
+        if before is not None and before.shape != hsv.shape:
+            before = np.asarray(cv2.resize(before, hsv.shape[1::-1]), np.uint8)
+        self.content = 0.0 if before is None else float(cv2.norm(before, hsv, cv2.NORM_L1)) / hsv.size
+        return self.content
