@@ -16,6 +16,7 @@ class SoundSegment(Part):
     end: float
     label: Hearing
     confidence: float = Field(ge=0, le=1)
+    bpm: float | None = Field(None, description="Tempo of its music; None without a steady beat.")
 
 
 class Words(Part):
