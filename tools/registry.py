@@ -20,6 +20,8 @@ TOOLS: dict[str, str] = {
     "speak_dialogue": "tools.voice.dialogue:SpeakDialogue",
     "lip_sync": "tools.voice.lip_sync:LipSync",
     "analyze_video": "tools.analysis.video:AnalyzeVideo",
+    "analyze_image": "tools.analysis.picture:AnalyzeImage",
+    "analyze_audio": "tools.analysis.sound:AnalyzeAudio",
     "edit_video": "tools.editing.edit:EditVideo",
     "render_timeline": "tools.editing.render:RenderTimeline",
     "export_timeline": "tools.editing.export:ExportTimeline",

@@ -1,0 +1,143 @@
+"""A sound track in the words of somebody who mixes films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backends.sound.result import Hearing, Sound, SoundSegment
+from backends.vision.thresholds import thresholds
+
+TARGETS = ((-14.0, "streaming"), (-16.0, "podcasts"), (-23.0, "television"))
+"""LUFS that Spotify and YouTube play at, Apple's podcasts, and EBU R 128."""
+NEAR_LU = 1.0
+CLIPPED = 1e-4
+"""Share of clipped samples that can be heard: about 5 a second."""
+QUIET_LU = 3.0
+SPANS_TOLD = 4
+_NAMES: dict[Hearing, str] = {
+    "speech": "speech",
+    "music": "music",
+    "speech+music": "speech over music",
+    "noise": "other sounds",
+    "silence": "silence",
+}
+
+
+def in_words(sound: Sound) -> str:
+    """The facts that matter when cutting and mixing, one short sentence each."""
+    if not sound.seconds:
+        return "The sound track is empty."
+    if sound.peak_dbfs is None:
+        return f"The sound track is silent throughout ({clock(sound.seconds)})."
+    parts = [level_words(sound), fault_words(sound), content_words(sound), tempo_words(sound), pause_words(sound)]
+    return " ".join(part for part in parts if part)
+
+
+def level_words(sound: Sound) -> str:
+    """Loudness, its range and the peak."""
+    if sound.loudness_lufs is None:
+        reason = sound.not_measured.get("loudness_lufs", "not measured")
+        return f"Loudness unknown ({reason}); peak {_db(sound.peak_dbfs)} dBFS."
+    text = f"Loudness {sound.loudness_lufs:.1f} LUFS"
+    if sound.loudness_range_lu is not None:
+        text += f", range {sound.loudness_range_lu:.1f} LU"
+    return f"{text}, peak {_db(sound.peak_dbfs)} dBFS."
+
+
+def target_words(sound: Sound) -> str:
+    """How far it is from what is delivered."""
+    if sound.loudness_lufs is None:
+        return ""
+    told = []
+    for target, name in TARGETS:
+        gain = target - sound.loudness_lufs
+        told.append(f"fits {name} ({target:g})" if abs(gain) <= NEAR_LU else f"{gain:+.1f} dB for {name} ({target:g})")
+    return f"To the usual targets: {', '.join(told)}."
+
+
+def fault_words(sound: Sound) -> str:
+    """Clipping, and noise that is loud beside what is meant to be heard; '' when there is nothing to mend."""
+    faults = []
+    if sound.clipped_share >= CLIPPED:
+        faults.append(f"clipped ({sound.clipped_share:.2%} of the samples)")
+    talk = any("speech" in part.label for part in sound.segments)
+    if talk and sound.noise_dbfs is not None and sound.loudness_lufs is not None:
+        above = sound.loudness_lufs - sound.noise_dbfs
+        if above < 15 and not any("music" in part.label for part in sound.segments):
+            faults.append(f"noisy behind the speech (only {max(0, above):.0f} dB below it)")
+    return f"Faults: {', '.join(faults)}." if faults else ""
+
+
+def content_words(sound: Sound) -> str:
+    """What is heard when, the longest parts first told."""
+    if not sound.segments:
+        return ""
+    if len(sound.segments) == 1:
+        part = sound.segments[0]
+        return f"{_capital(_NAMES[part.label])} throughout{_doubt(part.confidence)}."
+    told = []
+    for label, name in _NAMES.items():
+        parts = [part for part in sound.segments if part.label == label]
+        if parts and label != "silence":
+            told.append(f"{name} {spans(parts)}")
+    return f"{_capital('; '.join(told))}." if told else "Nothing but silence."
+
+
+def tempo_words(sound: Sound) -> str:
+    """Tempo and beats; '' without music."""
+    if sound.bpm is not None:
+        return f"About {sound.bpm:.0f} bpm, {len(sound.beats)} beats{_doubt(sound.bpm_confidence)}."
+    return "No steady beat." if any("music" in part.label for part in sound.segments) else ""
+
+
+def pauses(sound: Sound) -> list[SoundSegment]:
+    """Silences long enough to be worth cutting."""
+    shortest = thresholds().hearing.pause_seconds
+    return [part for part in sound.segments if part.label == "silence" and part.end - part.start >= shortest]
+
+
+def pause_words(sound: Sound) -> str:
+    """Silences that could be cut; '' when there are none."""
+    found = pauses(sound)
+    if not found:
+        return ""
+    whole = sum(part.end - part.start for part in found)
+    longest = thresholds().hearing.pause_seconds
+    count = "1 silence" if len(found) == 1 else f"{len(found)} silences"
+    return f"{count} of at least {longest:g} s could be cut ({whole:.1f} s in all): {spans(found)}."
+
+
+def spans(parts: Sequence[SoundSegment], most: int = SPANS_TOLD) -> str:
+    """'0:03-0:07.5 and 0:12-0:20'; of more than `most`, the longest, and how long the others are together."""
+    if len(parts) <= most:
+        shown, rest = list(parts), 0.0
+    else:
+        longest = sorted(parts, key=lambda part: part.start - part.end)
+        shown = sorted(longest[:most], key=lambda part: part.start)
+        rest = sum(part.end - part.start for part in longest[most:])
+    told = [f"{clock(part.start)}-{clock(part.end)}" for part in shown]
+    if rest:
+        told.append(f"{len(parts) - most} more ({rest:.0f} s)")
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def clock(seconds: float) -> str:
+    """'0:07.5', '12:03', '1:02:03': tenths only within the first ten minutes."""
+    tenths = round(seconds * 10)
+    whole, tenth = divmod(tenths, 10)
+    minutes, left = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+    return f"{text}.{tenth}" if tenth and seconds < 600 else text
+
+
+def _db(level: float | None) -> str:
+    return "-" if level is None else f"{level:.1f}"
+
+
+def _doubt(confidence: float) -> str:
+    return "" if confidence >= 0.7 else f" (not sure: {confidence:.0%})"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
