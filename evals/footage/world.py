@@ -85,7 +85,7 @@ def write_clip(
         speed = Fraction(fps).limit_denominator(1001)
         picture = container.add_stream("libx264", rate=speed, options={"crf": str(crf), "preset": "veryfast"})
         picture.pix_fmt = "yuv420p"
-        # What PyAV converts to by itself (H.273: BT.601, limited range); without a tag players take large films as BT.709.
+        # What PyAV converts to by itself (H.273: BT.601, limited); without a tag, players take large films as BT.709.
         picture.codec_context.colorspace, picture.codec_context.color_range = 6, 1
         track = None
         if sound is not None:
