@@ -21,6 +21,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "assets" / "film.mp4").write_bytes(bytes(range(256)) * 40)
     (root / "assets" / "Il film è qui.otio").write_text("{}")
     (root / "assets" / "trap.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>")
+    (root / "assets" / "report.html").write_text("<title>A report</title>")
+    (root / "uploads" / "page.html").write_text("<script>1</script>")
+    (root / "assets" / "shots.csv").write_text("shot\r\n")
+    (root / "assets" / "shots.edl").write_text("TITLE: A\n")
     (root / "assets" / "link.txt").symlink_to(root / "secret.db")
     (root / "assets" / "folder").symlink_to(root.parent)
     (root / "assets" / "loop").symlink_to(root / "assets" / "loop")
@@ -74,3 +78,53 @@ def test_timelines_are_downloads_with_their_name(client: TestClient) -> None:
         headers["content-disposition"].startswith("attachment")
         and "film%20%C3%A8%20qui.otio" in headers["content-disposition"]
     )
+
+
+def test_reports_open_as_pages_from_nowhere(client: TestClient) -> None:
+    headers = client.get("/media/assets/report.html").headers
+    policy = {part.split()[0]: part.split()[1:] for part in headers["content-security-policy"].split(";")}
+    assert headers["content-type"].startswith("text/html") and headers["content-disposition"].startswith("inline")
+    assert policy["sandbox"] == ["allow-scripts"] and policy["default-src"] == ["'none'"]
+    assert policy["media-src"] == ["'self'", "blob:"] and policy["img-src"] == ["data:"]
+    assert policy["frame-ancestors"] == ["'self'"] and "connect-src" not in policy
+    assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+
+
+def test_html_that_was_uploaded_is_a_download_without_scripts(client: TestClient) -> None:
+    headers = client.get("/media/uploads/page.html").headers
+    assert headers["content-disposition"].startswith("attachment")
+    assert "allow-scripts" not in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", ["shots.csv", "shots.edl"])
+def test_lists_of_shots_are_downloads(client: TestClient, name: str) -> None:
+    assert client.get(f"/media/assets/{name}").headers["content-disposition"].startswith("attachment")
+
+
+def test_a_report_gets_no_session_and_stays_as_it_is(home: Path) -> None:
+    prepare_site(home)
+    from ui.chat.media import media_router
+    from ui.chat.middleware import OfflinePages, SignedIn
+
+    linked = b"<link rel=icon href='https://x.org/i.png'><title>A report</title>"
+    (home / "assets" / "linked.html").write_bytes(linked)
+    app = FastAPI()
+    app.include_router(media_router(home, ("assets", "uploads")))
+    app.add_middleware(OfflinePages)
+    app.add_middleware(SignedIn)
+    answer = TestClient(app).get("/media/assets/linked.html")
+    assert answer.content == linked and "set-cookie" not in answer.headers
+
+
+def test_reports_are_linked_so_that_they_open(home: Path) -> None:
+    prepare_site(home)
+    from ui.chat.showing import page_links
+
+    rows = [
+        {"name": "Report on [x](javascript:alert(1)) _a_\nb", "path": "assets/rep-1 a.html"},
+        {"name": "Shots", "path": "assets/rep-2.json"},
+    ]
+    assert page_links(rows) == (
+        r"- [Open: Report on \[x\]\(javascript:alert\(1\)\) \_a\_ b](/media/assets/rep-1%20a.html)"
+    )
+    assert page_links(rows[1:]) == ""

@@ -128,7 +128,7 @@ def _closed(looks: Looks, at: int) -> float:
 
 
 def _kinship(looks: Looks, at: int) -> float:
-    """How alike the nearest shots on both sides are in colour, -1 to 1: the mean of the best pairs."""
+    """How alike the nearest shots on both sides are in colour, at most 1: the mean of the best pairs."""
     pairs = sorted(
         (
             looks.kin(before, after)

@@ -20,6 +20,8 @@ _COARSE = (8, 5)
 _BORDER_LUMA, _BORDER_SHARE = 40, 0.1
 """A row or column that is never lit up to this in more than this share is a letterbox of the whole film."""
 _FAR_PAIRS = 4000
+_LEAST_KIN = -0.5
+"""Two pictures that share less than most of the film are no more apart for that."""
 
 
 class Looks:
@@ -47,9 +49,9 @@ class Looks:
         return len(self._colours)
 
     def kin(self, one: int, other: int) -> float:
-        """Likeness of colours, 1 = the same, 0 = as any two shots of the film, -1 at least."""
+        """Likeness of colours, 1 = the same, 0 = as any two shots of the film, a little less at least."""
         alike = float(self._colours[one] @ self._colours[other])
-        return max(-1.0, min(1.0, (alike - self._common) / (1 - self._common)))
+        return max(_LEAST_KIN, min(1.0, (alike - self._common) / (1 - self._common)))
 
     def twin(self, one: int, other: int) -> float:
         """How surely two shots are one set-up of the camera, 0-1: by colours and by where in the picture they are."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.media.frames import frame_at, read_frames
+from backends.media.frames import frames_at
 from backends.vision.composition.result import Colour
 from backends.vision.record import FilmRecord, Shot
 from configs.errors import UsageError
@@ -23,9 +23,6 @@ SHEET_PICTURES = 60
 BAR_SIZE = (96, 1280)
 """Height and width of a colour bar, pixels."""
 _UNKNOWN = (128, 128, 128)
-_SEEK_SECONDS = 6.0
-"""Of film that are decoded, roughly, to reach one frame by seeking: half of a usual distance of key frames, and more
-for opening the file."""
 
 
 def keyframe_sheet(record: FilmRecord, keyframes: Sequence[Rgb], columns: int | None = None) -> Rgb:
@@ -104,33 +101,19 @@ def film_strip(
 
 
 def pictures_at(film: Path, times: Sequence[float], width: int) -> list[Rgb]:
-    """The frames on screen at some times, in their order; a time past the end gives the last frame.
+    """The frames on screen at some times, in their order; a time past the end gives the last frame that was asked for.
 
-    Reads the film through once where the times are dense, else seeks. Raises UsageError when the file is no film.
+    Raises UsageError when the file is no film or has no picture at the first of the times.
     """
-    if not times:
-        return []
-    dense = max(times) < _SEEK_SECONDS * len(times)
-    return _read_through(film, times, width) if dense else [_seek(film, at, width) for at in times]
-
-
-def _read_through(film: Path, times: Sequence[float], width: int) -> list[Rgb]:
     order = sorted(range(len(times)), key=lambda index: times[index])
     found: dict[int, Rgb] = {}
-    shown: Rgb | None = None
-    for seconds, rgb in read_frames(film, width=width):
-        while len(found) < len(order) and shown is not None and times[order[len(found)]] < seconds - 1e-4:
-            found[order[len(found)]] = shown
-        shown = rgb
-        if len(found) == len(order):
-            break
-    if shown is None:
-        raise UsageError(f"'{film.name}' has no picture to look at", "not one of its frames can be shown")
-    return [found.get(index, shown) for index in range(len(times))]
-
-
-def _seek(film: Path, at: float, width: int) -> Rgb:
-    try:
-        return frame_at(film, at, width=width)
-    except UsageError:
-        return frame_at(film, max(0.0, at - 1.0), width=width)
+    last: Rgb | None = None
+    frames = frames_at(film, [max(0.0, times[index]) for index in order], width=width)
+    for index in order:
+        try:
+            last = next(frames)
+        except (UsageError, StopIteration):
+            if last is None:
+                raise
+        found[index] = last
+    return [found[index] for index in range(len(times))]

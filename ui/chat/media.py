@@ -1,4 +1,4 @@
-"""Files of the home folder for the page: only what the studio made or took in, never run as a page of its own."""
+"""Files of the home folder for the page: what the studio made or took in, never as a page with the chat's rights."""
 
 from __future__ import annotations
 
@@ -21,12 +21,28 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "Cache-Control": "private, max-age=3600",
 }
+_REPORT = _HEADERS | {
+    # A report runs its own script, but as a page from nowhere: it can neither read the chat, its cookies and its
+    # files nor call any server; all it can load is pictures inside it and films of this studio to play.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+        "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+REPORTS = "assets"
+"""The folder of what the studio made itself: only its HTML files open as pages."""
 
 
 def media_router(home: Path, folders: Sequence[str]) -> APIRouter:
-    """`/media/<path>` for files in these folders of the home; ranges are answered, so that films can be sought in."""
+    """`/media/<path>` for files in these folders of the home; ranges are answered, so that films can be sought in.
+
+    An HTML file among the studio's own assets is shown as a sandboxed page; any other is a download.
+    """
     router = APIRouter()
     roots = [(home / folder).resolve() for folder in folders]
+    reports = (home / REPORTS).resolve()
 
     @router.get(MEDIA_URL + "/{path:path}")
     def media(path: str) -> FileResponse:
@@ -34,9 +50,10 @@ def media_router(home: Path, folders: Sequence[str]) -> APIRouter:
         if file is None or not any(root in file.parents for root in roots):
             raise HTTPException(404, "There is no such file")
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        inline = kind.startswith(_INLINE) and kind != "image/svg+xml"
+        report = kind == "text/html" and reports in file.parents
+        inline = report or (kind.startswith(_INLINE) and kind != "image/svg+xml")
         return FileResponse(
-            file, media_type=kind, headers=_HEADERS, filename=file.name,
+            file, media_type=kind, headers=_REPORT if report else _HEADERS, filename=file.name,
             content_disposition_type="inline" if inline else "attachment",
         )  # fmt: skip
 

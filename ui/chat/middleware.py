@@ -74,8 +74,10 @@ class SignedIn:
 
 
 def _is_page(start: Message) -> bool:
-    kind: bytes = dict(start["headers"]).get(b"content-type", b"")
-    return kind.startswith(b"text/html")
+    """Whether it is a page of the chat: HTML that is shown in a sandbox is somebody else's, and gets no session."""
+    headers: dict[bytes, bytes] = dict(start["headers"])
+    sandboxed = b"sandbox" in headers.get(b"content-security-policy", b"")
+    return headers.get(b"content-type", b"").startswith(b"text/html") and not sandboxed
 
 
 def _session_cookie() -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,8 @@ from ui.chat.history import MEDIA_URL
 MIME = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".mp4": "video/mp4",
     ".webm": "video/webm", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".srt": "text/plain",
-    ".otio": "application/json", ".json": "application/json",
+    ".otio": "application/json", ".json": "application/json", ".html": "text/html", ".csv": "text/csv",
+    ".edl": "text/plain",
 }  # fmt: skip
 
 
@@ -37,6 +39,16 @@ def element_for(row: dict[str, Any], poster: str = "") -> Any:
         return cl.Audio(display="inline", **common)
     name = row["name"] if PurePosixPath(row["name"]).suffix else row["name"] + suffix
     return cl.File(display="inline", **{**common, "name": name})
+
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~!])")
+
+
+def page_links(rows: list[dict[str, Any]]) -> str:
+    """Links that open the reports among assets beside the chat, as Markdown; a file element only downloads them."""
+    pages = [row for row in rows if PurePosixPath(row["path"]).suffix.lower() == ".html"]
+    names = [_MARKDOWN.sub(r"\\\1", " ".join(row["name"].split())) for row in pages]
+    return "\n".join(f"- [Open: {name}]({asset_url(row['path'])})" for name, row in zip(names, pages, strict=True))
 
 
 _EMPTY = "\u00a0"

@@ -12,7 +12,7 @@ import chainlit as cl
 from agent import events as ev
 from agent.report import asset_row
 from ui.chat.plan import ask_approval
-from ui.chat.showing import TurnTasks, bar, element_for, scores_table
+from ui.chat.showing import TurnTasks, bar, element_for, page_links, scores_table
 from ui.chat.wording import step_title, wording
 from ui.wording import phase_text
 
@@ -165,7 +165,8 @@ class TurnView:
             return  # the plan with its buttons stands there already
         notes = [n for n in report["notices"] if n not in report["reply"] and n not in self._told]
         self._told.update(notes)
-        text = "\n\n".join(part for part in (report["reply"], "\n".join(f"- {n}" for n in notes)) if part)
+        told = (report["reply"], "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))
+        text = "\n\n".join(part for part in told if part)
         if report["error"] and not report["assets"]:
             await cl.ErrorMessage(text).send()
             return
