@@ -21,7 +21,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "assets" / "film.mp4").write_bytes(bytes(range(256)) * 40)
     (root / "assets" / "Il film è qui.otio").write_text("{}")
     (root / "assets" / "trap.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>")
-    (root / "assets" / "report.html").write_text("<title>A report</title>")
+    (root / "assets" / "rep-1-film.html").write_text("<title>A report</title>")
+    (root / "assets" / "fil-1-page.html").write_text("<script>1</script>")
     (root / "uploads" / "page.html").write_text("<script>1</script>")
     (root / "assets" / "shots.csv").write_text("shot\r\n")
     (root / "assets" / "shots.edl").write_text("TITLE: A\n")
@@ -81,7 +82,7 @@ def test_timelines_are_downloads_with_their_name(client: TestClient) -> None:
 
 
 def test_reports_open_as_pages_from_nowhere(client: TestClient) -> None:
-    headers = client.get("/media/assets/report.html").headers
+    headers = client.get("/media/assets/rep-1-film.html").headers
     policy = {part.split()[0]: part.split()[1:] for part in headers["content-security-policy"].split(";")}
     assert headers["content-type"].startswith("text/html") and headers["content-disposition"].startswith("inline")
     assert policy["sandbox"] == ["allow-scripts"] and policy["default-src"] == ["'none'"]
@@ -90,8 +91,9 @@ def test_reports_open_as_pages_from_nowhere(client: TestClient) -> None:
     assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
 
 
-def test_html_that_was_uploaded_is_a_download_without_scripts(client: TestClient) -> None:
-    headers = client.get("/media/uploads/page.html").headers
+@pytest.mark.parametrize("path", ["uploads/page.html", "assets/fil-1-page.html"])
+def test_html_that_was_attached_is_a_download_without_scripts(client: TestClient, path: str) -> None:
+    headers = client.get(f"/media/{path}").headers
     assert headers["content-disposition"].startswith("attachment")
     assert "allow-scripts" not in headers["content-security-policy"]
 
@@ -107,12 +109,12 @@ def test_a_report_gets_no_session_and_stays_as_it_is(home: Path) -> None:
     from ui.chat.middleware import OfflinePages, SignedIn
 
     linked = b"<link rel=icon href='https://x.org/i.png'><title>A report</title>"
-    (home / "assets" / "linked.html").write_bytes(linked)
+    (home / "assets" / "rep-2.html").write_bytes(linked)
     app = FastAPI()
     app.include_router(media_router(home, ("assets", "uploads")))
     app.add_middleware(OfflinePages)
     app.add_middleware(SignedIn)
-    answer = TestClient(app).get("/media/assets/linked.html")
+    answer = TestClient(app).get("/media/assets/rep-2.html")
     assert answer.content == linked and "set-cookie" not in answer.headers
 
 

@@ -40,7 +40,7 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film = make_video(home / "assets" / "vid-1 a film.mp4", 10.0)
     record = made_record(SHOTS, name=film.name)
     pictures, strip = shot_pictures(record, film), film_strip(record, film)
-    for name, address in (("rep-1.html", film.name), ("alone.html", "")):
+    for name, address in (("rep-1.html", film.name), ("rep-2.html", "")):
         write_report(record, film.with_name(name), keyframes=pictures, strip=strip, film_url=address)
     (home / "uploads" / "page.html").write_text("<script>document.title = 'run'</script>")
     return home / "assets"
@@ -191,7 +191,7 @@ def test_an_uploaded_page_is_a_download(page: Page, address: str) -> None:
 
 
 def test_a_report_that_lies_alone_asks_for_the_film(page: Page, address: str, assets: Path) -> None:
-    page.goto(f"{address}/assets/alone.html")
+    page.goto(f"{address}/assets/rep-2.html")
     assert page.is_visible("#chooser")
     page.locator("#shot-4 .picture button").click()  # before there is a film
     page.set_input_files("#file", assets / "vid-1 a film.mp4")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
+from memory.assets import ID_PREFIX
 from ui.chat.history import MEDIA_URL
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ _REPORT = _HEADERS | {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 REPORTS = "assets"
-"""The folder of what the studio made itself: only its HTML files open as pages."""
+"""The folder where reports lie. Attached files lie there too, but never under the name of a report."""
 
 
 def media_router(home: Path, folders: Sequence[str]) -> APIRouter:
     """`/media/<path>` for files in these folders of the home; ranges are answered, so that films can be sought in.
 
-    An HTML file among the studio's own assets is shown as a sandboxed page; any other is a download.
+    A report of the studio's own is shown as a sandboxed page; any other HTML file is a download.
     """
     router = APIRouter()
     roots = [(home / folder).resolve() for folder in folders]
@@ -50,7 +51,8 @@ def media_router(home: Path, folders: Sequence[str]) -> APIRouter:
         if file is None or not any(root in file.parents for root in roots):
             raise HTTPException(404, "There is no such file")
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        report = kind == "text/html" and reports in file.parents
+        own = reports in file.parents and file.name.startswith(f"{ID_PREFIX['report']}-")
+        report = own and kind == "text/html"
         inline = report or (kind.startswith(_INLINE) and kind != "image/svg+xml")
         return FileResponse(
             file, media_type=kind, headers=_REPORT if report else _HEADERS, filename=file.name,
