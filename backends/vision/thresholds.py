@@ -102,6 +102,17 @@ class Camera(_Section):
     slowest: float = Field(gt=0)
     shortest_way: float = Field(gt=0)
     fixed_point: float = Field(gt=0)
+    also_share: float = Field(gt=0, le=1)
+    parallax: float = Field(gt=0, lt=1)
+    parallax_over_shift: float = Field(gt=0)
+    subject: float = Field(gt=0, lt=1)
+    main_share: float = Field(gt=0.5, le=1)
+    least_texture: float = Field(ge=0, lt=1)
+    least_inliers: float = Field(ge=0, lt=1)
+    least_known: float = Field(ge=0, le=1)
+    shortest_shot: float = Field(ge=0)
+    slow: dict[str, float]
+    fast: dict[str, float]
 
 
 class Hearing(_Section):

@@ -24,11 +24,12 @@ class CameraSegment(Part):
         description="Pan, tilt, tracking: frame widths or heights per second; zoom, push: scale - 1 per second; "
         "roll: turns per second; else 0."
     )
+    also: str = Field("", description="A weaker move at the same time, such as 'tilt up'.")
     confidence: float = Field(ge=0, le=1)
 
 
 class CameraWork(CameraSegment):
-    """The move of a whole shot (the longest, or 'mixed') with its stretches."""
+    """The move of a whole shot with its stretches: the longest one, or 'mixed' when none makes up most of it."""
 
     shake: float = Field(0.0, description="RMS of the unsteady part of the motion, frame widths per frame.")
     motion: float = Field(0.0, description="Mean length of the optical flow, frame widths per second.")

@@ -1,0 +1,161 @@
+"""What the camera does in each shot, measured while a film passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.media.probe import MediaInfo
+from backends.vision.camera.label import Stretch, stretches_of
+from backends.vision.camera.path import Path, path_of
+from backends.vision.camera.result import CameraSegment, CameraWork, Move
+from backends.vision.camera.track import CameraTrack, Track
+from backends.vision.cuts.result import ShotSpan
+from backends.vision.frame import Frame
+from backends.vision.thresholds import thresholds
+
+_FLAT = "nothing shows depth: a zoom, or a push towards something flat"
+_TRAVELS = "parallax: the camera travels"
+
+
+class CameraSink:
+    """Names each shot's camera move and its stretches from the motion of the background."""
+
+    def __init__(self, info: MediaInfo) -> None:
+        self._info = info
+        self._track = CameraTrack()
+
+    def see(self, frame: Frame) -> None:
+        self._track.see(frame)
+
+    def report(self, shots: Sequence[ShotSpan]) -> list[CameraWork]:
+        """One result per shot, in order."""
+        track = self._track.track()
+        return [_work(track, shot) for shot in shots]
+
+    def lengths(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(N,) seconds of each frame, and (N,) mean length of the motion since the frame before, frame widths."""
+        track = self._track.track()
+        return track.seconds, np.asarray(track.steps["flow"], np.float64) / max(1, track.size[1])
+
+
+def _work(track: Track, shot: ShotSpan) -> CameraWork:
+    count = len(track.seconds)
+    frames = slice(min(shot.clean.start, count), min(shot.clean.stop, count))
+    why = _why_unknown(track, frames)
+    if why:
+        return CameraWork(start=shot.start, end=shot.end, move="unknown", speed=0.0, confidence=0.0, reason=why)
+    path = path_of(track, frames)
+    found = stretches_of(path)
+    segments = [_segment(track, path, frames.start, one) for one in found]
+    segments, reason = _with_depth(track, frames, path, found, segments)
+    after = float(track.seconds[frames.stop]) if frames.stop < count else shot.end
+    segments[-1] = segments[-1].model_copy(update={"end": max(segments[-1].end, min(after, shot.end))})
+    flow = track.steps["flow"][frames.start + 1 : frames.stop]
+    took = float(track.seconds[frames.stop - 1] - track.seconds[frames.start])
+    return _summed_up(segments).model_copy(
+        update={
+            "shake": path.shake,
+            "motion": float(flow.sum()) / track.size[1] / max(took, 1e-3),
+            "segments": tuple(segments),
+            "reason": reason,
+        }
+    )
+
+
+def _why_unknown(track: Track, frames: slice) -> str:
+    camera = thresholds().camera
+    if min(track.size) == 0:
+        return "the picture is too small"
+    count = frames.stop - frames.start
+    if count < 3 or track.seconds[frames.stop - 1] - track.seconds[frames.start] < camera.shortest_shot:
+        return "the shot is too short"
+    if float(np.median(track.steps["texture"][frames])) < camera.least_texture:
+        return "the picture has too little texture to show motion"
+    inside = slice(frames.start + 1, frames.stop)
+    if float(np.mean(track.steps["matched"][inside] >= camera.lost)) < camera.least_known:
+        return "too much changes from frame to frame to be followed"
+    if float(np.median(track.steps["inliers"][inside])) < camera.least_inliers:
+        return "no motion is common to much of the picture"
+    return ""
+
+
+def _segment(track: Track, path: Path, offset: int, one: Stretch) -> CameraSegment:
+    inside = slice(offset + one.first + 1, offset + one.last + 1)
+    together = float(np.mean(track.steps["inliers"][inside]))
+    sure = 1 - one.sure / 2 if one.move in ("static", "handheld") else 1 - 0.5 / max(one.sure, 1.0)
+    return CameraSegment(
+        start=float(path.seconds[one.first]),
+        end=float(path.seconds[one.last]),
+        move=one.move,
+        direction=one.direction,
+        speed=one.speed(path),
+        also=one.also,
+        confidence=float(np.clip(sure * min(1.0, 0.4 + together) * path.known, 0, 1)),
+    )
+
+
+def _with_depth(
+    track: Track, frames: slice, path: Path, found: list[Stretch], segments: list[CameraSegment]
+) -> tuple[list[CameraSegment], str]:
+    """Push or zoom, pan or tracking; and what is doubtful."""
+    seen = [_depth(track, frames.start + one.first, frames.start + one.last, one) for one in found]
+    deep = "push" in seen or _TRAVELS in seen
+    reasons = []
+    named = []
+    for segment, depth in zip(segments, seen, strict=True):
+        move: Move = segment.move
+        if depth in ("push", "tracking"):
+            move = "push" if depth == "push" else "tracking"
+        elif move == "zoom_or_push" and deep:
+            # What shows depth when the camera travels would show it in a push.
+            move = "zoom"
+        elif move == "zoom_or_push":
+            reasons.append(_FLAT)
+        if depth == _TRAVELS:
+            reasons.append(_TRAVELS)
+        named.append(segment.model_copy(update={"move": move}))
+    return named, "; ".join(dict.fromkeys(reasons))
+
+
+def _depth(track: Track, first: int, last: int, one: Stretch) -> str:
+    """'push', 'tracking', that the camera travels, or nothing."""
+    camera = thresholds().camera
+    if one.move == "zoom_or_push":
+        which = (track.depth_ends[:, 0] >= first - 1) & (track.depth_ends[:, 1] <= last + 1)
+        if which.any():
+            other, shifted = (float(track.depths[name][which].mean()) for name in ("radial", "shifted"))
+            if other >= camera.parallax and other >= camera.parallax_over_shift * shifted:
+                return "push"
+    if one.move in ("pan", "tilt"):
+        which = (track.ends[:, 0] >= first - 1) & (track.ends[:, 1] <= last + 1)
+        if which.any():
+            put, along, astray = (track.links[name][which] for name in ("put", "along", "astray"))
+            if float(np.median(put)) >= camera.subject:
+                return "tracking"
+            if float(np.median(along)) >= 2 * camera.parallax and along.mean() > 0.5 * astray.mean():
+                return _TRAVELS
+    return ""
+
+
+def _summed_up(segments: list[CameraSegment]) -> CameraWork:
+    """The longest move, when it takes most of the time; else 'mixed'."""
+    start, end = segments[0].start, segments[-1].end
+    took: dict[tuple[Move, str], float] = {}
+    for one in segments:
+        took[one.move, one.direction] = took.get((one.move, one.direction), 0.0) + one.end - one.start
+    move, direction = max(took, key=lambda key: took[key])
+    like = [one for one in segments if (one.move, one.direction) == (move, direction)]
+    weights = np.array([max(one.end - one.start, 1e-3) for one in like])
+    confidence = float(np.average([one.confidence for one in like], weights=weights))
+    if took[move, direction] < thresholds().camera.main_share * max(end - start, 1e-3):
+        lengths = [max(one.end - one.start, 1e-3) for one in segments]
+        confidence = float(np.average([one.confidence for one in segments], weights=lengths))
+        return CameraWork(start=start, end=end, move="mixed", speed=0.0, confidence=confidence)
+    speed = float(np.average([one.speed for one in like], weights=weights))
+    also = max(like, key=lambda one: one.end - one.start).also
+    return CameraWork(
+        start=start, end=end, move=move, direction=direction, speed=speed, also=also, confidence=confidence
+    )
