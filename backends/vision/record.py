@@ -19,17 +19,17 @@ SCHEMA_VERSION = 1
 class FilmFile(Part):
     """The file as it is."""
 
-    name: str
-    sha256: str = ""
-    seconds: float
-    frames: int
-    width: int
-    height: int
-    fps: float
-    vfr: bool = False
+    name: str = Field(description="As the user knows it: data, never a path.")
+    sha256: str = Field("", description="Of the file's bytes.")
+    seconds: float = Field(description="From the first frame to the end of the last.")
+    frames: int = Field(description="Frames that were seen.")
+    width: int = Field(description="Pixels, as shown.")
+    height: int = Field(description="Pixels, as shown.")
+    fps: float = Field(description="Mean frames per second.")
+    vfr: bool = Field(False, description="Whether frames are unevenly spaced.")
     video_codec: str = ""
-    audio_codec: str = ""
-    rotation: int = 0
+    audio_codec: str = Field("", description="'' without sound.")
+    rotation: int = Field(0, description="0, 90, 180 or 270: degrees counter-clockwise that players turn the pictures.")
 
 
 class Shot(ShotSpan):
@@ -43,7 +43,7 @@ class Shot(ShotSpan):
     composition: Composition | None = None
     coherence: Coherence | None = None
     sound: ShotSound | None = None
-    words: tuple[Words, ...] = ()
+    words: tuple[Words, ...] = Field((), description="What is said or shown as text while it lasts.")
     text: str = Field("", description="What the shot shows, in words.")
     text_by: str = Field("", description="'measurements', or the vision model that wrote it.")
 
@@ -51,17 +51,17 @@ class Shot(ShotSpan):
 class Scene(Part):
     """Shots that belong together by look and sound."""
 
-    index: int
-    first_shot: int
-    shots: int
-    start: float
-    end: float
+    index: int = Field(description="From 1.")
+    first_shot: int = Field(description="Index of its first shot.")
+    shots: int = Field(description="How many shots it has.")
+    start: float = Field(description="Seconds.")
+    end: float = Field(description="Seconds.")
 
 
 class Curves(Part):
     """Measures along time, thinned to at most 6000 samples each."""
 
-    seconds: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = Field((), description="When the samples were taken.")
     motion: tuple[float, ...] = Field((), description="Frame widths per second.")
     luma: tuple[float, ...] = Field((), description="0-255.")
 
@@ -69,16 +69,16 @@ class Curves(Part):
 class FilmRecord(Part):
     """What `analyze_video` knows of a film."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = Field(SCHEMA_VERSION, description="Goes up when a field changes its meaning or goes away.")
     film: FilmFile
-    aspects: tuple[str, ...]
-    shots: tuple[Shot, ...]
-    scenes: tuple[Scene, ...] = ()
-    transitions: tuple[Transition, ...] = ()
-    sound: Sound | None = None
+    aspects: tuple[str, ...] = Field(description="What was asked for.")
+    shots: tuple[Shot, ...] = Field(description="In order; together they cover the film.")
+    scenes: tuple[Scene, ...] = Field((), description="In order; together they cover the shots.")
+    transitions: tuple[Transition, ...] = Field((), description="One for each shot but the first, in order.")
+    sound: Sound | None = Field(None, description="The whole track; null without one or when it was not asked for.")
     curves: Curves = Curves()
     quality: dict[str, Any] = Field(default_factory=dict, description="Black, frozen, brightness, sharpness.")
-    liveliest: tuple[float, float] = Field((0.0, 0.0), description="Seconds.")
-    warnings: tuple[str, ...] = ()
-    not_measured: dict[str, str] = Field(default_factory=dict, description="What, and why.")
+    liveliest: tuple[float, float] = Field((0.0, 0.0), description="Where most happens: start and end, seconds.")
+    warnings: tuple[str, ...] = Field((), description="What was odd about the file, in sentences.")
+    not_measured: dict[str, str] = Field(default_factory=dict, description="What was asked for and could not be measured, and why.")
     methods: dict[str, str] = Field(default_factory=dict, description="Which test measured what.")
