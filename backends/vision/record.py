@@ -80,5 +80,7 @@ class FilmRecord(Part):
     quality: dict[str, Any] = Field(default_factory=dict, description="Black, frozen, brightness, sharpness.")
     liveliest: tuple[float, float] = Field((0.0, 0.0), description="Where most happens: start and end, seconds.")
     warnings: tuple[str, ...] = Field((), description="What was odd about the file, in sentences.")
-    not_measured: dict[str, str] = Field(default_factory=dict, description="What was asked for and could not be measured, and why.")
+    not_measured: dict[str, str] = Field(
+        default_factory=dict, description="What was asked for and could not be measured, and why."
+    )
     methods: dict[str, str] = Field(default_factory=dict, description="Which test measured what.")
