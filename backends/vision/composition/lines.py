@@ -17,6 +17,8 @@ _SHORTEST = 0.085
 _GAP = 3
 _MOST = 36
 """Longest segments that are looked at; meeting points are tried for all their pairs."""
+_LOOKED_AT, _APART = 80, 4.0
+"""Longest segments before doubles are taken out, and pixels within which two are one."""
 _FULL = 4.0
 """Lengths of the diagonal that all segments together have in a picture called full of lines."""
 _LEVEL_DEG = 8.0
@@ -71,22 +73,24 @@ def _segments(view: View) -> F64:
 
 def _without_doubles(segments: F64) -> F64:
     """The longest ones; both edges of a thin line, and an edge found twice, count once."""
-    kept: list[F64] = []
-    for one in segments:
-        if not any(_same(one, other) for other in kept):
-            kept.append(one)
-        if len(kept) == _MOST:
-            break
-    return np.array(kept).reshape(-1, 4)
+    segments = segments[:_LOOKED_AT]
+    same = _same(segments)
+    kept: list[int] = []
+    for at in range(len(segments)):
+        if not same[at, kept].any():
+            kept.append(at)
+    return segments[kept[:_MOST]]
 
 
-def _same(one: F64, other: F64) -> bool:
-    along = other[2:] - other[:2]
-    length = float(np.hypot(*along))
-    normal = np.array([-along[1], along[0]]) / length
-    ends = (one.reshape(2, 2) - other[:2]) @ np.stack([normal, along / length], axis=1)
-    beside, place = np.abs(ends[:, 0]), ends[:, 1] / length
-    return bool(beside.max() < 4 and place.max() > -0.1 and place.min() < 1.1)
+def _same(segments: F64) -> NDArray[np.bool_]:
+    """(N, N): whether the first segment lies on the second."""
+    along = segments[:, 2:] - segments[:, :2]
+    length = np.hypot(along[:, 0], along[:, 1])
+    along = along / length[:, None]
+    ends = segments.reshape(-1, 1, 2, 2) - segments[:, :2].reshape(1, -1, 1, 2)
+    beside = np.abs(ends[..., 1] * along[:, 0, None] - ends[..., 0] * along[:, 1, None]).max(axis=2)
+    place = (ends[..., 0] * along[:, 0, None] + ends[..., 1] * along[:, 1, None]) / length[:, None]
+    return np.asarray((beside < _APART) & (place.max(axis=2) > -0.1) & (place.min(axis=2) < 1.1))
 
 
 def _meeting(segments: F64, width: int, height: int) -> F64 | None:

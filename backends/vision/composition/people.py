@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from backends.image.control.pose import SURE, PoseFinder
 from backends.vision.composition.figures import Rgb, shares
 from backends.vision.composition.result import Figure
-from backends.vision.identity.arcface import ArcFaceEncoder
+from backends.vision.identity.arcface import DETECTION_STEPS, ArcFaceEncoder
 from backends.vision.identity.encoder import Encoding, Vector
 
 _NOSE, _NECK, _SHOULDERS, _HIPS, _KNEES, _ANKLES = 0, 1, (2, 5), (8, 11), (9, 12), (10, 13)
-_EYES_EARS = (14, 15, 16, 17)
+_EYES_EARS, _EYES = (14, 15, 16, 17), (14, 15)
+_FACE_PER_EYES = 2.9
+"""Hairline to chin over the distance of the pupils (180 mm over 63 mm, adults)."""
 _CHIN = 0.55
 """From the nose towards the neck (the middle of the shoulders), as OpenPose has it."""
 _LANDMARKS = ((_SHOULDERS, 0.08), (_HIPS, 0.46), (_KNEES, 0.72), (_ANKLES, 0.97))
@@ -37,7 +39,9 @@ class DetectedFaces:
         self._encoder, self._whose = encoder, whose
 
     def find(self, rgb: Rgb, seconds: float | None = None) -> Sequence[Figure]:
-        found = [self._figure(one, rgb.shape[1], rgb.shape[0]) for one in self._encoder.faces(rgb)]
+        found = [
+            self._figure(one, rgb.shape[1], rgb.shape[0]) for one in self._encoder.faces(rgb, lowest=DETECTION_STEPS[0])
+        ]
         seen = [one for one in found if one is not None]
         return tuple(sorted(seen, key=lambda one: one.box[1] - one.box[3]))
 
@@ -76,8 +80,10 @@ def figure_of_joints(joints: NDArray[np.float32], size: tuple[int, int]) -> Figu
     sure = (joints[:18, 2] >= SURE) & (joints[:18, 0] >= 0) & (joints[:18, 0] < width)
     sure &= (joints[:18, 1] >= 0) & (joints[:18, 1] < height)
     head = [at for at in (_NOSE, *_EYES_EARS) if sure[at]]
-    if not head or not sure[[*_SHOULDERS, _NECK]].any():
+    if not head:
         return None
+    if not sure[[*_SHOULDERS, _NECK]].any():
+        return _face_alone(joints, sure, size)
     points = joints[:18][sure, :2].astype(np.float64)
     nose = joints[head, 1].mean()
     shoulder = _row(joints, sure, (*_SHOULDERS, _NECK))
@@ -89,6 +95,19 @@ def figure_of_joints(joints: NDArray[np.float32], size: tuple[int, int]) -> Figu
     top = max(0.0, float(nose - 0.75 * unit))
     box = (max(0.0, left / width), top / height, min(1.0, right / width), min(1.0, bottom / height))
     return Figure(kind="figure", box=shares(box), by=PosedPeople.name, shown=round(shown, 3))
+
+
+def _face_alone(joints: NDArray[np.float32], sure: NDArray[np.bool_], size: tuple[int, int]) -> Figure | None:
+    """A face by its eyes, when the frame shows no shoulders; None without both."""
+    if not all(sure[at] for at in _EYES):
+        return None
+    one, other = (joints[at, :2].astype(np.float64) for at in _EYES)
+    half = _FACE_PER_EYES * float(np.hypot(*(one - other))) / 2
+    x, y = (one + other) / 2
+    y += 0.1 * half  # the eyes are a little above the middle of hairline to chin
+    box = ((x - 0.7 * half) / size[0], (y - half) / size[1], (x + 0.7 * half) / size[0], (y + half) / size[1])
+    return Figure(kind="face", box=shares((max(0.0, box[0]), max(0.0, box[1]), min(1.0, box[2]), min(1.0, box[3]))),
+                  by=PosedPeople.name)  # fmt: skip
 
 
 def _row(joints: NDArray[np.float32], sure: NDArray[np.bool_], which: Sequence[int]) -> float:

@@ -10,10 +10,12 @@ from backends.vision.composition.result import Figure, Scale
 
 SCALES: tuple[Scale, ...] = ("ECU", "CU", "MCU", "MS", "MLS", "LS", "ELS")
 """From near to far."""
-SHOWN_MARKS: tuple[tuple[float, Scale], ...] = ((0.17, "CU"), (0.43, "MCU"), (0.68, "MS"), (0.92, "MLS"))
-"""Share of the body below the chin that is in the picture, and the scale up to it: cut at the shoulders, the chest, the
-waist (0.46 is the crotch of eight-head figure drawing), the knees. The middles between the cuts that the studio's own
-layouts frame (0.05, 0.30, 0.56, 0.80, 1)."""
+SHOWN_MARKS: tuple[tuple[float, Scale], ...] = (
+    (0.03, "ECU"), (0.17, "CU"), (0.43, "MCU"), (0.68, "MS"), (0.92, "MLS"),
+)  # fmt: skip
+"""Share of the body below the chin that is in the picture, and the scale up to it: cut at the chin, the shoulders, the
+chest, the waist (0.46 is the crotch of eight-head figure drawing), the knees. The middles between the cuts that the
+studio's own layouts frame (0, 0.05, 0.30, 0.56, 0.80, 1)."""
 FACE_MARKS: tuple[tuple[float, Scale], ...] = (
     (0.62, "ECU"), (0.32, "CU"), (0.18, "MCU"), (0.125, "MS"), (0.097, "MLS"), (0.045, "LS"),
 )  # fmt: skip
@@ -74,7 +76,7 @@ def _by_shown(main: Figure, shown: float) -> ShotScale:
     if shown >= SHOWN_MARKS[-1][0]:
         found = _whole(height if main.kind == "figure" else height / _FACE_LS)
         return ShotScale(found, f"a whole figure of {height:.0%} of the frame's height ({main.by})", 0.95)
-    if shown <= 0:
+    if shown < SHOWN_MARKS[0][0]:
         if height < _FACE_ECU:
             return ShotScale("unknown", f"only a part of a head is in the picture ({main.by})", 0.0)
         return ShotScale("ECU", f"a face that the frame cuts ({main.by})", 0.95)

@@ -57,8 +57,13 @@ class ArcFaceEncoder:
         """The surest face in the character's box; undetected when there is none."""
         return self.faces(rgb, box, mask, most=1)[0]
 
-    def faces(self, rgb: Rgb, box: Box | None = None, mask: Mask | None = None, most: int = 8) -> list[Encoding]:
-        """The surest faces, at least one entry: a single undetected one when nothing is found. Raises EngineError."""
+    def faces(
+        self, rgb: Rgb, box: Box | None = None, mask: Mask | None = None, most: int = 8, lowest: float = 0.0
+    ) -> list[Encoding]:
+        """The surest faces, at least one entry: a single undetected one when nothing is found. Raises EngineError.
+
+        lowest: detection mark below which none is taken, when it is not known that somebody is there.
+        """
         where = region(rgb.shape, box, mask, _MARGIN)
         if where is None or min(where[2:]) < SMALLEST:
             return [Encoding(None, False, "no face found: the character fills too little of the picture")]
@@ -73,11 +78,12 @@ class ArcFaceEncoder:
                 "Use a pack such as buffalo_l",
             )  # fmt: skip
         for mark in DETECTION_STEPS:
-            found = np.flatnonzero(boxes[:, 4] >= mark) if len(boxes) else np.empty(0, int)
+            found = np.flatnonzero(boxes[:, 4] >= mark) if len(boxes) and mark >= lowest else np.empty(0, int)
             if len(found):
                 surest = found[np.argsort(-boxes[found, 4], kind="stable")][:most]
                 return [self._recognised(app, bgr, boxes[at], points[at], len(found), (x, y)) for at in surest]
-        return [Encoding(None, False, f"no face found, down to a detection mark of {DETECTION_STEPS[-1]}")]
+        last = max(lowest, DETECTION_STEPS[-1])
+        return [Encoding(None, False, f"no face found, down to a detection mark of {last}")]
 
     def _recognised(self, app: Any, bgr: Rgb, box: Any, points: Any, count: int, origin: tuple[int, int]) -> Encoding:
         from insightface.app.common import Face
