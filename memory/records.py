@@ -105,6 +105,15 @@ class FilmShot:
     def id(self) -> str:
         return f"{self.film}#{self.number}"
 
+    @property
+    def timecode(self) -> str:
+        """Where it starts: 'mm:ss.ff' with hundredths of a second, from an hour on 'h:mm:ss'."""
+        hundredths = max(0, round(self.start * 100))
+        minutes, rest = divmod(hundredths, 6000)
+        if minutes < 60:
+            return f"{minutes:02d}:{rest / 100:05.2f}"
+        return f"{minutes // 60}:{minutes % 60:02d}:{rest // 100:02d}"
+
 
 @dataclass(frozen=True)
 class Hit:

@@ -35,6 +35,8 @@ class Words:
     stopwords: frozenset[str]
     shot_stopwords: frozenset[str]
     """Besides, where shots are searched: words that any shot could be called by."""
+    shot_asks: tuple[str, ...]
+    """Words, as keys, of which one in a query says that a shot is looked for."""
     synonyms: dict[str, str]
     """Word -> the word that stands for its group."""
     groups: dict[str, tuple[str, ...]]
@@ -62,6 +64,7 @@ def words() -> Words:
         description_ends=frozenset(data["description_ends"]),
         stopwords=frozenset(data["stopwords"]),
         shot_stopwords=frozenset(data["shot_stopwords"]),
+        shot_asks=tuple(str(word).replace("-", " ") for word in data["shot_asks"]),
         synonyms={word: group[0] for group in data["synonyms"] for word in group},
         groups={word: tuple(group) for group in data["synonyms"] for word in group},
     )

@@ -29,8 +29,10 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"[.!?…][\"')\u2019\u201d]?\s")
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cs"})
+"""Unicode's categories of what is not seen, or turns the writing round."""
 _WORDS = re.compile(r"[^\W\d_]{2,}")
-_FEWEST_WORDS, _OPENING = 3, 60
+_FEWEST_WORDS, _OPENING = 2, 60
 """A text with fewer words says nothing; one that begins with a refusal describes nothing."""
 
 
@@ -76,10 +78,15 @@ def read_caption(said: str, limit: int = LIMIT) -> tuple[str | None, str]:
 
 
 def plain(text: str, limit: int = LIMIT) -> str:
-    """One line without marks of Markdown, control characters and angle brackets, cut at a sentence's or word's end."""
-    visible = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cs") else c for c in text)
+    """A model's text on one line, without Markdown, labels and quotes around it; see `one_line`."""
+    bare = re.sub(r"[*_`#~|\\]+", "", one_line(text, 10 * limit)).strip()
+    return one_line(_LABEL.sub("", bare).strip().strip("\"'\u201c\u201d"), limit)
+
+
+def one_line(text: str, limit: int = LIMIT) -> str:
+    """`text` without control characters and angle brackets, cut at a sentence's or word's end."""
+    visible = "".join(" " if unicodedata.category(c) in _UNSEEN else c for c in text)
     line = " ".join(visible.replace("<", "(").replace(">", ")").split())
-    line = _LABEL.sub("", re.sub(r"[*_`#~|\\]+", "", line).strip()).strip().strip("\"'\u201c\u201d").strip()
     if len(line) <= limit:
         return line
     ends = [found.end() for found in _ENDS.finditer(line[: limit + 1])]

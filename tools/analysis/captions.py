@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.vision.caption import describe, one_line
 from configs.errors import StudioError
 from configs.settings import LlmSettings
 from tools.analysis.captions_measured import MEASURED, camera_text, colour_names, measured_text, people_of
@@ -26,9 +27,9 @@ LIMIT_S = 600.0
 """Longest time that a film's shots are described in; the rest is told from measurements."""
 _HOPELESS = 3
 """Unusable answers, without a usable one, after which the model is not asked any more."""
-_POLL_S = 0.1
-_SAID = 300
-"""Characters of the words of a shot that the model is told."""
+_POLL_S, _GRACE_S = 0.1, 2.0
+_SAID, _AUTHOR = 300, 80
+"""Characters of the words of a shot that the model is told, and of its name."""
 
 
 def describe_shots(
@@ -67,15 +68,16 @@ def describe_shots(
         return texts, why
     work = _Captions(model, record, keyframes)
     work.run(cancel, on_progress, limit_s)
+    author = one_line(model.name, _AUTHOR)  # a name that the server gave itself
     for at, text in work.texts.items():
-        texts[at] = (text, model.name)
+        texts[at] = (text, author)
     missing = len(texts) - len(work.texts)
     if not missing:
         return texts, ""
     reason = work.reason or "some of its answers could not be used"
     if work.texts:
         reason = f"{missing} of {len(texts)} shots: {reason}"
-    warn(f"{model.name} did not describe {'all' if work.texts else 'the'} shots, measurements do: {reason.rstrip('.')}")
+    warn(f"{author} did not describe {'all' if work.texts else 'the'} shots, measurements do: {reason.rstrip('.')}")
     return texts, reason
 
 
@@ -86,7 +88,7 @@ class _Captions:
         self._model, self._record, self._keyframes = model, record, keyframes
         self._over = threading.Event()
         self._lock = threading.Lock()
-        self._unusable = 0
+        self._unusable, self._closed = 0, False
         self.texts: dict[int, str] = {}
         self.reason = ""
 
@@ -102,13 +104,19 @@ class _Captions:
                     on_progress(total - len(open_), total)
                 if open_ and time.monotonic() > end:
                     self._stop(f"the time for it was over ({limit_s:g} s)")
+            # what was on its way when one failed may still come well
+            grace = min(end, time.monotonic() + _GRACE_S)
+            pool.shutdown(wait=False, cancel_futures=True)
+            while open_ and time.monotonic() < grace:
+                _, open_ = concurrent.futures.wait(open_, _POLL_S)
+                cancel()
         finally:
-            self._over.set()
+            with self._lock:
+                self._over.set()
+                self._closed = True
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _describe(self, at: int) -> None:
-        from backends.vision.caption import describe
-
         if self._over.is_set():
             return
         facts = shot_facts(self._record.shots[at], len(self._record.shots))
@@ -118,7 +126,7 @@ class _Captions:
             self._stop(error.sentence)
             return
         with self._lock:
-            if self._over.is_set():
+            if self._closed:
                 return
             if text:
                 self.texts[at] = text

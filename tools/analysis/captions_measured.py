@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backends.vision.caption import LIMIT, plain
+from backends.vision.caption import LIMIT, one_line
 from backends.vision.composition.result import Composition
 from backends.vision.record import Shot
 
@@ -30,7 +30,7 @@ def measured_text(shot: Shot) -> str:
     """Such as 'A slow push-in, close-up, low key, blue and black; two figures, Luca and Giulia; speech.'"""
     look = shot.composition
     groups = [
-        ", ".join(part for part in (camera_text(shot), *(_look(look) if look else ())) if part),
+        ", ".join(part for part in (_moved(shot), *(_look(look) if look else ())) if part),
         _figures(look) if look else "",
         _movement(shot),
         _faults(shot),
@@ -38,21 +38,30 @@ def measured_text(shot: Shot) -> str:
         _said(shot),
     ]
     text = "; ".join(group for group in groups if group) or f"A shot of {shot.seconds:.1f} s"
-    return plain(text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?", '"')) else "."), LIMIT)
+    return one_line(text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?", '"')) else "."), LIMIT)
 
 
 def picture_text(look: Composition, more: Sequence[str] = ()) -> str:
     """As `measured_text`, of one picture; `more`: further facts, each a few words."""
-    groups = [", ".join(part for part in _look(look) if part), _figures(look), *more]
+    scale, *rest = _look(look)
+    lead = ", ".join(part for part in rest if part)
+    groups = [f"{scale}, {lead}" if scale else f"A picture in {lead}", _figures(look), *more]
     text = "; ".join(group for group in groups if group)
-    return plain(text[0].upper() + text[1:] + ".", LIMIT)
+    return one_line(text[0].upper() + text[1:] + ".", LIMIT)
 
 
 def camera_text(shot: Shot) -> str:
     """The camera's move in words; '' when it was not measured or is unknown."""
+    if shot.camera is None or shot.camera.move == "unknown":
+        return ""
     from backends.vision.camera.words import in_words
 
-    return in_words(shot.camera) if shot.camera is not None and shot.camera.move != "unknown" else ""
+    return in_words(shot.camera)
+
+
+def _moved(shot: Shot) -> str:
+    words = camera_text(shot)
+    return f"a {words}" if words and not words.startswith("mixed") else words
 
 
 def colour_names(look: Composition, most: int = _COLOURS) -> list[str]:
@@ -109,4 +118,4 @@ def _said(shot: Shot) -> str:
     if not shot.words:
         return ""
     line = " ".join(" ".join(words.text.split()) for words in shot.words)
-    return f'"{plain(line, _QUOTE)}"'
+    return '"' + one_line(line.replace('"', "'"), _QUOTE) + '"'

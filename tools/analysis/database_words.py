@@ -11,15 +11,13 @@ import yaml
 from backends.vision.camera.result import CameraSegment
 from backends.vision.composition.result import Composition
 from backends.vision.record import Shot
+from backends.vision.thresholds import thresholds
 from configs.settings import CONFIG_DIR
 from memory import tuning
 from memory.names import tokens
 
-SLOW, FAST, WHIP = 0.08, 0.35, 1.5
-"""Frame widths or heights per second of a pan, tilt or tracking shot: slower needs more than ten seconds for a new
-picture, faster less than three, a whip pan blurs it."""
-SLOW_SCALE, FAST_SCALE = 0.08, 0.25
-"""Change of scale per second of a zoom or push."""
+WHIP = 1.5
+"""Frame widths or heights per second of a pan or tilt that blurs the picture."""
 COLOURLESS, VIVID = 0.06, 0.55
 STILL, LIVELY = 0.015, 0.5
 DARK, BRIGHT = 50.0, 170.0
@@ -51,6 +49,9 @@ def _conditions(shot: Shot, last: bool) -> Iterator[tuple[str, str]]:
             yield "camera", move.move
             yield "direction", move.direction
             yield "speed", _speed(move)
+            for word in move.also.split():
+                yield "camera", word
+                yield "direction", word
     if shot.composition is not None:
         yield from _look(shot.composition)
     if shot.motion is not None and (shot.motion < STILL or shot.motion > LIVELY):
@@ -80,12 +81,13 @@ def _look(look: Composition) -> Iterator[tuple[str, str]]:
 
 
 def _speed(move: CameraSegment) -> str:
-    size = abs(move.speed)
-    if move.move in ("pan", "tilt", "tracking"):
-        return "slow" if size < SLOW else "whip" if size > WHIP else "fast" if size > FAST else ""
-    if move.move in ("zoom", "push", "zoom_or_push"):
-        return "slow" if size < SLOW_SCALE else "fast" if size > FAST_SCALE else ""
-    return ""
+    camera, size = thresholds().camera, abs(move.speed)
+    kind = "zoom" if move.move in ("push", "zoom_or_push") else move.move
+    if kind in ("pan", "tilt") and size > WHIP:
+        return "whip"
+    if kind not in camera.slow:
+        return ""
+    return "slow" if size < camera.slow[kind] else "fast" if size > camera.fast[kind] else ""
 
 
 @cache

@@ -1,45 +1,112 @@
-"""search_memory: what the studio knows about a thing."""
+"""search_memory: what the studio knows about a thing, and which shots of its films show it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from memory.records import Hit
+from memory.lanes import SHOT
+from memory.names import name_key
+from memory.records import Asset, FilmShot, Hit
+from memory.tuning import words
 from tools.spec import SUMMARY_LIMIT, Tool, ToolArgs, ToolContext, ToolResult
 
-_LINE = 120
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LINE, _NAME = 140, 60
+PICTURES, COLUMNS, CELL = 6, 3, 256
+"""Shots on the sheet of pictures at most, beside each other, and how wide each is in pixels."""
 
 
 class SearchMemory(Tool):
     name = "search_memory"
     description = (
-        "Search characters, styles, places, notes, preferences and earlier files by words and meaning. "
-        "Use it when the user refers to something from before."
+        "Search characters, styles, places, notes, preferences, earlier files and the shots of analysed films by words "
+        "and meaning. Shots are answered with film, timecode and a picture. Use it when the user refers to something "
+        "from before, or asks where in a film something is seen or said."
     )
     effect = "read"
 
     class Args(ToolArgs):
         query: str = Field(description="What to look for, in any words.", min_length=1)
-        kind: str = Field("", description="Only this kind, e.g. character, style, note, image, video; '' for all.")
+        kind: str = Field(
+            "", description="Only this kind, e.g. character, style, note, image, video, shot (of a film); '' for all."
+        )
         limit: int = Field(8, ge=1, le=50, description="How many results at most.")
 
     def run(self, args: Args, ctx: ToolContext) -> ToolResult:
-        kinds = (args.kind.strip().casefold(),) if args.kind.strip() else ()
-        hits = ctx.memory.search(args.query, kinds=kinds, limit=args.limit)
+        hits = _found(args, ctx)
         for warning in ctx.memory.warnings():
             ctx.warn(warning)
-        lines = [f"{h.kind} {h.name} ({h.id}): {' '.join(h.text.split())[:_LINE]}" for h in hits]
+        shots = [hit.shot for hit in hits if hit.shot is not None]
+        sheet = _sheet(shots, ctx) if shots else None
         return ToolResult(
-            summary=_fitting(lines) if lines else "Nothing in memory fits.",
-            measurements={"found": len(hits)},
+            summary=_fitting([_line(hit) for hit in hits]) if hits else "Nothing in memory fits.",
+            assets=(sheet,) if sheet is not None else (),
+            measurements={"found": len(hits), **({"shots": len(shots)} if shots else {})},
             data={"hits": [_plain(hit) for hit in hits]},
         )
 
 
+def asks_for_shots(query: str) -> bool:
+    """Whether the words look for a shot of a film: 'the shot where', 'the close-up of'."""
+    key = f" {name_key(query)} "
+    return any(f" {word} " in key for word in words().shot_asks)
+
+
+def _found(args: SearchMemory.Args, ctx: ToolContext) -> list[Hit]:
+    """Shots before the rest where the words ask for a shot."""
+    kind = args.kind.strip().casefold()
+    kind = SHOT if kind == "shots" else kind
+    if kind or not asks_for_shots(args.query):
+        return ctx.memory.search(args.query, kinds=(kind,) if kind else (), limit=args.limit)
+    shots = ctx.memory.search(args.query, kinds=(SHOT,), limit=args.limit)
+    return [*shots, *ctx.memory.search(args.query, limit=args.limit, shots=False)][: args.limit]
+
+
+def _line(hit: Hit) -> str:
+    text = " ".join(hit.text.split())[:_LINE]
+    if hit.shot is None:
+        return f"{hit.kind} {hit.name} ({hit.id}): {text}"
+    film = " ".join(hit.name.split())[:_NAME]
+    return f"shot {hit.shot.number} of {film} ({hit.shot.film}) at {hit.shot.timecode}: {text}"
+
+
 def _plain(hit: Hit) -> dict[str, Any]:
-    return {"id": hit.id, "kind": hit.kind, "name": hit.name, "text": hit.text[:500], "score": round(hit.score, 4)}
+    found = {"id": hit.id, "kind": hit.kind, "name": hit.name, "text": hit.text[:500], "score": round(hit.score, 4)}
+    if (shot := hit.shot) is None:
+        return found
+    return {
+        **found, "film": shot.film, "shot": shot.number, "start": shot.start, "end": shot.end,
+        "timecode": shot.timecode, "text_by": shot.text_by, "thumbnail": shot.thumbnail, "figures": shot.data,
+    }  # fmt: skip
+
+
+def _sheet(shots: Sequence[FilmShot], ctx: ToolContext) -> Asset | None:
+    """The first shots' pictures with film and timecode, as a picture that no list and no later search shows."""
+    from backends.media.images import contact_sheet, save_png
+    from tools.analysis.database import load_thumbnail
+
+    pictures: list[NDArray[Any]] = []
+    captions: list[str] = []
+    for shot in shots[:PICTURES]:
+        ctx.cancel.check()
+        picture = load_thumbnail(shot, ctx.memory, ctx.workspace)
+        if picture is not None:
+            pictures.append(picture)
+            captions.append(f"{shot.timecode} {shot.film_name}")
+    if not pictures:
+        return None
+    file = ctx.scratch(".png")
+    save_png(file, contact_sheet(pictures, captions, min(COLUMNS, len(pictures)), CELL))
+    params = {"sheet": True, "shots": [shot.id for shot in shots[:PICTURES]]}
+    sheet = ctx.save(file, "image", "Shots found", params=params, summary=" | ".join(captions)[:SUMMARY_LIMIT])
+    # an answer, not a work: it must not come up in lists, nor in the next search for the same words
+    ctx.memory.hide_assets([sheet.id])
+    return sheet
 
 
 def _fitting(lines: list[str]) -> str:

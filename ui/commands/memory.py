@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.workspace import Workspace
 from ui.opening import settings_for
 
 if TYPE_CHECKING:
+    from memory.records import Hit
     from memory.store import Memory
 
 
@@ -42,15 +43,23 @@ def search(home: Path | None, query: str, limit: int, as_json: bool) -> None:
         hits = memory.search(query, limit=limit)
         warnings = memory.warnings()
     if as_json:
-        rows = [{"id": h.id, "kind": h.kind, "name": h.name, "text": h.text, "score": round(h.score, 5)} for h in hits]
-        print(json.dumps({"hits": rows}, ensure_ascii=False))
+        print(json.dumps({"hits": [_row(hit) for hit in hits]}, ensure_ascii=False))
         return
     for hit in hits:
-        print(f"{hit.kind:<10} {hit.name}: {hit.text[:120]}")
+        where = f"{hit.name} {hit.shot.timecode}" if hit.shot else hit.name
+        print(f"{hit.kind:<10} {where}: {hit.text[:120]}")
     if not hits:
         print("Nothing found.")
     for warning in warnings:
         print(f"note: {warning}")
+
+
+def _row(hit: Hit) -> dict[str, Any]:
+    row = {"id": hit.id, "kind": hit.kind, "name": hit.name, "text": hit.text, "score": round(hit.score, 5)}
+    if shot := hit.shot:
+        row |= {"film": shot.film, "shot": shot.number, "start": shot.start, "end": shot.end, "timecode": shot.timecode,
+                "thumbnail": shot.thumbnail}  # fmt: skip
+    return row
 
 
 def list_all(home: Path | None, kind: str, as_json: bool) -> None:
