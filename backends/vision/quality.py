@@ -18,6 +18,8 @@ from backends.vision.thresholds import thresholds
 from backends.vision.watch import watch
 
 _LOUDNESS_RATE = 48_000
+_TALLEST = 8
+"""Times its width that a picture's height may be at the size that sharpness is measured at."""
 _SAMPLED = 12
 """Sharpness and clipping are measured of every twelfth frame."""
 
@@ -59,8 +61,9 @@ def _measure(rgb: NDArray[Any]) -> PictureMeasures:
     grey = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     table = thresholds()
-    scale = table.picture.sharpness_width / width
-    size = (table.picture.sharpness_width, max(1, round(height * scale)))
+    # a strip that is far taller than wide must not be blown up to gigabytes
+    scale = min(table.picture.sharpness_width / width, _TALLEST * table.picture.sharpness_width / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     sized = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return PictureMeasures(
         width=width,
