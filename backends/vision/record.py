@@ -74,7 +74,9 @@ class FilmRecord(Part):
     aspects: tuple[str, ...] = Field(description="What was asked for.")
     shots: tuple[Shot, ...] = Field(description="In order; together they cover the film.")
     scenes: tuple[Scene, ...] = Field((), description="In order; together they cover the shots.")
-    transitions: tuple[Transition, ...] = Field((), description="One for each shot but the first, in order.")
+    transitions: tuple[Transition, ...] = Field(
+        (), description="Between shots, and fades at the film's ends, in order."
+    )
     sound: Sound | None = Field(None, description="The whole track; null without one or when it was not asked for.")
     curves: Curves = Curves()
     quality: dict[str, Any] = Field(default_factory=dict, description="Black, frozen, brightness, sharpness.")

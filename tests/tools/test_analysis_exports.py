@@ -14,7 +14,7 @@ from media_fixtures import make_video
 
 from backends.vision.record import FilmRecord
 from configs.errors import StudioError
-from tools.analysis.cutting import cut_events, one_line, reel_name, start_timecode
+from tools.analysis.cutting import cut_events, edge_fades, one_line, reel_name, start_timecode
 from tools.analysis.exports import csv_text, export_shots
 from tools.analysis.exports_edl import edl_text
 from tools.analysis.timecode import FrameRate, clock
@@ -85,7 +85,10 @@ def test_edl_conforms_the_film_onto_itself(fps: float) -> None:
     mixes = [(kind, length) for _, _, kind, length, _ in lines if kind != "C"]
     assert mixes == [("D", MIX), ("D", MIX), ("W001", MIX), ("D", MIX), ("D", MIX), ("W001", MIX)]
     assert [number for number, *_ in lines] == [1, 2, 3, 3, 4, 4, 5, 5, 6, 7, 7, 8, 8, 9, 9]
-    assert any("fades" in sentence for sentence in lost) and "* COMMENT: FADE THROUGH BLACK, 12 FRAMES" in text
+    assert (
+        any("Fades between shots (2)" in sentence for sentence in lost)
+        and "* COMMENT: FADE THROUGH BLACK, 12 FRAMES" in text
+    )
     assert f"* LOC: {rate.timecode(rate.frame_at(record.shots[1].coherence.faults[0].seconds[0]))} RED" in text
 
 
@@ -93,6 +96,27 @@ def test_a_transition_begins_where_it_was_found() -> None:
     record = made_record(3)
     event = cut_events(record, FrameRate.of(24))[2]
     assert (event.mix_first, event.first, event.mix_last) == (2 * SHOT_FRAMES - 6, 2 * SHOT_FRAMES, 2 * SHOT_FRAMES + 6)
+
+
+def with_edge_fades(record: FilmRecord) -> FilmRecord:
+    """The film fades in over its first 12 frames and out over its last 12."""
+    fade = record.transitions[0].model_copy(update={"kind": "fade", "frames": 12, "end": 0.5})
+    end = record.film.frames - 12
+    first = fade.model_copy(update={"first_frame": 0, "start": 0.0, "detail": "from black"})
+    last = fade.model_copy(update={"first_frame": end, "start": end / 24, "end": (end + 12) / 24, "detail": "to black"})
+    return record.model_copy(update={"transitions": (first, *record.transitions, last)})
+
+
+def test_fades_at_the_films_ends_join_no_shots() -> None:
+    record = with_edge_fades(made_record(3))
+    assert [change.detail for change in edge_fades(record)] == ["from black", "to black"]
+    plain, faded = (cut_events(one, FrameRate.of(24)) for one in (made_record(3), record))
+    assert plain == faded
+    text, lost = edl_text(record)
+    assert "FADE FROM BLACK, 12 FRAMES" in text and "FADE TO BLACK, 12 FRAMES" in text
+    assert any("film's ends (2)" in sentence for sentence in lost)
+    single = with_edge_fades(made_record(1).model_copy(update={"transitions": made_record(2).transitions}))
+    assert len(cut_events(single, FrameRate.of(24))) == 1
 
 
 def test_edl_is_read_by_the_adapter_of_opentimelineio() -> None:

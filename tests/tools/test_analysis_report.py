@@ -175,6 +175,18 @@ def test_a_film_of_one_picture_and_one_without_shots_make_a_page() -> None:
     assert Page(report_html(empty, [], [], "")).all("video")
 
 
+def test_fades_at_the_ends_are_shown_where_they_are() -> None:
+    record = made_record(2)
+    fade = record.transitions[0].model_copy(update={"kind": "fade", "frames": 12, "first_frame": 0, "start": 0.0})
+    last = fade.model_copy(update={"first_frame": 84, "start": 3.5, "end": 4.0, "detail": "to black"})
+    ends = (fade.model_copy(update={"end": 0.5, "detail": "from black"}), *record.transitions, last)
+    page = page_of(record.model_copy(update={"transitions": ends}))
+    kinds = [attrs["class"] for attrs in page.all("g") if (attrs.get("class") or "").startswith("join")]
+    assert kinds == ["join fade", "join cut", "join fade"]
+    told = [text.strip() for text in page.texts]
+    assert "fade, 12 frames, from black" in told and "fade, 12 frames, to black" not in told
+
+
 def test_silence_is_no_number_that_json_lacks() -> None:
     record = made_record(1)
     assert record.sound is not None

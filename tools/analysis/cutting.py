@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.vision.cuts.result import Transition
+from backends.vision.cuts.result import ShotSpan, Transition
 from backends.vision.record import FilmRecord, Shot
 from configs.errors import UsageError
 from tools.analysis.timecode import FrameRate
 
 REEL_LENGTH = 8
 """Characters of a reel's name in CMX3600."""
+_SLACK = 2
+"""Frames that a border may lie outside of the transition that belongs to it."""
 _RESERVED = ("AX", "BL", "B", "AA")
 """What the format calls auxiliary sources, black and channels."""
 
@@ -43,8 +45,7 @@ class CutEvent:
 
 def cut_events(record: FilmRecord, rate: FrameRate) -> list[CutEvent]:
     """The record's shots, in order. Frame numbers of a film of varying frame rate are those of its clock times."""
-    starts = [shot.first_frame for shot in record.shots]
-    joins = {_led_to(starts, change): change for change in record.transitions} if len(starts) > 1 else {}
+    joins = joins_by_shot(record.shots, record.transitions)
     events: list[CutEvent] = []
     for at, shot in enumerate(record.shots):
         first = _frame(record, rate, shot.first_frame, shot.start)
@@ -59,11 +60,32 @@ def cut_events(record: FilmRecord, rate: FrameRate) -> list[CutEvent]:
     return events
 
 
-def _led_to(starts: Sequence[int], change: Transition) -> int:
-    """The number of the shot, from 0, that a transition leads to. starts: the shots' first frames, two at least."""
+def joins_by_shot(shots: Sequence[ShotSpan], transitions: Sequence[Transition]) -> dict[int, Transition]:
+    """Each transition between two shots by the place, from 1, of the shot that it leads to."""
+    starts = [shot.first_frame for shot in shots]
+    found: dict[int, Transition] = {}
+    for change in transitions:
+        at = _led_to(starts, change)
+        if at is not None:
+            found[at] = change
+    return found
+
+
+def edge_fades(record: FilmRecord) -> list[Transition]:
+    """Transitions that join no two shots: a fade in at the film's beginning, a fade out at its end."""
+    joined = [id(change) for change in joins_by_shot(record.shots, record.transitions).values()]
+    return [change for change in record.transitions if id(change) not in joined]
+
+
+def _led_to(starts: Sequence[int], change: Transition) -> int | None:
+    """The place of the shot whose first frame lies in the transition's span; None when there is none."""
     middle = change.first_frame + change.frames / 2
-    after = min(max(bisect_left(starts, middle), 1), len(starts) - 1)
-    return min((after, max(after - 1, 1)), key=lambda at: abs(starts[at] - middle))
+    after = bisect_left(starts, middle)
+    near = [at for at in (after - 1, after) if 1 <= at < len(starts)]
+    best = min(near, key=lambda at: abs(starts[at] - middle), default=None)
+    if best is None or abs(starts[best] - middle) > change.frames / 2 + _SLACK:
+        return None
+    return best
 
 
 def _frame(record: FilmRecord, rate: FrameRate, frame: int, seconds: float) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from backends.vision.cuts.result import Transition
 from backends.vision.record import FilmRecord
-from tools.analysis.cutting import CutEvent, cut_events, one_line, reel_name, shot_line
+from tools.analysis.cutting import CutEvent, cut_events, edge_fades, one_line, reel_name, shot_line
 from tools.analysis.timecode import FrameRate
 
 MAX_EVENTS = 999
@@ -75,6 +75,10 @@ def _remarks(record: FilmRecord, event: CutEvent, rate: FrameRate) -> list[str]:
     if event.transition is not None and event.transition.kind != "cut":
         words = one_line(f"{event.transition.kind} {event.transition.detail}", ascii_only=True).upper()
         lines.append(f"* COMMENT: {words}, {event.mix} FRAMES")
+    for change in edge_fades(record):
+        if shot.first_frame <= change.first_frame < shot.first_frame + shot.frames:
+            words = one_line(f"{change.kind} {change.detail}", ascii_only=True).upper()
+            lines.append(f"* COMMENT: {words}, {change.frames} FRAMES")
     if record.scenes and any(scene.first_shot == shot.index for scene in record.scenes):
         lines.append(_locator(rate.timecode(event.first), _SCENE_COLOUR, f"SCENE {shot.scene}"))
     for fault in shot.coherence.faults if shot.coherence else ():
@@ -94,13 +98,15 @@ def _lost(record: FilmRecord, rate: FrameRate, events: Sequence[CutEvent]) -> li
     details = [event.transition.detail for event in events if event.transition and event.transition.kind == "wipe"]
     lost = ["The sound track, words and measures along time are not in an EDL; json has them"]
     if fades := kinds.count("fade"):
-        lost.append(f"{fades} fades through black are written as dissolves with a remark; CMX3600 has no such event")
+        lost.append(f"Fades between shots ({fades}) are written as dissolves with a remark; CMX3600 has no such event")
+    if edges := len(edge_fades(record)):
+        lost.append(f"Fades at the film's ends ({edges}) are remarks: the film's own frames hold them")
     if turned := sum(detail in _TURNED for detail in details):
-        lost.append(f"{turned} wipes run backwards: CMX3600 has one code for both ways, a remark tells which")
+        lost.append(f"Wipes that run backwards ({turned}): CMX3600 has one code for both ways, a remark tells which")
     if other := sum(detail not in _WIPES and detail not in _TURNED for detail in details):
-        lost.append(f"{other} wipes of another shape are written as W001 with a remark")
+        lost.append(f"Wipes of another shape ({other}) are written as W001 with a remark")
     if longer := sum(event.mix > MAX_MIX for event in events):
-        lost.append(f"{longer} transitions are longer than the {MAX_MIX} frames that CMX3600 allows and are cut short")
+        lost.append(f"Transitions longer than the {MAX_MIX} frames that CMX3600 allows ({longer}) are cut short")
     if rate.nominal not in KNOWN_RATES:
         lost.append(f"CMX3600 knows 24, 25 and 30 frames per second; this list counts {rate.nominal}")
     elif rate.exact.denominator not in (1, 1001):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from backends.vision.cuts.result import Transition
 from backends.vision.record import FilmRecord
-from tools.analysis.cutting import CutEvent, cut_events
+from tools.analysis.cutting import CutEvent, cut_events, edge_fades
 from tools.analysis.timecode import FrameRate
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def shot_timeline(record: FilmRecord, start: int = 0) -> tuple[otio.schema.Timel
         if before is not None and event.transition is not None and event.mix:
             track.append(maker.transition(event, event.transition))
         track.append(maker.clip(event))
-    facts = record.model_dump(mode="json", exclude={"shots", "transitions", "curves"}, exclude_none=True)
+    facts = record.model_dump(mode="json", exclude={"shots", "curves"}, exclude_none=True)
     timeline = otio.schema.Timeline(record.film.name, metadata={STUDIO: {"film_record": _thinned(facts)}})
     timeline.tracks.append(track)
     return timeline, _lost(record, events)
@@ -112,8 +112,12 @@ def _lost(record: FilmRecord, events: Sequence[CutEvent]) -> list[str]:
         kind: sum(bool(event.mix and event.transition and event.transition.kind == kind) for event in events)
         for kind in ("fade", "wipe")
     }
-    if told := " and ".join(f"{count} {kind}s" for kind, count in named.items() if count):
-        lost.append(f"{told} are custom transitions, which other editors may show as a dissolve or leave out")
+    if told := " and ".join(f"{kind}s ({count})" for kind, count in named.items() if count):
+        lost.append(
+            f"{told.capitalize()} are custom transitions, which other editors may show as dissolves or leave out"
+        )
+    if edges := len(edge_fades(record)):
+        lost.append(f"Fades at the film's ends ({edges}) are in the metadata only: the film's own frames hold them")
     lost.append("What was measured of a shot is in the metadata 'studio', which other editors keep but do not show")
     if record.film.vfr:
         lost.append("The frame rate varies: times are rounded to frames of the mean rate")

@@ -56,7 +56,7 @@ def report_html(record: FilmRecord, keyframes: Sequence[Rgb], strip: Sequence[Rg
     events = cut_events(record, rate)
     line = timeline_of(record, events, strip=bool(strip))
     style, script = STYLE.read_text(encoding="utf-8"), SCRIPT.read_text(encoding="utf-8")
-    rows = shot_rows(events, rate)
+    rows = shot_rows(record, events, rate)
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     return page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         record=record,

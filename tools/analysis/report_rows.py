@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.vision.coherence.result import Coherence
+from backends.vision.cuts.result import Transition
 from backends.vision.record import FilmRecord, Shot
-from tools.analysis.cutting import CutEvent
+from tools.analysis.cutting import CutEvent, edge_fades
 from tools.analysis.phrases import SCALES, camera_figures, camera_words, fault_words, light_words, sound_words
 from tools.analysis.sheets import rgb_of
 from tools.analysis.timecode import FrameRate, clock
@@ -61,11 +62,12 @@ class ShotRow:
     """All its words in small letters: what the filter looks through."""
 
 
-def shot_rows(events: Sequence[CutEvent], rate: FrameRate) -> list[ShotRow]:
-    return [_row(event, rate) for event in events]
+def shot_rows(record: FilmRecord, events: Sequence[CutEvent], rate: FrameRate) -> list[ShotRow]:
+    edges = edge_fades(record)
+    return [_row(event, rate, edges if event is events[0] else ()) for event in events]
 
 
-def _row(event: CutEvent, rate: FrameRate) -> ShotRow:
+def _row(event: CutEvent, rate: FrameRate, edges: Sequence[Transition]) -> ShotRow:
     shot = event.shot
     look, held = shot.composition, shot.coherence
     opening: str = event.transition.kind if event.transition is not None else shot.opening
@@ -74,6 +76,10 @@ def _row(event: CutEvent, rate: FrameRate) -> ShotRow:
         opening_words = f"{opening}, {event.mix} frames"
         if event.transition.detail:
             opening_words += f", {event.transition.detail}"
+    for fade in edges:
+        if fade.first_frame <= shot.first_frame:
+            opening_words = f"{fade.kind}, {fade.frames} frames" + (f", {fade.detail}" if fade.detail else "")
+            opening = fade.kind
     colours = [
         Swatch(c.name, "#{:02x}{:02x}{:02x}".format(*rgb_of(c.hex)), f"{c.share:.0%}")
         for c in (look.colours if look is not None else ())

@@ -83,7 +83,7 @@ def timeline_of(record: FilmRecord, events: Sequence[CutEvent], *, strip: bool) 
         line.add("scenes", "scenes", 20, _scenes(record, share))
     if strip:
         line.add("strip", "pictures", 54)
-    line.add("joins", "transitions", 16, _joins(events, share))
+    line.add("joins", "transitions", 16, _joins(record, events, share))
     line.add("shots", "shots", 22, _shots(record, share))
     if any(shot.camera for shot in record.shots):
         line.add("camera", "camera", 20, _camera(record, share))
@@ -149,22 +149,25 @@ def _scenes(record: FilmRecord, share: Callable[[float], str]) -> list[Box]:
     ]  # fmt: skip
 
 
-def _joins(events: Sequence[CutEvent], share: Callable[[float], str]) -> list[Box]:
+def _joins(record: FilmRecord, events: Sequence[CutEvent], share: Callable[[float], str]) -> list[Box]:
+    """Every transition, also a fade at the film's ends, and the borders that none is recorded for."""
     boxes = []
     for event in events[1:]:
-        change, start, end = event.transition, event.shot.start, event.shot.start
-        kind = change.kind if change is not None else "cut"
-        title = f"{kind.capitalize()} to shot {event.shot.index}, {clock(start)}"
-        if change is not None:
-            start, end = change.start, change.end
-            if change.kind != "cut":
-                title += f", {event.mix} frames"
-            title += f" {change.detail}".rstrip() + f", {100 * change.confidence:.0f} % sure"
+        if event.transition is None:
+            at = event.shot.start
+            title = f"Cut to shot {event.shot.index}, {clock(at)}"
+            boxes.append(Box(share(at), "0", at, "cut", title=title, mid=share(at)))
+    for change in record.transitions:
+        told = [f"{change.kind} {change.detail}".rstrip().capitalize(), clock(change.start)]
+        if change.frames:
+            told.append(f"{change.frames} frames")
+        title = ", ".join([*told, f"{100 * change.confidence:.0f} % sure"])
+        middle = share((change.start + change.end) / 2)
         boxes.append(
-            Box(share(start), share(end - start), start, kind, title=title, mid=share((start + end) / 2),
-                shot=event.shot.index)
+            Box(share(change.start), share(change.end - change.start), change.start, change.kind, title=title,
+                mid=middle)
         )  # fmt: skip
-    return boxes
+    return sorted(boxes, key=lambda box: box.t)
 
 
 def _shots(record: FilmRecord, share: Callable[[float], str]) -> list[Box]:

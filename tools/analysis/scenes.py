@@ -18,6 +18,7 @@ from backends.sound.result import Sound
 from backends.vision.cuts.result import Transition
 from backends.vision.record import Scene, Shot
 from backends.vision.thresholds import thresholds
+from tools.analysis.cutting import joins_by_shot
 from tools.analysis.scenes_look import Looks
 
 Rgb = NDArray[np.uint8]
@@ -174,14 +175,8 @@ def _ambience_jump(sound: Sound, at: float) -> float:
 
 def _kinds(shots: Sequence[Shot], transitions: Sequence[Transition]) -> dict[int, str]:
     """The kind of transition into each shot, by its place in `shots`: as named, else as the shot says of itself."""
-    kinds: dict[int, str] = {at: shot.opening for at, shot in enumerate(shots) if at}
-    starts = [shot.first_frame for shot in shots]
-    for change in transitions:
-        middle = change.first_frame + change.frames / 2
-        after = min(max(bisect_left(starts, middle), 1), len(starts) - 1)
-        nearest = min({after, max(after - 1, 1)}, key=lambda place: abs(starts[place] - middle))
-        kinds[nearest] = change.kind
-    return kinds
+    named = {at: change.kind for at, change in joins_by_shot(shots, transitions).items()}
+    return {at: named.get(at, shot.opening) for at, shot in enumerate(shots) if at}
 
 
 def _without_lone_shots(
