@@ -21,8 +21,10 @@ LIKELY_TEMPO, TEMPO_SPREAD = 115.0, 0.75
 WINDOW_SECONDS, WINDOW_HOP = 8.0, 1.0
 COMB = (1.0, 0.6, 0.4, 0.3)
 """How much a period's first, second, third and fourth multiples count."""
-TEMPO_INERTIA = 60.0
+TEMPO_INERTIA = 26.0
 """What a change of tempo costs, per squared natural logarithm of the ratio."""
+LARGEST_CHANGE = 1.3
+"""What any change of tempo costs at most: another piece may begin."""
 TIGHTNESS = 120.0
 """What a beat that comes early or late costs, likewise, in standard deviations of the onset strength."""
 SHORTEST_SECONDS = 4.0
@@ -38,7 +40,7 @@ class Beats:
     times: tuple[float, ...]
     """Seconds."""
     clarity: float
-    """0-1: how much of the onsets' energy comes back after a beat."""
+    """0-1: how much of the onsets' energy comes back after one beat, two, three and four."""
     salience: float
     """How far the onset strength at the beats stands above its mean, in standard deviations."""
 
@@ -84,30 +86,29 @@ def tempo_grid() -> Floats:
 def _tempo_path(curve: Floats) -> tuple[Floats, float]:
     """Tempo (beats per minute) at each frame, and the mean clarity along the path."""
     grid = tempo_grid()
-    scores, repeats = _tempogram(curve, grid)
-    path = _smoothest(scores, grid)
-    clarity = float(np.clip(repeats[np.arange(len(path)), path].mean(), 0, 1))
+    combs = _tempogram(curve, grid)
+    prior = np.exp(-0.5 * (np.log2(grid / LIKELY_TEMPO) / TEMPO_SPREAD) ** 2)
+    path = _smoothest(np.maximum(combs, 0) * prior, grid)
+    clarity = float(np.clip(combs[np.arange(len(path)), path].mean(), 0, 1))
     middles = np.arange(len(path)) * WINDOW_HOP / FRAME
     return np.interp(np.arange(len(curve)), middles, grid[path]), clarity
 
 
-def _tempogram(curve: Floats, grid: Floats) -> tuple[Floats, Floats]:
-    """For each second and tempo: how well it fits, and how much comes back after one beat, (windows, tempi)."""
+def _tempogram(curve: Floats, grid: Floats) -> Floats:
+    """For each second and tempo: how much of the onsets comes back after one to four beats, (windows, tempi)."""
     size, hop = round(WINDOW_SECONDS / FRAME), round(WINDOW_HOP / FRAME)
     padded = np.pad(curve, (size // 2, size // 2))
     windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
     shape = np.hanning(size + 2)[1:-1]
     lags = 60 / grid / FRAME
-    prior = np.exp(-0.5 * (np.log2(grid / LIKELY_TEMPO) / TEMPO_SPREAD) ** 2)
-    scores, repeats = np.zeros((len(windows), len(grid))), np.zeros((len(windows), len(grid)))
+    combs = np.zeros((len(windows), len(grid)))
     bias = np.fft.irfft(np.square(np.abs(np.fft.rfft(shape, 2 * size))))[:size]
     for at, window in enumerate(windows):
         similar = np.fft.irfft(np.square(np.abs(np.fft.rfft((window - window.mean()) * shape, 2 * size))))[:size]
         similar = similar / np.maximum(bias / bias[0], 0.05) / max(float(similar[0]), 1e-9)
         teeth = [np.interp(lags * (k + 1), np.arange(size), similar) for k in range(len(COMB))]
-        repeats[at] = teeth[0]
-        scores[at] = sum(weight * tooth for weight, tooth in zip(COMB, teeth, strict=True))
-    return np.maximum(scores, 0) * prior, repeats
+        combs[at] = sum(weight * tooth for weight, tooth in zip(COMB, teeth, strict=True)) / sum(COMB)
+    return combs
 
 
 def _smoothest(scores: Floats, grid: Floats) -> NDArray[np.int64]:
@@ -115,7 +116,7 @@ def _smoothest(scores: Floats, grid: Floats) -> NDArray[np.int64]:
     cost = TEMPO_INERTIA * np.square(np.subtract.outer(np.log(grid), np.log(grid)))
     best, back = scores[0].copy(), np.zeros(scores.shape, np.int64)
     for at in range(1, len(scores)):
-        ways = best[None, :] - np.minimum(cost, 3.0)
+        ways = best[None, :] - np.minimum(cost, LARGEST_CHANGE)
         back[at] = ways.argmax(axis=1)
         best = ways.max(axis=1) + scores[at]
     path = np.zeros(len(scores), np.int64)

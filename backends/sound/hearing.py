@@ -28,13 +28,14 @@ FITTED = Path(__file__).with_name("fitted.yaml")
 
 @dataclass(frozen=True)
 class Model:
-    """A softmax over `SOUNDS` of standardised features, and a logistic of how sure beats are."""
+    """A softmax over `SOUNDS` of standardised features, and how sure to be of what it says and of beats."""
 
     mean: Floats
     scale: Floats
     weights: Floats
     """(features, sounds)."""
     bias: Floats
+    sure: dict[str, float]
     beats: dict[str, float]
 
     def chances(self, table: Floats) -> Floats:
@@ -42,6 +43,11 @@ class Model:
         score = np.clip((table - self.mean) / self.scale, -4, 4) @ self.weights + self.bias
         score = np.exp(score - score.max(axis=1, keepdims=True))
         return np.asarray(score / score.sum(axis=1, keepdims=True))
+
+    def confidence(self, chance: float) -> float:
+        """How often a smoothed chance is right: neighbouring steps agree too easily, so it promises too much."""
+        odds = np.log(np.clip(chance, 1e-4, 1 - 1e-4) / (1 - np.clip(chance, 1e-4, 1 - 1e-4)))
+        return float(1 / (1 + np.exp(-(self.sure["bias"] + self.sure["odds"] * odds))))
 
     def sureness(self, clarity: float, salience: float) -> float:
         """The chance that beats of this clarity and salience are real ones, 0-1."""
@@ -57,7 +63,7 @@ def model() -> Model:
     if tuple(rows) != NAMES or tuple(data["sounds"]) != SOUNDS:
         raise ValueError(f"{FITTED.name} was fitted to other features: run evals.footage.fit_sounds again")
     table = np.asarray(list(rows.values()))
-    return Model(table[:, 0], table[:, 1], table[:, 2:], np.asarray(data["bias"]), data["beats"])
+    return Model(table[:, 0], table[:, 1], table[:, 2:], np.asarray(data["bias"]), data["sure"], data["beats"])
 
 
 @dataclass(frozen=True)
@@ -187,4 +193,4 @@ def _sureness(heard: Heard, levels: NDArray[np.float32], first: int, last: int, 
         below = heard.quiet_dbfs - float(np.median(levels[first:last]))
         return float(np.clip(0.5 + below / 12, 0.5, 1.0))
     rows = heard.chances[first // FRAMES_PER_STEP : max(first // FRAMES_PER_STEP + 1, last // FRAMES_PER_STEP)]
-    return float(np.clip(rows[:, SOUNDS.index(label)].mean(), 0, 1))
+    return model().confidence(float(rows[:, SOUNDS.index(label)].mean()))

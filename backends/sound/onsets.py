@@ -8,21 +8,23 @@ from numpy.typing import NDArray
 from backends.sound.beats import EARLY
 from backends.sound.ear import FRAME
 
-ABOVE, NEIGHBOURHOOD, APART = 0.12, 0.1, 0.06
-"""Share of the frame's own size that must begin anew on top of the mean around it; seconds; seconds."""
+ABOVE = 1.2
+"""How far an onset stands above the tenth of a second around it, in mean strengths of the seconds around it."""
+NEIGHBOURHOOD, AROUND, APART = 0.1, 3.0, 0.06
+"""Seconds."""
 MOST = 6000
 
 
 def find_onsets(strength: NDArray[np.float32], levels: NDArray[np.float32], quiet_dbfs: float) -> tuple[float, ...]:
     """Seconds of the onsets, the strongest `MOST` of them. levels: dBFS every 10 ms; quieter ones do not count."""
-    from scipy.ndimage import maximum_filter1d, uniform_filter1d
+    from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
 
     if not strength.any():
         return ()
-    curve = strength.astype(np.float64)
+    curve = gaussian_filter1d(strength.astype(np.float64), 1.0)
     around = uniform_filter1d(curve, round(2 * NEIGHBOURHOOD / FRAME) + 1, mode="nearest")
-    scale = np.maximum(uniform_filter1d(curve, round(3.0 / FRAME), mode="nearest"), 1e-9)
-    tops = (curve == maximum_filter1d(curve, round(APART / FRAME) + 1)) & (curve > around + scale)
+    scale = np.maximum(uniform_filter1d(curve, round(AROUND / FRAME), mode="nearest"), 1e-9)
+    tops = (curve == maximum_filter1d(curve, round(APART / FRAME) + 1)) & (curve > around + ABOVE * scale)
     loud = np.full(len(curve), -120.0)
     count = min(len(curve), len(levels))
     # An onset is heard in what follows it.

@@ -206,6 +206,9 @@ def test_a_track_in_words() -> None:
     talk = (SoundSegment(start=0, end=30, label="speech", confidence=0.9),)
     assert "noisy behind the speech" in in_words(_sound(segments=talk, noise_dbfs=-29.0))
     assert "Speech throughout." in in_words(_sound(segments=talk))
+    breath = [("speech", 0, 12), ("silence", 12, 12.7), ("speech", 12.7, 30)]
+    parts = tuple(SoundSegment(start=a, end=b, label=label, confidence=0.9) for label, a, b in breath)  # type: ignore
+    assert "Speech throughout." in in_words(_sound(segments=parts)) and not pause_words(_sound(segments=parts))
     assert "silent throughout (0:30)" in in_words(_sound(peak_dbfs=None, loudness_lufs=None))
     assert in_words(Sound(seconds=0.0)) == "The sound track is empty."
 

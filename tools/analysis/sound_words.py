@@ -12,7 +12,7 @@ TARGETS = ((-14.0, "streaming"), (-16.0, "podcasts"), (-23.0, "television"))
 NEAR_LU = 1.0
 CLIPPED = 1e-4
 """Share of clipped samples that can be heard: about 5 a second."""
-QUIET_LU = 3.0
+SURE = 0.6
 SPANS_TOLD = 4
 _NAMES: dict[Hearing, str] = {
     "speech": "speech",
@@ -72,15 +72,31 @@ def content_words(sound: Sound) -> str:
     """What is heard when, the longest parts first told."""
     if not sound.segments:
         return ""
-    if len(sound.segments) == 1:
-        part = sound.segments[0]
+    heard = _without_breaths(sound.segments)
+    if len(heard) == 1:
+        part = heard[0]
         return f"{_capital(_NAMES[part.label])} throughout{_doubt(part.confidence)}."
     told = []
     for label, name in _NAMES.items():
-        parts = [part for part in sound.segments if part.label == label]
+        parts = [part for part in heard if part.label == label]
         if parts and label != "silence":
             told.append(f"{name} {spans(parts)}")
     return f"{_capital('; '.join(told))}." if told else "Nothing but silence."
+
+
+def _without_breaths(parts: Sequence[SoundSegment]) -> list[SoundSegment]:
+    """Parts of one kind joined over silences that are not worth cutting."""
+    shortest = thresholds().hearing.pause_seconds
+    out: list[SoundSegment] = []
+    for part in parts:
+        if part.label == "silence" and part.end - part.start < shortest and len(parts) > 1:
+            continue
+        if out and out[-1].label == part.label and part.start - out[-1].end < shortest:
+            sure = min(out[-1].confidence, part.confidence)
+            out[-1] = out[-1].model_copy(update={"end": part.end, "confidence": sure})
+        else:
+            out.append(part)
+    return out
 
 
 def tempo_words(sound: Sound) -> str:
@@ -136,7 +152,7 @@ def _db(level: float | None) -> str:
 
 
 def _doubt(confidence: float) -> str:
-    return "" if confidence >= 0.7 else f" (not sure: {confidence:.0%})"
+    return "" if confidence >= SURE else f" (not sure: {confidence:.0%})"
 
 
 def _capital(text: str) -> str:
