@@ -14,7 +14,9 @@ from backends.vision.composition.measure import CompositionSink, compose
 from backends.vision.composition.result import Composition, Figure
 from backends.vision.cuts.result import ShotSpan
 from backends.vision.frame import Frame
+from configs.errors import EngineError
 from evals.footage.frames import lit, plain, with_subject
+from evals.footage.world import look, world
 
 Rgb = NDArray[np.uint8]
 INFO = MediaInfo("video", "mov", width=320, height=180, fps=24)
@@ -137,6 +139,32 @@ def test_without_a_finder_the_reason_is_the_one_given(pictures: list[Rgb]) -> No
     why = "no face or figure could be measured: not asked"
     (found,) = shown(CompositionSink(INFO, None, why), pictures).report([span(0, 3)])
     assert found.scale_reason == why
+
+
+def test_what_moves_is_the_subject_among_much_that_does_not() -> None:
+    """A piece of the ground itself slides over it: only its motion tells it."""
+    ground = look(world(3004, (480, 860)), (430, 240), 0.5, size=(180, 320))
+    frames = []
+    for at in range(25):
+        frame = ground.copy()
+        frame[60:110, 180 + 2 * at : 230 + 2 * at] = ground[20:70, 40:90]
+        frames.append(frame)
+    (found,) = shown(CompositionSink(INFO), frames).report([span(6, 18)])
+    assert found.subject == pytest.approx((228 / 320, 85 / 180), abs=0.08)
+    assert compose(frames[12]).subject != pytest.approx((229 / 320, 85 / 180), abs=0.08)
+
+
+def test_a_finder_that_fails_costs_the_scale_only(pictures: list[Rgb]) -> None:
+    class Broken(Marked):
+        def find(self, rgb: Rgb, seconds: float | None = None) -> Sequence[Figure]:
+            super().find(rgb, seconds)
+            raise EngineError("The pose models cannot be used", "a file is damaged", "Put them there again")
+
+    finder = Broken()
+    (found,) = shown(CompositionSink(INFO, finder), [pictures[0]] * 96).report([span(0, 96)])
+    assert found.scale == "unknown" and "The pose models cannot be used" in found.scale_reason
+    assert len(finder.asked) == 1
+    assert found.subject == pytest.approx(compose(pictures[0]).subject, abs=0.002)
 
 
 def test_no_frames_give_empty_records() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.composition.result import Figure
+from backends.vision.composition.view import WIDTH, View
 
 Rgb = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -48,7 +49,6 @@ class FirstOf:
         return ()
 
 
-_WIDTH = 320
 _SMALLEST = 24
 """Pixels: the window that the cascade was trained on."""
 _CHECKED = 50.0
@@ -68,25 +68,25 @@ class CascadeFaces:
     """
 
     name = "face cascade"
-    sees = f"frontal faces of at least {_SMALLEST / _WIDTH:.0%} of the picture's width"
+    sees = f"frontal faces of at least {_SMALLEST / WIDTH:.0%} of the picture's width"
 
     def find(self, rgb: Rgb, seconds: float | None = None) -> Sequence[Figure]:
-        import cv2
-
-        scale = min(1.0, _WIDTH / rgb.shape[1])
-        size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-        picture = np.ascontiguousarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        if min(size) < _SMALLEST:
+        view = View(rgb)
+        high, wide = view.grey.shape
+        if min(high, wide) < _SMALLEST:
             return ()
-        candidates = _hits(picture, 1.2, 1.5, (_SMALLEST, min(size)), _CANDIDATE)
-        faces = sorted((face for one in candidates if (face := _again(picture, one))), key=lambda box: box[0] - box[2])
+        candidates = _hits(view.rgb, 1.2, 1.5, (_SMALLEST, min(high, wide)), _CANDIDATE)
+        faces = sorted((face for one in candidates if (face := _again(view.rgb, one))), key=lambda box: box[0] - box[2])
         kept: list[Box] = []
         for face in faces:
             if not any(_beside(face, other) for other in kept):
                 kept.append(face)
-        width, height = size
         return tuple(
-            Figure(kind="face", box=shares((x0 / width, y0 / height, x1 / width, y1 / height)), by=self.name)
+            Figure(
+                kind="face",
+                box=shares((*view.whole(x0 / wide, y0 / high), *view.whole(x1 / wide, y1 / high))),
+                by=self.name,
+            )
             for x0, y0, x1, y1 in kept
         )
 

@@ -15,12 +15,20 @@ from backends.vision.composition.depth import depth_of
 from backends.vision.composition.figures import NOBODY, FigureFinder
 from backends.vision.composition.lines import lines_of
 from backends.vision.composition.result import Composition, Figure
-from backends.vision.composition.saliency import balance, negative_space, saliency, subject_of, thirds
+from backends.vision.composition.saliency import (
+    balance,
+    motion_against,
+    negative_space,
+    saliency,
+    subject_of,
+    thirds,
+)
 from backends.vision.composition.summary import summed_up
 from backends.vision.composition.tone import symmetry_of, tone_of
 from backends.vision.composition.view import View
 from backends.vision.cuts.result import ShotSpan
 from backends.vision.frame import Frame
+from configs.errors import StudioError
 
 Rgb = NDArray[np.uint8]
 PALETTE = 8
@@ -31,6 +39,8 @@ _MOST_PER_SECOND = 5.0
 _FIGURES_AGAIN, _FIGURES_NEW, _CHANGE = 2.0, 0.7, 8.0
 """Seconds after which figures are looked for again: anyway, and when the picture's lightness has changed by the last
 (CIELAB, mean) since: looking costs far more than all measures of a picture together."""
+_FOLLOWED = 8.0
+"""Mean change of luma from the frame before up to which optical flow is believed: more is a cut or a blur."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,12 @@ class Measured:
 NUMBERS = len(fields(Measured))
 
 
-def measured(view: View, figures: Sequence[Figure] = ()) -> Measured:
+def measured(view: View, figures: Sequence[Figure] = (), speed: NDArray[np.float32] | None = None) -> Measured:
     """Everything but colours and scale of one picture.
 
-    The subject is the first figure, else what draws the eye.
+    The subject is the first figure, else what draws the eye. speed: as `motion_against` gives it, in a film.
     """
-    salient = saliency(view)
+    salient = saliency(view, speed)
     subject = subject_of(salient)
     x, y = subject.x, subject.y
     if figures:
@@ -100,7 +110,8 @@ class CompositionSink:
 
     def __init__(self, info: MediaInfo, figures: FigureFinder | None = None, why_none: str = "") -> None:
         """figures: finds who is in the pictures; without one, `why_none` is the reason told for an unknown scale."""
-        self._per_second = min(_MOST_PER_SECOND, (info.fps or 25) / FRAMES_APART)
+        self._fps = info.fps or 25.0
+        self._per_second = min(_MOST_PER_SECOND, self._fps / FRAMES_APART)
         self._finder = figures
         self._why_none = why_none
         self._frames, self._numbers, self._colours = array("q"), array("f"), array("f")
@@ -124,7 +135,7 @@ class CompositionSink:
         found = colour_clusters(view.small.reshape(-1, 3), PALETTE)
         clusters[: len(found)] = found
         self._frames.append(frame.index)
-        self._numbers.extend(astuple(measured(view, self._now)))
+        self._numbers.extend(astuple(measured(view, self._now, self._speed(frame, view))))
         self._colours.extend(clusters.ravel())
 
     @property
@@ -168,6 +179,15 @@ class CompositionSink:
             return f"{NOBODY}: the shot is too short for figures to be looked for"
         return f"{NOBODY}: here {self._finder.sees} are found, and there were none"
 
+    def _speed(self, frame: Frame, view: View) -> NDArray[np.float32] | None:
+        """What moves against the camera; None where the frame before shows too much else to follow anything."""
+        import cv2
+
+        if frame.before is None or frame.before.grey.shape != frame.grey.shape:
+            return None
+        change = cv2.norm(frame.grey, frame.before.grey, cv2.NORM_L1) / frame.grey.size
+        return motion_against(view, frame.flow, self._fps) if change < _FOLLOWED else None
+
     def _look_for_figures(self, frame: Frame, view: View) -> None:
         if self._finder is None:
             return
@@ -179,7 +199,11 @@ class CompositionSink:
             if since < (_FIGURES_NEW if new else _FIGURES_AGAIN):
                 return
         self._last = (frame.seconds, lightness)
-        self._now = tuple(self._finder.find(frame.rgb, frame.seconds))
+        try:
+            self._now = tuple(self._finder.find(frame.rgb, frame.seconds))
+        except StudioError as error:  # a model that cannot be used costs the scale, not the film
+            self._finder, self._why_none = None, f"{NOBODY}: {error.sentence}"
+            return
         self._looked.append(frame.index)
         if self._now:
             self._figures[frame.index] = self._now

@@ -65,6 +65,16 @@ class View:
         smooth = cv2.GaussianBlur(self.grey, (0, 0), 0.8)
         return np.asarray(np.abs(cv2.Laplacian(smooth, cv2.CV_16S, ksize=3)), np.float32)
 
+    def cells_of(self, values: F32) -> F32:
+        """What was measured on the whole frame, (H, W) or (H, W, C) of any size, as (h, w[, C]) cells like `lab`."""
+        import cv2
+
+        height, width = values.shape[:2]
+        left, top = round(self._origin[0] * width), round(self._origin[1] * height)
+        right, bottom = round((1 - self._origin[0]) * width), round((1 - self._origin[1]) * height)
+        size = (self.lab.shape[1], self.lab.shape[0])
+        return np.asarray(cv2.resize(values[top:bottom, left:right], size, interpolation=cv2.INTER_AREA), np.float32)
+
     def whole(self, x: float, y: float) -> tuple[float, float]:
         """A place of the active picture as shares of the whole frame."""
         return self._origin[0] + x * self._extent[0], self._origin[1] + y * self._extent[1]
