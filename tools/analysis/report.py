@@ -25,6 +25,8 @@ PICTURE_BYTES = 1_500_000
 """All pictures of shots together stay below this, as JPEG; as text in the page they take a third more."""
 _SIZES = ((240, 76), (192, 72), (144, 66), (112, 60), (80, 50), (56, 40))
 """Widths and JPEG qualities that are tried, largest first."""
+_SAMPLES = 40
+"""Pictures by which a size is judged before all are written in it."""
 _STRIP_HEIGHT, _STRIP_QUALITY, _STRIP_MOST = 54, 60, 64
 
 
@@ -112,12 +114,21 @@ def _data(record: FilmRecord, rate: FrameRate, line: Timeline) -> str:
 
 def _data_uris(pictures: Sequence[Rgb]) -> list[str]:
     """The pictures as JPEG inside the page, made smaller until they fit together."""
+    step = max(1, len(pictures) // _SAMPLES)
     coded: list[str] = []
     for width, quality in _SIZES:
-        coded = [_jpeg(_narrowed(picture, width), quality) for picture in pictures]
-        if sum(map(len, coded)) * 3 / 4 <= PICTURE_BYTES:
+        tried = [_jpeg(_narrowed(pictures[at], width), quality) for at in range(0, len(pictures), step)]
+        last = (width, quality) == _SIZES[-1]
+        if _bytes(tried) * len(pictures) > PICTURE_BYTES * len(tried) and not last:
+            continue
+        coded = tried if step == 1 else [_jpeg(_narrowed(picture, width), quality) for picture in pictures]
+        if _bytes(coded) <= PICTURE_BYTES:
             break
     return coded
+
+
+def _bytes(coded: Sequence[str]) -> int:
+    return sum(map(len, coded)) * 3 // 4
 
 
 def _narrowed(rgb: Rgb, width: int) -> Rgb:

@@ -44,6 +44,7 @@ class Looks:
             layouts.append(cv2.resize(lab, _COARSE, interpolation=cv2.INTER_AREA).astype(np.float32).ravel())
         self._colours, self._layouts = np.asarray(colours, np.float32), np.asarray(layouts, np.float32)
         self._common = self._shared_by_all()
+        self._twins: dict[tuple[int, int], float] = {}
 
     def __len__(self) -> int:
         return len(self._colours)
@@ -55,6 +56,12 @@ class Looks:
 
     def twin(self, one: int, other: int) -> float:
         """How surely two shots are one set-up of the camera, 0-1: by colours and by where in the picture they are."""
+        pair = (one, other) if one < other else (other, one)
+        if pair not in self._twins:
+            self._twins[pair] = self._twin(*pair)
+        return self._twins[pair]
+
+    def _twin(self, one: int, other: int) -> float:
         low, high = self._table.twin_colours
         colours = (self.kin(one, other) - low) / (high - low)
         if colours <= 0:
@@ -78,9 +85,12 @@ class Looks:
 
 def _lit(pictures: Sequence[Rgb]) -> tuple[slice, slice]:
     """The part of the pictures that is not black in all of them."""
-    brightest = np.max([picture.max(axis=2) for picture in pictures], axis=0) > _BORDER_LUMA
-    rows = np.flatnonzero(brightest.mean(axis=1) > _BORDER_SHARE)
-    columns = np.flatnonzero(brightest.mean(axis=0) > _BORDER_SHARE)
+    brightest = np.zeros_like(pictures[0])
+    for picture in pictures:
+        np.maximum(brightest, picture, out=brightest)
+    lit = brightest.max(axis=2) > _BORDER_LUMA
+    rows = np.flatnonzero(lit.mean(axis=1) > _BORDER_SHARE)
+    columns = np.flatnonzero(lit.mean(axis=0) > _BORDER_SHARE)
     if len(rows) < 8 or len(columns) < 8:
         return slice(None), slice(None)
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
