@@ -27,6 +27,8 @@ class Cuts(_Section):
     blend_change: float = Field(gt=0)
     blend_ramp: float = Field(gt=0, le=1)
     blend_share: float = Field(gt=0, le=1)
+    blend_detail_firm: float = Field(gt=0, le=1)
+    blend_detail: float = Field(gt=0, lt=1)
     blend_likeness: float = Field(gt=0, le=1)
     blend_unmoved: float = Field(gt=0, le=1)
     flat_level: float = Field(gt=0)
@@ -85,6 +87,7 @@ class Camera(_Section):
     step_length: float = Field(gt=0)
     step_seconds: float = Field(gt=0)
     depth_growth: float = Field(gt=0)
+    depth_patience: float = Field(gt=0)
     depth_shift: float = Field(gt=0)
     depth_seconds: float = Field(gt=0)
     leaves: float = Field(gt=0)
@@ -95,6 +98,7 @@ class Camera(_Section):
     handheld_shake: float = Field(gt=0)
     unrest: float = Field(gt=0)
     above_unrest: float = Field(gt=0)
+    easing: float = Field(gt=0, le=1)
     piece_price: float = Field(gt=0)
     shortest_piece: float = Field(gt=0)
     shortest_shaken_piece: float = Field(gt=0)
@@ -113,6 +117,15 @@ class Camera(_Section):
     shortest_shot: float = Field(ge=0)
     slow: dict[str, float]
     fast: dict[str, float]
+
+
+class Coherent(_Section):
+    least_frames: int = Field(ge=3)
+    darkest: float = Field(ge=0)
+    block_texture: float = Field(gt=0)
+    fastest: float = Field(gt=0, le=1)
+    boil_in_wobble: float = Field(ge=0)
+    marks: dict[str, float]
 
 
 class Hearing(_Section):
@@ -162,6 +175,7 @@ class Thresholds(_Section):
     palette: Palette
     keyframes: Keyframes
     scenes: Scenes
+    coherence: Coherent
 
 
 @cache
