@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,12 @@ from media_fixtures import gradient, make_png, make_video, make_wav
 
 from backends.gpu.arbiter import Arbiter
 from backends.media.images import load_image
+from backends.vision.record import FilmRecord
 from configs.models import ModelTable
 from configs.settings import Settings
 from configs.workspace import Workspace
 from memory.store import Memory
+from tools.analysis.aspects import ASPECTS
 from tools.events import Event, Progress
 from tools.executor import Executor, Run
 from tools.intake import attach
@@ -67,36 +68,118 @@ def two_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_video(tmp_path_factory.mktemp("film") / "two.mp4", 3.0, frame=frame)
 
 
-def test_scenes_are_measured_and_reported(bench: Bench, two_shots: Path) -> None:
+def test_a_film_is_measured_and_reported(bench: Bench, two_shots: Path) -> None:
     film = bench.attach(two_shots)
     outcome = bench.run(video=film, seconds=1.0)
     assert outcome.status == "done" and outcome.result is not None, outcome.error
     result = outcome.result
-    assert [asset.kind for asset in outcome.assets] == ["report", "image"]
+    assert [Path(asset.path).suffix for asset in outcome.assets] == [".html", ".json", ".png"]
+    assert [asset.kind for asset in outcome.assets] == ["report", "report", "image"]
     assert all(asset.parents == (film,) for asset in outcome.assets)
     assert result.data["cuts"] == pytest.approx([1.5])
-    assert [scene["frames"] for scene in result.data["scenes"]] == [36, 36]
-    assert result.data["scenes"][1]["motion"] > 3 * result.data["scenes"][0]["motion"]
-    assert "blue" in result.data["scenes"][0]["palette"][0]["name"]
-    assert result.data["scenes"][1]["palette"][0]["name"] in ("red", "crimson", "dark red")
-    liveliest = result.data["liveliest"]
-    assert liveliest["start"] >= 1.5 and liveliest["seconds"] == 1.0
+    still, moving = result.data["shots"]
+    assert (still["frames"], moving["frames"]) == (36, 36)
+    assert moving["motion"] > 3 * still["motion"]
+    assert "blue" in still["composition"]["colours"][0]["name"]
+    assert moving["composition"]["colours"][0]["name"] in ("red", "crimson", "dark red")
+    first, last = result.data["liveliest"]
+    assert first >= 1.5 and last - first == pytest.approx(1.0)
     assert "2 shots, cuts at 1.50 s" in result.summary and len(result.summary.encode()) <= SUMMARY_LIMIT
     assert result.warnings == ()
-    report = json.loads(bench.file(outcome, 0).read_text(encoding="utf-8"))
-    assert report["video"] == film and report["scenes"] == result.data["scenes"]
-    assert load_image(bench.file(outcome, 1)).shape[1] > 1000
     assert any(isinstance(event, Progress) and "two.mp4" in event.note for event in bench.events)
 
 
-def test_other_aspects_say_what_is_not_measured(bench: Bench, two_shots: Path) -> None:
-    bench.attach(two_shots)
-    outcome = bench.run(video="two.mp4", aspects=["shots", "composition", "camera", "coherence"])
+def test_the_record_the_page_and_the_sheet_are_whole(bench: Bench, two_shots: Path) -> None:
+    film = bench.attach(two_shots)
+    outcome = bench.run(video=film)
     assert outcome.result is not None, outcome.error
-    assert [warning.split(":")[0] for warning in outcome.result.warnings] == ["composition", "camera", "coherence"]
-    assert all("not measured" in warning for warning in outcome.result.warnings)
-    assert len(outcome.result.data["motion_curve"]["energy"]) > 20
-    assert "Main colours" in outcome.result.summary and "Most motion in shot 2" in outcome.result.summary
+    record = FilmRecord.model_validate_json(bench.file(outcome, 1).read_text(encoding="utf-8"))
+    assert record.aspects == ASPECTS and record.film.frames == 72
+    assert all(shot.camera and shot.composition and shot.coherence and shot.text for shot in record.shots)
+    assert record.sound is not None and record.quality["loudness_lufs"] == record.sound.loudness_lufs
+    page = bench.file(outcome, 0).read_text(encoding="utf-8")
+    asset = bench.memory.get_asset(film)
+    assert asset is not None and Path(asset.path).name in page
+    assert load_image(bench.file(outcome, 2)).shape[1] > 300
+
+
+@pytest.mark.parametrize(
+    ("aspects", "there", "missing"),
+    [
+        (["camera"], "camera", ("composition", "coherence", "sound")),
+        (["coherence"], "coherence", ("camera", "composition", "sound")),
+        (["composition"], "composition", ("camera", "coherence", "sound")),
+        (["sound"], "sound", ("camera", "composition", "coherence")),
+    ],
+)
+def test_only_what_is_asked_for_is_measured(
+    bench: Bench, two_shots: Path, aspects: list[str], there: str, missing: tuple[str, ...]
+) -> None:
+    bench.attach(two_shots)
+    outcome = bench.run(video="two.mp4", aspects=aspects)
+    assert outcome.result is not None, outcome.error
+    for shot in outcome.result.data["shots"]:
+        assert shot[there] is not None and all(shot[part] is None for part in missing)
+
+
+def test_asked_again_nothing_is_measured_or_made(bench: Bench, two_shots: Path) -> None:
+    film = bench.attach(two_shots)
+    first = bench.run(video=film, aspects=["camera", "scenes"])
+    bench.events.clear()
+    again = bench.run(video="two.mp4", aspects=["scenes", "camera"])
+    assert first.result is not None and again.result is not None
+    assert [one.id for one in again.assets] == [one.id for one in first.assets]
+    assert again.result.summary == first.result.summary
+    assert again.result.data["from_cache"] and "from_cache" not in first.result.data
+    assert not any(isinstance(event, Progress) for event in bench.events)
+    other = bench.run(video=film, aspects=["scenes"])
+    assert other.result is not None and "from_cache" not in other.result.data
+
+
+@pytest.mark.parametrize("harm", ["undone", "deleted", "spoiled"])
+def test_what_is_gone_is_measured_anew(bench: Bench, two_shots: Path, harm: str) -> None:
+    film = bench.attach(two_shots)
+    first = bench.run(video=film)
+    if harm == "undone":
+        bench.memory.hide_assets([first.assets[0].id])
+    elif harm == "deleted":
+        bench.file(first, 0).unlink()
+    else:
+        for kept in (bench.workspace.cache / "analysis").iterdir():
+            kept.write_text("{ half")
+    again = bench.run(video=film)
+    assert again.status == "done" and again.result is not None and "from_cache" not in again.result.data
+    assert bench.file(again, 0).is_file() and not again.assets[0].hidden
+
+
+def test_its_shots_are_found_by_words(bench: Bench, two_shots: Path) -> None:
+    film = bench.attach(two_shots)
+    bench.run(video=film)
+    assert [shot.number for shot in bench.memory.shots(film)] == [1, 2]
+    hits = bench.memory.search("blue static shot", kinds=("shot",), semantic=False)
+    assert hits and hits[0].shot is not None and (hits[0].shot.film, hits[0].shot.number) == (film, 1)
+
+
+def test_subtitles_say_what_is_said_in_which_shot(bench: Bench, two_shots: Path, tmp_path: Path) -> None:
+    film = bench.attach(two_shots)
+    before = bench.run(video=film)
+    lines = tmp_path / "two.srt"
+    lines.write_text("1\n00:00:00,200 --> 00:00:01,000\nHello\n\n2\n00:00:01,700 --> 00:00:02,500\nGoodbye\n")
+    bench.attach(lines)
+    after = bench.run(video=film)
+    assert before.result is not None and after.result is not None
+    assert not any(shot["words"] for shot in before.result.data["shots"])
+    assert [[line["text"] for line in shot["words"]] for shot in after.result.data["shots"]] == [["Hello"], ["Goodbye"]]
+
+
+def test_the_shot_list_in_other_formats(bench: Bench, two_shots: Path) -> None:
+    bench.attach(two_shots)
+    outcome = bench.run(video="two.mp4", aspects=["scenes"], exports=["edl", "csv", "otio"])
+    assert outcome.result is not None, outcome.error
+    made = {Path(asset.path).suffix: bench.file(outcome, at) for at, asset in enumerate(outcome.assets)}
+    assert {".csv", ".edl", ".otio"} <= made.keys()
+    assert made[".csv"].read_text(encoding="utf-8").count("\n") == 3
+    assert "00:00:01:12" in made[".edl"].read_text()
 
 
 def test_a_film_of_one_shot(bench: Bench, tmp_path: Path) -> None:
@@ -104,8 +187,9 @@ def test_a_film_of_one_shot(bench: Bench, tmp_path: Path) -> None:
     outcome = bench.run(video="one.mp4")
     assert outcome.result is not None, outcome.error
     assert "1 shot, no cuts found" in outcome.result.summary
-    assert outcome.result.data["liveliest"] == {"start": 0.0, "end": 1.0, "seconds": 1.0}
+    assert outcome.result.data["liveliest"] == [0.0, 1.0]
     assert outcome.result.measurements["loudness_lufs"] is None
+    assert "no sound track" in outcome.result.data["not_measured"]["sound"]
 
 
 def test_many_cuts_keep_the_summary_short(bench: Bench, tmp_path: Path) -> None:
@@ -113,10 +197,10 @@ def test_many_cuts_keep_the_summary_short(bench: Bench, tmp_path: Path) -> None:
         return gradient(0, hue=np.random.default_rng(int(at / 0.75 + 1e-6)).integers(30, 250, 3))
 
     bench.attach(make_video(tmp_path / f"{'long name ' * 20}.mp4", 24, fps=12, frame=frame, sound=False))
-    outcome = bench.run(video="last", aspects=["scenes", "composition", "camera", "coherence"])
+    outcome = bench.run(video="last")
     assert outcome.result is not None, outcome.error
     assert outcome.result.measurements["shots"] > 22
-    assert " more s." in outcome.result.summary and len(outcome.result.summary.encode()) <= SUMMARY_LIMIT
+    assert " more s" in outcome.result.summary and len(outcome.result.summary.encode()) <= SUMMARY_LIMIT
 
 
 def test_other_files_are_refused_in_one_sentence(bench: Bench, tmp_path: Path) -> None:

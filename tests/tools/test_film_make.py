@@ -199,3 +199,14 @@ def test_a_wrong_storyboard_is_refused_with_its_place(film: Film) -> None:
         "write_storyboard", {"storyboard": {"shots": [{"id": "a", "seconds": -3}]}, "draw": False}, Run(thread="e")
     )
     assert out.error is not None and "shots.0.seconds" in out.error.sentence
+
+
+def test_its_shots_are_found_again_without_an_analysis(film: Film) -> None:
+    memory = film.executor.studio.memory
+    made = next(asset for asset in film.outcome.assets if asset.kind == "video")
+    shots = memory.shots(made.id)
+    assert [shot.number for shot in shots] == list(range(1, film.outcome.result.measurements["shots"] + 1))
+    assert all(shot.text_by == "storyboard" and shot.end > shot.start for shot in shots)
+    assert all((film.executor.studio.workspace.home / shot.thumbnail).is_file() for shot in shots)
+    line = next(shot for shot in shots if "Luca" in shot.context)
+    assert line.id in {hit.id for hit in memory.search(line.text, kinds=("shot",), semantic=False)}

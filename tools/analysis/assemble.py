@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from backends.media.probe import MediaInfo
     from backends.sound.result import Sound
-    from backends.vision.composition.keyframes import Keyframe
     from backends.vision.cuts.result import ShotSpan
     from backends.vision.motion import MotionCurve
     from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
     from backends.vision.watch import Watched
     from tools.analysis.reading import Sinks, Wishes
 
+Rgb = NDArray[np.uint8]
 CURVE_SAMPLES = 6000
 MOTION_DIGITS, LUMA_DIGITS, TIME_DIGITS = 4, 1, 3
 
@@ -26,26 +27,31 @@ def assemble(
     wishes: Wishes,
     sinks: Sinks,
     spans: Sequence[ShotSpan],
-    keyframes: Sequence[Keyframe],
+    moments: Sequence[float],
+    keyframes: Sequence[Rgb],
     watched: Watched,
     *,
     name: str,
     sha256: str,
 ) -> FilmRecord:
-    """The record of a film whose pass is over."""
+    """The record of a film whose pass is over.
+
+    moments, keyframes: seconds of each shot's best picture, and the picture, (H, W, 3) uint8.
+    """
     from backends.vision.motion import liveliest_window, liveliness
     from backends.vision.record import FilmRecord, Scene
-    from tools.analysis.scenes import group_scenes
+    from tools.analysis.scenes import group_scenes, with_scenes
 
     borders, duration = [span.start for span in spans[1:]], spans[-1].end
     curve = sinks.motion.curve(borders)
     sound = sinks.sound.report() if sinks.sound is not None else None
     levels = np.asarray(sound.curve_dbfs) if sound is not None else None
     lively = liveliness(curve, _every_tenth(levels, sound, duration), duration)
-    shots = _shots(sinks, spans, keyframes, curve)
+    shots = _shots(sinks, spans, moments, curve)
     scenes: list[Scene] = []
     if "scenes" in wishes.aspects:
-        scenes, shots = group_scenes(shots, [one.rgb for one in keyframes], sinks.cuts.transitions(), sound)
+        scenes = group_scenes(shots, keyframes, transitions=sinks.cuts.transitions(), sound=sound)
+        shots = with_scenes(shots, scenes)
     return FilmRecord(
         film=_file(info, watched, name, sha256, duration),
         aspects=wishes.aspects,
@@ -62,7 +68,7 @@ def assemble(
     )
 
 
-def _shots(sinks: Sinks, spans: Sequence[ShotSpan], keyframes: Sequence[Keyframe], curve: MotionCurve) -> list[Shot]:
+def _shots(sinks: Sinks, spans: Sequence[ShotSpan], moments: Sequence[float], curve: MotionCurve) -> list[Shot]:
     from backends.vision.record import Shot
 
     nothing: list[Any] = [None] * len(spans)
@@ -73,7 +79,7 @@ def _shots(sinks: Sinks, spans: Sequence[ShotSpan], keyframes: Sequence[Keyframe
     return [
         Shot(
             **span.model_dump(),
-            keyframe=round(keyframe.seconds, TIME_DIGITS),
+            keyframe=round(moment, TIME_DIGITS),
             motion=round(curve.mean_between(span.start, span.end), MOTION_DIGITS),
             luma=round(sinks.quality.mean_luma(span.start, span.end), LUMA_DIGITS),
             camera=camera[at],
@@ -81,7 +87,7 @@ def _shots(sinks: Sinks, spans: Sequence[ShotSpan], keyframes: Sequence[Keyframe
             coherence=coherence[at],
             sound=sound[at],
         )
-        for at, (span, keyframe) in enumerate(zip(spans, keyframes, strict=True))
+        for at, (span, moment) in enumerate(zip(spans, moments, strict=True))
     ]
 
 

@@ -11,6 +11,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from configs.errors import StudioError
 from configs.settings import CONFIG_DIR
 from tools.spec import ToolResult
 
@@ -45,7 +46,7 @@ def find_analysis(key: str, ctx: ToolContext) -> ToolResult | None:
             tuple(kept["warnings"]),
             {**kept["data"], "from_cache": True},
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, StudioError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         LOG.warning("the kept analysis %s cannot be used: %s", file.name, error)

@@ -1,126 +1,147 @@
-"""One pass over a film, and the facts it gives: shots, motion, light, colours, the liveliest part."""
+"""One pass over a film, and the record it gives: shots, camera, composition, coherence, sound, the liveliest part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from configs.errors import UsageError
+from tools.analysis.aspects import ASPECTS, Aspect
 
 if TYPE_CHECKING:
+    from backends.media.guard import MediaLimits
     from backends.media.probe import MediaInfo
-    from backends.vision.shots import SceneSpan
+    from backends.vision.composition.keyframes import Keyframe
+    from backends.vision.frame import FrameSink, SoundSink
+    from backends.vision.record import FilmRecord
 
-SHEET_PICTURES = 12
-"""Pictures on a contact sheet at most."""
-FEW_PICTURES = 6
-"""A film of fewer shots gets several pictures of each, up to about this many."""
-SHEET_COLUMNS = 4
+Rgb = NDArray[np.uint8]
+STRIP_PICTURES = 48
+"""Pictures of the report's timeline."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked of a reading."""
+
+    aspects: tuple[Aspect, ...] = ASPECTS
+    sensitivity: float = 0.5
+    window: float = 3.0
+    """Length of the liveliest part, seconds."""
+    figures: Any = None
+    """A FigureFinder, when somebody can be found in the pictures."""
+    identity: Any = None
+    """An IdentityTrack, when characters can be told apart."""
+    not_measured: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be measured here, and why."""
+
+
+class Stills(Sequence[Rgb]):
+    """Small pictures, each read when it is looked at: those of a long film would not fit into memory together."""
+
+    def __init__(self, kept: Sequence[Keyframe]) -> None:
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, at: int) -> Rgb: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Stills: ...
+
+    def __getitem__(self, at: int | slice) -> Rgb | Stills:
+        return Stills(self._kept[at]) if isinstance(at, slice) else self._kept[at].rgb
 
 
 @dataclass(frozen=True)
 class FilmReading:
-    """What was measured of a film."""
+    """What was measured of a film, and the pictures that show it; they can be looked at while the reading is open."""
 
-    info: MediaInfo
-    scenes: list[SceneSpan]
-    quality: dict[str, Any]
-    motion_times: list[float]
-    motion: list[float]
-    """Picture widths per second, about twelve times a second."""
-    motion_of: list[float]
-    """Mean motion of each scene."""
-    luma_of: list[float]
-    """Mean brightness (0-255) of each scene."""
-    liveliest: tuple[float, float]
-    """Seconds."""
-    palette_of: list[list[dict[str, Any]]] = field(default_factory=list)
+    record: FilmRecord
+    keyframes: Sequence[Rgb]
+    """One per shot, small."""
+    strip: Sequence[Rgb]
+    """Evenly spaced in time."""
+
+
+class Sinks:
+    """The measures that one pass feeds; those that were not asked for are None."""
+
+    def __init__(self, info: MediaInfo, wishes: Wishes) -> None:
+        from backends.sound.meter import SoundMeter
+        from backends.vision.camera.sink import CameraSink
+        from backends.vision.coherence.sink import CoherenceSink
+        from backends.vision.composition.keyframes import PictureSink
+        from backends.vision.composition.measure import CompositionSink
+        from backends.vision.motion import MotionSink
+        from backends.vision.quality import QualitySink
+        from backends.vision.shots import CutSink
+
+        asked = wishes.aspects
+        self.cuts, self.motion, self.quality = CutSink(info, wishes.sensitivity), MotionSink(), QualitySink()
+        self.keyframes = PictureSink(info)
+        self.camera = CameraSink(info) if "camera" in asked else None
+        composed = {"composition", "shots", "content"} & set(asked)
+        self.composition = CompositionSink(info, wishes.figures) if composed else None
+        self.coherence = CoherenceSink(info, wishes.identity) if "coherence" in asked else None
+        heard = {"sound", "scenes", "content"} & set(asked)
+        self.sound = SoundMeter() if heard and info.has_audio else None
 
     @property
-    def seconds(self) -> float:
-        return self.scenes[-1].end
+    def pictures(self) -> list[FrameSink]:
+        every = (self.cuts, self.motion, self.quality, self.keyframes, self.camera, self.composition, self.coherence)
+        return [sink for sink in every if sink is not None]
 
     @property
-    def cuts(self) -> list[float]:
-        return [scene.start for scene in self.scenes[1:]]
+    def sounds(self) -> list[SoundSink]:
+        return [self.sound] if self.sound is not None else []
 
 
+@contextmanager
 def read_film(
     path: Path,
+    wishes: Wishes,
     *,
-    sensitivity: float,
-    window: float,
-    cancel: Callable[[], None],
-    on_progress: Callable[[float, float], None],
-) -> FilmReading:
-    """Decode the film once and measure it. window: length of the liveliest part, seconds.
+    name: str = "",
+    sha256: str = "",
+    limits: MediaLimits | None = None,
+    cancel: Callable[[], None] | None = None,
+    on_progress: Callable[[float, float], None] = lambda seen, whole: None,
+) -> Iterator[FilmReading]:
+    """Decode the film once and measure what `wishes` asks for; the reading is open inside of `with`.
 
     on_progress: called with the seconds seen and the whole length. Raises UsageError when there is no picture in it.
     """
     from backends.media.probe import probe
-    from backends.vision.motion import MotionSink, film_levels, liveliest_window, liveliness
-    from backends.vision.quality import QualitySink, film_facts, measure_sound
-    from backends.vision.shots import CutSink
     from backends.vision.watch import watch
+    from tools.analysis.assemble import assemble
 
-    info = probe(path)
-    cuts, motion, quality = CutSink(info, sensitivity), MotionSink(), QualitySink()
-    watch(
-        path,
-        [cuts, motion, quality],
-        info=info,
-        cancel=cancel,
-        on_progress=lambda seconds: on_progress(min(seconds, info.seconds), info.seconds),
-    )
-    scenes = cuts.scenes()
-    if not scenes:
-        raise UsageError(f"'{path.name}' has no picture to look at", "not one of its frames can be shown")
-    borders, duration = [scene.start for scene in scenes[1:]], scenes[-1].end
-    curve = motion.curve(borders)
-    lively = liveliness(curve, film_levels(path, info), duration)
-    return FilmReading(
-        info=info,
-        scenes=scenes,
-        quality={**film_facts(info), **quality.report(info), **measure_sound(path, info)},
-        motion_times=[round(float(at), 3) for at in curve.seconds],
-        motion=[round(float(value), 4) for value in curve.energy],
-        motion_of=[curve.mean_between(scene.start, scene.end) for scene in scenes],
-        luma_of=[quality.mean_luma(scene.start, scene.end) for scene in scenes],
-        liveliest=liveliest_window(lively, window, duration, borders),
-    )
-
-
-def scene_pictures(
-    path: Path, scenes: list[SceneSpan], cancel: Callable[[], None]
-) -> tuple[Any, list[list[dict[str, Any]]]]:
-    """A contact sheet, (H, W, 3) uint8, with times below the pictures, and the palette of each scene's middle frame."""
-    from dataclasses import asdict
-
-    from backends.media.frames import frame_at
-    from backends.media.images import SHEET_CELL_WIDTH, contact_sheet
-    from backends.vision.colours import dominant_colours
-
-    each = max(1, FEW_PICTURES // len(scenes))
-    step = max(1, -(-len(scenes) // SHEET_PICTURES))
-    pictures, captions, palettes = [], [], []
-    for index, scene in enumerate(scenes):
-        cancel()
-        middle = frame_at(path, _inside(scene, 0.5), width=SHEET_CELL_WIDTH)
-        palettes.append([asdict(colour) for colour in dominant_colours(middle)])
-        if index % step:
-            continue
-        for part in range(each):
-            at = _inside(scene, (part + 0.5) / each)
-            pictures.append(middle if each == 1 else frame_at(path, at, width=SHEET_CELL_WIDTH))
-            captions.append(
-                f"{index + 1}  ·  {scene.start:.2f}–{scene.end:.2f} s" if each == 1 else f"{index + 1}  ·  {at:.2f} s"
-            )
-    return contact_sheet(pictures, captions, SHEET_COLUMNS), palettes
-
-
-def _inside(scene: SceneSpan, share: float) -> float:
-    """A time on a frame of the scene: never so late that rounding reaches the next one."""
-    last = scene.end - scene.seconds / scene.frames
-    return scene.start + share * max(0.0, last - scene.start)
+    name = name or path.name
+    info = probe(path, limits)
+    if info.kind != "video":
+        raise UsageError(f"'{name}' is not a film", f"it is {info.kind}", "Name a video")
+    sinks = Sinks(info, wishes)
+    with sinks.keyframes:
+        watched = watch(
+            path,
+            sinks.pictures,
+            sinks.sounds,
+            info=info,
+            limits=limits,
+            cancel=cancel,
+            on_progress=lambda seconds: on_progress(min(seconds, info.seconds), info.seconds),
+        )
+        shots = sinks.cuts.shots()
+        if not shots:
+            raise UsageError(f"'{name}' has no picture to look at", "not one of its frames can be shown")
+        keyframes = Stills(kept := sinks.keyframes.pictures(shots))
+        record = assemble(info, wishes, sinks, shots, kept.seconds, keyframes, watched, name=name, sha256=sha256)
+        yield FilmReading(record, keyframes, Stills(sinks.keyframes.strip(STRIP_PICTURES)))

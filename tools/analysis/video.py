@@ -1,159 +1,152 @@
-"""analyze_video: where a film's shots are, what was measured of them, and where it is liveliest."""
+"""analyze_video: a film looked at once, its record, a page to look at, and its shots in the film database."""
 
 from __future__ import annotations
 
-import json
+from contextlib import AbstractContextManager
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
-from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.analysis.aspects import ASPECTS, Aspect
+from tools.analysis.cache import analysis_key, find_analysis, keep_analysis
+from tools.analysis.summary import figures_of, summary_of
+from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
+    from memory.records import Asset
     from tools.analysis.reading import FilmReading
+    from tools.analysis.understanding import Understanding
 
-Aspect = Literal["scenes", "shots", "composition", "camera", "coherence"]
-
-NOT_MEASURED: dict[str, str] = {
-    "composition": "framing, shot scale and thirds are not measured; palette and brightness are",
-    "camera": "the kind of camera move is not measured; how much the picture moves is",
-    "coherence": "identity and warping errors are not measured; flicker, black and frozen parts are",
-}
-"""What an aspect's name promises beyond what is measured here."""
-TIMES_IN_SUMMARY = 20
+ShotFile = Literal["csv", "edl", "otio"]
+FIXED_SECONDS = 2.0
+REAL_TIME = 0.25
+"""Seconds of work per second of film at 1080p on two cores."""
+FULL_HD = 1920 * 1080
 
 
 class AnalyzeVideo(Tool):
     name = "analyze_video"
     description = (
-        "Measure a video: its cuts and shots with times, motion, brightness, colours, loudness, black or frozen parts, "
-        "and its liveliest seconds. Makes a report and a contact sheet."
+        "Look at a video once and measure it: shots, cuts, dissolves, fades and wipes with times, scenes, camera, "
+        "composition and shot scale, temporal coherence (flicker, boil, wobble, jumps, colour drift), sound, who is in "
+        "it, and its liveliest seconds. Makes a report to open, a contact sheet, and shots that can be searched."
     )
     effect = "create"
     makes = "report"
+    time_limit_s = 4 * 3600
+    timed = False
 
     class Args(ToolArgs):
         video: str = Field(description="The video: an asset id, an attached file's name, or a path in the workspace.")
         aspects: list[Aspect] = Field(
-            default=["scenes"],
+            default=list(ASPECTS),
             min_length=1,
-            description="What to look at: scenes, shots, composition, camera, coherence.",
+            description="What to look at: scenes, shots, composition, camera, coherence, sound, content; default: all.",
         )
         sensitivity: float = Field(0.5, ge=0, le=1, description="0 finds only plain cuts, 1 also weak ones.")
         seconds: float = Field(3.0, gt=0, le=3600, description="Length of the liveliest part to look for, in seconds.")
+        exports: list[ShotFile] = Field([], max_length=3, description="Also write the shot list as csv, edl or otio.")
 
     def forecast(self, args: Args, studio: Studio) -> Forecast:
-        return Forecast(seconds=4.0, disk_mib=2.0)
+        return Forecast(seconds=round(FIXED_SECONDS + _work(args.video, studio), 1), disk_mib=3.0)
 
     def run(self, args: Args, ctx: ToolContext) -> ToolResult:
-        from backends.media.images import save_png
-        from tools.analysis.reading import read_film, scene_pictures
+        from tools.analysis.understanding import Understanding
 
         film = ctx.asset(args.video, "video")
-        path = ctx.path(film)
-        reading = read_film(
-            path,
-            sensitivity=args.sensitivity,
-            window=args.seconds,
+        # In the order of the table, each once: the same wish in other words is the same analysis.
+        aspects = tuple(aspect for aspect in ASPECTS if aspect in args.aspects)
+        insight = Understanding(film, aspects, ctx)
+        asked = {
+            "aspects": aspects,
+            "sensitivity": args.sensitivity,
+            "seconds": args.seconds,
+            "exports": sorted(set(args.exports)),
+        }
+        key = analysis_key(film, {**asked, **insight.fingerprint()})
+        if (kept := find_analysis(key, ctx)) is not None:
+            return kept
+        with self._reading(film, args, aspects, insight, ctx) as measured:
+            reading = insight.told(measured)
+            result = _result(film, reading, asked, ctx)
+            insight.remember(reading)
+        keep_analysis(key, result, ctx)
+        return result
+
+    @staticmethod
+    def _reading(
+        film: Asset, args: Args, aspects: tuple[Aspect, ...], insight: Understanding, ctx: ToolContext
+    ) -> AbstractContextManager[FilmReading]:
+        from backends.media.guard import MediaLimits
+        from tools.analysis.reading import Wishes, read_film
+
+        return read_film(
+            ctx.path(film),
+            Wishes(aspects, args.sensitivity, args.seconds, insight.figures, not_measured=insight.not_measured),
+            name=film.name,
+            sha256=film.sha256,
+            limits=MediaLimits.of(ctx.settings.uploads),
             cancel=ctx.cancel.check,
             on_progress=lambda seen, whole: ctx.progress(seen, whole, f"looking at {film.name}"),
         )
-        sheet, palettes = scene_pictures(path, reading.scenes, ctx.cancel.check)
-        facts = _facts(reading, palettes, args.aspects)
-        summary = _summary(film.name, reading, palettes, args.aspects)
-
-        report_file, sheet_file = ctx.scratch(".json"), ctx.scratch(".png")
-        report_file.write_text(json.dumps({"video": film.id, **facts}, ensure_ascii=False, indent=1), encoding="utf-8")
-        save_png(sheet_file, sheet, {"Title": f"Contact sheet of {film.name}", "Source": film.id})
-        params = {"aspects": list(args.aspects), "sensitivity": args.sensitivity, "seconds": args.seconds}
-        report = ctx.save(
-            report_file, "report", f"Report on {film.name}", params=params, parents=(film.id,), summary=summary
-        )
-        picture = ctx.save(
-            sheet_file, "image", f"Contact sheet of {film.name}", params=params, parents=(film.id,), summary=summary
-        )
-        return ToolResult(
-            summary=summary,
-            assets=(report, picture),
-            measurements=_figures(reading),
-            warnings=tuple(f"{aspect}: {NOT_MEASURED[aspect]}" for aspect in args.aspects if aspect in NOT_MEASURED),
-            data=facts,
-        )
 
 
-def _figures(reading: FilmReading) -> dict[str, Any]:
-    first, last = reading.liveliest
-    return {
-        "seconds": round(reading.seconds, 3),
-        "shots": len(reading.scenes),
-        "cuts": [round(cut, 3) for cut in reading.cuts],
-        "liveliest_start": round(first, 3),
-        "liveliest_end": round(last, 3),
-        "black_share": round(reading.quality["black_share"], 4),
-        "frozen_share": round(reading.quality["frozen_share"], 4),
-        "loudness_lufs": reading.quality["loudness_lufs"],
-    }
+def _result(film: Asset, reading: FilmReading, asked: dict[str, Any], ctx: ToolContext) -> ToolResult:
+    from backends.media.images import save_png
+    from tools.analysis.report import write_report
+    from tools.analysis.sheets import keyframe_sheet
 
-
-def _facts(reading: FilmReading, palettes: list[list[dict[str, Any]]], aspects: list[Aspect]) -> dict[str, Any]:
-    scenes = [
-        {
-            "index": index + 1,
-            "start": round(scene.start, 3),
-            "end": round(scene.end, 3),
-            "seconds": round(scene.seconds, 3),
-            "first_frame": scene.first_frame,
-            "frames": scene.frames,
-            "opening": scene.opening,
-            "motion": round(reading.motion_of[index], 4),
-            "mean_luma": round(reading.luma_of[index], 1),
-            "palette": palettes[index],
-        }
-        for index, scene in enumerate(reading.scenes)
+    record = reading.record
+    summary = summary_of(record)
+    page, facts, sheet = ctx.scratch(".html"), ctx.scratch(".json"), ctx.scratch(".png")
+    write_report(record, page, keyframes=reading.keyframes, strip=reading.strip, film_url=_beside(film))
+    facts.write_text(record.model_dump_json(indent=1), encoding="utf-8")
+    title = {"Title": f"Contact sheet of {film.name}", "Source": film.id}
+    save_png(sheet, keyframe_sheet(record, reading.keyframes), title)
+    extra, lost = _exports(film, reading, asked, ctx)
+    common: dict[str, Any] = {"params": asked, "parents": (film.id,), "summary": summary}
+    assets = [
+        ctx.save(page, "report", f"Report on {film.name}.html", **common),
+        ctx.save(facts, "report", f"Report on {film.name}.json", **common),
+        ctx.save(sheet, "image", f"Contact sheet of {film.name}", **common),
+        *(ctx.save(file, "file", name, **common) for file, name in extra),
     ]
-    first, last = reading.liveliest
-    facts: dict[str, Any] = {
-        "scenes": scenes,
-        "cuts": [round(cut, 3) for cut in reading.cuts],
-        "liveliest": {"start": round(first, 3), "end": round(last, 3), "seconds": round(last - first, 3)},
-        "mean_shot_seconds": round(reading.seconds / len(scenes), 3),
-        "quality": reading.quality,
-        "method": "PySceneDetect AdaptiveDetector and ThresholdDetector; hard cuts and fades through black",
-        "units": {"motion": "picture widths per second", "mean_luma": "0-255", "times": "seconds"},
-        "not_measured": {aspect: NOT_MEASURED[aspect] for aspect in aspects if aspect in NOT_MEASURED},
-    }
-    if "camera" in aspects:
-        facts["motion_curve"] = {"seconds": reading.motion_times, "energy": reading.motion}
-    return facts
+    data = record.model_dump(mode="json", exclude={"curves": True, "sound": {"curve_dbfs"}})
+    data["cuts"] = [round(shot.start, 3) for shot in record.shots[1:]]
+    return ToolResult(summary, tuple(assets), figures_of(record), (*record.warnings, *lost), data)
 
 
-def _summary(name: str, reading: FilmReading, palettes: list[list[dict[str, Any]]], aspects: list[Aspect]) -> str:
-    """Facts in at most 1 KB, the most asked for first."""
-    info, quality, count = reading.info, reading.quality, len(reading.scenes)
-    first, last = reading.liveliest
-    parts = [f"{name}: {reading.seconds:.2f} s, {info.width}x{info.height}, {info.fps:.4g} fps."]
-    if count == 1:
-        parts.append("1 shot, no cuts found.")
-    else:
-        times = ", ".join(f"{cut:.2f}" for cut in reading.cuts[:TIMES_IN_SUMMARY])
-        more = f" and {count - 1 - TIMES_IN_SUMMARY} more" if count - 1 > TIMES_IN_SUMMARY else ""
-        parts.append(f"{count} shots, cuts at {times}{more} s.")
-    parts.append(f"Liveliest {last - first:.4g} s: {first:.2f} to {last:.2f} s.")
-    if "composition" in aspects:
-        names = list(dict.fromkeys(colour["name"] for palette in palettes for colour in palette[:3]))
-        parts.append(f"Main colours: {', '.join(names[:6])}; mean brightness {quality['mean_luma']:.0f} of 255.")
-    if "camera" in aspects:
-        most = max(range(count), key=lambda index: reading.motion_of[index])
-        parts.append(f"Most motion in shot {most + 1}: {reading.motion_of[most]:.2f} picture widths per second.")
-    if "coherence" in aspects:
-        parts.append(f"Brightness flicker {quality['luma_flicker']:.2f} levels per frame.")
-    for share, word in ((quality["black_share"], "black"), (quality["frozen_share"], "frozen")):
-        if share > 0:
-            parts.append(f"{share:.0%} of it is {word}.")
-    loudness = quality["loudness_lufs"]
-    parts.append("No sound measured." if loudness is None else f"Loudness {loudness:.1f} LUFS.")
-    text = " ".join(parts)
-    while len(text.encode()) > SUMMARY_LIMIT:
-        parts.pop()
-        text = " ".join(parts)
-    return text
+def _exports(
+    film: Asset, reading: FilmReading, asked: dict[str, Any], ctx: ToolContext
+) -> tuple[list[tuple[Any, str]], list[str]]:
+    """The shot list in other formats, as (file, name), and what they cannot carry."""
+    from tools.analysis.exports import export_shots
+
+    files: list[tuple[Any, str]] = []
+    lost: list[str] = []
+    for ending in asked["exports"]:
+        file = ctx.scratch(f".{ending}")
+        lost += [f"{ending}: {what}" for what in export_shots(reading.record, ending, file, film=ctx.path(film))]
+        files.append((file, f"Shots of {film.name}.{ending}"))
+    return files, lost
+
+
+def _beside(film: Asset) -> str:
+    """The film's address as seen from the report, which lies among the assets; '' when the film lies elsewhere."""
+    place = PurePosixPath(film.path)
+    return quote(place.name) if str(place.parent) == "assets" else ""
+
+
+def _work(video: str, studio: Studio) -> float:
+    """Seconds that looking at it takes on two cores, from its length and size; a guess for a file not known yet."""
+    from backends.media.probe import probe
+    from configs.errors import StudioError
+
+    try:
+        asset = studio.memory.find_asset(video, ("video",))
+        info = probe(studio.workspace.inside(asset.path))
+    except StudioError:
+        return 4.0
+    return info.seconds * REAL_TIME * (0.4 + 0.6 * info.width * info.height / FULL_HD)

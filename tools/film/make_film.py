@@ -12,6 +12,7 @@ from tools.film.casting import remember_cast
 from tools.film.check import film_scores
 from tools.film.direct import shot_count
 from tools.film.production import animate_shots, make_pictures, speak_lines, timed_board
+from tools.film.remembered import remember_film
 from tools.film.shot import Storyboard
 from tools.film.storyboard import MAX_STORY
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
@@ -92,6 +93,7 @@ class MakeFilm(Tool):
         for score in scores:
             if score.passed is False:
                 ctx.warn(f"{score.name} is {score.value}, the mark is {score.threshold}")
+        remember_film(made, board, voices, pictures, ctx)
         ctx.progress(len(STAGES), len(STAGES), "done")
         film = ctx.memory.get_asset(made.film.id) or made.film
         engine = pictures[board.shots[0].id].engine

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,29 @@ class Keyframe:
     """Variance of the Laplacian of its luma; compare only within one film."""
     luma: float
     """Mean, 0-255."""
+
+
+class Kept(Sequence[Keyframe]):
+    """Pictures of a sink, each read from its file when it is asked for: many take no more memory than one."""
+
+    def __init__(self, read: Callable[[int], Keyframe], numbers: Sequence[int], seconds: Sequence[float]) -> None:
+        """numbers: which of the sink's pictures; seconds: of each."""
+        self._read, self._numbers = read, numbers
+        self.seconds = tuple(seconds)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> Keyframe: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Kept: ...
+
+    def __getitem__(self, at: int | slice) -> Keyframe | Kept:
+        if isinstance(at, slice):
+            return Kept(self._read, self._numbers[at], self.seconds[at])
+        return self._read(self._numbers[at])
 
 
 class PictureSink:
@@ -84,21 +109,29 @@ class PictureSink:
         self._tick = tick
         self._end = frame.seconds + self._step
 
-    def pictures(self, shots: Sequence[ShotSpan]) -> list[Keyframe]:
+    def pictures(self, shots: Sequence[ShotSpan]) -> Kept:
         """The picture that shows each shot best, one per shot: sharp, not black, in no transition, near the middle.
 
-        A shot of which none was kept gets the picture nearest in time. [] when the film had no frame.
+        A shot of which none was kept gets the picture nearest in time. Empty when the film had no frame. They can be
+        read until the sink is closed, from any thread.
         """
-        return [self._read(self._best(shot)) for shot in shots] if len(self) else []
+        return self._kept([self._best(shot) for shot in shots] if len(self) else [])
 
-    def strip(self, count: int) -> list[Keyframe]:
+    def strip(self, count: int) -> Kept:
         """`count` pictures evenly spaced over the film, the nearest kept ones; fewer when fewer were kept."""
         count = min(count, len(self))
-        return [self.near((at + 0.5) / count * self._end) for at in range(count)]
+        return self._kept([self._nearest((at + 0.5) / count * self._end) for at in range(count)])
 
     def near(self, seconds: float) -> Keyframe:
         """The picture nearest to a time. Raises IndexError when the film had no frame."""
-        return self._read(int(np.argmin(np.abs(self._column(self._seconds) - seconds))))
+        return self._read(self._nearest(seconds))
+
+    def _nearest(self, seconds: float) -> int:
+        return int(np.argmin(np.abs(self._column(self._seconds) - seconds)))
+
+    def _kept(self, numbers: Sequence[int]) -> Kept:
+        self._file.flush()
+        return Kept(self._read, numbers, [self._seconds[at] for at in numbers])
 
     def _changed(self, frame: Frame) -> bool:
         """Whether a frame differs from the one before by much more than frames did lately."""
@@ -145,8 +178,10 @@ class PictureSink:
     def _read(self, at: int) -> Keyframe:
         import cv2
 
-        self._file.seek(self._offsets[at])
-        coded = np.frombuffer(self._file.read(self._offsets[at + 1] - self._offsets[at]), np.uint8)
+        self._file.flush()
+        # Not seek and read: captions read from several threads.
+        start, end = self._offsets[at : at + 2]
+        coded = np.frombuffer(os.pread(self._file.fileno(), end - start, start), np.uint8)
         rgb = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR_RGB), np.uint8)
         return Keyframe(self._seconds[at], rgb, self._frames[at], self._sharpness[at], self._luma[at])
 

@@ -1,0 +1,197 @@
+"""A film's record in at most 1 KB of plain words, the most asked for first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tools.spec import SUMMARY_LIMIT
+
+if TYPE_CHECKING:
+    from backends.vision.record import FilmRecord, Shot
+
+TIMES_SHOWN = 20
+FAULTS_SHOWN = 4
+
+
+def summary_of(record: FilmRecord) -> str:
+    """Facts of what was asked, shortened from the end to fit."""
+    parts = [_file(record), _shots(record)]
+    asked = record.aspects
+    # Who asks for one thing wants that first; who asks for all gets it in the order of a report.
+    for aspect, say in _SAYINGS.items():
+        if aspect in asked and (said := say(record)):
+            parts.append(said)
+    first, last = record.liveliest
+    parts.append(f"Liveliest {last - first:.4g} s: {first:.2f} to {last:.2f} s.")
+    for share, word in (("black_share", "black"), ("frozen_share", "frozen")):
+        if (value := float(record.quality.get(share) or 0)) > 0:
+            parts.append(f"{value:.0%} of it is {word}.")
+    if "sound" not in asked:
+        loudness = record.quality.get("loudness_lufs")
+        if loudness is not None:
+            parts.append(f"Loudness {loudness:.1f} LUFS.")
+    text = " ".join(parts)
+    while len(text.encode()) > SUMMARY_LIMIT and len(parts) > 1:
+        parts.pop()
+        text = " ".join(parts)
+    return text if len(text.encode()) <= SUMMARY_LIMIT else text.encode()[: SUMMARY_LIMIT - 4].decode(errors="ignore")
+
+
+def figures_of(record: FilmRecord) -> dict[str, Any]:
+    """The measurements that are shown beside the result."""
+    first, last = record.liveliest
+    figures: dict[str, Any] = {
+        "seconds": round(record.film.seconds, 3),
+        "shots": len(record.shots),
+        "cuts": [round(shot.start, 3) for shot in record.shots[1:]],
+        "liveliest_start": round(first, 3),
+        "liveliest_end": round(last, 3),
+        "black_share": round(float(record.quality.get("black_share") or 0), 4),
+        "frozen_share": round(float(record.quality.get("frozen_share") or 0), 4),
+        "loudness_lufs": record.quality.get("loudness_lufs"),
+    }
+    if record.scenes:
+        figures["scenes"] = len(record.scenes)
+    if "coherence" in record.aspects:
+        figures["faulty_shots"] = [
+            shot.index for shot in record.shots if shot.coherence and shot.coherence.verdict == "faulty"
+        ]
+    return figures
+
+
+def _file(record: FilmRecord) -> str:
+    film = record.film
+    rate = "variable frame rate" if film.vfr else f"{film.fps:.4g} fps"
+    return f"{film.name}: {film.seconds:.2f} s, {film.width}x{film.height}, {rate}."
+
+
+def _shots(record: FilmRecord) -> str:
+    if len(record.shots) == 1:
+        edges = [one for one in record.transitions if one.kind == "fade"]
+        faded = f" (fades at {', '.join(f'{one.start:.2f}' for one in edges)} s)" if edges else ""
+        return f"1 shot, no cuts found{faded}."
+    said = [f"{len(record.shots)} shots"]
+    if len(record.scenes) > 1:
+        said[0] += f" in {len(record.scenes)} scenes"
+    times: dict[str, list[float]] = {}
+    for one in record.transitions:
+        times.setdefault(one.kind, []).append(one.start)
+    for kind, word in (("cut", "cuts"), ("dissolve", "dissolves"), ("fade", "fades"), ("wipe", "wipes")):
+        if found := times.get(kind):
+            shown = ", ".join(f"{at:.2f}" for at in found[:TIMES_SHOWN])
+            more = f" and {len(found) - TIMES_SHOWN} more" if len(found) > TIMES_SHOWN else ""
+            said.append(f"{word} at {shown}{more} s")
+    return ", ".join(said) + "."
+
+
+def _lengths(record: FilmRecord) -> str:
+    if len(record.shots) < 2:
+        scale = _scales(record)
+        return scale
+    lengths = sorted(shot.seconds for shot in record.shots)
+    middle = lengths[len(lengths) // 2]
+    return (
+        f"Shots last {lengths[0]:.2f} to {lengths[-1]:.2f} s, half of them under {middle:.2f} s, "
+        f"mean {sum(lengths) / len(lengths):.2f} s. {_scales(record)}"
+    ).strip()
+
+
+def _scales(record: FilmRecord) -> str:
+    found = Counter(shot.composition.scale for shot in record.shots if shot.composition)
+    known = {scale: count for scale, count in found.items() if scale != "unknown"}
+    if known:
+        order = ("ECU", "CU", "MCU", "MS", "MLS", "LS", "ELS")
+        said = ", ".join(f"{known[scale]} {scale}" for scale in order if scale in known)
+        rest = f", {found['unknown']} unknown" if found["unknown"] else ""
+        return f"Shot scales: {said}{rest}."
+    reason = next((shot.composition.scale_reason for shot in record.shots if shot.composition), "")
+    return f"Shot scale unknown: {reason.rstrip('.')}." if reason else ""
+
+
+def _camera(record: FilmRecord) -> str:
+    from backends.vision.camera.words import in_words
+
+    moves = [(shot, in_words(shot.camera)) for shot in record.shots if shot.camera]
+    if len(moves) == 1:
+        return f"Camera: {moves[0][1]}."
+    groups: dict[str, list[int]] = {}
+    for shot, words in moves:
+        groups.setdefault(words, []).append(shot.index)
+    ranked = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return "Camera: " + "; ".join(f"{words} ({_numbers(where)})" for words, where in ranked[:6]) + "." if ranked else ""
+
+
+def _composition(record: FilmRecord) -> str:
+    composed = [shot.composition for shot in record.shots if shot.composition]
+    if not composed:
+        return ""
+    shares: Counter[str] = Counter()
+    for shot in record.shots:
+        for colour in shot.composition.colours if shot.composition else ():
+            shares[colour.name] += round(1000 * colour.share * shot.seconds)  # type: ignore[assignment]
+    keys = Counter(one.key for one in composed)
+    luma = sum(one.luma for one in composed) / len(composed)
+    colours = ", ".join(name for name, _ in shares.most_common(6))
+    return f"Main colours: {colours}; {keys.most_common(1)[0][0]} key, mean brightness {luma:.0f} of 255."
+
+
+def _coherence(record: FilmRecord) -> str:
+    from backends.vision.coherence.words import in_words
+
+    judged = [shot for shot in record.shots if shot.coherence]
+    faulty = [shot for shot in judged if shot.coherence and shot.coherence.verdict == "faulty"]
+    if not judged:
+        return ""
+    if not faulty:
+        unknown = sum(1 for shot in judged if shot.coherence and shot.coherence.verdict == "unknown")
+        rest = f" ({unknown} could not be judged)" if unknown else ""
+        return (
+            f"Coherence: no faults found{rest}."
+            if unknown < len(judged)
+            else "Coherence could not be judged: "
+            + (judged[0].coherence.reason.rstrip(".") + "." if judged[0].coherence else "")
+        )
+    said = [f"shot {shot.index} {in_words(shot.coherence)}" for shot in faulty[:FAULTS_SHOWN] if shot.coherence]
+    more = f"; {len(faulty) - FAULTS_SHOWN} more" if len(faulty) > FAULTS_SHOWN else ""
+    return f"Coherence: {'; '.join(said)}{more}.".replace("..", ".")
+
+
+def _sound(record: FilmRecord) -> str:
+    from tools.analysis.sound_words import in_words
+
+    return in_words(record.sound) if record.sound is not None else "No sound track."
+
+
+def _content(record: FilmRecord) -> str:
+    names = Counter(
+        figure.character
+        for shot in record.shots
+        if shot.composition
+        for figure in shot.composition.figures
+        if figure.character
+    )
+    said = f"Seen: {', '.join(f'{name} ({count} shots)' for name, count in names.most_common(6))}. " if names else ""
+    told = [shot for shot in record.shots if shot.text]
+    by = "" if not told or told[0].text_by == "measurements" else f" (by {told[0].text_by})"
+    shown = " ".join(f"{_name(shot)}: {shot.text.rstrip('.')}." for shot in told[:3])
+    return f"{said}{shown}{by}".strip()
+
+
+def _name(shot: Shot) -> str:
+    return f"Shot {shot.index}"
+
+
+def _numbers(where: list[int]) -> str:
+    shown = ", ".join(str(number) for number in where[:6])
+    return f"shot {shown}" if len(where) == 1 else f"shots {shown}{' ...' if len(where) > 6 else ''}"
+
+
+_SAYINGS = {
+    "camera": _camera,
+    "coherence": _coherence,
+    "composition": _composition,
+    "shots": _lengths,
+    "sound": _sound,
+    "content": _content,
+}
