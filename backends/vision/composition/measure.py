@@ -36,7 +36,7 @@ PALETTE = 8
 FRAMES_APART = 6
 """A shot of so many frames has at least one sample, wherever it begins (up to 30 frames per second)."""
 _MOST_PER_SECOND = 5.0
-_FIGURES_AGAIN, _FIGURES_NEW, _CHANGE = 2.0, 0.7, 8.0
+_FIGURES_AGAIN, _FIGURES_NEW, _CHANGE = 3.0, 1.0, 8.0
 """Seconds after which figures are looked for again: anyway, and when the picture's lightness has changed by the last
 (CIELAB, mean) since: looking costs far more than all measures of a picture together."""
 _FOLLOWED = 8.0
