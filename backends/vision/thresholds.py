@@ -31,11 +31,14 @@ class Cuts(_Section):
     blend_detail: float = Field(gt=0, lt=1)
     blend_likeness: float = Field(gt=0, le=1)
     blend_unmoved: float = Field(gt=0, le=1)
+    passing_likeness: float = Field(gt=0, le=1)
     flat_level: float = Field(gt=0)
     flat_share: float = Field(gt=0, lt=1)
     wipe_change: float = Field(gt=0)
     wipe_distance: float = Field(gt=0)
     wipe_order: float = Field(gt=0, le=1)
+    wipe_likeness: float = Field(gt=0, le=1)
+    wipe_seam: float = Field(gt=0, le=1)
     wipe_area: float = Field(gt=0, le=1)
 
 

@@ -8,6 +8,7 @@ unlike the one it began with: light, focus, slow zooms and titles do not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,18 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness, unmoved
+from backends.vision.cuts.likeness import detail, likeness, unmoved
+from backends.vision.cuts.steps import step_share
 from backends.vision.cuts.window import KEPT, VALUES, Floats, Window, distances
 from backends.vision.thresholds import thresholds
 
 LADDER = (3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48)
 """Lengths that are tried at every frame; between them the fit interpolates."""
-WAIT = 30
+WAIT = 36
 """Frames after which no longer ramp can still turn out to fit better."""
 _MARGIN = 12
 JUMP = 0.35
 """Share of the squared distance between both ends that one step of a ramp never makes."""
-_MOMENTS = (7, 14, 21)
+_SOFTER = 0.2
+"""How much less a ramp may explain where the picture softens in its middle."""
+MOMENTS = (7, 14, 21)
 """Frames after which, or before which, a scene that only passed is looked for."""
 _LONGEST_WINDOW = 66
 
@@ -137,27 +141,55 @@ class BlendTest:
 
     def _is_transition(self, window: Window, fitted: Hit) -> bool:
         table = self._table
-        if fitted.share < self._share:
+        softness = _softness(window, fitted)
+        firm = fitted.share >= self._share and softness < table.blend_detail_firm
+        soft = fitted.share >= self._share - _SOFTER and softness < table.blend_detail
+        if not firm and not soft:
             return False
         before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
         old, new = window.grey(before), window.grey(after)
         if likeness(old, new) >= table.blend_likeness or unmoved(old, new) >= table.blend_unmoved:
             return False
-        return not passes(window, before, after, table.blend_likeness)
+        return not passes(window, before, after, table.passing_likeness)
 
 
-def passes(window: Window, before: int, after: int, limit: float) -> bool:
+def _softness(window: Window, fitted: Hit) -> float:
+    """How much detail the middle shows, as a share of the mean of both ends: 0.5 where two unlike pictures are mixed.
+
+    Variances of independent pictures add up with the squares of their shares; motion changes nothing of that.
+    """
+    middle = (fitted.first + fitted.stop) // 2
+    before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
+    ends = detail(window.grey(before)) + detail(window.grey(after))
+    inner = sum(detail(window.grey(index)) for index in (middle - 1, middle, middle + 1)) / 3
+    return 2 * inner / max(ends, 1e-3)
+
+
+def passes(window: Window, before: int, after: int, limit: float, moments: Sequence[int] = MOMENTS) -> bool:
     """Whether what differs between two frames only came for a moment: soon, or soon ago, the film looks the same.
 
-    A fire that dies down, a lens pulled out of focus and back, something that passes close by.
+    A fire that dies down, a lens pulled out of focus and back, something that passes close by. moments: how many
+    frames later and earlier to look; not beyond a cut, since the shot after the next may well look like this one.
     """
-    for apart in _MOMENTS:
+    start, stop = _between_cuts(window, before, after, moments[-1])
+    for apart in moments:
         later, earlier = after + apart, before - apart
-        if later < window.stop and likeness(window.grey(before), window.grey(later)) >= limit:
+        if later < stop and likeness(window.grey(before), window.grey(later)) >= limit:
             return True
-        if earlier >= window.start and likeness(window.grey(earlier), window.grey(after)) >= limit:
+        if earlier >= start and likeness(window.grey(earlier), window.grey(after)) >= limit:
             return True
     return False
+
+
+def _between_cuts(window: Window, before: int, after: int, reach: int) -> tuple[int, int]:
+    first, stop = max(window.start, before - reach), min(window.stop, after + reach + 1)
+    squares = distances(window.products(first, stop))
+    jumps = np.flatnonzero(np.diag(squares, 1) > JUMP * squares[before - first, after - first]) + first + 1
+    cuts = [int(jump) for jump in jumps if step_share(window, int(jump)) >= thresholds().cuts.cut_step]
+    return (
+        max((cut for cut in cuts if cut <= before), default=first),
+        min((cut for cut in cuts if cut > after), default=stop),
+    )
 
 
 def _jumps(products: Floats) -> bool:

@@ -70,6 +70,11 @@ def unmoved(old: Grey, new: Grey) -> float:
     return float((match[textured] > _STILL).mean())
 
 
+def detail(grey: Grey) -> float:
+    """How much structure a frame (54, 96) shows: the variance of it, levels squared."""
+    return float(_structure(_without_bars(grey, grey)[0]).var())
+
+
 def _structure(grey: Grey) -> NDArray[np.float32]:
     import cv2
 

@@ -8,15 +8,15 @@ from backends.vision.cuts.found import Found
 from backends.vision.cuts.result import Opening, ShotSpan, Transition
 
 _CLEAR_BLEND = 0.9
-"""A blend that explains so much is no wipe."""
+"""A blend that explains so much is no wipe, and a cut inside of it is a part of it."""
 _MARGIN = 2
-_RANK = {"fade": 3, "wipe": 2, "dissolve": 1, "cut": 0}
+_RANK = {"fade": 3, "wipe": 2, "cut": 1, "dissolve": 0}
 
 
 def settled(found: Sequence[Found], shortest: int) -> list[Found]:
     """Of findings that share frames, or leave a shot of less than `shortest` frames, the better; in order.
 
-    A cut inside of a gradual transition is that transition.
+    A cut inside of a plain gradual transition is that transition.
     """
     kept: list[Found] = []
     for item in sorted(found, key=_weight, reverse=True):

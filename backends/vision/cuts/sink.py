@@ -10,6 +10,7 @@ from backends.media.probe import MediaInfo, probe
 from backends.vision.cuts.blends import BlendTest
 from backends.vision.cuts.fades import FadeTest
 from backends.vision.cuts.found import Found
+from backends.vision.cuts.pushes import PushTest
 from backends.vision.cuts.result import ShotSpan, Transition
 from backends.vision.cuts.settle import settled, shots_between, transitions_of
 from backends.vision.cuts.steps import StepTest
@@ -41,6 +42,7 @@ class CutSink:
             FadeTest(),
             BlendTest(min(0.99, table.blend_share + ease)),
             WipeTest(min(0.99, table.wipe_order + ease)),
+            PushTest(min(0.99, table.wipe_seam + ease)),
         )
         self._shortest = max(1, round(table.min_shot_seconds * fps))
         self._frame_seconds = 1 / fps

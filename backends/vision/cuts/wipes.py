@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.cuts.blends import JUMP, passes
+from backends.vision.cuts.blends import MOMENTS, passes
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness, unmoved
 from backends.vision.cuts.window import COLOUR_SIZE, Floats, Window, distances
@@ -22,11 +22,15 @@ from backends.vision.thresholds import thresholds
 WINDOWS = (14, 24, 50)
 """Frames in which a whole wipe must lie."""
 STRIDE = 3
-WAIT = 24
+WAIT = 40
 _BINS = 12
 _FASTEST = 5
 """Frames of a wipe at least."""
 _TOLERANCE = 0.09
+_LATER = (28,)
+"""What passes slowly is gone only after so many frames."""
+_JUMP = 0.5
+"""Of the squared way, in one step: a short eased wipe makes nearly so much in its middle, a cut more."""
 _ADDED = 0.88
 _ENDS = (0.01, 0.99)
 _BLACK = 28 - 128
@@ -103,7 +107,7 @@ class WipeTest:
         if first < window.start or window.distance(first, stop - 1) < self._table.wipe_distance:
             return None
         squares = distances(window.products(first, stop))
-        if not _adds_up(squares) or np.diag(squares, 1).max() > JUMP * squares[0, -1]:
+        if not _adds_up(squares) or np.diag(squares, 1).max() > _JUMP * squares[0, -1]:
             return None
         return sweep_in(window.colours(first, stop), first, self._table.wipe_change, self._table.wipe_area, self._order)
 
@@ -118,10 +122,10 @@ class WipeTest:
     def _is_transition(self, window: Window, sweep: Sweep) -> bool:
         before, after = sweep.first - 2, min(window.stop - 1, sweep.stop + 1)
         old, new = window.grey(before), window.grey(after)
-        limit = self._table.blend_likeness
-        if likeness(old, new) >= limit or unmoved(old, new) >= self._table.blend_unmoved:
+        table = self._table
+        if likeness(old, new) >= table.wipe_likeness or unmoved(old, new) >= table.blend_unmoved:
             return False
-        return not passes(window, before, after, limit)
+        return not passes(window, before, after, table.passing_likeness, (*MOMENTS, *_LATER))
 
 
 def _adds_up(squares: Floats) -> bool:
