@@ -179,6 +179,9 @@ def _things(pick: np.random.Generator, kind: Move, stretches: tuple[Stretch, ...
         side = float(pick.choice([-1, 1]))
         start = (0.5 - side * float(pick.uniform(0.1, 0.6)), float(pick.uniform(0.35, 0.75)))
         across = side * float(pick.uniform(0.15, 0.5)) * min(1.0, 4 / seconds)
+        if stretches[0].move in ("pan", "tilt"):
+            # Slower, it would all but stay in the frame, and be followed.
+            across = side * max(abs(across), 0.5 * stretches[0].speed)
         speed = (across, float(pick.uniform(-0.03, 0.03)))
         found.append(Thing(thing(pick, float(pick.uniform(0.03, 0.2))), start, speed))
     return tuple(found)

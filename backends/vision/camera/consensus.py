@@ -47,7 +47,7 @@ def groups(plate: Plate, u: Cells, v: Cells, guess: Motion, *, likely: bool) -> 
     while len(found) < _GROUPS and np.isfinite(sums).any():
         best = int(np.argmin(sums))
         found.append(_refined(plate, u, v, tried[best], float(sums[best])))
-        if sums[best] < _ENOUGH and len(found) == 1:
+        if likely or (sums[best] < _ENOUGH and len(found) == 1):
             break
         others = tried - found[-1].motion
         near = np.hypot(others[:, 0], others[:, 1]) + np.hypot(others[:, 2], others[:, 3]) * plate.grid.radius < _APART

@@ -14,6 +14,7 @@ from backends.vision.thresholds import thresholds
 _RATES = np.array([-0.9, -0.7, -0.5, -0.35, -0.25, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0])
 """How much slower or faster another depth grows than the background, as a share of its growth."""
 _TRIES = 24
+_ALIKE = 0.7
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,15 @@ class Company:
     """Leaves the background's motion, whichever way."""
 
 
-def company_of(plate: Plate, fit: Fit) -> Company:
-    """What the cells do that leave the background's motion."""
+def company_of(one: Plate, other: Plate, fit: Fit) -> Company:
+    """What the cells do that leave the background's motion from one frame to another."""
+    plate = one
     mu, mv = plate.grid.moved(fit.motion)
     ru, rv = fit.u - mu, fit.v - mv
     length = np.hypot(mu, mv)
     off = np.hypot(ru, rv)
     leaves = _leaves(off, length)
-    put = _keeps_its_place(plate, fit, length) & leaves
+    put = _keeps_its_place(one, other, fit, length) & leaves
     tx, ty = float(fit.motion[0]), float(fit.motion[1])
     shift = float(np.hypot(tx, ty)) + 1e-9
     with_it = (ru * tx + rv * ty) / shift
@@ -89,10 +91,15 @@ def _share(plate: Plate, cells: NDArray[np.bool_]) -> float:
     return float(weight[cells].sum() / (weight.sum() + 1e-9))
 
 
-def _keeps_its_place(plate: Plate, fit: Fit, length: Cells) -> NDArray[np.bool_]:
-    """Cells of the frame's middle; titles at the bottom and marks in corners are not there."""
-    grid = plate.grid
+def _keeps_its_place(one: Plate, other: Plate, fit: Fit, length: Cells) -> NDArray[np.bool_]:
+    """Cells of the frame's middle that look alike where they are and not where the background went.
+
+    Titles at the bottom and marks in corners are not in the middle.
+    """
+    grid = one.grid
     height, width = grid.size
     middle = (np.abs(grid.x) < 0.4 * width) & (grid.y > -0.42 * height) & (grid.y < 0.34 * height)
     still = np.hypot(fit.u, fit.v) < 0.3 * length
-    return np.asarray(middle & still & (length > 1.5))
+    shared = grid.means(one.picture * other.picture)[0] - one.mean * other.mean
+    same = shared / np.sqrt((one.variance + 1) * (other.variance + 1))
+    return np.asarray(middle & still & (same > _ALIKE) & (fit.likeness < same) & (length > 1.5))

@@ -41,6 +41,8 @@ class Fit:
     """Share of the texture that looks the same when the pictures are laid over each other, 0..1."""
     alike: float
     """How alike the texture then is, 0..1; only what lies exactly over its like counts much."""
+    likeness: Cells
+    """Of each cell, the correlation of the two pictures laid over each other."""
     u: Cells
     v: Cells
     """How far each cell moves to the right and down, pixels: sharpened where it moves about with the background."""
@@ -50,17 +52,19 @@ def cell_flow(flow: NDArray[np.float32], grid: Grid) -> tuple[Cells, Cells]:
     """Mean flow to the right and down within each cell, pixels, of a flow (H, W, 2)."""
     import cv2
 
-    small = cv2.resize(flow, (grid.across, grid.down), interpolation=cv2.INTER_AREA)
+    rows, columns = grid.within(grid.shrink)
+    small = cv2.resize(flow[rows, columns], (grid.across, grid.down), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small[..., 0]).ravel(), np.ascontiguousarray(small[..., 1]).ravel()
 
 
-def fit(one: Plate, other: Plate, u: Cells, v: Cells, guess: Motion, *, likely: bool = False) -> Fit:
+def fit(one: Plate, other: Plate, u: Cells, v: Cells, guess: Motion, *, neighbours: bool = False) -> Fit:
     """The background's motion from `one` to `other`, where its cells' flow is (u, v).
 
-    guess: a motion to try before any chance ones; `likely`: to be preferred to others like it.
+    guess: a motion to try before any chance ones. neighbours: whether the frames follow each other; then the guess, the
+        last motion, is preferred to others like it, and one step of sharpening is enough.
     """
-    found, step, inside = _first_of(one, other, (u, v), groups(one, u, v, guess, likely=likely))
-    for _ in range(2):
+    found, step, inside = _first_of(one, other, (u, v), groups(one, u, v, guess, likely=neighbours))
+    for _ in range(0 if neighbours else 2):
         if not _CONVERGED < step < _ASTRAY:
             break
         found, step = _step(one, other, found.motion, inside, (u, v))
@@ -141,6 +145,7 @@ def _resolved(
         spread,
         float((plate.weight * plate.clear * (alike > 0.6)).sum()) / textured,
         float((plate.weight * plate.clear * np.clip(4 * alike - 3, 0, 1)).sum()) / textured,
+        alike,
         np.where(near, bu + u, flow[0]),
         np.where(near, bv + v, flow[1]),
     )

@@ -17,14 +17,16 @@ Motion = NDArray[np.float64]
 (tx + a x - b y, ty + b x + a y): 1 + a + bi is scale times turn (clockwise on the screen)."""
 SMALLEST_SIDE = 32
 """Pixels; below this neither flow nor a grid makes sense."""
-_CELLS = 27
-"""Cells along the longer side."""
 _PLATE = 160
 """Pixels of a plate along the longer side, about: brightness is compared at this size."""
+_CELL = 6
+"""Pixels of a plate along the side of a cell."""
 _BLOCKS = 4
 """Blocks across and down, each of which has one vote."""
-_EDGE = 2.0
-"""How much more a cell at the edges counts."""
+_STRIP = 2
+"""Cells along a side that count for it."""
+_VOTES = np.array([0.6 / _BLOCKS**2] * _BLOCKS**2 + [0.1] * 4, np.float32)
+"""Shares of the votes: blocks, then sides."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,8 @@ class Grid:
     x: Cells
     y: Cells
     """Middles of the cells, pixels from the picture's middle."""
-    prior: Cells
-    """More at the edges of the picture, where the background is."""
-    blocks: NDArray[np.intp]
-    """Which of 4x4 blocks of the picture each cell is in."""
-    rows: NDArray[np.float32]
-    columns: NDArray[np.float32]
-    """rows @ plate @ columns: means of the cells."""
+    voters: NDArray[np.float32]
+    """(20, N) which cells are in each of 4x4 blocks of the picture and along each of its sides."""
     normal: NDArray[np.float32]
     """(16, 3 N): from the cells' xx, xy and yy, one after another, to the normal matrix of a motion."""
     right: NDArray[np.float32]
@@ -58,14 +55,27 @@ class Grid:
         return float(np.sqrt((width**2 + height**2) / 12))
 
     @property
-    def cell(self) -> float:
+    def cell(self) -> int:
         """Pixels of the side of a cell."""
-        return self.size[1] / self.across
+        return _CELL * self.shrink
 
     def means(self, *plates: NDArray[np.float32]) -> list[Cells]:
         """(N,) mean of each plate (h, w) within each cell."""
-        found = self.rows @ (np.array(plates) @ self.columns)
-        return list(found.reshape(len(plates), -1))
+        import cv2
+
+        rows, columns = self.within(1)
+        size = (self.across, self.down)
+        # Whole cells of whole pixels: OpenCV averages them many times faster than others.
+        return [cv2.resize(one[rows, columns], size, interpolation=cv2.INTER_AREA).ravel() for one in plates]
+
+    def within(self, pixel: int) -> tuple[slice, slice]:
+        """Rows and columns that the cells cover of a picture with `pixel` pixels per pixel of a plate."""
+        height, width = (side // self.shrink for side in self.size)
+        top, left = (height - self.down * _CELL) // 2, (width - self.across * _CELL) // 2
+        return (
+            slice(top * pixel, (top + self.down * _CELL) * pixel),
+            slice(left * pixel, (left + self.across * _CELL) * pixel),
+        )
 
     def moved(self, motion: Motion) -> tuple[Cells, Cells]:
         """How far each cell's middle moves to the right and down, pixels."""
@@ -77,13 +87,14 @@ class Grid:
 def grid_of(size: tuple[int, int]) -> Grid:
     """The grid of a picture of this height and width."""
     height, width = size
-    side = max(size) / _CELLS
     shrink = max(1, round(max(size) / _PLATE))
-    across, down = max(4, round(width / side)), max(4, round(height / side))
+    across, down = width // shrink // _CELL, height // shrink // _CELL
     columns, rows = np.meshgrid(np.arange(across), np.arange(down))
-    x = ((columns.ravel() + 0.5) / across - 0.5) * width
-    y = ((rows.ravel() + 0.5) / down - 0.5) * height
+    x = ((columns.ravel() + 0.5) - across / 2) * _CELL * shrink
+    y = ((rows.ravel() + 0.5) - down / 2) * _CELL * shrink
     blocks = (rows * _BLOCKS // down * _BLOCKS + columns * _BLOCKS // across).ravel()
+    sides = [rows < _STRIP, rows >= down - _STRIP, columns < _STRIP, columns >= across - _STRIP]
+    voters = [blocks == block for block in range(_BLOCKS**2)] + [side.ravel() for side in sides]
     return Grid(
         size,
         shrink,
@@ -91,10 +102,7 @@ def grid_of(size: tuple[int, int]) -> Grid:
         down,
         x.astype(np.float32),
         y.astype(np.float32),
-        np.where((np.abs(x) > 0.37 * width) | (np.abs(y) > 0.37 * height), _EDGE, 1).astype(np.float32),
-        blocks.astype(np.intp),
-        _averaging(down, height // shrink),
-        np.ascontiguousarray(_averaging(across, width // shrink).T),
+        np.array(voters, np.float32),
         *_normal_maps(x, y),
     )
 
@@ -110,14 +118,6 @@ def _normal_maps(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArra
     return np.ascontiguousarray(normal, np.float32), np.concatenate([across, down], axis=1).astype(np.float32)
 
 
-def _averaging(parts: int, pixels: int) -> NDArray[np.float32]:
-    """(parts, pixels) matrix of means over equal parts of a line of pixels; a pixel on a border counts for both."""
-    edges = np.linspace(0, pixels, parts + 1)
-    starts = np.arange(pixels)
-    overlap = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
-    return np.asarray(overlap.clip(0, None) * parts / pixels, np.float32)
-
-
 class Plate:
     """A frame made small, with its gradients and what the cells need of them, made once."""
 
@@ -127,9 +127,9 @@ class Plate:
 
         height, width = grey.shape
         self.grid = grid_of((height, width))
-        small = cv2.resize(
-            grey, (width // self.grid.shrink, height // self.grid.shrink), interpolation=cv2.INTER_AREA
-        )
+        shrink = self.grid.shrink
+        whole = grey[: height // shrink * shrink, : width // shrink * shrink]
+        small = cv2.resize(whole, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA)
         self.picture = picture = np.asarray(small, np.float32)
         self.dx = dx = np.asarray(cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
         self.dy = dy = np.asarray(cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
@@ -144,10 +144,11 @@ class Plate:
         energy = np.maximum(self.xx + self.yy, 0)
         # Far above the noise every texture counts alike: strong edges must not outvote fine detail.
         self.trust = energy / (energy + noise)
-        share = np.bincount(self.grid.blocks, self.trust, _BLOCKS**2)
-        even = 1 / np.maximum(share, 0.1 * len(self.trust) / _BLOCKS**2)
-        # Each block of the picture has one vote, so that a detailed thing in front does not outvote a plain background.
-        self.weight = np.asarray(self.trust * even[self.grid.blocks] * self.grid.prior / _BLOCKS**2, np.float32)
+        # Each block of the picture has one vote, so that a detailed thing in front does not outvote a plain background;
+        # and so have its sides, where the background is.
+        voters = self.grid.voters
+        votes = _VOTES / np.maximum(voters @ self.trust, 0.1 * voters.sum(1))
+        self.weight = np.asarray(self.trust * (votes @ voters), np.float32)
         self.clear = self.trust > 0.5
         scale = self.weight / np.maximum(energy, 1e-6)
         self.metric = np.stack([self.xx * scale, self.xy * scale, self.yy * scale])

@@ -18,6 +18,10 @@ _WAYS = (("left", "right"), ("up", "down"), ("in", "out"), ("counter-clockwise",
 """Where it goes, for a picture that moves to the right, down, grows, turns clockwise; and for the other way."""
 
 
+_EASED_RATE = 0.1
+"""The mean speed of an eased beginning or end, as a share of the move's."""
+
+
 @dataclass(frozen=True)
 class Stretch:
     """One move between two frames of a path (indices into it)."""
@@ -26,18 +30,22 @@ class Stretch:
     last: int
     move: Move
     direction: str
-    sure: float
-    """How many times the move is above what would be taken for none; of no move, below."""
+    sure: NDArray[np.float64]
+    """(4,) how many times its way along each axis is what would be taken for none."""
     way: NDArray[np.float64]
     """(4,) how far it went, as in `Curve`."""
     also: str = ""
+
+    def rate(self, path: Path) -> NDArray[np.float64]:
+        """(4,) frame widths per second along each axis."""
+        return self.way / max(float(path.seconds[self.last] - path.seconds[self.first]), 1e-3)
 
     def speed(self, path: Path) -> float:
         """In the measure of `CameraSegment.speed`."""
         if self.move not in _AXES:
             return 0.0
         axis = _AXES.index(self.move)
-        way = float(self.way[axis]) / max(float(path.seconds[self.last] - path.seconds[self.first]), 1e-3)
+        way = float(self.rate(path)[axis])
         match axis:
             case 0:
                 return abs(way)
@@ -55,7 +63,23 @@ def stretches_of(path: Path) -> list[Stretch]:
     # A hand sways to and fro: only what goes on for longer than that is meant.
     shortest = camera.shortest_shaken_piece if path.shaken else camera.shortest_piece
     pieces = even_pieces(path.seconds, path.curve, unrest, camera.piece_price, shortest)
-    return _joined(path, [_named(path, first, last, _way(path, first, last)) for first, last in pieces])
+    named = [_named(path, first, last, _way(path, first, last)) for first, last in pieces]
+    return _joined(path, _eased(path, _eased(path, named)[::-1])[::-1])
+
+
+def _eased(path: Path, named: list[Stretch]) -> list[Stretch]:
+    """With the slow beginnings and ends of moves named like them, where they follow them."""
+    found: list[Stretch] = []
+    for one in named:
+        before = found[-1] if found else one
+        if one.move not in _AXES and before.move in _AXES:
+            axis = _AXES.index(before.move)
+            rate = one.rate(path)[axis] / before.rate(path)[axis]
+            if one.sure[axis] >= thresholds().camera.easing and rate > _EASED_RATE:
+                found.append(replace(one, move=before.move, direction=before.direction))
+                continue
+        found.append(one)
+    return found
 
 
 def _way(path: Path, first: int, last: int) -> NDArray[np.float64]:
@@ -72,11 +96,10 @@ def _way(path: Path, first: int, last: int) -> NDArray[np.float64]:
 def _named(path: Path, first: int, last: int, way: NDArray[np.float64]) -> Stretch:
     camera = thresholds().camera
     took = max(float(path.seconds[last] - path.seconds[first]), 1e-3)
-    unrest = np.maximum(camera.unrest, path.unrest)
-    floor = np.maximum(camera.shortest_way, camera.above_unrest * unrest)
+    floor = np.maximum(camera.shortest_way, camera.above_unrest * path.unrest)
     sure = np.minimum(np.abs(way) / took / camera.slowest, np.abs(way) / floor)
     if sure.max() < 1:
-        return Stretch(first, last, "handheld" if path.shaken else "static", "", float(sure.max()), way)
+        return Stretch(first, last, "handheld" if path.shaken else "static", "", sure, way)
     return _moving(path, first, last, way, sure)
 
 
@@ -93,7 +116,7 @@ def _moving(path: Path, first: int, last: int, way: NDArray[np.float64], sure: N
     also = ""
     if counts[second] > thresholds().camera.also_share * counts[main]:
         also = f"{_AXES[second]} {_towards(second, way)}"
-    return Stretch(first, last, _AXES[main], _towards(main, way), float(sure[main]), way, also)
+    return Stretch(first, last, _AXES[main], _towards(main, way), sure, way, also)
 
 
 def _towards(axis: int, way: NDArray[np.float64]) -> str:

@@ -72,10 +72,11 @@ def _why_unknown(track: Track, frames: slice) -> str:
     count = frames.stop - frames.start
     if count < 3 or track.seconds[frames.stop - 1] - track.seconds[frames.start] < camera.shortest_shot:
         return "the shot is too short"
-    if float(np.median(track.steps["texture"][frames])) < camera.least_texture:
-        return "the picture has too little texture to show motion"
     inside = slice(frames.start + 1, frames.stop)
-    if float(np.mean(track.steps["matched"][inside] >= camera.lost)) < camera.least_known:
+    plain = track.steps["texture"][inside] < camera.least_texture
+    if float(np.mean(plain)) > 1 - camera.least_known:
+        return "the picture has too little texture to show motion"
+    if float(np.mean((track.steps["matched"][inside] >= camera.lost) | plain)) < camera.least_known:
         return "too much changes from frame to frame to be followed"
     if float(np.median(track.steps["inliers"][inside])) < camera.least_inliers:
         return "no motion is common to much of the picture"
@@ -85,7 +86,8 @@ def _why_unknown(track: Track, frames: slice) -> str:
 def _segment(track: Track, path: Path, offset: int, one: Stretch) -> CameraSegment:
     inside = slice(offset + one.first + 1, offset + one.last + 1)
     together = float(np.mean(track.steps["inliers"][inside]))
-    sure = 1 - one.sure / 2 if one.move in ("static", "handheld") else 1 - 0.5 / max(one.sure, 1.0)
+    above = float(one.sure.max())
+    sure = 1 - min(1.0, above) / 2 if one.move in ("static", "handheld") else 1 - 0.5 / max(above, 1.0)
     return CameraSegment(
         start=float(path.seconds[one.first]),
         end=float(path.seconds[one.last]),

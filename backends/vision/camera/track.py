@@ -78,7 +78,7 @@ class CameraTrack:
             self._keep(None, plate)
             self._key, self._far = _key(frame, plate), _key(frame, plate)
         else:
-            found = fit(before, plate, *cell_flow(frame.flow, plate.grid), self._motion, likely=True)
+            found = fit(before, plate, *cell_flow(frame.flow, plate.grid), self._motion, neighbours=True)
             self._keep(found, plate)
             self._link(frame, before, plate, found)
             self._motion = found.motion
@@ -112,7 +112,7 @@ class CameraTrack:
         if found.matched < camera.lost:
             # A cut, or more than can be followed: what was before it is closed, and a new start made here.
             if earlier.index - key.frame > 1:
-                self._close(key, earlier, fit_between(key, earlier.grey, before))
+                self._close(key, earlier, before, fit_between(key, earlier.grey, before))
             self._key, self._far = _key(frame, plate), _key(frame, plate)
             return
         key.since = after(key.since, found.motion)
@@ -121,12 +121,12 @@ class CameraTrack:
             return
         if frame.index - key.frame > 1:
             found = fit_between(key, frame.grey, plate)
-        self._close(key, frame, found)
+        self._close(key, frame, plate, found)
         self._key = _key(frame, plate)
         self._look_for_depth(frame, plate, found)
 
-    def _close(self, key: _Key, frame: Frame, found: Fit) -> None:
-        seen = company_of(key.plate, found)
+    def _close(self, key: _Key, frame: Frame, plate: Plate, found: Fit) -> None:
+        seen = company_of(key.plate, plate, found)
         self._ends.extend([key.frame, frame.index])
         self._links.extend([*found.motion, found.doubt, found.inliers, seen.put, seen.along, seen.astray])
 
@@ -138,7 +138,9 @@ class CameraTrack:
         far.since = after(far.since, found.motion)
         grown = abs(float(far.since[2])) * plate.grid.radius
         shifted = float(np.hypot(far.since[0], far.since[1]))
-        if grown >= camera.depth_growth * self._size[1]:
+        # The more the better; a slow push is looked at after a while all the same.
+        enough = camera.depth_growth * (1 if frame.seconds - far.seconds > camera.depth_patience else 2)
+        if grown >= enough * self._size[1]:
             self._depth_ends.extend([far.frame, frame.index])
             self._depths.extend(parallax_of(far.plate, fit_between(far, frame.grey, plate)))
         elif frame.seconds - far.seconds < camera.depth_seconds and shifted < camera.depth_shift * self._size[1]:
