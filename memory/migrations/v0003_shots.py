@@ -34,10 +34,11 @@ STATEMENTS = (
         keyframe REAL NOT NULL,
         UNIQUE (film, number)
     )""",
+    # CROSS JOIN: else SQLite, knowing nothing of the sizes, may look through all assets for one that has a shot.
     """CREATE VIEW shot_records AS
         SELECT s.id, 'shot' AS kind, a.name, s.text || ' ' || s.context AS body, a.thread, a.created_at,
             NULL AS rating, 1 AS is_asset, a.sha256, s.start
-        FROM shots s JOIN assets a ON a.id = s.film WHERE a.hidden = 0""",
+        FROM shots s CROSS JOIN assets a ON a.id = s.film WHERE a.hidden = 0""",
     CREATE_SHOT_TEXT,
     "CREATE TABLE shot_pending (number INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE)",
     "CREATE TABLE shot_vectors (ref TEXT PRIMARY KEY, model TEXT NOT NULL, vector BLOB NOT NULL)",
