@@ -167,8 +167,10 @@ def test_a_server_that_dies_in_the_middle_keeps_what_it_wrote() -> None:
     with serve(Dying(models=list(MODELS), answers=[GOOD])) as fake:
         texts, why = told(film(30), LlmSettings(base_url=fake.url, timeout_s=3))
     authors = [by for _, by in texts]
-    assert authors.count(MODELS[1]) == 10 and authors.count(MEASURED) == 20
-    assert "20 of 30 shots" in why and "out of memory" in why
+    written = len(fake.requests)  # those on their way when it died were still answered
+    assert 10 <= written < 10 + TOGETHER and authors.count(MODELS[1]) == written
+    assert authors.count(MEASURED) == 30 - written
+    assert f"{30 - written} of 30 shots" in why and "out of memory" in why
     assert len(told.warnings) == 1 and "out of memory" in told.warnings[0] and "\n" not in told.warnings[0]
 
 
@@ -299,7 +301,7 @@ def test_measurements_make_plain_english() -> None:
     assert text(("Luca", "")) == "Close-up, low key, blue and black; two figures, among them Luca."
     assert text(("", "", ""), "silence") == "Close-up, low key, blue and black; three figures; silence."
     assert text(scale="unknown", key="normal", saturation=0.01) == "Black and white."
-    assert text(said='Where is\nthe "key"?') == 'Close-up, low key, blue and black; "Where is the \'key\'?"'
+    assert text(said='Where is\nthe "key"?') == "Close-up, low key, blue and black; \"Where is the 'key'?\""
     assert "hardly any movement" in text(motion=0.001) and "lively movement" in text(motion=0.9)
     assert measured_text(shot(composition=None, motion=None)) == "A shot of 2.0 s."
     assert len(text(("A very long name " * 5,) * 9, said="words " * 90)) <= LIMIT

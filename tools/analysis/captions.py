@@ -27,7 +27,7 @@ LIMIT_S = 600.0
 """Longest time that a film's shots are described in; the rest is told from measurements."""
 _HOPELESS = 3
 """Unusable answers, without a usable one, after which the model is not asked any more."""
-_POLL_S, _GRACE_S = 0.1, 2.0
+_POLL_S, _GRACE_S = 0.1, 5.0
 _SAID, _AUTHOR = 300, 80
 """Characters of the words of a shot that the model is told, and of its name."""
 
@@ -49,7 +49,7 @@ def describe_shots(
     characters on one line; they are data, whoever wrote them.
 
     Args:
-        keyframes: (H, W, 3) uint8 RGB, one per shot.
+        keyframes: (H, W, 3) uint8 RGB, one per shot; asked for one at a time.
         llm: where models are served.
         known: names of models that take pictures besides those that can be told by their name.
         cancel: called several times a second; what it raises ends the work.
@@ -117,11 +117,13 @@ class _Captions:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _describe(self, at: int) -> None:
-        if self._over.is_set():
-            return
         facts = shot_facts(self._record.shots[at], len(self._record.shots))
+        with self._lock:  # they may be read from one file, one at a time
+            if self._over.is_set():
+                return
+            picture = self._keyframes[at]
         try:
-            text, why = describe(self._model, "caption", facts, [self._keyframes[at]])
+            text, why = describe(self._model, "caption", facts, [picture])
         except StudioError as error:
             self._stop(error.sentence)
             return
