@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tools.analysis.reading import Sinks, Wishes
 
 Rgb = NDArray[np.uint8]
+_HEARD = {"sound", "content"}
+"""Aspects whose record holds the sound track."""
 CURVE_SAMPLES = 6000
 MOTION_DIGITS, LUMA_DIGITS, TIME_DIGITS = 4, 1, 3
 
@@ -47,7 +49,7 @@ def assemble(
     sound = sinks.sound.report() if sinks.sound is not None else None
     levels = np.asarray(sound.curve_dbfs) if sound is not None else None
     lively = liveliness(curve, _every_tenth(levels, sound, duration), duration)
-    shots = _shots(sinks, spans, moments, curve)
+    shots = _shots(sinks, spans, moments, curve, heard=bool(_HEARD & set(wishes.aspects)))
     scenes: list[Scene] = []
     if "scenes" in wishes.aspects:
         scenes = group_scenes(shots, keyframes, transitions=sinks.cuts.transitions(), sound=sound)
@@ -58,7 +60,7 @@ def assemble(
         shots=tuple(shots),
         scenes=tuple(scenes),
         transitions=tuple(sinks.cuts.transitions()),
-        sound=sound,
+        sound=sound if _HEARD & set(wishes.aspects) else None,
         curves=_curves(curve, sinks),
         quality=_quality(info, sinks, sound),
         liveliest=liveliest_window(lively, wishes.window, duration, borders),
@@ -68,14 +70,16 @@ def assemble(
     )
 
 
-def _shots(sinks: Sinks, spans: Sequence[ShotSpan], moments: Sequence[float], curve: MotionCurve) -> list[Shot]:
+def _shots(
+    sinks: Sinks, spans: Sequence[ShotSpan], moments: Sequence[float], curve: MotionCurve, *, heard: bool
+) -> list[Shot]:
     from backends.vision.record import Shot
 
     nothing: list[Any] = [None] * len(spans)
     camera = sinks.camera.report(spans) if sinks.camera else nothing
     composition = sinks.composition.report(spans) if sinks.composition else nothing
     coherence = sinks.coherence.report(spans) if sinks.coherence else nothing
-    sound = sinks.sound.per_shot(spans) if sinks.sound else nothing
+    sound = sinks.sound.per_shot(spans) if sinks.sound and heard else nothing
     return [
         Shot(
             **span.model_dump(),

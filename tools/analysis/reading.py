@@ -92,8 +92,8 @@ class Sinks:
         composed = {"composition", "shots", "content"} & set(asked)
         self.composition = CompositionSink(info, wishes.figures) if composed else None
         self.coherence = CoherenceSink(info, wishes.identity) if "coherence" in asked else None
-        heard = {"sound", "scenes", "content"} & set(asked)
-        self.sound = SoundMeter() if heard and info.has_audio else None
+        # Always heard: what is loud is lively, whatever was asked.
+        self.sound = SoundMeter() if info.has_audio else None
 
     @property
     def pictures(self) -> list[FrameSink]:
