@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness
-from backends.vision.cuts.window import Window
+from backends.vision.cuts.window import Floats, Window
 from backends.vision.frame import Frame
 from backends.vision.thresholds import thresholds
 
@@ -27,6 +27,10 @@ _BLINK = 6
 _BACK = 0.35
 """Of a jump: how near the later picture must be to the one before it to be the same."""
 _ALIKE = 0.6
+_OTHER_COLOURS = 0.25
+"""Mean change of chromaticity that no light makes."""
+_LIT = 60.0
+"""Sum of the channels, 0-765, below which a pixel has no colour to speak of."""
 
 
 class StepTest:
@@ -65,7 +69,7 @@ class StepTest:
 
     def _another_scene(self, window: Window, cut: int) -> bool:
         alike = likeness(window.grey(cut - 1), window.grey(cut), near=True)
-        if alike >= self._table.cut_likeness:
+        if alike >= self._table.cut_likeness and recoloured(*window.colours(cut - 1, cut + 1)) < _OTHER_COLOURS:
             return False
         jump = _BACK * window.distance(cut - 1, cut)
         reach = WAIT if alike >= _ALIKE else _BLINK
@@ -87,6 +91,20 @@ def step_share(window: Window, cut: int) -> float:
     step = np.concatenate([np.full(before, -1 / before), np.full(after, 1 / after)])
     whole = float(np.trace(products) - products.sum() / size)
     return float(step @ products @ step) / float(step @ step) / max(whole, 1e-3)
+
+
+def recoloured(old: Floats, new: Floats) -> float:
+    """Mean change of chromaticity between two thumbnails (18, 32, 3) of RGB minus 128, where both are lit; 0..1.4.
+
+    A lamp switched on, or dusk, stays below 0.2; the same shapes in other colours are another picture.
+    """
+    one, other = old + 128, new + 128
+    sums, others = one.sum(axis=-1), other.sum(axis=-1)
+    lit = (sums > _LIT) & (others > _LIT)
+    if not lit.any():
+        return 0.0
+    change = one[lit] / sums[lit][:, None] - other[lit] / others[lit][:, None]
+    return float(np.linalg.norm(change, axis=1).mean())
 
 
 class _SharedAdaptive:
