@@ -81,7 +81,8 @@ class Recogniser:
             for one in segments:  # worked out one by one as they are asked for
                 cancel()
                 text = " ".join(str(one.text).split())
-                begin, end = start + float(one.start), start + float(one.end)
+                # the model thinks in windows of half a minute and may hear words after the end
+                begin, end = start + float(one.start), start + min(float(one.end), len(mono) / MONO_RATE)
                 if text and end > begin:
                     lines.append(Words(start=round(begin, 3), end=round(end, 3), text=text, by=self.name))
                 on_progress(end)

@@ -214,7 +214,7 @@ class StandIn(types.ModuleType):
                 loud = [
                     s for s in range(len(audio) // MONO_RATE) if np.abs(audio[s * MONO_RATE :][:MONO_RATE]).max() > 0.1
                 ]
-                segments = (types.SimpleNamespace(start=s + 0.0, end=s + 0.9, text=f"  word {s} ") for s in loud)
+                segments = (types.SimpleNamespace(start=s + 0.0, end=s + 0.9, text=f"  word {s} ") for s in [*loud, 90])
                 return segments, types.SimpleNamespace(language="en")
 
         self.WhisperModel = WhisperModel

@@ -100,6 +100,8 @@ class _Captions:
             while open_ and not self._over.is_set():
                 done, open_ = concurrent.futures.wait(open_, _POLL_S, concurrent.futures.FIRST_COMPLETED)
                 cancel()
+                for one in done:
+                    one.result()  # a bug is no failure of the model
                 if done:
                     on_progress(total - len(open_), total)
                 if open_ and time.monotonic() > end:
