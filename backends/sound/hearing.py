@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 LABELS: tuple[Hearing, ...] = get_args(Hearing)
 SILENCE = LABELS.index("silence")
 SOUNDS: tuple[Hearing, ...] = tuple(label for label in LABELS if label != "silence")
+PART, REACH = 6000, 40
+"""Steps that are judged at once (20 minutes), and more than the windows of any feature reach."""
 FITTED = Path(__file__).with_name("fitted.yaml")
 """Made by `python -m evals.footage.fit_sounds`."""
 
@@ -82,7 +84,13 @@ def listen_closely(steps: NDArray[np.float32], strength: NDArray[np.float32], le
     """From what the ear kept, and levels in dBFS every 10 ms."""
     quiet = quiet_level(levels)
     active = active_steps(levels, quiet, len(steps))
-    chances = model().chances(pooled(steps, strength, levels, active)) if len(steps) else np.zeros((0, len(SOUNDS)))
+    chances = np.zeros((len(steps), len(SOUNDS)))
+    for first in range(0, len(steps), PART):
+        # Part by part, each with what its windows reach into, so that a long track needs no more memory than a short.
+        start, last = max(0, first - REACH), min(len(steps), first + PART)
+        part, frames = slice(start, last + REACH), slice(start * FRAMES_PER_STEP, (last + REACH) * FRAMES_PER_STEP)
+        table = pooled(steps[part], strength[frames], levels[frames], active[part])
+        chances[first:last] = model().chances(table[first - start : last - start])
     return Heard(silent_frames(levels, quiet), quiet, smoothed(chances, active))
 
 
@@ -91,7 +99,7 @@ def segments(heard: Heard, levels: NDArray[np.float32], seconds: float) -> tuple
     count = len(heard.silent)
     if not count:
         return ()
-    kinds = np.asarray([LABELS.index(label) for label in SOUNDS])[heard.chances.argmax(axis=1)]
+    kinds = np.asarray([LABELS.index(label) for label in SOUNDS], np.int8)[heard.chances.argmax(axis=1)]
     frames = np.repeat(kinds, FRAMES_PER_STEP)[:count]
     frames[heard.silent] = SILENCE
     frames = _without_slivers(frames, round(thresholds().hearing.shortest_seconds / FRAME))
@@ -172,7 +180,7 @@ def _long_runs(mask: NDArray[np.bool_], shortest: int) -> NDArray[np.int8]:
     return out
 
 
-def _without_slivers(frames: NDArray[np.int64], shortest: int) -> NDArray[np.int64]:
+def _without_slivers(frames: NDArray[np.int8], shortest: int) -> NDArray[np.int8]:
     """Sounds that are too short to be told take the label of their longer neighbour that is no silence."""
     frames = frames.copy()
     edges = np.concatenate([[0], np.flatnonzero(np.diff(frames)) + 1, [len(frames)]])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from backends.sound.beats import Beats, find_beats
+from backends.sound.beats import TEMPO_LIMITS, Beats, find_beats
 from backends.sound.ear import Ear
 from backends.sound.hearing import listen_closely, model, segments
 from backends.sound.levels import FLOOR_DB, LevelMeter
@@ -18,6 +20,8 @@ from backends.vision.frame import SoundBlock
 from backends.vision.thresholds import thresholds
 
 MUSICAL = frozenset({"music", "speech+music"})
+LONGEST_STRETCH = 900.0
+"""Seconds of music that beats are looked for in at once."""
 SPOKEN = frozenset({"speech", "speech+music"})
 
 
@@ -76,7 +80,7 @@ class SoundMeter:
             noise_dbfs=_rounded(float(np.percentile(sounding, 10)) if len(sounding) else None),
             bpm=round(best[0].bpm, 2) if best and best[0] else None,
             bpm_confidence=round(best[1] if best else max((chance for _, chance, _, _ in sure), default=0.0), 3),
-            beats=tuple(round(at, 3) for found, *_ in kept if found for at in found.times),
+            beats=_apart([at for found, *_ in kept if found for at in found.times]),
             onsets=tuple(round(at, 3) for at in find_onsets(strength, levels, heard.quiet_dbfs)),
             segments=tuple(_with_tempo(part, kept) for part in parts),
             curve_step=round(step, 3),
@@ -111,7 +115,23 @@ def _musical(parts: Sequence[SoundSegment]) -> list[tuple[float, float]]:
             out[-1] = (out[-1][0], part.end)
         else:
             out.append((part.start, part.end))
-    return out
+    return [piece for start, end in out for piece in _pieces(start, end)]
+
+
+def _pieces(start: float, end: float) -> list[tuple[float, float]]:
+    """Equal parts of at most `LONGEST_STRETCH`."""
+    count = max(1, math.ceil((end - start) / LONGEST_STRETCH))
+    edges = [start + (end - start) * index / count for index in range(count + 1)]
+    return list(pairwise(edges))
+
+
+def _apart(times: Sequence[float]) -> tuple[float, ...]:
+    """Seconds, without beats that two stretches which meet have both found."""
+    out: list[float] = []
+    for at in times:
+        if not out or at - out[-1] > 0.9 * 60 / TEMPO_LIMITS[1]:
+            out.append(round(at, 3))
+    return tuple(out)
 
 
 def _sureness(found: Beats | None) -> float:
@@ -122,10 +142,9 @@ def _with_tempo(part: SoundSegment, kept: Sequence[tuple[Beats | None, float, fl
     if part.label not in MUSICAL:
         return part
     for found, _, start, end in kept:
-        if found and start <= part.start and part.end <= end:
-            times = [at for at in found.times if part.start <= at < part.end]
-            if len(times) >= 4:
-                return part.model_copy(update={"bpm": round(60 * (len(times) - 1) / (times[-1] - times[0]), 2)})
+        times = [at for at in found.times if part.start <= at < part.end] if found else []
+        if len(times) >= 4 and start < part.end and part.start < end:
+            return part.model_copy(update={"bpm": round(60 * (len(times) - 1) / (times[-1] - times[0]), 2)})
     return part
 
 

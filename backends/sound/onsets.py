@@ -21,14 +21,14 @@ def find_onsets(strength: NDArray[np.float32], levels: NDArray[np.float32], quie
 
     if not strength.any():
         return ()
-    curve = gaussian_filter1d(strength.astype(np.float64), 1.0)
+    curve = gaussian_filter1d(strength.astype(np.float32), 1.0)
     around = uniform_filter1d(curve, round(2 * NEIGHBOURHOOD / FRAME) + 1, mode="nearest")
     scale = np.maximum(uniform_filter1d(curve, round(AROUND / FRAME), mode="nearest"), 1e-9)
     tops = (curve == maximum_filter1d(curve, round(APART / FRAME) + 1)) & (curve > around + ABOVE * scale)
-    loud = np.full(len(curve), -120.0)
+    loud = np.full(len(curve), -120.0, np.float32)
     count = min(len(curve), len(levels))
     # An onset is heard in what follows it.
-    loud[:count] = maximum_filter1d(levels[:count].astype(np.float64), 7)
+    loud[:count] = maximum_filter1d(levels[:count], 7)
     frames = np.flatnonzero(tops & (loud > quiet_dbfs))
     if len(frames) > MOST:
         frames = np.sort(frames[np.argsort(curve[frames])[-MOST:]])

@@ -3,7 +3,8 @@
 Learnt from made tracks of the tuning seeds (0-99) only: eSpeak voices of five languages with wavering pitch and stress
 in many rooms, made music of all styles, made noises, mixes of speech with music 4 to 20 dB below it, some through
 narrow or old media. The penalty is high on purpose: real voices and instruments differ from made ones, and a model that
-fits the made ones closely does worse on real ones.
+fits the made ones closely does worse on real ones. eSpeak now and then gives a voice a little other noise, so that
+the numbers come out alike each time, but not to the last digit.
 """
 
 from __future__ import annotations

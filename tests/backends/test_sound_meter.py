@@ -13,7 +13,7 @@ from backends.sound.meter import SoundMeter
 from backends.sound.result import Sound
 from backends.vision.cuts.result import ShotSpan
 from backends.vision.frame import SoundBlock
-from evals.benchmarks.sound import heard, told_labels
+from evals.benchmarks.sound import beat_score, heard, told_labels
 from evals.footage.instruments import RATE
 from evals.footage.music import song
 from evals.footage.noises import noise
@@ -148,6 +148,17 @@ def test_a_block_without_its_native_samples_will_do(talk: NDArray[np.float64]) -
     for block in blocks(np.stack([talk, talk], axis=1), RATE):
         meter.hear(SoundBlock(block.seconds, block.stereo, block.mono))
     assert meter.report().sample_rate == 48_000 and meter.report().channels == 2
+
+
+def test_a_long_track_is_judged_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    track = sound_track(SEED + 9, 45.0, "report")
+    whole = heard(track.samples, track.rate)
+    monkeypatch.setattr("backends.sound.hearing.PART", 50)
+    assert heard(track.samples, track.rate).segments == whole.segments
+    made = song(2025, 20.0, "house", 120.0)
+    monkeypatch.setattr("backends.sound.meter.LONGEST_STRETCH", 7.0)
+    sound = heard(made.samples, RATE)
+    assert beat_score(made.beats, sound.beats)[0] > 0.9 and np.diff(sound.beats).min() > 0.2
 
 
 def test_memory_stays_small() -> None:
