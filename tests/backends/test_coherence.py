@@ -1,0 +1,155 @@
+"""Temporal coherence: clean footage is left alone, defects are called by their names, what cannot be told is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+
+from backends.media.probe import MediaInfo
+from backends.vision.coherence.numbers import Numbers
+from backends.vision.coherence.result import Coherence
+from backends.vision.coherence.sink import CoherenceSink
+from backends.vision.cuts.result import ShotSpan
+from backends.vision.frame import Frame
+from evals.footage.defects import clean, faulty
+from evals.footage.defects_scenes import Rgb
+
+SEED = 7
+
+
+def judged(frames: Sequence[Rgb], fps: float = 24.0, shots: Sequence[tuple[int, int]] = ()) -> Sequence[Coherence]:
+    """Verdicts on frames that are already small; shots: first clean frame and the one after the last."""
+    sink = CoherenceSink(MediaInfo("video", "mp4", fps=fps))
+    before: Frame | None = None
+    for index, rgb in enumerate(frames):
+        before = Frame(index, index / fps, rgb, before)
+        sink.see(before)
+    return sink.report([span(first, last, fps) for first, last in shots or ((0, len(frames)),)])
+
+
+def span(first: int, last: int, fps: float) -> ShotSpan:
+    count = last - first
+    return ShotSpan(
+        index=1, start=first / fps, end=last / fps, first_frame=first, frames=count, clean_first=first,
+        clean_frames=count, opening="cut",
+    )  # fmt: skip
+
+
+@cache
+def footage(kind: str, defect: str = "") -> tuple[tuple[Rgb, ...], float, tuple[tuple[float, float], ...]]:
+    clip = faulty(kind, SEED, defect) if defect else clean(kind, SEED)
+    return tuple(clip.small()), clip.fps, clip.spans
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["static", "fast_pan", "zoom", "handheld", "on_twos", "walking", "talking", "dark", "crf_30", "grain", "light"],
+)
+def test_clean_footage_holds_together(kind: str) -> None:
+    frames, fps, _ = footage(kind)
+    (found,) = judged(frames, fps)
+    assert found.verdict == "coherent", (kind, found.faults, found.reason)
+    assert found.faults == () and found.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "defect", "fault"),
+    [
+        ("slow_pan", "boil", "boil"),
+        ("walking", "wobble", "wobble"),
+        ("zoom", "flicker", "flicker"),
+        ("static", "regional_flicker", "flicker"),
+        ("slow_pan", "jump", "jump"),
+        ("static", "teleport", "jump"),
+        ("parallax", "colour_drift", "colour_drift"),
+    ],
+)
+def test_a_defect_is_called_by_its_name_and_shown_where_it_is(kind: str, defect: str, fault: str) -> None:
+    frames, fps, spans = footage(kind, defect)
+    (found,) = judged(frames, fps)
+    assert found.verdict == "faulty"
+    first = found.faults[0]
+    assert first.kind == fault and first.strength > 1
+    assert 0 < len(first.seconds) <= 5
+    start, end = spans[0]
+    # A thing that leaps is away for one frame, and shown when it goes or when it comes back.
+    assert start - 0.01 <= first.seconds[0] <= end + 1 / fps + 0.01
+
+
+def test_repeated_drawings_change_nothing() -> None:
+    frames, _, _ = footage("walking")
+    thinned = frames[::2]
+    (ones,) = judged(thinned, 12.0)
+    (twos,) = judged([rgb for rgb in thinned for _ in range(2)], 24.0)
+    assert twos.verdict == "coherent"
+    assert twos.warp_mean == ones.warp_mean
+    assert twos.warp_peak_ratio == ones.warp_peak_ratio
+    assert twos.luma_flicker == ones.luma_flicker
+
+
+def test_a_still_picture_holds_together() -> None:
+    frames, _, _ = footage("static")
+    (found,) = judged([frames[0]] * 24)
+    assert found.verdict == "coherent"
+    assert (found.warp_mean, found.occluded_fraction, found.ssim_warped_min) == (0.0, 0.0, 1.0)
+
+
+def test_a_cut_belongs_to_no_shot() -> None:
+    one, _, _ = footage("static")
+    other, _, _ = footage("talking")
+    film = [*one[:36], *other[:36]]
+    first, second = judged(film, shots=[(0, 36), (36, 72)])
+    assert (first.verdict, second.verdict) == ("coherent", "coherent")
+    (alone,) = judged(one[:36])
+    assert first.warp_peak_ratio == alone.warp_peak_ratio
+
+
+def test_too_short_too_dark_too_fast_and_too_flat_are_unknown_with_the_reason() -> None:
+    frames, fps, _ = footage("slow_pan")
+    noise = np.random.default_rng(1).integers(0, 256, (12, 12, 20, 3), np.uint8).repeat(9, axis=1).repeat(16, axis=2)
+    sky = np.linspace(90, 180, 108)[:, None, None] + np.zeros((108, 160, 3))
+    dusk = [np.clip(sky + 3 * at, 0, 255).astype(np.uint8) for at in range(12)]
+    cases = [
+        (frames[:5], "only 5 clean frames"),
+        ([rgb // 40 for rgb in frames[:40]], "dark"),
+        (list(noise), "too fast"),
+        (dusk, "too little texture"),
+        ([np.zeros((9, 16, 3), np.uint8)] * 12, "smaller than 16 pixels"),
+    ]
+    for shown, reason in cases:
+        (found,) = judged(shown, fps)
+        assert found.verdict == "unknown" and reason in found.reason, (reason, found)
+
+
+def test_no_frames_and_odd_sizes_are_no_error() -> None:
+    assert judged([], shots=[(0, 1)])[0].verdict == "unknown"
+    frames, _, _ = footage("slow_pan")
+    for height, width in ((16, 16), (180, 101), (40, 320)):
+        (found,) = judged([np.ascontiguousarray(rgb[:height, :width]) for rgb in frames[:16]])
+        assert found.warp_mean is not None
+
+
+def test_of_many_frames_a_second_every_second_one_is_measured() -> None:
+    frames, _, _ = footage("static", "flicker")
+    doubled = [rgb for rgb in frames for _ in range(2)]
+    (slow,) = judged(frames, 24.0)
+    (fast,) = judged(doubled, 48.0)
+    assert fast.faults[0].kind == "flicker"
+    assert fast.faults[0].strength == pytest.approx(slow.faults[0].strength, rel=0.05)
+
+
+def test_a_film_of_any_length_costs_a_few_numbers_a_frame() -> None:
+    import tracemalloc
+
+    numbers = Numbers()
+    tracemalloc.start()
+    for index in range(20_000):
+        numbers.add(index, index / 24, {"luma": 1.0}, None)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown / 20_000 < 200
+    part = numbers.part(slice(100, 200))
+    assert len(part) == 100 and part["luma"].min() == 1.0
