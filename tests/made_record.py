@@ -63,7 +63,7 @@ def made_shot(at: int, fps: float = 24.0, **more: Any) -> Shot:
         "index": at + 1, "start": start, "end": end, "first_frame": at * SHOT_FRAMES, "frames": SHOT_FRAMES,
         "clean_first": at * SHOT_FRAMES + half, "clean_frames": SHOT_FRAMES - half, "opening": opening,
         "scene": at // 2 + 1, "keyframe": (start + end) / 2, "motion": 0.2,
-        "camera": CameraWork(**part.model_dump(), shake=0.001, motion=0.2, segments=(part,)),
+        "camera": CameraWork(**part.model_dump(), shake=0.0003, motion=0.2, segments=(part,)),
         "composition": Composition(
             scale="CU" if at % 2 else "unknown", scale_reason="a face" if at % 2 else "no face was found", luma=80.0,
             contrast=40.0, saturation=0.3,

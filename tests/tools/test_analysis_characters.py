@@ -115,7 +115,7 @@ def test_a_picture_of_the_studio_is_known_by_its_layout(executor: Executor, pict
     found = compose(rgb, figures=(figure,))
     assert found.scale == picture.params["scene"]["camera"]["scale"] == "LS"
     assert found.headroom == pytest.approx(figure.box[1], abs=0.001)
-    assert "scale" not in reasons and "identity engine" in reasons["characters"]
+    assert "scale" not in reasons and "no character is remembered" in reasons["characters"]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 0.95])
@@ -248,7 +248,7 @@ def test_without_models_frontal_faces_are_found_and_the_reason_is_told(executor:
     (someone,) = finder.find(photograph("astronaut"))
     assert (someone.kind, someone.by, someone.character) == ("face", "face cascade", "")
     assert "only frontal faces" in reasons["scale"] and "no pose model is installed" in reasons["scale"]
-    assert "identity engine" in reasons["characters"]
+    assert "no character is remembered" in reasons["characters"]
 
 
 def test_finders_are_asked_in_turn() -> None:

@@ -68,7 +68,7 @@ def test_every_part_of_the_record_is_on_the_page() -> None:
     page = page_of(record, "A%20film.mp4")
     text = " ".join(" ".join(page.texts).split())
     for told in (
-        "A film.mp4", "24 fps", "-21.5 LUFS", "120 bpm", "slow pan left", "CU close-up", "no face was found", "navy",
+        "A film.mp4", "24 fps", "-21.5 LUFS", "120 bpm", "slow pan left", "CU close-up", "navy",
         "flickering light", "1.7 times its mark", "Line 2, said aloud", "Two frames are damaged", "through black",
         "AdaptiveDetector", "no encoder is installed", "no recogniser", "00:00:02:00", "0:02.50",
     ):  # fmt: skip
@@ -205,7 +205,7 @@ def test_moves_are_told_as_an_editor_would() -> None:
     assert camera is not None and camera_words(camera) == "slow pan left"
     part = camera.segments[0]
     assert move_words(part.model_copy(update={"speed": 0.6})) == "fast pan left"
-    assert move_words(part.model_copy(update={"move": "zoom_or_push", "direction": "in"})) == "zoom or push in"
+    assert move_words(part.model_copy(update={"move": "zoom_or_push", "direction": "in"})) == "push-in or zoom in"
     still = part.model_copy(update={"move": "static", "direction": "", "speed": 0.0})
     mixed = camera.model_copy(update={"move": "mixed", "segments": (part, still)})
-    assert camera_words(mixed) == "slow pan left, then static" and camera_words(None) == ""
+    assert camera_words(mixed) == "slow pan left, then static camera" and camera_words(None) == ""

@@ -16,18 +16,26 @@ from backends.vision.identity.arcface import ArcFaceEncoder
 from backends.vision.identity.calibration import similarity
 from backends.vision.identity.encoder import IdentityEncoder, Rgb, Vector
 from backends.vision.identity.engine import IdentityEngine
+from backends.vision.identity.local_files import model_folder
 from configs.errors import StudioError
 from memory.records import Asset, Entry
 from tools.analysis.known_figures import At, Moment, known_moments
+from tools.image.identity import wants_identity
 from tools.image.likeness.judge import entry_of, known_as, pass_mark
 from tools.image.likeness.record import Domain
 from tools.image.presets import preset_for
 
 if TYPE_CHECKING:
-    from tools.spec import ToolContext
+    from tools.spec import Studio, ToolContext
 
-NO_IDENTITY = "the identity engine was not loaded for this film"
+NO_IDENTITY = "no character is remembered, and no face model is installed"
 NOT_HUMAN = "characters are told apart on human faces only where no layout tells where somebody is"
+
+
+def wants_encoders(studio: Studio) -> bool:
+    """Whether the engine `identity` can tell anything: somebody could be recognised, or faces can be measured."""
+    faces = ArcFaceEncoder(model_folder(studio.settings, studio.settings.vision.arcface))
+    return faces.available() or wants_identity(studio)
 
 
 def finder_for(asset: Asset, ctx: ToolContext) -> tuple[FigureFinder, dict[str, str]]:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from backends.sound.result import ShotSound
 from backends.vision.camera.result import CameraSegment, CameraWork
+from backends.vision.camera.words import in_words, move_in_words
 from backends.vision.coherence.result import Coherence, Fault
 from backends.vision.composition.result import Composition
 
-SLOW, FAST, WHIP = 0.08, 0.35, 1.5
-"""Frame widths (or heights) per second: slower takes over ten seconds to show a new picture, a whip blurs it."""
-SLOW_SCALE, FAST_SCALE = 0.05, 0.25
-"""Change of scale per second."""
 DOUBTFUL = 0.5
 """Below this confidence a move is told with a question mark."""
 _ACROSS = ("pan", "tilt", "tracking")
-_MOVES = {"zoom_or_push": "zoom or push", "tracking": "tracking shot", "static": "static", "push": "push"}
 SCALES = {
     "ECU": "extreme close-up", "CU": "close-up", "MCU": "medium close-up", "MS": "medium shot",
     "MLS": "medium long shot", "LS": "long shot", "ELS": "extreme long shot", "unknown": "unknown",
@@ -26,31 +22,15 @@ FAULTS = {
 
 
 def camera_words(work: CameraWork | None) -> str:
-    """'slow pan left', 'pan right, then static', 'handheld'; '' when it was not measured."""
+    """'slow pan left', 'pan right, then static camera', 'unknown'; '' when it was not measured."""
     if work is None:
         return ""
-    if work.move == "unknown":
-        return "unknown"
-    if work.move == "mixed" and work.segments:
-        told: list[str] = []
-        for segment in work.segments:
-            words = move_words(segment)
-            if not told or told[-1] != words:
-                told.append(words)
-        return ", then ".join(told[:4]) + (", ..." if len(told) > 4 else "")
-    return move_words(work)
+    return in_words(work) or "unknown"
 
 
 def move_words(move: CameraSegment) -> str:
     """One move with how fast it is."""
-    name = _MOVES.get(move.move, move.move.replace("_", " "))
-    speed = ""
-    if move.move in _ACROSS:
-        speed = "slow" if move.speed < SLOW else "whip" if move.speed > WHIP else "fast" if move.speed > FAST else ""
-    elif move.move in ("zoom", "push", "zoom_or_push"):
-        size = abs(move.speed)
-        speed = "slow" if size < SLOW_SCALE else "fast" if size > FAST_SCALE else ""
-    return " ".join(part for part in (speed, name, move.direction) if part)
+    return move_in_words(move)
 
 
 def camera_figures(work: CameraWork | None) -> str:

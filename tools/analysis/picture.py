@@ -45,9 +45,9 @@ class AnalyzeImage(Tool):
         image: str = Field(description="The picture: an asset id, an attached file's name, 'last', or a path.")
 
     def needs(self, args: Args, studio: Studio) -> frozenset[str]:
-        from tools.image.identity import wants_identity
+        from tools.analysis.characters import wants_encoders
 
-        return frozenset({"identity"}) if wants_identity(studio) else frozenset()
+        return frozenset({"identity"}) if wants_encoders(studio) else frozenset()
 
     def forecast(self, args: Args, studio: Studio) -> Forecast:
         return Forecast(seconds=2.0, disk_mib=2.0)

@@ -47,6 +47,7 @@ class Understanding:
 
     def told(self, reading: FilmReading) -> FilmReading:
         """The reading with what is said, and a text per shot."""
+        from configs.llm_services import vision_models
         from tools.analysis.captions import describe_shots
         from tools.analysis.words import words_of
 
@@ -63,6 +64,7 @@ class Understanding:
             record,
             reading.keyframes,
             llm=self._ctx.settings.llm,
+            known=vision_models(self._ctx.settings),
             cancel=self._ctx.cancel.check,
             on_progress=lambda done, total: self._ctx.progress(done, total, "describing shots"),
             warn=self._ctx.warn,

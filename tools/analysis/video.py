@@ -49,6 +49,12 @@ class AnalyzeVideo(Tool):
         seconds: float = Field(3.0, gt=0, le=3600, description="Length of the liveliest part to look for, in seconds.")
         exports: list[ShotFile] = Field([], max_length=3, description="Also write the shot list as csv, edl or otio.")
 
+    def needs(self, args: Args, studio: Studio) -> frozenset[str]:
+        from tools.analysis.characters import wants_encoders
+
+        looked_for = {"shots", "composition", "content"} & set(args.aspects)
+        return frozenset({"identity"} if looked_for and wants_encoders(studio) else ())
+
     def forecast(self, args: Args, studio: Studio) -> Forecast:
         return Forecast(seconds=round(FIXED_SECONDS + _work(args.video, studio), 1), disk_mib=3.0)
 

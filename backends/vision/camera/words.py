@@ -26,13 +26,14 @@ def in_words(work: CameraWork) -> str:
     if work.move == "unknown":
         return ""
     moves = [one for one in work.segments if one.move != "unknown"] if work.move == "mixed" else [work]
-    told = [_named(one) for one in moves] or ["mixed camera moves"]
+    told = [move_in_words(one) for one in moves] or ["mixed camera moves"]
     words = ", then ".join(told[:_MOST_STRETCHES]) + (" and more" if len(told) > _MOST_STRETCHES else "")
     shaken = work.shake >= thresholds().camera.handheld_shake
     return words + (", handheld" if shaken and "handheld" not in words else "")
 
 
-def _named(one: CameraSegment) -> str:
+def move_in_words(one: CameraSegment) -> str:
+    """One stretch, such as 'slow push-in'."""
     name = _NAMES.get((one.move, one.direction), f"{one.move.replace('_', ' ')} {one.direction}".strip())
     if one.move == "tracking":
         name = f"tracking shot {one.direction}".strip()
