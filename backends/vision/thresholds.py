@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,8 +20,6 @@ class Cuts(_Section):
     ratio_at_highest: float = Field(gt=1)
     window_frames: int = Field(ge=1)
     min_content: float = Field(ge=0)
-    min_scene_seconds: float = Field(ge=0)
-    fade_level: int = Field(ge=0, le=255)
     min_shot_seconds: float = Field(ge=0)
     cut_step: float = Field(gt=0, le=1)
     cut_likeness: float = Field(gt=0, le=1)
@@ -28,7 +27,9 @@ class Cuts(_Section):
     blend_ramp: float = Field(gt=0, le=1)
     blend_share: float = Field(gt=0, le=1)
     blend_detail_firm: float = Field(gt=0, le=1)
+    blend_blocks_firm: float = Field(gt=0, lt=1)
     blend_detail: float = Field(gt=0, lt=1)
+    blend_blocks: float = Field(gt=0, lt=1)
     blend_likeness: float = Field(gt=0, le=1)
     blend_unmoved: float = Field(gt=0, le=1)
     passing_likeness: float = Field(gt=0, le=1)
@@ -40,6 +41,8 @@ class Cuts(_Section):
     wipe_likeness: float = Field(gt=0, le=1)
     wipe_seam: float = Field(gt=0, le=1)
     wipe_area: float = Field(gt=0, le=1)
+    network: Literal["own", "transnetv2", "auto"]
+    network_level: float = Field(gt=0, lt=1)
 
 
 class Motion(_Section):
@@ -86,6 +89,7 @@ class Camera(_Section):
     texture: float = Field(gt=0)
     flow_error: float = Field(gt=0)
     flow_error_share: float = Field(ge=0, lt=1)
+    bar_luma: int = Field(ge=0, le=255)
     lost: float = Field(ge=0, le=1)
     step_length: float = Field(gt=0)
     step_seconds: float = Field(gt=0)
@@ -111,7 +115,7 @@ class Camera(_Section):
     fixed_point: float = Field(gt=0)
     also_share: float = Field(gt=0, le=1)
     parallax: float = Field(gt=0, lt=1)
-    parallax_over_shift: float = Field(gt=0)
+    travel: float = Field(gt=0, lt=1)
     subject: float = Field(gt=0, lt=1)
     main_share: float = Field(gt=0.5, le=1)
     least_texture: float = Field(ge=0, lt=1)

@@ -59,7 +59,7 @@ def measured_from_file(clip: MadeClip, path: Path) -> Answer:
     clip.save(path)
     info = probe(path)
     sink = CameraSink(info)
-    count = watch(path, [sink], info=info)
+    count = watch(path, [sink], info=info).frames
     return Answer(clip, sink.report([whole(count, count / clip.fps)])[0], 0.0)
 
 

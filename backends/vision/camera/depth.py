@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.camera.fit import Fit
+from backends.vision.camera.fit import Fit, laid_over, likeness
 from backends.vision.camera.grid import Cells, Plate
 from backends.vision.thresholds import thresholds
 
-_RATES = np.array([-0.9, -0.7, -0.5, -0.35, -0.25, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0])
-"""How much slower or faster another depth grows than the background, as a share of its growth."""
-_TRIES = 24
-_ALIKE = 0.7
+_RATES = (-0.9, -0.7, -0.5, -0.35, -0.25, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+"""How much slower or faster than the background another depth grows, as a share of its growth."""
+_ALIKE, _SURELY_ALIKE, _MORE_ALIKE = 0.7, 0.85, 0.1
+"""Correlations of a cell's brightness, and how much one must be above another to say something."""
 
 
 @dataclass(frozen=True)
@@ -45,40 +45,20 @@ def company_of(one: Plate, other: Plate, fit: Fit) -> Company:
     return Company(_share(plate, put), _share(plate, along), _share(plate, leaves))
 
 
-def parallax_of(plate: Plate, fit: Fit) -> tuple[float, float]:
-    """Of a picture that grows or shrinks: shares of the texture, 0..1, that grow at another rate and that just shift.
+def parallax_of(one: Plate, other: Plate, fit: Fit) -> float:
+    """Of a picture that grows or shrinks: the share of the texture, 0..1, that grows at another rate.
 
-    In a push all depths grow about one point, the near ones faster. A thing that moves by itself shifts as one. Cells
-    are judged along their texture only; a hand's turns shift all depths alike and are in the background's motion.
+    In a push near things grow faster than far ones. For each of some rates the pictures are laid over each other anew;
+    what then looks alike, and did not before, is at another depth. Things that move by themselves seldom do, nor do
+    errors of the flow matter; and a hand's turns shift all depths alike.
     """
-    grid, growth = plate.grid, float(fit.motion[2])
-    mu, mv = grid.moved(fit.motion)
-    ru, rv = fit.u - mu, fit.v - mv
-    tensor = plate.metric / np.maximum(plate.metric[0] + plate.metric[2], 1e-9)
-    length = np.hypot(mu, mv)
-    limit = thresholds().camera.leaves + thresholds().camera.leaves_share * length
-    leaves = plate.clear & (_squares(tensor, ru, rv) > limit**2)
-    if np.count_nonzero(leaves) < 4:
-        return 0.0, 0.0
-    rates = _RATES[:, None] * growth
-    other = _explained(plate, tensor, leaves, (ru - rates * grid.x, rv - rates * grid.y), limit)
-    some = np.flatnonzero(leaves)
-    some = some[:: max(1, len(some) // _TRIES)]
-    shifted = _explained(plate, tensor, leaves, (ru - ru[some, None], rv - rv[some, None]), limit)
-    return float(other.max()), float(shifted.max())
-
-
-def _explained(
-    plate: Plate, tensor: NDArray[np.float32], cells: NDArray[np.bool_], left: tuple[NDArray, NDArray], limit: NDArray
-) -> NDArray[np.float64]:
-    """Of each try (row) the share of the texture whose motion it leaves nothing of."""
-    weight = plate.weight * plate.clear
-    met = cells & (_squares(tensor, *left) < limit**2)
-    return np.asarray((met * weight).sum(1) / (weight.sum() + 1e-9))
-
-
-def _squares(tensor: NDArray[np.float32], u: NDArray, v: NDArray) -> NDArray:
-    return np.asarray(tensor[0] * u * u + 2 * tensor[1] * u * v + tensor[2] * v * v)
+    grown = float(fit.motion[2])
+    plain = likeness(one, laid_over(other, fit.motion))
+    best = plain
+    for rate in _RATES:
+        motion = fit.motion + np.array([0, 0, grown * rate, 0])
+        best = np.maximum(best, likeness(one, laid_over(other, motion)))
+    return _share(one, (best > _SURELY_ALIKE) & (best > plain + _MORE_ALIKE))
 
 
 def _leaves(off: Cells, length: Cells) -> NDArray[np.bool_]:
@@ -100,6 +80,5 @@ def _keeps_its_place(one: Plate, other: Plate, fit: Fit, length: Cells) -> NDArr
     height, width = grid.size
     middle = (np.abs(grid.x) < 0.4 * width) & (grid.y > -0.42 * height) & (grid.y < 0.34 * height)
     still = np.hypot(fit.u, fit.v) < 0.3 * length
-    shared = grid.means(one.picture * other.picture)[0] - one.mean * other.mean
-    same = shared / np.sqrt((one.variance + 1) * (other.variance + 1))
+    same = likeness(one, other.picture)
     return np.asarray(middle & still & (same > _ALIKE) & (fit.likeness < same) & (length > 1.5))

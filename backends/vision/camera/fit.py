@@ -89,10 +89,9 @@ def _first_of(
 def _step(one: Plate, other: Plate, motion: Motion, inside: Cells, flow: tuple[Cells, Cells]) -> tuple[Fit, float]:
     """One step of Gauss-Newton on the brightness of the cells that move together, and its length in pixels."""
     grid = one.grid
-    laid = _laid_over(other, motion)
+    laid = laid_over(other, motion)
     mean, square, shared, ex, ey = grid.means(laid, laid * laid, one.picture * laid, one.dx * laid, one.dy * laid)
-    variance = np.maximum(square - mean**2, 0)
-    alike = (shared - one.mean * mean) / np.sqrt((one.variance + 1) * (variance + 1))
+    alike, variance = _correlation(one, mean, square, shared)
     mu, mv = grid.moved(motion)
     height, width = grid.size
     edge = grid.cell / 2
@@ -152,7 +151,20 @@ def _resolved(
     return found, length(step, grid)
 
 
-def _laid_over(other: Plate, motion: Motion) -> NDArray[np.float32]:
+def likeness(one: Plate, laid: NDArray[np.float32]) -> Cells:
+    """Of each cell the correlation of its brightness, -1..1, with that of a picture (h, w) laid over the plate."""
+    mean, square, shared = one.grid.means(laid, laid * laid, one.picture * laid)
+    return _correlation(one, mean, square, shared)[0]
+
+
+def _correlation(one: Plate, mean: Cells, square: Cells, shared: Cells) -> tuple[Cells, Cells]:
+    """The correlation, and the variance of what is laid over. A grey level of noise is nobody's likeness."""
+    variance = np.maximum(square - mean**2, 0)
+    alike = (shared - one.mean * mean) / np.sqrt((one.variance + 1) * (variance + 1))
+    return np.asarray(alike), np.asarray(variance)
+
+
+def laid_over(other: Plate, motion: Motion) -> NDArray[np.float32]:
     """The other picture, at half size, moved back over the one."""
     import cv2
 

@@ -23,6 +23,8 @@ _CELL = 6
 """Pixels of a plate along the side of a cell."""
 _BLOCKS = 4
 """Blocks across and down, each of which has one vote."""
+_BAR_EDGE = 2
+"""Pixels of a plate that a bar's edge is wide."""
 _STRIP = 2
 """Cells along a side that count for it."""
 _VOTES = np.array([0.6 / _BLOCKS**2] * _BLOCKS**2 + [0.1] * 4, np.float32)
@@ -103,7 +105,7 @@ def grid_of(size: tuple[int, int]) -> Grid:
         x.astype(np.float32),
         y.astype(np.float32),
         np.array(voters, np.float32),
-        *_normal_maps(x, y),
+        *_normal_maps(x.astype(np.float64), y.astype(np.float64)),
     )
 
 
@@ -121,8 +123,8 @@ def _normal_maps(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArra
 class Plate:
     """A frame made small, with its gradients and what the cells need of them, made once."""
 
-    def __init__(self, grey: NDArray[np.uint8]) -> None:
-        """grey: (H, W) uint8, both sides at least SMALLEST_SIDE."""
+    def __init__(self, grey: NDArray[np.uint8], bars: Bars | None = None) -> None:
+        """grey: (H, W) uint8, both sides at least SMALLEST_SIDE. bars: the film's, whose edges never move."""
         import cv2
 
         height, width = grey.shape
@@ -144,6 +146,8 @@ class Plate:
         energy = np.maximum(self.xx + self.yy, 0)
         # Far above the noise every texture counts alike: strong edges must not outvote fine detail.
         self.trust = energy / (energy + noise)
+        if bars is not None:
+            self.trust *= bars.inside(small, self.grid)
         # Each block of the picture has one vote, so that a detailed thing in front does not outvote a plain background;
         # and so have its sides, where the background is.
         voters = self.grid.voters
@@ -157,6 +161,38 @@ class Plate:
     def texture(self) -> float:
         """Share of the cells in which motion can be seen, 0..1."""
         return float(np.mean(self.clear))
+
+
+class Bars:
+    """Black bars at a film's edges: rows and columns that have been black ever since the first frame."""
+
+    def __init__(self) -> None:
+        self._rows: NDArray[np.uint8] | None = None
+        self._columns: NDArray[np.uint8] | None = None
+
+    def inside(self, small: NDArray[np.uint8], grid: Grid) -> Cells:
+        """(N,) 1 for the cells of the next frame, at a plate's size, that no bar touches, else 0."""
+        rows, columns = small.max(1), small.max(0)
+        if self._rows is None or self._columns is None:
+            self._rows, self._columns = rows, columns
+        np.maximum(self._rows, rows, out=self._rows)
+        np.maximum(self._columns, columns, out=self._columns)
+        down, across = grid.within(1)
+        tall, wide = _lit(self._rows)[down], _lit(self._columns)[across]
+        # The cell beside a bar may hold its edge.
+        tall, wide = (np.all(side.reshape(-1, _CELL), axis=1) for side in (tall, wide))
+        return np.asarray(np.outer(tall, wide).ravel(), np.float32)
+
+
+def _lit(line: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """All but the dark ends, and a little of what is next to them; all of a line that is dark throughout."""
+    light = np.flatnonzero(line >= thresholds().camera.bar_luma)
+    lit = np.ones(len(line), bool)
+    if len(light):
+        first, last = int(light[0]), int(light[-1])
+        lit[: first + _BAR_EDGE if first else 0] = False
+        lit[last + 1 - _BAR_EDGE if last < len(line) - 1 else len(line) :] = False
+    return lit
 
 
 def length(motion: Motion, grid: Grid) -> float:

@@ -127,17 +127,15 @@ def _depth(track: Track, first: int, last: int, one: Stretch) -> str:
     camera = thresholds().camera
     if one.move == "zoom_or_push":
         which = (track.depth_ends[:, 0] >= first - 1) & (track.depth_ends[:, 1] <= last + 1)
-        if which.any():
-            other, shifted = (float(track.depths[name][which].mean()) for name in ("radial", "shifted"))
-            if other >= camera.parallax and other >= camera.parallax_over_shift * shifted:
-                return "push"
+        if which.any() and float(track.depths["parallax"][which].mean()) >= camera.parallax:
+            return "push"
     if one.move in ("pan", "tilt"):
         which = (track.ends[:, 0] >= first - 1) & (track.ends[:, 1] <= last + 1)
         if which.any():
             put, along, astray = (track.links[name][which] for name in ("put", "along", "astray"))
             if float(np.median(put)) >= camera.subject:
                 return "tracking"
-            if float(np.median(along)) >= 2 * camera.parallax and along.mean() > 0.5 * astray.mean():
+            if float(np.median(along)) > camera.travel and along.mean() > 0.5 * astray.mean():
                 return _TRAVELS
     return ""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backends.vision.camera.depth import company_of, parallax_of
 from backends.vision.camera.fit import Fit, cell_flow, fit
-from backends.vision.camera.grid import SMALLEST_SIDE, Motion, Plate, length
+from backends.vision.camera.grid import SMALLEST_SIDE, Bars, Motion, Plate, length
 from backends.vision.frame import Frame, flow_between
 from backends.vision.thresholds import thresholds
 
@@ -19,7 +19,7 @@ STEP_FIELDS = ("tx", "ty", "a", "b", "doubt", "inliers", "residual", "matched", 
 """What is kept of each frame: the background's motion since the frame before (`fit.Motion`), and of the picture."""
 LINK_FIELDS = ("tx", "ty", "a", "b", "doubt", "inliers", "put", "along", "astray")
 """What is kept of each longer step."""
-DEPTH_FIELDS = ("radial", "shifted")
+DEPTH_FIELDS = ("parallax",)
 """What is kept of each step over which the picture grew or shrank enough to show depth."""
 
 
@@ -61,6 +61,7 @@ class CameraTrack:
         self._steps = array("f")
         self._ends, self._depth_ends = array("q"), array("q")
         self._links, self._depths = array("f"), array("f")
+        self._bars = Bars()
         self._plate: Plate | None = None
         self._motion: Motion = np.zeros(4)
         self._key: _Key | None = None
@@ -73,7 +74,7 @@ class CameraTrack:
             self._steps.extend([0.0] * len(STEP_FIELDS))
             return
         self._size = (grey.shape[0], grey.shape[1])
-        plate, before = Plate(grey), self._plate
+        plate, before = Plate(grey, self._bars), self._plate
         if before is None or frame.before is None:
             self._keep(None, plate)
             self._key, self._far = _key(frame, plate), _key(frame, plate)
@@ -142,7 +143,7 @@ class CameraTrack:
         enough = camera.depth_growth * (1 if frame.seconds - far.seconds > camera.depth_patience else 2)
         if grown >= enough * self._size[1]:
             self._depth_ends.extend([far.frame, frame.index])
-            self._depths.extend(parallax_of(far.plate, fit_between(far, frame.grey, plate)))
+            self._depths.append(parallax_of(far.plate, plate, fit_between(far, frame.grey, plate)))
         elif frame.seconds - far.seconds < camera.depth_seconds and shifted < camera.depth_shift * self._size[1]:
             return
         self._far = _key(frame, plate)
