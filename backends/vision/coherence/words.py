@@ -12,10 +12,12 @@ _SAYS: dict[FaultKind, str] = {
     "colour_drift": "its colours drift",
     "identity_drift": "a character changes looks",
 }
+STRONG, CLEAR = 4.0, 2.0
+"""Times its mark from which a fault is told as strong, and as clear."""
 
 
 def in_words(c: Coherence) -> str:
-    """Such as 'holds together', or 'its light flickers around 3.2 s (twice the mark)'; no full stop, no capital."""
+    """Such as 'holds together', or 'its light flickers around 3.2 s (clearly)'; no full stop, no capital."""
     if c.verdict == "unknown":
         whether = "whether it holds together"
         return f"{whether} is not known: {c.reason}" if c.reason else f"{whether} was not measured"
@@ -31,14 +33,9 @@ def _fault(fault: Fault, c: Coherence) -> str:
         worst = max(c.identity_drift, key=lambda name: c.identity_drift[name])
         says = f"{worst} changes looks"
     where = f" around {fault.seconds[0]:.1f} s" if fault.seconds else ""
-    return f"{says}{where} ({_times(fault.strength)} the mark)"
+    return f"{says}{where} ({_how(fault.strength)})"
 
 
-def _times(strength: float) -> str:
-    if strength < 1.25:
-        return "just over"
-    if strength < 1.75:
-        return "one and a half times"
-    if strength < 2.5:
-        return "twice"
-    return f"{strength:.0f} times"
+def _how(strength: float) -> str:
+    """strength: the measure over the mark that it must stay below, so at least 1."""
+    return "strongly" if strength >= STRONG else "clearly" if strength >= CLEAR else "slightly"
