@@ -221,6 +221,9 @@ def draw(of: Scene, drawing: int, *, clothes: Actor | None = None, moved: dict[i
     for number, thing in enumerate(of.things):
         dx, dy = (moved or {}).get(number, (0.0, 0.0))
         cx, cy = thing.at(t)
+        if of.kind == "handheld":
+            # They stand in the world that the camera shakes before.
+            cx, cy = cx + (1280 - x) * scale, cy + (720 - y) * scale
         draw_thing(canvas, thing.seed, (cx + dx, cy + dy), thing.radius, thing.spin * t)
     return made
 

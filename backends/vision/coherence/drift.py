@@ -81,7 +81,7 @@ class DriftWatch:
         # Nearest, as a mix of neighbours is paler than they are, which would add up.
         then = np.asarray(cv2.remap(key_tint, self._where, None, cv2.INTER_NEAREST), np.float32)
         now = tint(cells.rgb)
-        kept = (self._valid > 0.9) & (then[..., 2] > _DARKEST) & (now[..., 2] > _DARKEST)
+        kept = (self._valid > 0.9) & (np.minimum(then[..., 2], now[..., 2]) > _DARKEST)
         size, grown = (np.hypot(t[..., 0], t[..., 1]) for t in (then, now))
         coloured = kept & (size > _COLOURED) & (grown > 1)
         growth = np.log(np.maximum(grown, 1) / np.maximum(size, 1))

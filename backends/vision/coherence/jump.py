@@ -21,6 +21,7 @@ _LATELY = 10
 """Pairs of frames. A thing that leaps and comes back makes two, which the median passes over."""
 _REACH = 0.32
 """Widths that a thing is looked for around its place."""
+_BORDER_CELLS = 3
 _FREE_CELLS = 1.5
 """Cells per frame of 1/24 s that a thing may move unannounced: hands and balls do."""
 _SOFT = 0.09
@@ -60,8 +61,8 @@ class JumpWatch:
         before, self._before = self._before, now
         steady = now.motion if now is not None else np.zeros((*pair.shape, 2), np.float32)
         free = _FREE_CELLS * pair.after.pitch * float(np.clip(frames_apart, 1.0, 2.5))
-        limit = _limit(pair, before, free)
-        error = _surprise(pair, pair.after.lab, pair.before.lab, pair.back, steady, limit)
+        limit, patch = _limit(pair, before, free), _patch(pair, before)
+        error = _surprise(pair, pair.after.lab, pair.before.lab, pair.back, steady, limit, patch)
         new = error > _UNLIKE
         share = float(new.mean())
         usual = float(np.median(self._lately)) if self._lately else 0.0
@@ -70,7 +71,7 @@ class JumpWatch:
             return share, None
         if not _sharp(error, new):
             return share, None
-        lost = _surprise(pair, pair.before.lab, pair.after.lab, pair.forth, -steady, limit) > _UNLIKE
+        lost = _surprise(pair, pair.before.lab, pair.after.lab, pair.forth, -steady, limit, patch) > _UNLIKE
         if not _LEAST_CELLS / new.size <= float(lost.mean()) <= _MOST_SHARE:
             return share, None
         return share, _found_again(pair, lost, new, steady, free)
@@ -87,15 +88,24 @@ def _limit(pair: Pair, before: Dominant | None, free: float) -> Map:
     return np.asarray(limit + 1.5 * cv2.dilate(rest, np.ones((9, 9), np.uint8)), np.float32)
 
 
-def _surprise(pair: Pair, here: Map, there: Map, flow: Map, dominant: Map, limit: Map) -> Map:
+def _patch(pair: Pair, before: Dominant | None) -> NDArray[np.uint8]:
+    """A square wider than the strips along the borders of things: flow is vague there, and what moves against the
+    picture covers and uncovers as much of it as it moves."""
+    side = _BORDER_CELLS
+    if before is not None and before.followed.any():
+        fastest = float(np.percentile(length(before.rest)[before.followed], 98))
+        side += min(int(fastest / pair.after.pitch), _BORDER_CELLS + 1)
+    return np.ones((side, side), np.uint8)
+
+
+def _surprise(pair: Pair, here: Map, there: Map, flow: Map, dominant: Map, limit: Map, patch: NDArray[np.uint8]) -> Map:
     """(h, w) CIE76 of `here` to what should be there, by the picture's motion or by its own, whichever explains it.
 
     Flow that goes further than `limit` (pixels) from the dominant motion does not count: it followed the leap.
-    Strips of one or two cells do not count either: flow is vague along the borders of things.
+    What is narrower than `patch` does not count either.
     """
     import cv2
 
-    patch = np.ones((3, 3), np.uint8)
     error = length(here - pair.taken(there, flow))
     astray = length(flow - dominant) > limit
     if int((cv2.erode(np.where(astray, np.float32(np.inf), error), patch) > _UNLIKE).sum()) < _LEAST_CELLS:

@@ -20,12 +20,12 @@ class Fault(Part):
 class Coherence(Part):
     """Within one shot's clean frames. Levels are 0-255 of luma or LAB units; None: not measured."""
 
-    warp_mean: float | None = Field(None, description="Mean error after warping each frame onto the next.")
-    warp_peak_ratio: float | None = Field(None, description="Highest over median warping error.")
-    luma_flicker: float | None = Field(None, description="Mean second difference of brightness.")
-    lab_drift: float | None = Field(None, description="Slow change of colour on followed pixels.")
-    ssim_warped_min: float | None = None
-    occluded_fraction: float | None = Field(None, description="Pixels whose flow does not agree both ways.")
+    warp_mean: float | None = Field(None, description="Mean error of each frame warped onto the next, where followed.")
+    warp_peak_ratio: float | None = Field(None, description="Highest over median of the worst block's warping error.")
+    luma_flicker: float | None = Field(None, description="Mean size of the second difference of the mean brightness.")
+    lab_drift: float | None = Field(None, description="Slow change of colour of followed places, CIELAB.")
+    ssim_warped_min: float | None = Field(None, description="Lowest SSIM of a frame with the warped one before it.")
+    occluded_fraction: float | None = Field(None, description="Share of places that are not found in the frame before.")
     identity_drift: dict[str, float] = Field(default_factory=dict, description="Per character: 1 - similarity.")
     verdict: Literal["coherent", "faulty", "unknown"] = "unknown"
     faults: tuple[Fault, ...] = ()

@@ -33,8 +33,14 @@ _LEAST_SEEN = 0.02
 class CoherenceSink:
     """A `ShotMeasure[Coherence]`."""
 
-    def __init__(self, info: MediaInfo, identity: IdentityTrack | None = None) -> None:
-        """info: of the film that will be seen; identity: asked about twice a second who is there."""
+    def __init__(
+        self, info: MediaInfo, identity: IdentityTrack | None = None, identity_mark: float | None = None
+    ) -> None:
+        """info: of the film that will be seen; identity: asked about twice a second who is there.
+
+        identity_mark: 1 - cosine from which a look is another, as `identity`'s encoder was calibrated; None:
+        `coherence.marks.identity_drift` of `configs/vision.yaml`, which suits the colour encoder.
+        """
         self._every = max(1, round(info.fps / 30)) if info.fps > _MOST_PER_SECOND else 1
         self._numbers = Numbers()
         self._steps: list[Step] = []
@@ -42,6 +48,7 @@ class CoherenceSink:
         self._boil = BoilWatch()
         self._jump = JumpWatch()
         self._identity = IdentityWatch(identity) if identity is not None else None
+        self._identity_mark = identity_mark or thresholds().coherence.marks["identity_drift"]
         self._last: FrameCells | None = None
         self._dominant: Dominant | None = None
         self._changed_at = 0.0
@@ -87,7 +94,7 @@ class CoherenceSink:
     def _of(self, shot: ShotSpan) -> Coherence:
         if self._too_small:
             return Coherence(reason=f"its pictures are smaller than {_SMALLEST} pixels")
-        return judged(*self._within(shot), shot.clean_frames)
+        return judged(*self._within(shot), shot.clean_frames, self._identity_mark)
 
     def _within(self, shot: ShotSpan) -> tuple[Part, list[Step], dict[str, Drift]]:
         clean = shot.clean

@@ -19,9 +19,11 @@ _LEAST_ERROR = 2.0
 """Levels: the worst block of a calm picture counts as this at least, or noise would make peaks."""
 
 
-def judged(part: Part, steps: Sequence[Step], drifts: Mapping[str, Drift], clean_frames: int) -> Coherence:
+def judged(
+    part: Part, steps: Sequence[Step], drifts: Mapping[str, Drift], clean_frames: int, identity_mark: float
+) -> Coherence:
     """part: the shot's clean frames that were measured; steps, drifts: within them; clean_frames: also those that
-    were not measured because there are more than thirty a second."""
+    were not measured because there are more than thirty a second; identity_mark: 1 - cosine of another look."""
     table = thresholds().coherence
     if clean_frames < table.least_frames or len(part) < table.least_frames // 2:
         return Coherence(reason=f"it has only {clean_frames} clean frames, and {table.least_frames} are needed")
@@ -32,10 +34,10 @@ def judged(part: Part, steps: Sequence[Step], drifts: Mapping[str, Drift], clean
         for kind, found in shown.items()
         if found.value > table.marks[kind]
     ]
-    far = {name: drift for name, drift in drifts.items() if drift.value > table.marks["identity_drift"]}
+    far = {name: drift for name, drift in drifts.items() if drift.value > identity_mark}
     if far:
         worst = max(far.values(), key=lambda drift: drift.value)
-        strength = round(worst.value / table.marks["identity_drift"], 2)
+        strength = round(worst.value / identity_mark, 2)
         faults.append(Fault(kind="identity_drift", strength=strength, seconds=worst.seconds))
     faults.sort(key=lambda fault: -fault.strength)
     why = "" if faults else _why_unknown(part, changed, table)
