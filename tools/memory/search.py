@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +65,13 @@ def _found(args: SearchMemory.Args, ctx: ToolContext) -> list[Hit]:
     if kind or not asks_for_shots(args.query):
         return ctx.memory.search(args.query, kinds=(kind,) if kind else (), limit=args.limit)
     shots = ctx.memory.search(args.query, kinds=(SHOT,), limit=args.limit)
-    return [*shots, *ctx.memory.search(args.query, limit=args.limit, shots=False)][: args.limit]
+    rest = ctx.memory.search(args.query, limit=args.limit, shots=False)
+    # The report on a film repeats what its shots say.
+    return [*shots, *(hit for hit in rest if hit.kind != "report" or not shots)][: args.limit]
 
 
 def _line(hit: Hit) -> str:
-    text = " ".join(hit.text.split())[:_LINE]
+    text = textwrap.shorten(hit.text, _LINE, placeholder=" ...")
     if hit.shot is None:
         return f"{hit.kind} {hit.name} ({hit.id}): {text}"
     film = " ".join(hit.name.split())[:_NAME]
