@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from backends.media.probe import MediaInfo
+from backends.vision.composition.figures import CascadeFaces
 from backends.vision.composition.measure import CompositionSink, compose
 from backends.vision.composition.result import Composition, Figure
 from backends.vision.cuts.result import ShotSpan
@@ -133,6 +134,47 @@ def test_a_scale_that_few_pictures_show_is_told_with_doubt(pictures: list[Rgb]) 
     )
     assert sometimes.scale == always.scale == "CU"
     assert sometimes.scale_confidence < 0.8 * always.scale_confidence
+
+
+class Cascade(Marked):
+    """What the cascade says of marked pictures, its box moved by a share of the frame per second."""
+
+    name = CascadeFaces.name
+
+    def __init__(self, drift: float = 0.0) -> None:
+        super().__init__()
+        self._drift = drift
+
+    def find(self, rgb: Rgb, seconds: float | None = None) -> Sequence[Figure]:
+        by = self._drift * (seconds or 0.0)
+        found = super().find(rgb, seconds)
+        return tuple(one.model_copy(update={"box": (0.1 + by, 0.2, 0.3 + by, 0.63), "by": self.name}) for one in found)
+
+
+def test_a_face_of_the_cascade_that_one_look_of_several_sees_is_none(pictures: list[Rgb]) -> None:
+    finder = Cascade()
+    frames = [marked(pictures[0])] * 12 + [pictures[0]] * 132
+    (found,) = shown(CompositionSink(INFO, finder), frames).report([span(0, 144)])
+    assert (found.scale, found.figures, found.headroom, found.scale_confidence) == ("unknown", (), None, 0)
+    assert "no other look at the shot confirmed" in found.scale_reason
+    assert finder.asked[1] == pytest.approx(1.0, abs=0.1), "a doubted face is looked for again soon"
+    assert finder.asked[2] == pytest.approx(4.0, abs=0.2)
+
+
+def test_a_face_of_the_cascade_counts_when_two_looks_see_it_in_one_place(pictures: list[Rgb]) -> None:
+    frames = [marked(pictures[0])] * 96
+    (held,) = shown(CompositionSink(INFO, Cascade(0.02)), frames).report([span(0, 96)])
+    assert held.scale == "CU" and 0.5 < held.scale_confidence <= 0.7 and held.figures
+    (leaping,) = shown(CompositionSink(INFO, Cascade(0.3)), frames).report([span(0, 96)])
+    assert leaping.scale == "unknown" and not leaping.figures
+
+
+def test_a_face_of_the_cascade_in_a_shot_of_one_look_is_told_with_doubt(pictures: list[Rgb]) -> None:
+    frames = [marked(pictures[0])] * 18
+    (once,) = shown(CompositionSink(INFO, Cascade()), frames).report([span(0, 18)])
+    assert once.scale == "CU" and 0 < once.scale_confidence <= 0.5
+    (sure,) = shown(CompositionSink(INFO, Marked()), frames).report([span(0, 18)])
+    assert sure.scale_confidence > 0.5, "other finders need no second look"
 
 
 def test_without_a_finder_the_reason_is_the_one_given(pictures: list[Rgb]) -> None:

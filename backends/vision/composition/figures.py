@@ -95,6 +95,47 @@ class CascadeFaces:
         )
 
 
+SAME_PLACE, SAME_SIZE = 1.0, 1.7
+"""Two looks show the same face when its centre has moved by at most so many times its size, and its size by at most
+this factor: what a head does in the one to three seconds between looks."""
+
+
+def doubted(figure: Figure) -> bool:
+    """Whether one look is not enough to believe in a figure: patterns of light and dark are no model of a face."""
+    return figure.by == CascadeFaces.name
+
+
+def confirmed(looks: Sequence[Sequence[Figure]], looked: int) -> list[tuple[Figure, ...]]:
+    """Of what each look at a shot found, what can be believed; looks that are left with nobody are dropped.
+
+    A face by the cascade must be seen at about the same place in two looks; looked: how many there were. In a shot
+    that was looked at once nothing can be confirmed and everything is kept.
+    """
+    if looked <= 1:
+        return [tuple(some) for some in looks]
+    kept = [
+        tuple(one for one in some if not doubted(one) or any(same_place(one, other) for other in _others(looks, at)))
+        for at, some in enumerate(looks)
+    ]
+    return [some for some in kept if some]
+
+
+def _others(looks: Sequence[Sequence[Figure]], at: int) -> list[Figure]:
+    return [one for place, some in enumerate(looks) if place != at for one in some]
+
+
+def same_place(one: Figure, other: Figure) -> bool:
+    """Whether two figures of different looks may be the same face."""
+    if one.kind != other.kind:
+        return False
+    for low, high in ((0, 2), (1, 3)):
+        sizes = sorted(figure.box[high] - figure.box[low] for figure in (one, other))
+        moved = abs(one.box[low] + one.box[high] - other.box[low] - other.box[high]) / 2
+        if moved > SAME_PLACE * sizes[1] or sizes[1] > SAME_SIZE * sizes[0]:
+            return False
+    return True
+
+
 def shares(box: Box) -> Box:
     """A box with its numbers rounded, for the record."""
     x0, y0, x1, y1 = (round(float(value), 4) for value in box)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backends.media.probe import MediaInfo
 from backends.vision.colours import colour_clusters
 from backends.vision.composition.depth import depth_of
-from backends.vision.composition.figures import NOBODY, FigureFinder
+from backends.vision.composition.figures import NOBODY, FigureFinder, confirmed, doubted, same_place
 from backends.vision.composition.lines import lines_of
 from backends.vision.composition.result import Composition, Figure
 from backends.vision.composition.saliency import (
@@ -37,8 +37,8 @@ FRAMES_APART = 6
 """A shot of so many frames has at least one sample, wherever it begins (up to 30 frames per second)."""
 _MOST_PER_SECOND = 5.0
 _FIGURES_AGAIN, _FIGURES_NEW, _CHANGE = 3.0, 1.0, 8.0
-"""Seconds after which figures are looked for again: anyway, and when the picture's lightness has changed by the last
-(CIELAB, mean) since: looking costs far more than all measures of a picture together."""
+"""Seconds after which figures are looked for again: anyway, and when a face is still doubted or the picture's lightness
+has changed by the last (CIELAB, mean) since: looking costs far more than all measures of a picture together."""
 _FOLLOWED = 8.0
 """Mean change of luma from the frame before up to which optical flow is believed: more is a cut or a blur."""
 
@@ -120,6 +120,7 @@ class CompositionSink:
         self._tick = -1
         self._last: tuple[float, NDArray[np.float32]] | None = None
         self._now: tuple[Figure, ...] = ()
+        self._unconfirmed = False
         self._aspect = 16 / 9
 
     def see(self, frame: Frame) -> None:
@@ -161,22 +162,25 @@ class CompositionSink:
         if not len(chosen):
             chosen = np.array([int(np.argmin(np.abs(frames - shot.clean_first - shot.clean_frames // 2)))])
         looked = [at for at in self._looked if shot.clean.start <= at < shot.clean.stop]
-        found = [self._figures[at] for at in looked if at in self._figures]
+        seen = [self._figures[at] for at in looked if at in self._figures]
+        found = confirmed(seen, len(looked))
         clusters = colours[chosen].reshape(-1, 4)
         return summed_up(
             numbers[chosen],
             clusters[clusters[:, 3] > 0],
             found,
-            self._reason(looked),
+            self._reason(looked, doubtful=bool(seen)),
             self._aspect,
             max(1, len(looked)),
         )
 
-    def _reason(self, looked: Sequence[int]) -> str:
+    def _reason(self, looked: Sequence[int], doubtful: bool) -> str:
         if self._finder is None or self._why_none:
             return self._why_none
         if not looked:
             return f"{NOBODY}: the shot is too short for figures to be looked for"
+        if doubtful:
+            return f"{NOBODY}: what one look took for a face, no other look at the shot confirmed"
         return f"{NOBODY}: here {self._finder.sees} are found, and there were none"
 
     def _speed(self, frame: Frame, view: View) -> NDArray[np.float32] | None:
@@ -196,14 +200,16 @@ class CompositionSink:
             since, then = frame.seconds - self._last[0], self._last[1]
             new = then.shape != lightness.shape or float(np.abs(then - lightness).mean()) > _CHANGE
             self._now = () if new else self._now
-            if since < (_FIGURES_NEW if new else _FIGURES_AGAIN):
+            if since < (_FIGURES_NEW if new or self._unconfirmed else _FIGURES_AGAIN):
                 return
-        self._last = (frame.seconds, lightness)
+        self._last, before = (frame.seconds, lightness), self._now
         try:
             self._now = tuple(self._finder.find(frame.rgb, frame.seconds))
         except StudioError as error:  # a model that cannot be used costs the scale, not the film
             self._finder, self._why_none = None, f"{NOBODY}: {error.sentence}"
             return
         self._looked.append(frame.index)
+        doubts = [one for one in self._now if doubted(one)]
+        self._unconfirmed = any(not any(same_place(one, other) for other in before) for one in doubts)
         if self._now:
             self._figures[frame.index] = self._now

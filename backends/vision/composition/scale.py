@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backends.vision.composition.figures import NOBODY
+from backends.vision.composition.figures import NOBODY, doubted
 from backends.vision.composition.result import Figure, Scale
 
 SCALES: tuple[Scale, ...] = ("ECU", "CU", "MCU", "MS", "MLS", "LS", "ELS")
@@ -26,6 +26,9 @@ FIGURE_LS = 0.45
 """A whole figure of at least this share of the frame's height is a long shot, a smaller one an extreme long shot."""
 _FACE_ECU = 0.5
 """A head that the lower border cuts is an extreme close-up when it fills this share of the height."""
+DOUBTED_MOST, ONCE_MOST = 0.7, 0.5
+"""Confidence at most by a face of the cascade, and by one that was looked for only once: of what the cascade takes for
+faces in drawn pictures many are none, and one look confirms nothing."""
 _FACE_LS = 0.1
 """Height of a face over that of its figure (0.75 / 7.5)."""
 _SHOULDERS = 0.1
@@ -56,7 +59,8 @@ def scale_of(figures: Sequence[Figure], aspect: float = 16 / 9, why_none: str = 
     if main.shown is not None:
         return _by_shown(main, main.shown)
     if main.kind == "face":
-        return ShotScale(_by_face(height), f"a face of {height:.0%} of the frame's height ({main.by})", _sure(height))
+        sure = min(_sure(height), DOUBTED_MOST) if doubted(main) else _sure(height)
+        return ShotScale(_by_face(height), f"a face of {height:.0%} of the frame's height ({main.by})", sure)
     if main.box[3] < 1 - _BORDER and main.box[1] > _BORDER:
         return ShotScale(_whole(height), f"a whole figure of {height:.0%} of the frame's height ({main.by})", 0.8)
     width = max(main.box[2] - main.box[0], 1e-6)

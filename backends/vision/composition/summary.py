@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.colours import named
+from backends.vision.composition.figures import doubted
 from backends.vision.composition.result import Colour, Composition, Figure
-from backends.vision.composition.scale import ShotScale, prominence, scale_of
+from backends.vision.composition.scale import ONCE_MOST, ShotScale, prominence, scale_of
 from backends.vision.composition.tone import key_of
 
 _AGREE = 1 / 3
@@ -61,7 +62,10 @@ def _scale(figures: Sequence[Sequence[Figure]], why_none: str, aspect: float, lo
     votes = Counter(one.scale for one in found)
     best = max(found, key=lambda one: (votes[one.scale], one.confidence))
     agreed = votes[best.scale] / len(found)
-    return ShotScale(best.scale, best.reason, best.confidence * agreed * (0.5 + 0.5 * len(found) / max(looked, 1)))
+    sure = best.confidence * agreed * (0.5 + 0.5 * len(found) / max(looked, 1))
+    if looked <= 1 and any(some and doubted(some[0]) for some in figures):
+        sure = min(sure, ONCE_MOST)
+    return ShotScale(best.scale, best.reason, sure)
 
 
 def _figures(figures: Sequence[Sequence[Figure]]) -> tuple[Figure, ...]:
