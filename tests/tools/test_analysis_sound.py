@@ -25,7 +25,7 @@ from evals.footage.music import song
 from evals.footage.speakers import speech
 from memory.store import Memory
 from tools.analysis.sound_picture import axis_times, draw_sound
-from tools.analysis.sound_words import clock, in_words, pause_words, spans, target_words
+from tools.analysis.sound_words import clock, content_words, in_words, pause_words, spans, target_words
 from tools.events import Event, Progress
 from tools.executor import Executor, Run
 from tools.intake import attach
@@ -87,7 +87,8 @@ def test_a_track_is_measured_reported_and_drawn(bench: Bench, mixed: NDArray[np.
     assert result.measurements["speech_share"] == pytest.approx(8 / 22, abs=0.05)
     assert result.measurements["music_share"] == pytest.approx(12 / 22, abs=0.05)
     assert len(result.summary.encode()) <= SUMMARY_LIMIT
-    for fact in ("mix.flac: 22.00 s, mono, 24,000 Hz, flac", "LUFS", "120 bpm", "could be cut", "-14", "-16", "-23"):
+    assert result.summary.startswith("mix.flac: 22.00 s, mono, 24,000 Hz, flac. No clipping")
+    for fact in ("LUFS", "120 bpm", "could be cut", "-14", "-16", "-23"):
         assert fact in result.summary, result.summary
     report = json.loads(bench.file(outcome, 0).read_text(encoding="utf-8"))
     assert report["audio"] == track and len(report["pauses"]) == 1
@@ -122,7 +123,7 @@ def test_odd_sounds_are_measured_as_far_as_they_go(bench: Bench, mixed: NDArray[
 
     bench.attach(_write(tmp_path / "hot.wav", (20 * mixed[: 4 * RATE]).clip(-1, 1)))
     hot = bench.run("hot.wav").result
-    assert hot is not None and "clipped" in hot.summary
+    assert hot is not None and ". Clipped: " in hot.summary
     assert hot.measurements["clipped_share"] > 0.02 and hot.measurements["peak_dbfs"] == pytest.approx(0, abs=0.01)
 
     bench.attach(_write(tmp_path / "phone.wav", mixed[: 6 * RATE : 3], 8_000))
@@ -196,15 +197,22 @@ def _sound(**changed: Any) -> Sound:
 def test_a_track_in_words() -> None:
     words = in_words(_sound(bpm=96.2, bpm_confidence=0.9, beats=(13.0, 13.6, 14.2)))
     assert "Loudness -20.0 LUFS, range 6.0 LU, peak -1.0 dBFS." in words
-    assert "Speech 0:00-0:10; music 0:12.5-0:30." in words
+    assert "Speech 0:00-0:10, music 0:12.5-0:30." in words
     assert "About 96 bpm, 3 beats." in words
     assert "1 silence of at least 1 s could be cut (2.5 s in all): 0:10-0:12.5." in words
-    assert "Faults" not in words
+    assert words.startswith(
+        "No clipping, quietest parts at -55 dBFS; noise is judged only behind speech without music."
+    )
     assert "No steady beat." in in_words(_sound())
     assert "not sure: 52%" in in_words(_sound(bpm=96.2, bpm_confidence=0.52))
-    assert "Faults: clipped (1.20% of the samples)" in in_words(_sound(clipped_share=0.012))
+    assert in_words(_sound(clipped_share=0.012)).startswith("Clipped: 1.20% of the samples. ")
     talk = (SoundSegment(start=0, end=30, label="speech", confidence=0.9),)
-    assert "noisy behind the speech" in in_words(_sound(segments=talk, noise_dbfs=-29.0))
+    noisy = _sound(segments=talk, noise_dbfs=-29.0)
+    noise = "the noise behind the speech is only 9 dB below it"
+    assert in_words(noisy).startswith(f"Noisy: {noise}, and nothing is clipped. ")
+    assert in_words(_sound(segments=talk)).startswith("Clean: no clipping, noise 35 dB below the speech. ")
+    both = noisy.model_copy(update={"clipped_share": 0.012})
+    assert in_words(both).startswith(f"Clipped: 1.20% of the samples, {noise}. ")
     assert "Speech throughout." in in_words(_sound(segments=talk))
     breath = [("speech", 0, 12), ("silence", 12, 12.7), ("speech", 12.7, 30)]
     parts = tuple(SoundSegment(start=a, end=b, label=label, confidence=0.9) for label, a, b in breath)  # type: ignore
@@ -215,9 +223,27 @@ def test_a_track_in_words() -> None:
 
 def test_what_is_missing_to_a_target() -> None:
     words = target_words(_sound(loudness_lufs=-16.4))
-    assert "+2.4 dB for streaming (-14)" in words and "fits podcasts (-16)" in words
-    assert "-6.6 dB for television (-23)" in words
+    assert words == (
+        "2.4 dB too quiet for streaming (-14 LUFS), right for podcasts (-16 LUFS), "
+        "6.6 dB too loud for television (-23 LUFS)."
+    )
+    assert "3 dB too loud for podcasts (-16 LUFS)" in target_words(_sound(loudness_lufs=-13.0))
     assert target_words(_sound(loudness_lufs=None)) == "" and pause_words(Sound(seconds=1.0)) == ""
+
+
+def test_parts_are_told_in_the_order_of_time() -> None:
+    told = content_words(_parts([("music", 0, 4), ("speech", 4, 6), ("noise", 6, 7), ("music", 7, 30)]))
+    assert told == "Music 0:00-0:04, speech 0:04-0:06, other sounds 0:06-0:07, music 0:07-0:30."
+    kinds = ("music", "speech")
+    many = [(kinds[at % 2], 3.0 * at, 3.0 * at + 3 - (at == 4)) for at in range(10)]
+    told = content_words(_parts(many))
+    assert told.startswith("Music 0:00-0:03, speech 0:03-0:06") and told.endswith("and 2 shorter parts (5 s in all).")
+    assert "0:12-0:14" not in told
+
+
+def _parts(parts: list[tuple[str, float, float]]) -> Sound:
+    made = [SoundSegment.model_validate({"start": a, "end": b, "label": one, "confidence": 0.9}) for one, a, b in parts]
+    return _sound(segments=tuple(made))
 
 
 def test_times_and_spans() -> None:

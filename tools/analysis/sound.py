@@ -106,8 +106,8 @@ def summary_of(name: str, sound: Sound, info: MediaInfo) -> str:
         parts.append("It is silent throughout." if sound.seconds else "It holds no sound.")
     else:
         parts += [
+            words.clean_words(sound),
             words.level_words(sound),
-            words.fault_words(sound),
             words.content_words(sound),
             words.tempo_words(sound),
             words.pause_words(sound),

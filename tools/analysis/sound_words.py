@@ -12,8 +12,10 @@ TARGETS = ((-14.0, "streaming"), (-16.0, "podcasts"), (-23.0, "television"))
 NEAR_LU = 1.0
 CLIPPED = 1e-4
 """Share of clipped samples that can be heard: about 5 a second."""
+NOISY_DB = 15.0
+"""Decibels between speech and noise below which the noise is heard in the speech."""
 SURE = 0.6
-SPANS_TOLD = 4
+SPANS_TOLD, PARTS_TOLD = 4, 8
 _NAMES: dict[Hearing, str] = {
     "speech": "speech",
     "music": "music",
@@ -29,7 +31,7 @@ def in_words(sound: Sound) -> str:
         return "The sound track is empty."
     if sound.peak_dbfs is None:
         return f"The sound track is silent throughout ({clock(sound.seconds)})."
-    parts = [level_words(sound), fault_words(sound), content_words(sound), tempo_words(sound), pause_words(sound)]
+    parts = [clean_words(sound), level_words(sound), content_words(sound), tempo_words(sound), pause_words(sound)]
     return " ".join(part for part in parts if part)
 
 
@@ -51,37 +53,64 @@ def target_words(sound: Sound) -> str:
     told = []
     for target, name in TARGETS:
         gain = target - sound.loudness_lufs
-        told.append(f"fits {name} ({target:g})" if abs(gain) <= NEAR_LU else f"{gain:+.1f} dB for {name} ({target:g})")
-    return f"To the usual targets: {', '.join(told)}."
+        where = f"{name} ({target:g} LUFS)"
+        if abs(gain) <= NEAR_LU:
+            told.append(f"right for {where}")
+        else:
+            told.append(f"{abs(gain):.1f} dB too {'quiet' if gain > 0 else 'loud'} for {where}".replace(".0 dB", " dB"))
+    return f"{_capital(', '.join(told))}."
 
 
-def fault_words(sound: Sound) -> str:
-    """Clipping, and noise that is loud beside what is meant to be heard; '' when there is nothing to mend."""
-    faults = []
-    if sound.clipped_share >= CLIPPED:
-        faults.append(f"clipped ({sound.clipped_share:.2%} of the samples)")
-    talk = any("speech" in part.label for part in sound.segments)
-    if talk and sound.noise_dbfs is not None and sound.loudness_lufs is not None:
-        above = sound.loudness_lufs - sound.noise_dbfs
-        if above < 15 and not any("music" in part.label for part in sound.segments):
-            faults.append(f"noisy behind the speech (only {max(0, above):.0f} dB below it)")
-    return f"Faults: {', '.join(faults)}." if faults else ""
+def clean_words(sound: Sound) -> str:
+    """Whether the recording is clean enough: clipping, and how far the noise lies below what is meant to be heard.
+
+    Noise is told where somebody speaks without music: under music it is the music's own quietest tenth.
+    """
+    faults, clipped = [], sound.clipped_share >= CLIPPED
+    if clipped:
+        faults.append(f"Clipped: {sound.clipped_share:.2%} of the samples")
+    below = _noise_below(sound)
+    if below is not None and below < NOISY_DB:
+        noise = f"the noise behind the speech is only {max(0.0, below):.0f} dB below it"
+        faults.append(noise if clipped else f"Noisy: {noise}, and nothing is clipped")
+    elif below is not None:
+        noise = f"noise {below:.0f} dB below the speech"
+        if not clipped:
+            return f"Clean: no clipping, {noise}."
+        faults.append(noise)
+    elif not clipped:
+        floor = "" if sound.noise_dbfs is None else f", quietest parts at {sound.noise_dbfs:.0f} dBFS"
+        return f"No clipping{floor}; noise is judged only behind speech without music."
+    return f"{', '.join(faults)}."
+
+
+def _noise_below(sound: Sound) -> float | None:
+    """Decibels from the programme's loudness down to its noise; None without speech alone."""
+    labels = {part.label for part in sound.segments}
+    if sound.noise_dbfs is None or sound.loudness_lufs is None:
+        return None
+    if "speech" not in labels or any("music" in label for label in labels):
+        return None
+    return sound.loudness_lufs - sound.noise_dbfs
 
 
 def content_words(sound: Sound) -> str:
-    """What is heard when, the longest parts first told."""
+    """What is heard when, in the order of time; of many parts, the longest."""
     if not sound.segments:
         return ""
     heard = _without_breaths(sound.segments)
     if len(heard) == 1:
         part = heard[0]
         return f"{_capital(_NAMES[part.label])} throughout{_doubt(part.confidence)}."
-    told = []
-    for label, name in _NAMES.items():
-        parts = [part for part in heard if part.label == label]
-        if parts and label != "silence":
-            told.append(f"{name} {spans(parts)}")
-    return f"{_capital('; '.join(told))}." if told else "Nothing but silence."
+    sounding = [part for part in heard if part.label != "silence"]
+    if not sounding:
+        return "Nothing but silence."
+    shown = sorted(sorted(sounding, key=lambda part: part.start - part.end)[:PARTS_TOLD], key=lambda part: part.start)
+    told = [f"{_NAMES[part.label]} {clock(part.start)}-{clock(part.end)}" for part in shown]
+    if left := len(sounding) - len(shown):
+        rest = sum(part.end - part.start for part in sounding) - sum(part.end - part.start for part in shown)
+        told.append(f"and {left} shorter part{'s' * (left > 1)} ({rest:.0f} s in all)")
+    return f"{_capital(', '.join(told))}."
 
 
 def _without_breaths(parts: Sequence[SoundSegment]) -> list[SoundSegment]:
