@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backends.media.audio import sound_levels
 from backends.media.probe import MediaInfo, probe
+from backends.vision.camera.sink import CameraSink
 from backends.vision.frame import Frame, flow_between
 from backends.vision.shots import CutSink
 from backends.vision.thresholds import thresholds
@@ -43,13 +44,17 @@ class MotionCurve:
 class MotionSink:
     """Mean length of the optical flow between frames about a twelfth of a second apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, camera: CameraSink | None = None) -> None:
+        """camera: of the same pass; then its motion is taken and no flow is worked out a second time."""
+        self._camera = camera
         self._period = 1 / thresholds().motion.samples_per_second
         self._last: Frame | None = None
         self._seconds: list[float] = []
         self._energy: list[float] = []
 
     def see(self, frame: Frame) -> None:
+        if self._camera is not None:
+            return
         last = self._last
         if last is not None and frame.seconds - last.seconds < self._period - 1e-3:
             return
@@ -64,6 +69,8 @@ class MotionSink:
     def curve(self, cuts: Sequence[float] = ()) -> MotionCurve:
         """The curve; a sample across one of the `cuts` (seconds) says nothing of motion: its sides fill it."""
         seconds, energy = np.asarray(self._seconds), np.asarray(self._energy)
+        if self._camera is not None:
+            seconds, energy = self._camera.liveliness()
         jumps = np.zeros(len(seconds), bool)
         for cut in cuts:
             jumps |= (seconds >= cut - 1e-3) & (seconds < cut + self._period + 1e-3)

@@ -32,6 +32,7 @@ class Cuts(_Section):
     blend_blocks: float = Field(gt=0, lt=1)
     blend_likeness: float = Field(gt=0, le=1)
     blend_unmoved: float = Field(gt=0, le=1)
+    blend_between: float = Field(gt=0, le=1)
     passing_likeness: float = Field(gt=0, le=1)
     flat_level: float = Field(gt=0)
     flat_share: float = Field(gt=0, lt=1)

@@ -203,11 +203,12 @@ def _camera_at_start(clip: MadeClip, world: tuple[Plane, ...]) -> Camera:
     grown = {"push": 1.0, "zoom": 1.0}
     right = down = 0.0
     for stretch in clip.stretches:
-        ways = _speeds(stretch, clip.fps) / clip.fps * (1 if stretch.direction in ("right", "down", "in") else -1)
+        whole = float(_speeds(stretch, clip.fps).sum()) / clip.fps
         if stretch.move in grown:
-            grown[stretch.move] *= float(np.prod(1 + ways))
-        right += float(ways.sum()) if stretch.move in ("pan", "tracking") else 0
-        down += float(ways.sum()) if stretch.move == "tilt" else 0
+            grown[stretch.move] *= _grown(stretch, whole)
+        whole *= 1 if stretch.direction in ("right", "down") else -1
+        right += whole if stretch.move in ("pan", "tracking") else 0
+        down += whole if stretch.move == "tilt" else 0
     # A push ends where the planes were drawn for, or begins there.
     camera = Camera(world, ahead=min(0.0, 1 - grown["push"]))
     camera.zoom(max(1.0, 1 / grown["zoom"]) ** 0.5)
@@ -226,21 +227,28 @@ def _speeds(stretch: Stretch, fps: float) -> NDArray[np.float64]:
 
 
 def _step(camera: Camera, stretch: Stretch, way: float) -> None:
-    """way: widths, heights, scale - 1 or turns."""
-    signed = way if stretch.direction in ("right", "down", "in", "clockwise") else -way
+    """way: widths, heights, turns, or the part of a second's growth."""
+    sign = 1 if stretch.direction in ("right", "down", "in", "clockwise") else -1
+    signed = sign * way
     match stretch.move:
         case "pan":
             camera.turn(signed, 0)
         case "tilt":
             camera.turn(0, signed)
         case "zoom":
-            camera.zoom(1 + signed)
+            camera.zoom(_grown(stretch, way))
         case "push":
-            camera.push(1 + signed)
+            camera.push(_grown(stretch, way))
         case "roll":
             camera.roll(signed)
         case "tracking":
             camera.travel(signed)
+
+
+def _grown(stretch: Stretch, way: float) -> float:
+    """The factor of a step; in a second they come to 1 + speed, or 1 - speed on the way out."""
+    rate = np.log1p(stretch.speed if stretch.direction == "in" else -stretch.speed)
+    return float(np.exp(rate * way / stretch.speed))
 
 
 def _shake(seed: int, frames: int, fps: float) -> NDArray[np.float64]:

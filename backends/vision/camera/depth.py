@@ -46,7 +46,7 @@ def company_of(one: Plate, other: Plate, fit: Fit) -> Company:
 
 
 def parallax_of(one: Plate, other: Plate, fit: Fit) -> float:
-    """Of a picture that grows or shrinks: the share of the texture, 0..1, that grows at another rate.
+    """Of a picture that grows or shrinks: the share of it, 0..1, that grows at another rate.
 
     In a push near things grow faster than far ones. For each of some rates the pictures are laid over each other anew;
     what then looks alike, and did not before, is at another depth. Things that move by themselves seldom do, nor do
@@ -58,7 +58,7 @@ def parallax_of(one: Plate, other: Plate, fit: Fit) -> float:
     for rate in _RATES:
         motion = fit.motion + np.array([0, 0, grown * rate, 0])
         best = np.maximum(best, likeness(one, laid_over(other, motion)))
-    return _share(one, (best > _SURELY_ALIKE) & (best > plain + _MORE_ALIKE))
+    return float(np.mean(one.clear & (best > _SURELY_ALIKE) & (best > plain + _MORE_ALIKE)))
 
 
 def _leaves(off: Cells, length: Cells) -> NDArray[np.bool_]:

@@ -89,7 +89,7 @@ class Grid:
 def grid_of(size: tuple[int, int]) -> Grid:
     """The grid of a picture of this height and width."""
     height, width = size
-    shrink = max(1, round(max(size) / _PLATE))
+    shrink = max(1, min(round(max(size) / _PLATE), min(size) // (_BLOCKS * _CELL)))
     across, down = width // shrink // _CELL, height // shrink // _CELL
     columns, rows = np.meshgrid(np.arange(across), np.arange(down))
     x = ((columns.ravel() + 0.5) - across / 2) * _CELL * shrink
@@ -185,10 +185,10 @@ class Bars:
 
 
 def _lit(line: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """All but the dark ends, and a little of what is next to them; all of a line that is dark throughout."""
+    """All but the dark ends, and a little of what is next to them; all of a line that is mostly dark: no bars are."""
     light = np.flatnonzero(line >= thresholds().camera.bar_luma)
     lit = np.ones(len(line), bool)
-    if len(light):
+    if len(light) and light[-1] - light[0] >= len(line) / 2:
         first, last = int(light[0]), int(light[-1])
         lit[: first + _BAR_EDGE if first else 0] = False
         lit[last + 1 - _BAR_EDGE if last < len(line) - 1 else len(line) :] = False

@@ -52,8 +52,9 @@ def path_of(track: Track, frames: slice) -> Path:
     curve = np.concatenate([np.zeros((1, 4)), np.cumsum(steps, axis=0)])
     curve = _without_holds(curve, seconds)
     camera = thresholds().camera
-    strays = curve - _smoothed(curve, seconds, camera.shake_window)
-    sways = curve - _smoothed(curve, seconds, camera.sway_window)
+    even = _evenly(curve, seconds)
+    strays = even - _smoothed(even, seconds, camera.shake_window)
+    sways = even - _smoothed(even, seconds, camera.sway_window)
     unrest = np.minimum(camera.sway * _middle(strays), _middle(sways))
     return Path(
         seconds,
@@ -107,6 +108,12 @@ def _without_holds(curve: Curve, seconds: NDArray[np.float64]) -> Curve:
         return curve
     at = np.flatnonzero(shown)
     return np.stack([np.interp(seconds, seconds[at], column[at]) for column in curve.T], 1)
+
+
+def _evenly(curve: Curve, seconds: NDArray[np.float64]) -> Curve:
+    """The curve at even times, as smoothing needs it."""
+    even = np.linspace(seconds[0], seconds[-1], len(seconds))
+    return np.stack([np.interp(even, seconds, column) for column in curve.T], 1)
 
 
 def _smoothed(curve: Curve, seconds: NDArray[np.float64], window: float) -> Curve:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from backends.vision.frame import Frame
 from backends.vision.thresholds import thresholds
 
 _FLAT = "nothing shows depth: a zoom, or a push towards something flat"
+_LONGEST_PART = 20_000
+"""Frames of a shot that are looked at as one."""
 _TRAVELS = "parallax: the camera travels"
 
 
@@ -24,7 +27,7 @@ class CameraSink:
     """Names each shot's camera move and its stretches from the motion of the background."""
 
     def __init__(self, info: MediaInfo) -> None:
-        self._info = info
+        """info: of the film; times are taken from the frames themselves."""
         self._track = CameraTrack()
 
     def see(self, frame: Frame) -> None:
@@ -35,10 +38,9 @@ class CameraSink:
         track = self._track.track()
         return [_work(track, shot) for shot in shots]
 
-    def lengths(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(N,) seconds of each frame, and (N,) mean length of the motion since the frame before, frame widths."""
-        track = self._track.track()
-        return track.seconds, np.asarray(track.steps["flow"], np.float64) / max(1, track.size[1])
+    def liveliness(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(N,) seconds and (N,) mean length of the motion, frame widths per second, about twelve a second."""
+        return self._track.liveliness.samples()
 
 
 def _work(track: Track, shot: ShotSpan) -> CameraWork:
@@ -47,22 +49,34 @@ def _work(track: Track, shot: ShotSpan) -> CameraWork:
     why = _why_unknown(track, frames)
     if why:
         return CameraWork(start=shot.start, end=shot.end, move="unknown", speed=0.0, confidence=0.0, reason=why)
-    path = path_of(track, frames)
-    found = stretches_of(path)
-    segments = [_segment(track, path, frames.start, one) for one in found]
-    segments, reason = _with_depth(track, frames, path, found, segments)
+    segments: list[CameraSegment] = []
+    reasons: list[str] = []
+    squares = 0.0
+    for part in _parts(frames):
+        path = path_of(track, part)
+        found, doubts = _with_depth(track, part, path)
+        segments.extend(found)
+        reasons.extend(doubts)
+        squares += path.shake**2 * (part.stop - part.start)
     after = float(track.seconds[frames.stop]) if frames.stop < count else shot.end
     segments[-1] = segments[-1].model_copy(update={"end": max(segments[-1].end, min(after, shot.end))})
     flow = track.steps["flow"][frames.start + 1 : frames.stop]
     took = float(track.seconds[frames.stop - 1] - track.seconds[frames.start])
     return _summed_up(segments).model_copy(
         update={
-            "shake": path.shake,
+            "shake": float(np.sqrt(squares / (frames.stop - frames.start))),
             "motion": float(flow.sum()) / track.size[1] / max(took, 1e-3),
             "segments": tuple(segments),
-            "reason": reason,
+            "reason": "; ".join(dict.fromkeys(reasons)),
         }
     )
+
+
+def _parts(frames: slice) -> list[slice]:
+    """A shot in parts that are looked at one after another, so that an endless one takes no endless memory."""
+    count = max(1, round((frames.stop - frames.start) / _LONGEST_PART))
+    edges = np.linspace(frames.start, frames.stop - 1, count + 1).astype(int)
+    return [slice(int(one), int(other) + 1) for one, other in pairwise(edges)]
 
 
 def _why_unknown(track: Track, frames: slice) -> str:
@@ -99,18 +113,19 @@ def _segment(track: Track, path: Path, offset: int, one: Stretch) -> CameraSegme
     )
 
 
-def _with_depth(
-    track: Track, frames: slice, path: Path, found: list[Stretch], segments: list[CameraSegment]
-) -> tuple[list[CameraSegment], str]:
-    """Push or zoom, pan or tracking; and what is doubtful."""
+def _with_depth(track: Track, frames: slice, path: Path) -> tuple[list[CameraSegment], list[str]]:
+    """The path's stretches as push or zoom, pan or tracking; and what is doubtful."""
+    found = stretches_of(path)
     seen = [_depth(track, frames.start + one.first, frames.start + one.last, one) for one in found]
     deep = "push" in seen or _TRAVELS in seen
-    reasons = []
-    named = []
-    for segment, depth in zip(segments, seen, strict=True):
+    reasons, named = [], []
+    for one, depth in zip(found, seen, strict=True):
+        segment = _segment(track, path, frames.start, one)
         move: Move = segment.move
-        if depth in ("push", "tracking"):
-            move = "push" if depth == "push" else "tracking"
+        if depth == "push":
+            move = "push"
+        elif depth == "tracking":
+            move = "tracking"
         elif move == "zoom_or_push" and deep:
             # What shows depth when the camera travels would show it in a push.
             move = "zoom"
@@ -119,7 +134,7 @@ def _with_depth(
         if depth == _TRAVELS:
             reasons.append(_TRAVELS)
         named.append(segment.model_copy(update={"move": move}))
-    return named, "; ".join(dict.fromkeys(reasons))
+    return named, reasons
 
 
 def _depth(track: Track, first: int, last: int, one: Stretch) -> str:
@@ -127,7 +142,8 @@ def _depth(track: Track, first: int, last: int, one: Stretch) -> str:
     camera = thresholds().camera
     if one.move == "zoom_or_push":
         which = (track.depth_ends[:, 0] >= first - 1) & (track.depth_ends[:, 1] <= last + 1)
-        if which.any() and float(track.depths["parallax"][which].mean()) >= camera.parallax:
+        # Half a look without any is counted in: one that shows a little must not decide alone.
+        if float(track.depths["parallax"][which].sum()) / (np.count_nonzero(which) + 0.5) >= camera.parallax:
             return "push"
     if one.move in ("pan", "tilt"):
         which = (track.ends[:, 0] >= first - 1) & (track.ends[:, 1] <= last + 1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backends.vision.camera.depth import company_of, parallax_of
 from backends.vision.camera.fit import Fit, cell_flow, fit
-from backends.vision.camera.grid import SMALLEST_SIDE, Bars, Motion, Plate, length
+from backends.vision.camera.grid import SMALLEST_SIDE, Bars, Cells, Motion, Plate, length
 from backends.vision.frame import Frame, flow_between
 from backends.vision.thresholds import thresholds
 
@@ -48,6 +48,34 @@ class _Key:
     since: Motion = field(default_factory=lambda: np.zeros(4))
 
 
+class Liveliness:
+    """How fast the picture moves, in samples about a twelfth of a second apart (`motion.samples_per_second`)."""
+
+    def __init__(self) -> None:
+        self._period = 1 / thresholds().motion.samples_per_second
+        self._since = 0.0
+        self._way: tuple[Cells, Cells] | None = None
+        self._kept = array("d")
+
+    def begin(self, seconds: float) -> None:
+        self._since, self._way = seconds, None
+
+    def add(self, seconds: float, u: Cells, v: Cells, width: int) -> None:
+        """The cells' way since the frame before, pixels; width of the picture: pixels."""
+        self._way = (u, v) if self._way is None else (self._way[0] + u, self._way[1] + v)
+        took = seconds - self._since
+        if took < self._period - 1e-3:
+            return
+        length_of_way = float(np.sqrt(self._way[0] ** 2 + self._way[1] ** 2).mean())
+        self._kept.extend([seconds, length_of_way / width / max(took, 1e-3)])
+        self.begin(seconds)
+
+    def samples(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(N,) seconds and (N,) mean length of the motion, frame widths per second."""
+        seconds, energy = np.array(self._kept, np.float64).reshape(-1, 2).T
+        return seconds, energy
+
+
 class CameraTrack:
     """Fits the background's motion to every frame of a film as it passes, and to steps of several frames.
 
@@ -56,6 +84,7 @@ class CameraTrack:
     """
 
     def __init__(self) -> None:
+        self.liveliness = Liveliness()
         self._size = (0, 0)
         self._seconds = array("d")
         self._steps = array("f")
@@ -78,9 +107,11 @@ class CameraTrack:
         if before is None or frame.before is None:
             self._keep(None, plate)
             self._key, self._far = _key(frame, plate), _key(frame, plate)
+            self.liveliness.begin(frame.seconds)
         else:
             found = fit(before, plate, *cell_flow(frame.flow, plate.grid), self._motion, neighbours=True)
             self._keep(found, plate)
+            self.liveliness.add(frame.seconds, found.u, found.v, self._size[1])
             self._link(frame, before, plate, found)
             self._motion = found.motion
         self._plate = plate
