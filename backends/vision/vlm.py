@@ -82,21 +82,35 @@ def find_vision_model(llm: LlmSettings, known: Collection[str] = ()) -> tuple[Vi
         llm: where models are served; its time limit is cut to TIMEOUT_S.
         known: names of models that take pictures besides those that can be told by their name.
     """
-    from backends.llm.remote import list_models, make_llm_brain
+    from backends.llm.remote import make_llm_brain
 
-    if not llm.base_url:
-        return None, "no language model is served beside the picture engine (llm.base_url)"
-    limits = {"timeout_s": min(llm.timeout_s, TIMEOUT_S), "retries": 1, "temperature": 0.0, "strict_tools": False}
-    quick = llm.model_copy(update=limits)
+    name, why = seeing_model(llm, known)
+    if not name:
+        return None, why
     try:
-        served = list_models(quick)
-        model = next((name for name in [llm.model, *served] if name and takes_pictures(name, known)), "")
-        if not model:
-            return None, f"{', '.join(served[:3]) or 'the served model'} takes no pictures"
-        brain, _ = make_llm_brain(quick.model_copy(update={"model": model}))
+        brain, _ = make_llm_brain(_quick(llm).model_copy(update={"model": name}))
     except StudioError as error:
         return None, error.sentence
-    return VisionModel(brain, model), ""
+    return VisionModel(brain, name), ""
+
+
+def seeing_model(llm: LlmSettings, known: Collection[str] = ()) -> tuple[str, str]:
+    """The name of the model that `find_vision_model` finds, or '' and why there is none. Only lists what is served."""
+    from backends.llm.remote import list_models
+
+    if not llm.base_url:
+        return "", "no language model is served beside the picture engine (llm.base_url)"
+    try:
+        served = list_models(_quick(llm))
+    except StudioError as error:
+        return "", error.sentence
+    name = next((name for name in [llm.model, *served] if name and takes_pictures(name, known)), "")
+    return name, "" if name else f"{', '.join(served[:3]) or 'the served model'} takes no pictures"
+
+
+def _quick(llm: LlmSettings) -> LlmSettings:
+    limits = {"timeout_s": min(llm.timeout_s, TIMEOUT_S), "retries": 1, "temperature": 0.0, "strict_tools": False}
+    return llm.model_copy(update=limits)
 
 
 def takes_pictures(name: str, known: Collection[str] = ()) -> bool:

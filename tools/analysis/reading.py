@@ -88,7 +88,8 @@ class Sinks:
         asked = wishes.aspects
         self.cuts, self.motion, self.quality = CutSink(info, wishes.sensitivity), MotionSink(), QualitySink()
         self.keyframes = PictureSink(info)
-        self.camera = CameraSink(info) if "camera" in asked else None
+        # What a shot shows is told with its camera, as it is searched for.
+        self.camera = CameraSink(info) if {"camera", "content"} & set(asked) else None
         composed = {"composition", "shots", "content"} & set(asked)
         self.composition = CompositionSink(info, wishes.figures) if composed else None
         self.coherence = CoherenceSink(info, wishes.identity) if "coherence" in asked else None

@@ -8,16 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tools.analysis.aspects import Aspect
+from tools.analysis.captions_measured import MEASURED
 
 if TYPE_CHECKING:
     from backends.sound.result import Words
     from backends.vision.record import Shot
     from memory.records import Asset
     from tools.analysis.reading import FilmReading
-    from tools.spec import ToolContext
+    from tools.spec import ToolContext, ToolResult
 
 _BESIDE = 50
 """Subtitle files looked at to tell whether the words may have changed."""
+_MOMENT = 0.002
+"""Seconds: the database keeps milliseconds."""
 
 
 class Understanding:
@@ -35,13 +38,21 @@ class Understanding:
 
     def fingerprint(self) -> dict[str, Any]:
         """All but the film and the wish that the answer depends on, JSON-ready."""
-        facts: dict[str, Any] = {"figures": self.not_measured if self.figures is not None else None}
+        memory, settings = self._ctx.memory, self._ctx.settings
+        facts: dict[str, Any] = {"figures": None}
+        if self.figures is not None:
+            known = [(one.id, one.updated_at) for one in memory.list_entries("character")]
+            facts = {"figures": self.not_measured, "characters": known}
         if self._content:
-            memory, llm = self._ctx.memory, self._ctx.settings.llm
+            from backends.vision.vlm import seeing_model
+            from backends.voice.recogniser import find_recogniser
+            from configs.llm_services import vision_models
+
+            recogniser, _ = find_recogniser(settings)
             facts |= {
-                "characters": [(one.id, one.updated_at) for one in memory.list_entries("character")],
                 "subtitles": [one.id for one in memory.list_assets("subtitle", None, _BESIDE)],
-                "model": [llm.base_url, llm.model],
+                "model": [settings.llm.base_url, seeing_model(settings.llm, vision_models(settings))[0]],
+                "recogniser": recogniser.name if recogniser is not None else "",
             }
         return facts
 
@@ -78,12 +89,38 @@ class Understanding:
         return replace(reading, record=record.model_copy(update={"shots": tuple(shots), "not_measured": missing}))
 
     def remember(self, reading: FilmReading) -> int:
-        """Put the shots into the film database; how many. An analysis without contents leaves what is known there."""
+        """Put the shots into the film database; how many.
+
+        An analysis without contents replaces only what others without contents measured, and no more than it did.
+        """
+        from tools.analysis.database import figures_of, remember_shots
+
+        kept = self._ctx.memory.shots(self._film.id)
+        if kept and not self._content:
+            measured = {name for shot in reading.record.shots for name in figures_of(shot)}
+            if any(one.text_by != MEASURED or not one.data.keys() <= measured for one in kept):
+                return 0
+        return remember_shots(reading.record, self._film, reading.keyframes, self._ctx)
+
+    def remember_again(self, result: ToolResult) -> int:
+        """Put the shots of a kept analysis back where another of the same film took their place; how many."""
+        from backends.vision.record import FilmRecord
         from tools.analysis.database import remember_shots
 
-        if not self._content and self._ctx.memory.shots(self._film.id):
+        kept = [(one.start, one.end, one.text) for one in self._ctx.memory.shots(self._film.id)]
+        found = [(one["start"], one["end"], one["text"]) for one in result.data["shots"]]
+        facts = next((asset for asset in result.assets if asset.path.endswith(".json")), None)
+        if not self._content or facts is None or _alike(kept, found):
             return 0
-        return remember_shots(reading.record, self._film, reading.keyframes, self._ctx)
+        record = FilmRecord.model_validate_json(self._ctx.path(facts).read_bytes())
+        return remember_shots(record, self._film, (), self._ctx)
+
+
+def _alike(one: Sequence[tuple[float, float, str]], other: Sequence[tuple[float, float, str]]) -> bool:
+    return len(one) == len(other) and all(
+        a[2] == b[2] and abs(a[0] - b[0]) < _MOMENT and abs(a[1] - b[1]) < _MOMENT
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def with_words(shots: Sequence[Shot], words: Sequence[Words]) -> list[Shot]:
