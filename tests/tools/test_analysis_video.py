@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_openai import FakeOpenAI, serve
 from media_fixtures import gradient, make_png, make_video, make_wav
 
 from backends.gpu.arbiter import Arbiter
@@ -84,7 +85,7 @@ def test_a_film_is_measured_and_reported(bench: Bench, two_shots: Path) -> None:
     assert moving["composition"]["colours"][0]["name"] in ("red", "crimson", "dark red")
     first, last = result.data["liveliest"]
     assert first >= 1.5 and last - first == pytest.approx(1.0)
-    assert "2 shots, cuts at 1.50 s" in result.summary and len(result.summary.encode()) <= SUMMARY_LIMIT
+    assert "2 shots, cut at 1.50 s" in result.summary and len(result.summary.encode()) <= SUMMARY_LIMIT
     assert result.warnings == ()
     assert any(isinstance(event, Progress) and "two.mp4" in event.note for event in bench.events)
 
@@ -158,6 +159,50 @@ def test_its_shots_are_found_by_words(bench: Bench, two_shots: Path) -> None:
     assert [shot.number for shot in bench.memory.shots(film)] == [1, 2]
     hits = bench.memory.search("blue static shot", kinds=("shot",), semantic=False)
     assert hits and hits[0].shot is not None and (hits[0].shot.film, hits[0].shot.number) == (film, 1)
+
+
+def test_less_asked_later_leaves_the_shots_as_well_known(bench: Bench, two_shots: Path) -> None:
+    film = bench.attach(two_shots)
+
+    def known() -> list[tuple[str, set[str]]]:
+        return [(shot.text, set(shot.data)) for shot in bench.memory.shots(film)]
+
+    bench.run(video=film, aspects=["sound"])
+    assert not any("camera" in data for _, data in known())
+    bench.run(video=film, aspects=["sound", "camera"])
+    assert all("camera" in data for _, data in known())
+    whole = bench.run(video=film)
+    full = known()
+    bench.run(video=film, aspects=["camera"])
+    assert known() == full
+    bench.run(video=film, aspects=["content"])
+    assert all("camera" in data and "scale" in data for _, data in known())
+    bench.run(video=film, aspects=["content", "scenes"], sensitivity=0.0)
+    bench.memory.put_shots(film, [])
+    again = bench.run(video=film)
+    assert again.result is not None and again.result.data["from_cache"]
+    assert [one.id for one in again.assets] == [one.id for one in whole.assets] and known() == full
+
+
+def test_another_character_or_vision_model_is_another_analysis(bench: Bench, two_shots: Path) -> None:
+    film = bench.attach(two_shots)
+
+    def fresh(*aspects: str) -> tuple[bool, dict[str, Any]]:
+        outcome = bench.run(video=film, aspects=list(aspects))
+        assert outcome.result is not None, outcome.error
+        return "from_cache" not in outcome.result.data, outcome.result.data["shots"][0]
+
+    assert fresh("composition")[0] and not fresh("composition")[0]
+    bench.memory.remember("character", "Luca", "a boy")
+    assert fresh("composition")[0]
+    fake = FakeOpenAI(answers=['{"text": "A blue wall."}'], models=["qwen2.5-7b"])
+    with serve(fake):
+        bench.settings.llm = bench.settings.llm.model_copy(update={"base_url": fake.url})
+        assert fresh("content")[1]["text_by"] == "measurements" and not fresh("content")[0]
+        fake.models.append("qwen2.5-vl-7b")
+        told, shot = fresh("content")
+        assert told and (shot["text"], shot["text_by"]) == ("A blue wall.", "qwen2.5-vl-7b")
+        assert not fresh("content")[0]
 
 
 def test_subtitles_say_what_is_said_in_which_shot(bench: Bench, two_shots: Path, tmp_path: Path) -> None:

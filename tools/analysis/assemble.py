@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.vision.thresholds import thresholds
+
 if TYPE_CHECKING:
     from backends.media.probe import MediaInfo
     from backends.sound.result import Sound
-    from backends.vision.cuts.result import ShotSpan
+    from backends.vision.cuts.result import ShotSpan, Transition
     from backends.vision.motion import MotionCurve
     from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
     from backends.vision.watch import Watched
@@ -45,21 +47,22 @@ def assemble(
     from tools.analysis.scenes import group_scenes, with_scenes
 
     borders, duration = [span.start for span in spans[1:]], spans[-1].end
-    curve = sinks.motion.curve(borders)
+    transitions = sinks.cuts.transitions()
+    curve = sinks.motion.curve([*borders, *_changing(transitions)])
     sound = sinks.sound.report() if sinks.sound is not None else None
     levels = np.asarray(sound.curve_dbfs) if sound is not None else None
     lively = liveliness(curve, _every_tenth(levels, sound, duration), duration)
     shots = _shots(sinks, spans, moments, curve, heard=bool(_HEARD & set(wishes.aspects)))
     scenes: list[Scene] = []
     if "scenes" in wishes.aspects:
-        scenes = group_scenes(shots, keyframes, transitions=sinks.cuts.transitions(), sound=sound)
+        scenes = group_scenes(shots, keyframes, transitions=transitions, sound=sound)
         shots = with_scenes(shots, scenes)
     return FilmRecord(
         film=_file(info, watched, name, sha256, duration),
         aspects=wishes.aspects,
         shots=tuple(shots),
         scenes=tuple(scenes),
-        transitions=tuple(sinks.cuts.transitions()),
+        transitions=tuple(transitions),
         sound=sound if _HEARD & set(wishes.aspects) else None,
         curves=_curves(curve, sinks),
         quality=_quality(info, sinks, sound),
@@ -68,6 +71,12 @@ def assemble(
         not_measured={**_missing(info, wishes), **wishes.not_measured},
         methods=_methods(wishes),
     )
+
+
+def _changing(transitions: Sequence[Transition]) -> list[float]:
+    """Times, seconds, at which the picture changes without moving: a fade is not lively."""
+    period = 1 / thresholds().motion.samples_per_second
+    return [at for one in transitions if one.frames for at in np.arange(one.start, one.end + period, period).tolist()]
 
 
 def _shots(

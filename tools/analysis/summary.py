@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tools.spec import SUMMARY_LIMIT
 
 if TYPE_CHECKING:
-    from backends.vision.record import FilmRecord, Shot
+    from backends.vision.record import FilmRecord
 
 TIMES_SHOWN = 20
 FAULTS_SHOWN = 4
+TEXTS_SHOWN, LINES_SHOWN = 3, 3
 
 
 def summary_of(record: FilmRecord) -> str:
-    """Facts of what was asked, shortened from the end to fit."""
-    parts = [_file(record), _shots(record)]
+    """Facts of what was asked, shortened from the end to fit.
+
+    Who asks for some aspects gets them first; who asks for all gets them in the order of a report.
+    """
     asked = record.aspects
-    # Who asks for one thing wants that first; who asks for all gets it in the order of a report.
-    for aspect, say in _SAYINGS.items():
-        if aspect in asked and (said := say(record)):
-            parts.append(said)
+    sayings = [said for aspect, say in _SAYINGS.items() if aspect in asked and (said := say(record))]
+    whole = set(_SAYINGS) <= set(asked)
     first, last = record.liveliest
-    parts.append(f"Liveliest {last - first:.4g} s: {first:.2f} to {last:.2f} s.")
-    for share, word in (("black_share", "black"), ("frozen_share", "frozen")):
-        if (value := float(record.quality.get(share) or 0)) > 0:
-            parts.append(f"{value:.0%} of it is {word}.")
-    if "sound" not in asked:
-        loudness = record.quality.get("loudness_lufs")
-        if loudness is not None:
-            parts.append(f"Loudness {loudness:.1f} LUFS.")
+    lively = f"Liveliest {round(last - first, 2):g} s: {first:.2f} to {last:.2f} s."
+    if whole or "scenes" in asked:
+        parts = [_file(record), _shots(record), *sayings, *_faults(record), lively]
+    else:
+        parts = [*sayings, *_faults(record), _file(record), _shots(record)]
     text = " ".join(parts)
     while len(text.encode()) > SUMMARY_LIMIT and len(parts) > 1:
         parts.pop()
         text = " ".join(parts)
     return text if len(text.encode()) <= SUMMARY_LIMIT else text.encode()[: SUMMARY_LIMIT - 4].decode(errors="ignore")
+
+
+def _faults(record: FilmRecord) -> list[str]:
+    shares = [(word, float(record.quality.get(f"{word}_share") or 0)) for word in ("black", "frozen")]
+    return [f"{value:.0%} of it is {word}." for word, value in shares if value > 0]
 
 
 def figures_of(record: FilmRecord) -> dict[str, Any]:
@@ -69,7 +73,8 @@ def _file(record: FilmRecord) -> str:
 def _shots(record: FilmRecord) -> str:
     if len(record.shots) == 1:
         edges = [one for one in record.transitions if one.kind == "fade"]
-        faded = f" (fades at {', '.join(f'{one.start:.2f}' for one in edges)} s)" if edges else ""
+        word = "fade" if len(edges) == 1 else "fades"
+        faded = f" ({word} at {', '.join(f'{one.start:.2f}' for one in edges)} s)" if edges else ""
         return f"1 shot, no cuts found{faded}."
     said = [f"{len(record.shots)} shots"]
     if len(record.scenes) > 1:
@@ -77,8 +82,9 @@ def _shots(record: FilmRecord) -> str:
     times: dict[str, list[float]] = {}
     for one in record.transitions:
         times.setdefault(one.kind, []).append(one.start)
-    for kind, word in (("cut", "cuts"), ("dissolve", "dissolves"), ("fade", "fades"), ("wipe", "wipes")):
+    for kind in ("cut", "dissolve", "fade", "wipe"):
         if found := times.get(kind):
+            word = kind if len(found) == 1 else f"{kind}s"
             shown = ", ".join(f"{at:.2f}" for at in found[:TIMES_SHOWN])
             more = f" and {len(found) - TIMES_SHOWN} more" if len(found) > TIMES_SHOWN else ""
             said.append(f"{word} at {shown}{more} s")
@@ -87,13 +93,14 @@ def _shots(record: FilmRecord) -> str:
 
 def _lengths(record: FilmRecord) -> str:
     if len(record.shots) < 2:
-        scale = _scales(record)
-        return scale
+        return _scales(record)
     lengths = sorted(shot.seconds for shot in record.shots)
-    middle = lengths[len(lengths) // 2]
+    if f"{lengths[0]:.2f}" == f"{lengths[-1]:.2f}":
+        return f"Every shot lasts {lengths[0]:.2f} s. {_scales(record)}".strip()
+    mean = sum(lengths) / len(lengths)
     return (
-        f"Shots last {lengths[0]:.2f} to {lengths[-1]:.2f} s, half of them under {middle:.2f} s, "
-        f"mean {sum(lengths) / len(lengths):.2f} s. {_scales(record)}"
+        f"Shots last {lengths[0]:.2f} to {lengths[-1]:.2f} s, median {median(lengths):.2f} s, mean {mean:.2f} s. "
+        f"{_scales(record)}"
     ).strip()
 
 
@@ -105,20 +112,23 @@ def _scales(record: FilmRecord) -> str:
         said = ", ".join(f"{known[scale]} {scale}" for scale in order if scale in known)
         rest = f", {found['unknown']} unknown" if found["unknown"] else ""
         return f"Shot scales: {said}{rest}."
-    reason = next((shot.composition.scale_reason for shot in record.shots if shot.composition), "")
-    return f"Shot scale unknown: {reason.rstrip('.')}." if reason else ""
+    return "Shot scale unknown: no face or figure was found to measure it on." if found else ""
 
 
 def _camera(record: FilmRecord) -> str:
     from backends.vision.camera.words import in_words
 
-    moves = [(shot, in_words(shot.camera)) for shot in record.shots if shot.camera]
+    works = [(shot, shot.camera) for shot in record.shots if shot.camera]
+    moves = [(shot, in_words(work) or "move unknown") for shot, work in works]
+    if works and all(work.move == "unknown" for _, work in works):
+        reason = works[0][1].reason.rstrip(".")
+        return f"Camera move unknown{f': {reason}' if reason else ''}."
     if len(moves) == 1:
         return f"Camera: {moves[0][1]}."
     groups: dict[str, list[int]] = {}
     for shot, words in moves:
         groups.setdefault(words, []).append(shot.index)
-    ranked = sorted(groups.items(), key=lambda item: -len(item[1]))
+    ranked = sorted(groups.items(), key=lambda item: (item[0] == "move unknown", -len(item[1])))
     return "Camera: " + "; ".join(f"{words} ({_numbers(where)})" for words, where in ranked[:6]) + "." if ranked else ""
 
 
@@ -152,7 +162,12 @@ def _coherence(record: FilmRecord) -> str:
             else "Coherence could not be judged: "
             + (judged[0].coherence.reason.rstrip(".") + "." if judged[0].coherence else "")
         )
-    said = [f"shot {shot.index} {in_words(shot.coherence)}" for shot in faulty[:FAULTS_SHOWN] if shot.coherence]
+    alone = len(record.shots) == 1
+    said = [
+        f"{'' if alone else f'shot {shot.index}: '}{in_words(shot.coherence)}"
+        for shot in faulty[:FAULTS_SHOWN]
+        if shot.coherence
+    ]
     more = f"; {len(faulty) - FAULTS_SHOWN} more" if len(faulty) > FAULTS_SHOWN else ""
     return f"Coherence: {'; '.join(said)}{more}.".replace("..", ".")
 
@@ -164,22 +179,17 @@ def _sound(record: FilmRecord) -> str:
 
 
 def _content(record: FilmRecord) -> str:
-    names = Counter(
-        figure.character
-        for shot in record.shots
-        if shot.composition
-        for figure in shot.composition.figures
-        if figure.character
-    )
-    said = f"Seen: {', '.join(f'{name} ({count} shots)' for name, count in names.most_common(6))}. " if names else ""
-    told = [shot for shot in record.shots if shot.text]
-    by = "" if not told or told[0].text_by == "measurements" else f" (by {told[0].text_by})"
-    shown = " ".join(f"{_name(shot)}: {shot.text.rstrip('.')}." for shot in told[:3])
-    return f"{said}{shown}{by}".strip()
+    from tools.analysis.captions_measured import people_of
 
-
-def _name(shot: Shot) -> str:
-    return f"Shot {shot.index}"
+    names = Counter(name for shot in record.shots if shot.composition for name in people_of(shot.composition))
+    seen = ", ".join(f"{name} ({count} shot{'s' * (count > 1)})" for name, count in names.most_common(6))
+    said = f"Seen: {seen}. " if names else ""
+    told = [shot for shot in record.shots if shot.text and shot.text_by != "measurements"]
+    by = f" (by {told[0].text_by})" if told else ""
+    shown = " ".join(f"Shot {shot.index}: {shot.text.rstrip('.')}." for shot in told[:TEXTS_SHOWN])
+    lines = [f'"{line.text}"' for shot in record.shots for line in shot.words]
+    spoken = f"Said: {', '.join(lines[:LINES_SHOWN])}{' ...' if len(lines) > LINES_SHOWN else ''}. " if lines else ""
+    return f"{said}{spoken}{shown}{by}".strip()
 
 
 def _numbers(where: list[int]) -> str:

@@ -73,6 +73,7 @@ class AnalyzeVideo(Tool):
         }
         key = analysis_key(film, {**asked, **insight.fingerprint()})
         if (kept := find_analysis(key, ctx)) is not None:
+            insight.remember_again(kept)
             return kept
         with self._reading(film, args, aspects, insight, ctx) as measured:
             reading = insight.told(measured)
@@ -116,7 +117,8 @@ def _result(film: Asset, reading: FilmReading, asked: dict[str, Any], ctx: ToolC
     assets = [
         ctx.save(page, "report", f"Report on {film.name}.html", **common),
         ctx.save(facts, "report", f"Report on {film.name}.json", **common),
-        ctx.save(sheet, "image", f"Contact sheet of {film.name}", **common),
+        # A sheet is not what 'it' or 'the last picture' means afterwards.
+        ctx.save(sheet, "image", f"Contact sheet of {film.name}", **{**common, "params": {**asked, "sheet": True}}),
         *(ctx.save(file, "file", name, **common) for file, name in extra),
     ]
     data = record.model_dump(mode="json", exclude={"curves": True, "sound": {"curve_dbfs"}})
