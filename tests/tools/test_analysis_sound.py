@@ -211,6 +211,8 @@ def test_a_track_in_words() -> None:
     noise = "the noise behind the speech is only 9 dB below it"
     assert in_words(noisy).startswith(f"Noisy: {noise}, and nothing is clipped. ")
     assert in_words(_sound(segments=talk)).startswith("Clean: no clipping, noise 35 dB below the speech. ")
+    hummed = _parts([("speech", 0, 29), ("music", 29, 30)])
+    assert in_words(hummed).startswith("Clean: no clipping, noise 35 dB below the speech. ")
     both = noisy.model_copy(update={"clipped_share": 0.012})
     assert in_words(both).startswith(f"Clipped: 1.20% of the samples, {noise}. ")
     assert "Speech throughout." in in_words(_sound(segments=talk))

@@ -15,6 +15,8 @@ CLIPPED = 1e-4
 NOISY_DB = 15.0
 """Decibels between speech and noise below which the noise is heard in the speech."""
 SURE = 0.6
+LITTLE_MUSIC = 0.1
+"""Share of the speech up to which music does not hide how loud the noise is: a voice may pass for a second of it."""
 SPANS_TOLD, PARTS_TOLD = 4, 8
 _NAMES: dict[Hearing, str] = {
     "speech": "speech",
@@ -85,11 +87,13 @@ def clean_words(sound: Sound) -> str:
 
 
 def _noise_below(sound: Sound) -> float | None:
-    """Decibels from the programme's loudness down to its noise; None without speech alone."""
-    labels = {part.label for part in sound.segments}
+    """Decibels from the programme's loudness to its noise; None without speech and where music would hide it."""
     if sound.noise_dbfs is None or sound.loudness_lufs is None:
         return None
-    if "speech" not in labels or any("music" in label for label in labels):
+    speech, music = (
+        sum(part.end - part.start for part in sound.segments if kind in part.label) for kind in ("speech", "music")
+    )
+    if not speech or music > LITTLE_MUSIC * speech:
         return None
     return sound.loudness_lufs - sound.noise_dbfs
 
