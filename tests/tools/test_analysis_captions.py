@@ -300,6 +300,9 @@ def test_measurements_make_plain_english() -> None:
     assert text(("Luca",), "speech+music") == "Close-up, low key, blue and black; Luca; speech and music."
     assert text(("Luca", "")) == "Close-up, low key, blue and black; two figures, among them Luca."
     assert text(("", "", ""), "silence") == "Close-up, low key, blue and black; three figures; silence."
+    assert text(sound="noise") == "Close-up, low key, blue and black; other sounds."
+    some = ShotSound(label="noise", speech_share=0.1)
+    assert measured_text(shot(composition=look, sound=some)).endswith("; other sounds, some speech.")
     assert text(scale="unknown", key="normal", saturation=0.01) == "Black and white."
     assert text(said='Where is\nthe "key"?') == "Close-up, low key, blue and black; \"Where is the 'key'?\""
     assert "hardly any movement" in text(motion=0.001) and "lively movement" in text(motion=0.9)

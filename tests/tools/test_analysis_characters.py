@@ -247,7 +247,11 @@ def test_without_models_frontal_faces_are_found_and_the_reason_is_told(executor:
     assert isinstance(finder, FirstOf)
     (someone,) = finder.find(photograph("astronaut"))
     assert (someone.kind, someone.by, someone.character) == ("face", "face cascade", "")
-    assert "only frontal faces" in reasons["scale"] and "no pose model is installed" in reasons["scale"]
+    assert (
+        "only frontal faces" in reasons["scale"]
+        and "no pose model is installed (preprocessors.pose)" in reasons["scale"]
+    )
+    assert "/" not in reasons["scale"] and ".yaml" not in reasons["scale"]
     assert "no character is remembered" in reasons["characters"]
 
 

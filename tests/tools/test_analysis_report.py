@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from made_record import made_record, made_shot
 
-from backends.sound.result import Words
+from backends.sound.result import ShotSound, SoundSegment, Words
 from backends.vision.composition.result import Colour, Composition
 from backends.vision.record import FilmRecord
-from tools.analysis.phrases import camera_words, move_words
-from tools.analysis.report import PICTURE_BYTES, report_html, write_report
+from tools.analysis.phrases import camera_words, move_words, sound_words, without_folders
+from tools.analysis.report import PICTURE_BYTES, report_html, telling, write_report
 
 HOSTILE = """</script><img src=x onerror="alert(1)"><svg/onload=alert(2)>'"--></style>{{ 7 * 7 }}"""
 
@@ -209,3 +209,72 @@ def test_moves_are_told_as_an_editor_would() -> None:
     still = part.model_copy(update={"move": "static", "direction": "", "speed": 0.0})
     mixed = camera.model_copy(update={"move": "mixed", "segments": (part, still)})
     assert camera_words(mixed) == "slow pan left, then static camera" and camera_words(None) == ""
+
+
+def test_sounds_have_one_name_in_legend_table_and_timeline() -> None:
+    record = made_record(2)
+    assert record.sound is not None
+    part = SoundSegment(start=0, end=4, label="noise", confidence=0.9)
+    heard = ShotSound(loudness_lufs=-31.0, label="noise", speech_share=0.2)
+    shots = tuple(shot.model_copy(update={"sound": heard}) for shot in record.shots)
+    sound = record.sound.model_copy(update={"segments": (part,)})
+    page = page_of(record.model_copy(update={"shots": shots, "sound": sound}))
+    told = [text.strip() for text in page.texts]
+    assert "other sounds" in told and "other sounds, 0:00.0 to 0:04.0, 90 % sure" in told
+    assert told.count("other sounds, some speech, -31.0 LUFS") == 2
+    assert not any("noise" in text for text in told)
+    assert sound_words(heard.model_copy(update={"speech_share": 0.09})) == "other sounds, -31.0 LUFS"
+    assert sound_words(ShotSound(label="speech+music", speech_share=0.9)) == "speech and music"
+
+
+def test_the_poster_is_a_picture_that_shows_something() -> None:
+    def flat(level: int) -> np.ndarray:
+        return np.full((9, 16, 3), level, np.uint8)
+
+    def level(*levels: int) -> int:
+        return int(telling([flat(one) for one in levels])[0, 0, 0])
+
+    assert level(5, 90, 120, 200) == 120, "the middle shot's"
+    assert level(5, 90, 10, 200) == 90, "else the first that is not dark"
+    assert (level(5, 20, 10), level(3)) == (20, 3), "else the brightest"
+    black = [flat(0), flat(200), flat(0)]
+    page = Page(report_html(made_record(3), black, [], "film.mp4"))
+    import cv2
+
+    poster = (page.all("video")[0]["poster"] or "").removeprefix("data:image/jpeg;base64,")
+    shown = cv2.imdecode(np.frombuffer(base64.b64decode(poster), np.uint8), cv2.IMREAD_COLOR)
+    assert shown.mean() > 190
+    policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy") or ""
+    assert "img-src data:" in policy
+    assert "poster" not in Page(report_html(made_record(1), [], [], "")).all("video")[0]
+
+
+def test_a_text_of_measurements_does_not_fill_the_table() -> None:
+    record = made_record(3)
+    shots = (
+        record.shots[0],
+        record.shots[1].model_copy(update={"text_by": "a model"}),
+        record.shots[2].model_copy(update={"words": ()}),
+    )
+    page = page_of(record.model_copy(update={"shots": shots}))
+    assert [a.get("class") for a in page.all("p") if a.get("class") in (None, "measured")].count("measured") == 2
+    (table,) = (a for a in page.all("table") if a.get("id") == "shots")
+    assert "class" not in table and "#shots .measured" in page.raw["style"][0]
+    silent = tuple(shot.model_copy(update={"words": ()}) for shot in record.shots)
+    page = page_of(record.model_copy(update={"shots": silent}))
+    (table,) = (a for a in page.all("table") if a.get("id") == "shots")
+    assert table["class"] == "wordless", "a column that repeats the others is left out"
+
+
+def test_an_editor_reads_no_folders_and_no_configuration_files() -> None:
+    record = made_record(2)
+    why = {"words": "the recogniser has no weights here (/home/ada/ai/models/whisper-small lacks model.bin)"}
+    look = Composition(scale_reason="nobody: there are no .onnx files in /srv/warehouse/buffalo_l")
+    shots = tuple(shot.model_copy(update={"composition": look}) for shot in record.shots)
+    page = page_of(record.model_copy(update={"not_measured": why, "shots": shots}))
+    read = " ".join([*page.texts, *(a.get("title") or "" for _, a in page.tags)])
+    assert "(whisper-small lacks model.bin)" in read and "no .onnx files in buffalo_l" in read
+    assert not re.search(r"/home|/srv|\.yaml|configs/", read)
+    assert without_folders("24/25 of them, http://localhost:80/v1/models, and/or") == (
+        "24/25 of them, http://localhost:80/v1/models, and/or"
+    )

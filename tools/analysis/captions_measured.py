@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from backends.vision.caption import LIMIT, one_line
 from backends.vision.composition.result import Composition
 from backends.vision.record import Shot
+from tools.analysis.phrases import heard_words
 
 MEASURED = "measurements"
 """Author of a text that no model wrote."""
@@ -16,7 +17,6 @@ SCALES = {
 }  # fmt: skip
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 _KEYS = {"low": "low key", "high": "high key"}
-_SOUNDS = {"speech": "speech", "music": "music", "speech+music": "speech and music", "noise": "sounds"}
 COLOURLESS = 0.06
 """Saturation (0-1) below which a picture is called black and white."""
 SYMMETRICAL = 0.85
@@ -34,7 +34,7 @@ def measured_text(shot: Shot) -> str:
         _figures(look) if look else "",
         _movement(shot),
         _faults(shot),
-        _SOUNDS.get(shot.sound.label, "silence") if shot.sound else "",
+        heard_words(shot.sound) if shot.sound else "",
         _said(shot),
     ]
     text = "; ".join(group for group in groups if group) or f"A shot of {shot.seconds:.1f} s"

@@ -20,6 +20,7 @@ from backends.vision.identity.local_files import model_folder
 from configs.errors import StudioError
 from memory.records import Asset, Entry
 from tools.analysis.known_figures import At, Moment, known_moments
+from tools.analysis.phrases import without_folders
 from tools.image.identity import wants_identity
 from tools.image.likeness.judge import entry_of, known_as, pass_mark
 from tools.image.likeness.record import Domain
@@ -118,6 +119,8 @@ def _seeing(ctx: ToolContext, reasons: dict[str, str]) -> list[FigureFinder]:
         lacks.append(NO_IDENTITY)
         reasons["characters"] = NO_IDENTITY
     elif missing := engine.lacks().get("arcface", ""):
+        # whoever reads this edits films: what is missing and the setting, not where on this machine
+        missing = f"{without_folders(missing)} (vision.arcface)" if "/" in missing else missing
         lacks.append(f"insightface: {missing}")
         reasons["characters"] = NOT_HUMAN + f", and there is no face encoder: {missing}"
     else:
@@ -126,7 +129,7 @@ def _seeing(ctx: ToolContext, reasons: dict[str, str]) -> list[FigureFinder]:
         found.append(DetectedFaces(encoder, _namer(ctx, reasons)))
     posing = MapModels(ctx.settings).pose_finder
     if missing := posing.missing():
-        lacks.append(missing)
+        lacks.append(f"{missing.partition(':')[0]} (preprocessors.pose)")
     else:
         found.append(PosedPeople(posing))
     if not any(isinstance(one, DetectedFaces) for one in found):

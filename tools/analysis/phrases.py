@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from backends.sound.result import ShotSound
+import re
+
+from backends.sound.result import Hearing, ShotSound
 from backends.vision.camera.result import CameraSegment, CameraWork
 from backends.vision.camera.words import in_words, move_in_words
 from backends.vision.coherence.result import Coherence, Fault
@@ -15,6 +17,13 @@ SCALES = {
     "ECU": "extreme close-up", "CU": "close-up", "MCU": "medium close-up", "MS": "medium shot",
     "MLS": "medium long shot", "LS": "long shot", "ELS": "extreme long shot", "unknown": "unknown",
 }  # fmt: skip
+SOUNDS: dict[Hearing, str] = {
+    "speech": "speech", "music": "music", "speech+music": "speech and music", "noise": "other sounds",
+    "silence": "silence",
+}  # fmt: skip
+SOME_SPEECH = 0.1
+"""Share of a shot from which speech is told beside what is heard most."""
+_PATH = re.compile(r"(?<![\w/:.])(?:/[\w.@+~-]+){2,}/?")
 FAULTS = {
     "boil": "boiling texture", "wobble": "wobbling shapes", "flicker": "flickering light", "jump": "something jumps",
     "colour_drift": "colours drift", "identity_drift": "a character changes",
@@ -68,9 +77,20 @@ def fault_words(fault: Fault) -> str:
     return FAULTS.get(fault.kind, fault.kind.replace("_", " "))
 
 
+def heard_words(sound: ShotSound) -> str:
+    """What is heard in a shot; speech that is there beside the label is named too: 'other sounds, some speech'."""
+    some = ", some speech" if sound.speech_share >= SOME_SPEECH and "speech" not in sound.label else ""
+    return SOUNDS[sound.label] + some
+
+
 def sound_words(sound: ShotSound | None) -> str:
-    """'speech and music, -21.4 LUFS'."""
+    """'speech and music, -21.4 LUFS'; '' when it was not measured."""
     if sound is None:
         return ""
-    label = sound.label.replace("+", " and ")
-    return label if sound.loudness_lufs is None else f"{label}, {sound.loudness_lufs:.1f} LUFS"
+    heard = heard_words(sound)
+    return heard if sound.loudness_lufs is None else f"{heard}, {sound.loudness_lufs:.1f} LUFS"
+
+
+def without_folders(text: str) -> str:
+    """A reason for an editor's eyes: of a path on this machine only the last name is left."""
+    return _PATH.sub(lambda found: found[0].rstrip("/").rpartition("/")[2], text)

@@ -74,7 +74,6 @@
   let pending = null;
   film.addEventListener("loadedmetadata", () => {
     $("chooser").hidden = true;
-    film.removeAttribute("poster");
     if (pending !== null) film.currentTime = pending + frame / 2;
     pending = null;
   });

@@ -27,6 +27,9 @@ _SIZES = ((240, 76), (192, 72), (144, 66), (112, 60), (80, 50), (56, 40))
 """Widths and JPEG qualities that are tried, largest first."""
 _SAMPLES = 40
 """Pictures by which a size is judged before all are written in it."""
+_POSTER_WIDTH, _POSTER_QUALITY = 640, 85
+DARK = 40.0
+"""Mean level (0-255) below which a picture says little of its film: it shows the way into or out of black."""
 _STRIP_HEIGHT, _STRIP_QUALITY, _STRIP_MOST = 54, 60, 64
 
 
@@ -67,7 +70,9 @@ def report_html(record: FilmRecord, keyframes: Sequence[Rgb], strip: Sequence[Rg
         line=line,
         rows=rows,
         events=events,
+        worded=any(row.words or (row.shot.text and not row.measured) for row in rows),
         pictures=_data_uris(keyframes),
+        poster=_jpeg(_narrowed(telling(keyframes), _POSTER_WIDTH), _POSTER_QUALITY) if keyframes else "",
         strip=[_jpeg(_fitted(picture, _STRIP_HEIGHT), _STRIP_QUALITY) for picture in strip[:_STRIP_MOST]],
         measures=list(MEASURES.values()),
         measure_rows=measure_rows(record),
@@ -80,6 +85,20 @@ def report_html(record: FilmRecord, keyframes: Sequence[Rgb], strip: Sequence[Rg
         clock=clock,
         timecode=rate.timecode,
     )
+
+
+def telling(pictures: Sequence[Rgb]) -> Rgb:
+    """The picture that stands for a film before it plays: the middle shot's, else the first that is not dark, else the
+    brightest. Of (H, W, 3) uint8, at least one."""
+    brightest, most = pictures[0], -1.0
+    for at in (len(pictures) // 2, *range(len(pictures))):
+        picture = pictures[at]
+        level = float(picture.mean())
+        if level >= DARK:
+            return picture
+        if level > most:
+            brightest, most = picture, level
+    return brightest
 
 
 def _relative(address: str) -> str:

@@ -9,8 +9,17 @@ from typing import Any
 from backends.vision.coherence.result import Coherence
 from backends.vision.cuts.result import Transition
 from backends.vision.record import FilmRecord, Shot
+from tools.analysis.captions_measured import MEASURED
 from tools.analysis.cutting import CutEvent, edge_fades
-from tools.analysis.phrases import SCALES, camera_figures, camera_words, fault_words, light_words, sound_words
+from tools.analysis.phrases import (
+    SCALES,
+    camera_figures,
+    camera_words,
+    fault_words,
+    light_words,
+    sound_words,
+    without_folders,
+)
 from tools.analysis.sheets import rgb_of
 from tools.analysis.timecode import FrameRate, clock
 
@@ -58,6 +67,8 @@ class ShotRow:
     sound: str
     words: Sequence[tuple[float, str, str]]
     """Seconds, the line, who read it."""
+    measured: bool
+    """Whether its text only repeats what was measured: the other columns show that already."""
     found_by: str
     """All its words in small letters: what the filter looks through."""
 
@@ -94,7 +105,7 @@ def _row(event: CutEvent, rate: FrameRate, edges: Sequence[Transition]) -> ShotR
         opening_words=opening_words,
         scale=scale,
         scale_words=SCALES.get(scale, ""),
-        scale_note=look.scale_reason if look is not None else "",
+        scale_note=without_folders(look.scale_reason) if look is not None else "",
         scale_order=_SCALE_ORDER.index(scale) if scale in _SCALE_ORDER else len(_SCALE_ORDER),
         camera=camera_words(shot.camera),
         camera_note=camera_figures(shot.camera),
@@ -103,9 +114,10 @@ def _row(event: CutEvent, rate: FrameRate, edges: Sequence[Transition]) -> ShotR
         verdict=held.verdict if held is not None else "",
         verdict_order=_VERDICTS.index(held.verdict if held is not None else ""),
         faults=_faults(held, rate),
-        verdict_note=held.reason if held is not None else "",
+        verdict_note=without_folders(held.reason) if held is not None else "",
         sound=sound_words(shot.sound),
         words=[(line.start, line.text, line.by) for line in shot.words],
+        measured=shot.text_by == MEASURED,
         found_by="",
     )
     return _findable(row)
@@ -203,4 +215,4 @@ def _figure(value: Any) -> str:
 def omissions(record: FilmRecord) -> list[tuple[str, str]]:
     """What was not measured, and why, of picture and sound."""
     sound = record.sound.not_measured if record.sound is not None else {}
-    return [(name.replace("_", " "), why) for name, why in {**sound, **record.not_measured}.items()]
+    return [(name.replace("_", " "), without_folders(why)) for name, why in {**sound, **record.not_measured}.items()]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backends.vision.record import FilmRecord
 from tools.analysis.cutting import CutEvent
-from tools.analysis.phrases import camera_words, fault_words, move_words
+from tools.analysis.phrases import SOUNDS, camera_words, fault_words, move_words
 from tools.analysis.sheets import rgb_of, stacked
 from tools.analysis.timecode import clock
 
@@ -114,7 +114,7 @@ def _add_curves(record: FilmRecord, line: Timeline) -> None:
     share = _shares(line.seconds)
     if sound.segments:
         line.add("heard", "sound", 26, [
-            Box(share(s.start), share(s.end - s.start), s.start, s.label, title=f"{s.label.replace('+', ' and ')}, "
+            Box(share(s.start), share(s.end - s.start), s.start, s.label, title=f"{SOUNDS[s.label]}, "
                 f"{clock(s.start)} to {clock(s.end)}, {100 * s.confidence:.0f} % sure")
             for s in sound.segments if s.start < line.seconds
         ])  # fmt: skip
