@@ -210,3 +210,13 @@ def test_its_shots_are_found_again_without_an_analysis(film: Film) -> None:
     assert all((film.executor.studio.workspace.home / shot.thumbnail).is_file() for shot in shots)
     line = next(shot for shot in shots if "Luca" in shot.context)
     assert line.id in {hit.id for hit in memory.search(line.text, kinds=("shot",), semantic=False)}
+
+
+def test_measuring_it_keeps_what_the_storyboard_says(film: Film) -> None:
+    memory = film.executor.studio.memory
+    made = next(asset for asset in film.outcome.assets if asset.kind == "video")
+    planned = [shot.text for shot in memory.shots(made.id)]
+    outcome = film.executor.run("analyze_video", {"video": made.id}, Run(thread="t", step="look"))
+    assert outcome.result is not None, outcome.error
+    measured = memory.shots(made.id)
+    assert any(shot.text_by == "storyboard" and shot.text in planned and shot.data.get("camera") for shot in measured)

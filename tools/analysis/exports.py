@@ -149,7 +149,7 @@ def _otio_text(record: FilmRecord, film: Path) -> tuple[str, list[str]]:
     from tools.analysis.cutting import start_timecode
     from tools.analysis.exports_otio import shot_timeline
 
-    timeline, lost = shot_timeline(record, start_timecode(film, FrameRate.of(record.film.fps)))
+    timeline, lost = shot_timeline(record, start_timecode(film, FrameRate.of(record.film.fps)), film.name)
     return otio.adapters.write_to_string(timeline, "otio_json", indent=2), lost
 
 

@@ -19,16 +19,16 @@ STUDIO = "studio"
 """The namespace of our metadata."""
 
 
-def shot_timeline(record: FilmRecord, start: int = 0) -> tuple[otio.schema.Timeline, list[str]]:
+def shot_timeline(record: FilmRecord, start: int = 0, media: str = "") -> tuple[otio.schema.Timeline, list[str]]:
     """The timeline, and what other editors will not see of it. start: the first frame in the film's own timecode.
 
-    The media reference is the file's name: the timeline is meant to lie beside its film.
+    media: the name of the film's file, beside which the timeline is meant to lie; '' is the film's own name.
     """
     import opentimelineio as otio
 
     rate = FrameRate.of(record.film.fps)
     events = cut_events(record, rate)
-    maker = _Maker(float(rate.exact), start, record)
+    maker = _Maker(float(rate.exact), start, record, media or record.film.name)
     track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     for before, event in pairwise([None, *events]):
         if event is None:
@@ -45,17 +45,17 @@ def shot_timeline(record: FilmRecord, start: int = 0) -> tuple[otio.schema.Timel
 class _Maker:
     """Makes the parts of a track in the film's own frames."""
 
-    def __init__(self, fps: float, start: int, record: FilmRecord) -> None:
-        self._fps, self._start, self._record = fps, start, record
+    def __init__(self, fps: float, start: int, record: FilmRecord, media: str) -> None:
+        self._fps, self._start, self._record, self._media = fps, start, record, media
         self._scene_heads = {scene.first_shot for scene in record.scenes}
 
     def clip(self, event: CutEvent) -> otio.schema.Clip:
         import opentimelineio as otio
 
-        shot, film = event.shot, self._record.film
+        shot = event.shot
         clip = otio.schema.Clip(
             name=f"Shot {shot.index}",
-            media_reference=otio.schema.ExternalReference(quote(film.name), self._range(0, self._film_frames())),
+            media_reference=otio.schema.ExternalReference(quote(self._media), self._range(0, self._film_frames())),
             source_range=self._range(event.first, event.last - event.first),
             metadata={STUDIO: {"shot": shot.model_dump(mode="json", exclude_none=True)}},
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tools.analysis.aspects import Aspect
+from tools.analysis.aspects import PLAN, Aspect
 from tools.analysis.captions_measured import MEASURED
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tools.analysis.reading import FilmReading
     from tools.spec import ToolContext, ToolResult
 
+_SAME_SHOT = 0.25
+"""Seconds by which a shot's start may differ from its plan."""
 _BESIDE = 50
 """Subtitle files looked at to tell whether the words may have changed."""
 _MOMENT = 0.002
@@ -84,9 +86,19 @@ class Understanding:
             missing["text"] = told
         shots = [
             shot.model_copy(update={"text": text, "text_by": by})
-            for shot, (text, by) in zip(record.shots, texts, strict=True)
+            for shot, (text, by) in zip(record.shots, self._planned(record.shots, texts), strict=True)
         ]
         return replace(reading, record=record.model_copy(update={"shots": tuple(shots), "not_measured": missing}))
+
+    def _planned(self, shots: Sequence[Shot], texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The texts; a storyboard tells more of a shot than its measures do."""
+        known = {one.number: one for one in self._ctx.memory.shots(self._film.id) if one.text_by == PLAN}
+        kept: list[tuple[str, str]] = []
+        for shot, (text, by) in zip(shots, texts, strict=True):
+            plan = known.get(shot.index)
+            same = plan is not None and abs(plan.start - shot.start) < _SAME_SHOT
+            kept.append((plan.text, PLAN) if plan is not None and same and by == MEASURED else (text, by))
+        return kept
 
     def remember(self, reading: FilmReading) -> int:
         """Put the shots into the film database; how many.

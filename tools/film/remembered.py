@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from configs.errors import StudioError
+from tools.analysis.aspects import PLAN
 from tools.film.assemble import MadeFilm, shot_spans
 from tools.film.shot import Move, Shot, Storyboard
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from tools.film.production import Voice
     from tools.spec import ToolContext
 
-PLAN = "storyboard"
 _MOVES: Mapping[Move, tuple[str, str]] = {
     "push_in": ("push", "in"), "pull_out": ("push", "out"), "pan_left": ("pan", "left"), "pan_right": ("pan", "right"),
     "tilt_up": ("tilt", "up"), "tilt_down": ("tilt", "down"), "truck": ("tracking", ""), "handheld": ("handheld", ""),
