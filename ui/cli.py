@@ -170,15 +170,16 @@ def evaluate(
 @app.command()
 def bench(
     names: Annotated[list[str], typer.Argument(help="Benchmarks under evals/benchmarks.")],
+    film: Annotated[Path | None, typer.Option(help="Measure on this film, where a benchmark can (cuts).")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
 ) -> None:
-    """Measure speed and memory.
+    """Measure speed, memory and accuracy.
 
     Example: studio bench turn search
     """
     from ui.commands.evaluate import run_bench
 
-    guarded(lambda: run_bench(names, json_file))
+    guarded(lambda: run_bench(names, json_file, film))
 
 
 @app.command()

@@ -36,6 +36,7 @@ class Cuts(_Section):
     passing_likeness: float = Field(gt=0, le=1)
     flat_level: float = Field(gt=0)
     flat_share: float = Field(gt=0, lt=1)
+    fade_share: float = Field(gt=0, le=1)
     wipe_change: float = Field(gt=0)
     wipe_distance: float = Field(gt=0)
     wipe_order: float = Field(gt=0, le=1)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +39,8 @@ def run_eval(
     return 0 if all(c["passed"] for c in report["cases"]) else 4
 
 
-def run_bench(names: list[str], json_file: Path | None) -> int:
-    """Run benchmarks by name and print their figures."""
+def run_bench(names: list[str], json_file: Path | None, film: Path | None = None) -> int:
+    """Run benchmarks by name and print their figures. film: handed to benchmarks that can measure on one."""
     known = sorted(p.stem for p in BENCHMARKS.glob("*.py") if p.stem != "__init__")
     figures: dict[str, Any] = {}
     for name in names:
@@ -45,11 +48,23 @@ def run_bench(names: list[str], json_file: Path | None) -> int:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(known)}"
             raise UsageError(f"There is no benchmark '{name}'", fix=hint)
-    for name in names:
-        figures[name] = import_module(f"evals.benchmarks.{name}").run()
+    runs = {name: _bench(name, film) for name in names}
+    for name, measure in runs.items():
+        figures[name] = measure()
         print(f"{name}:")
         for key, value in figures[name].items():
             print(f"  {key}: {value}")
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1, default=str), encoding="utf-8")
     return 0
+
+
+def _bench(name: str, film: Path | None) -> Callable[[], dict[str, Any]]:
+    run = import_module(f"evals.benchmarks.{name}").run
+    if film is None:
+        return partial(run)
+    if "film" not in signature(run).parameters:
+        raise UsageError(f"The benchmark '{name}' measures on no film of yours", fix="Leave --film out")
+    if not film.is_file():
+        raise UsageError(f"There is no file '{film}'")
+    return partial(run, film=film)

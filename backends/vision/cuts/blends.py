@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import detail, likeness, unmoved
+from backends.vision.cuts.likeness import details, likeness, unmoved
 from backends.vision.cuts.steps import step_share
 from backends.vision.cuts.window import KEPT, VALUES, Floats, Window, distances
 from backends.vision.thresholds import thresholds
@@ -30,6 +30,9 @@ JUMP = 0.35
 """Share of the squared distance between both ends that one step of a ramp never makes."""
 _SOFTER = 0.2
 """How much less a ramp may explain where the picture softens in its middle."""
+_SAME = 0.93
+_PLAIN, _LESS = 4.0, 0.85
+"""Detail of a block, levels squared, below which it tells nothing; the share of it that is clearly less."""
 MOMENTS = (7, 14, 21)
 """Frames after which, or before which, a scene that only passed is looked for."""
 _LONGEST_WINDOW = 66
@@ -141,43 +144,61 @@ class BlendTest:
 
     def _is_transition(self, window: Window, fitted: Hit) -> bool:
         table = self._table
-        softness = _softness(window, fitted)
-        firm = fitted.share >= self._share and softness < table.blend_detail_firm
-        soft = fitted.share >= self._share - _SOFTER and softness < table.blend_detail
+        whole, blocks = _softness(window, fitted)
+        firm = fitted.share >= self._share and whole < table.blend_detail_firm and blocks > table.blend_blocks_firm
+        soft = fitted.share >= self._share - _SOFTER and whole < table.blend_detail and blocks > table.blend_blocks
         if not firm and not soft:
             return False
         before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
         old, new = window.grey(before), window.grey(after)
         if likeness(old, new) >= table.blend_likeness or unmoved(old, new) >= table.blend_unmoved:
             return False
+        between = window.grey((before + after) // 2)
+        if min(likeness(old, between), likeness(between, new)) >= table.blend_between:
+            return False
         return not passes(window, before, after, table.passing_likeness)
 
 
-def _softness(window: Window, fitted: Hit) -> float:
-    """How much detail the middle shows, as a share of the mean of both ends: 0.5 where two unlike pictures are mixed.
+def _softness(window: Window, fitted: Hit) -> tuple[float, float]:
+    """How much detail the middle shows, as a share of the mean of both ends, and the share of blocks it is less in.
 
-    Variances of independent pictures add up with the squares of their shares; motion changes nothing of that.
+    0.5 where two unlike pictures are mixed: variances of independent pictures add up with the squares of their shares;
+    motion changes nothing of that. A title over the picture, or something that passes, does it in a part only.
     """
     middle = (fitted.first + fitted.stop) // 2
-    before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
-    ends = detail(window.grey(before)) + detail(window.grey(after))
-    inner = sum(detail(window.grey(index)) for index in (middle - 1, middle, middle + 1)) / 3
-    return 2 * inner / max(ends, 1e-3)
+    before, after = fitted.first - 2, fitted.stop + 1
+    places = ((before, before - 3), (middle - 1, middle, middle + 1), (after, after + 3))
+    ends_and_middle = []
+    for indices in places:
+        inside = [min(max(index, window.start), window.stop - 1) for index in indices]
+        ends_and_middle.append(np.mean([details(window.grey(index)) for index in inside], axis=0))
+    old, between, new = ends_and_middle
+    ends = (old + new) / 2
+    shown = ends > _PLAIN
+    if not shown.any():
+        return 1.0, 0.0
+    whole = float(between.sum()) / max(float(ends.sum()), 1e-3)
+    return whole, float((between[shown] < _LESS * ends[shown]).mean())
 
 
 def passes(window: Window, before: int, after: int, limit: float, moments: Sequence[int] = MOMENTS) -> bool:
     """Whether what differs between two frames only came for a moment: soon, or soon ago, the film looks the same.
 
     A fire that dies down, a lens pulled out of focus and back, something that passes close by. moments: how many
-    frames later and earlier to look; not beyond a cut, since the shot after the next may well look like this one.
+    frames later and earlier to look. Beyond a cut it must be the very same: the shot after the next may well look like
+    this one, but a cut away and back is no dissolve.
     """
     start, stop = _between_cuts(window, before, after, moments[-1])
     for apart in moments:
         later, earlier = after + apart, before - apart
-        if later < stop and likeness(window.grey(before), window.grey(later)) >= limit:
-            return True
-        if earlier >= start and likeness(window.grey(earlier), window.grey(after)) >= limit:
-            return True
+        if later < window.stop:
+            alike = likeness(window.grey(before), window.grey(later))
+            if alike >= (limit if later < stop else _SAME):
+                return True
+        if earlier >= window.start:
+            alike = likeness(window.grey(earlier), window.grey(after))
+            if alike >= (limit if earlier >= start else _SAME):
+                return True
     return False
 
 
@@ -225,6 +246,18 @@ def fit(window: Window, hit: Hit) -> Hit | None:
     whole = float(np.trace(part) - part.sum() / len(part))
     share = float(shape @ part @ shape) / max(float(shape @ shape) * whole, 1e-3)
     return Hit(first + begin, first + end, share, hit.seen_at)
+
+
+def ramp_share(window: Window, first: int, stop: int) -> float:
+    """0..1: the share of the variance around frames first..stop-1 that a straight or eased ramp over them explains."""
+    low, high = max(window.start, first - 2), min(window.stop, stop + 2)
+    products = window.products(low, high)
+    straight = ramp(first - low, stop - first, high - stop)
+    shapes = np.stack([straight, _eased(straight)])
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    explained = ((shapes @ products) * shapes).sum(axis=1) / np.maximum((shapes**2).sum(axis=1), 1e-6)
+    whole = float(np.trace(products) - products.sum() / len(products))
+    return float(explained.max()) / max(whole, 1e-3)
 
 
 def _candidates(begin: int, end: int, size: int) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:

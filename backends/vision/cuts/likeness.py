@@ -19,6 +19,10 @@ _COARSE = 4.0
 _BLOCK = (9, 12)
 _STILL = 0.8
 _FLAT = 2.0
+"""Levels of structure (its spread) below which a block is flat."""
+_TEXTURED = _FLAT * np.sqrt(_BLOCK[0] * _BLOCK[1])
+SHOT = 0.15
+"""Share of textured blocks of a shot: something dark that covers everything has hardly any."""
 _BLACK = 28
 """Rows and columns at the border that are nowhere lighter are bars, no picture."""
 
@@ -54,25 +58,30 @@ def _around(place: tuple[slice, slice], scale: float) -> tuple[slice, slice]:
 
 def unmoved(old: Grey, new: Grey) -> float:
     """0..1: the share of the textured blocks of `old` (54, 96) that `new` shows in the same place, in any light."""
-    height, width = _BLOCK
-    rows, columns = GREY_SIZE[0] // height, GREY_SIZE[1] // width
-
-    def blocks(grey: Grey) -> NDArray[np.float32]:
-        cells = _structure(grey).reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height * width)
-        return np.asarray(cells - cells.mean(axis=1, keepdims=True), np.float32)
-
-    one, other = (blocks(grey) for grey in _without_bars(old, new))
+    one, other = (_blocks(grey) for grey in _without_bars(old, new))
     lengths, others = np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)
-    textured = lengths > _FLAT * np.sqrt(height * width)
-    if textured.sum() < 4:
+    there = lengths > _TEXTURED
+    if there.sum() < 4:
         return 0.0
     match = (one * other).sum(axis=1) / np.maximum(lengths * others, 1e-6)
-    return float((match[textured] > _STILL).mean())
+    return float((match[there] > _STILL).mean())
 
 
-def detail(grey: Grey) -> float:
-    """How much structure a frame (54, 96) shows: the variance of it, levels squared."""
-    return float(_structure(_without_bars(grey, grey)[0]).var())
+def textured(grey: Grey) -> float:
+    """0..1: the share of the blocks of a frame (54, 96) that show anything by which they could be known again."""
+    return float((np.linalg.norm(_blocks(grey), axis=1) > _TEXTURED).mean())
+
+
+def _blocks(grey: Grey) -> NDArray[np.float32]:
+    height, width = _BLOCK
+    rows, columns = GREY_SIZE[0] // height, GREY_SIZE[1] // width
+    cells = _structure(grey).reshape(rows, height, columns, width).swapaxes(1, 2).reshape(-1, height * width)
+    return np.asarray(cells - cells.mean(axis=1, keepdims=True), np.float32)
+
+
+def details(grey: Grey) -> NDArray[np.float32]:
+    """(48,) how much structure each block of a frame (54, 96) shows: its variance, levels squared."""
+    return np.asarray(np.square(_blocks(_without_bars(grey, grey)[0])).mean(axis=1), np.float32)
 
 
 def _structure(grey: Grey) -> NDArray[np.float32]:

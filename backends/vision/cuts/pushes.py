@@ -1,8 +1,8 @@
 """Pushes and slides: the new picture moves in from one side, over the old one, beside it, or from behind it.
 
 Every frame is then made of a shifted part of the old and a shifted part of the new picture, with the seam at the place
-that the shift says. All shifts are tried at once: the distances of all pairs of columns (or rows) of two thumbnails hold
-each shift's misfit in one of their diagonals.
+that the shift says. All shifts are tried at once: the distances of all pairs of columns (or rows) of two thumbnails
+hold each shift's misfit in one of their diagonals.
 """
 
 from __future__ import annotations
@@ -13,19 +13,24 @@ import numpy as np
 
 from backends.vision.cuts.blends import passes
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness, unmoved
+from backends.vision.cuts.likeness import SHOT, details, likeness, textured, unmoved
 from backends.vision.cuts.window import Floats, Window
 from backends.vision.thresholds import thresholds
 
-REACHES = (7, 13, 24)
-"""Frames on each side of the middle of the move in which it must lie."""
-STRIDE = 3
+REACHES = {7: 3, 13: 3, 24: 6}
+"""Frames on each side of the middle of the move in which it must lie, and how often that is looked at, frames."""
 WAIT = 40
 _SIDES = {("columns", True): "left", ("columns", False): "right", ("rows", True): "up", ("rows", False): "down"}
 _MIDDLE = (0.25, 0.75)
 _STILL = 0.7
 """Of the speed inside: what the picture may move at before and after."""
 _ORDERLY = 0.85
+_SEAM, _SMOOTH = 2.0, 2.0
+"""Times the usual step; levels that a step is taken to be at least, since blur leaves hardly any."""
+_BLURRED = 0.6
+"""Of the detail of both ends: a camera that is thrown round shows less on its way, two sharp pictures do not."""
+_EDGE = 3
+_BLACK = 28 - 128
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,10 @@ class PushTest:
         self.found: list[Found] = []
 
     def see(self, window: Window) -> None:
-        if window.stop % STRIDE == 0:
-            for reach in REACHES:
-                move = self._look(window, reach)
-                if move is not None:
-                    self._pending.append((window.stop, move))
+        for reach, stride in REACHES.items():
+            move = self._look(window, reach) if window.stop % stride == 0 else None
+            if move is not None:
+                self._pending.append((window.stop, move))
         self._judge(window, WAIT)
 
     def finish(self, window: Window) -> None:
@@ -112,6 +116,8 @@ class PushTest:
             return None
         if begin < 1 or end >= len(places) or not _rests(window, first + begin, first + end):
             return None
+        if _seam(pictures[begin:end], places[begin:end], model) < _SEAM:
+            return None
         return Move(first + begin, first + end, min(1.0, shares), model.detail)
 
     def _judge(self, window: Window, wait: int) -> None:
@@ -126,6 +132,12 @@ class PushTest:
     def _is_transition(self, window: Window, move: Move) -> bool:
         before, after = move.first - 2, min(window.stop - 1, move.stop + 1)
         old, new, table = window.grey(before), window.grey(after), self._table
+        if min(textured(old), textured(new)) < SHOT:
+            return False
+        shown = [float(details(window.grey(index)).sum()) for index in range(move.first + 1, move.stop - 1)]
+        ends = (float(details(old).sum()) + float(details(new).sum())) / 2
+        if float(np.mean(shown)) < _BLURRED * ends:
+            return False
         if likeness(old, new) >= table.wipe_likeness or unmoved(old, new) >= table.blend_unmoved:
             return False
         return not passes(window, before, after, table.passing_likeness)
@@ -141,6 +153,27 @@ def _rests(window: Window, first: int, stop: int) -> bool:
         return False
     outside = (window.distance(before - gap, before), window.distance(after, after + gap))
     return max(outside) < _STILL * inside
+
+
+def _seam(pictures: Floats, places: Floats, model: Model) -> float:
+    """How much larger the step at the seam is than between other neighbouring columns or rows, in the median frame.
+
+    A camera that pans by a picture's width makes every other sign of a push, but what it shows has no seam.
+    """
+    axis = 1 if model.along == "columns" else 0
+    steps = []
+    for picture, place in zip(pictures, places, strict=True):
+        lines = np.moveaxis(picture, axis, 0).reshape(picture.shape[axis], -1)
+        at = round((1 - place if model.lower else place) * len(lines))
+        if not _EDGE <= at <= len(lines) - _EDGE:
+            continue
+        if lines[at - 1 : at + 1].max() < _BLACK:
+            # Black bars that move through the picture.
+            steps.append(2 * _SEAM)
+            continue
+        differences = np.abs(np.diff(lines, axis=0)).mean(axis=1)
+        steps.append(float(differences[at - 2 : at + 1].max()) / max(float(np.median(differences)), _SMOOTH))
+    return float(np.median(steps)) if steps else 0.0
 
 
 class _Diagonals:

@@ -10,6 +10,8 @@ from backends.vision.cuts.result import Opening, ShotSpan, Transition
 _CLEAR_BLEND = 0.9
 """A blend that explains so much is no wipe, and a cut inside of it is a part of it."""
 _MARGIN = 2
+NETWORK = "transnetv2"
+"""It knows no kinds and no exact borders: it fills what the others leave open."""
 _RANK = {"fade": 3, "wipe": 2, "cut": 1, "dissolve": 0}
 
 
@@ -26,6 +28,8 @@ def settled(found: Sequence[Found], shortest: int) -> list[Found]:
 
 
 def _weight(item: Found) -> tuple[float, float]:
+    if item.by == NETWORK:
+        return -1.0, item.score
     rank = float(_RANK[item.kind])
     if item.kind == "dissolve" and item.score >= _CLEAR_BLEND:
         rank = _RANK["wipe"] + 0.5

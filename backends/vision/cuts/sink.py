@@ -14,6 +14,7 @@ from backends.vision.cuts.pushes import PushTest
 from backends.vision.cuts.result import ShotSpan, Transition
 from backends.vision.cuts.settle import settled, shots_between, transitions_of
 from backends.vision.cuts.steps import StepTest
+from backends.vision.cuts.transnet import NetworkTest, installed
 from backends.vision.cuts.window import Window, small_of
 from backends.vision.cuts.wipes import WipeTest
 from backends.vision.frame import Frame
@@ -28,8 +29,11 @@ _EASE = 0.2
 class CutSink:
     """Looks for all kinds of transitions at once; keeps thumbnails of the last few seconds and every frame's time."""
 
-    def __init__(self, info: MediaInfo, sensitivity: float = 0.5) -> None:
-        """sensitivity: 0 (only what is plain) to 1 (also weak ones). Raises UsageError outside of that."""
+    def __init__(self, info: MediaInfo, sensitivity: float = 0.5, network: str | None = None) -> None:
+        """sensitivity: 0 (only what is plain) to 1 (also weak ones); raises UsageError outside of that.
+
+        network: 'own' (none), 'transnetv2', or 'auto' (when its package is there); None is what `vision.yaml` says.
+        """
         if not 0 <= sensitivity <= 1:
             raise UsageError(f"The sensitivity {sensitivity:g} is out of range", "it must lie between 0 and 1")
         table = thresholds().cuts
@@ -44,6 +48,9 @@ class CutSink:
             WipeTest(min(0.99, table.wipe_order + ease)),
             PushTest(min(0.99, table.wipe_seam + ease)),
         )
+        network = network or table.network
+        wanted = network == "transnetv2" or (network == "auto" and installed())
+        self._network = NetworkTest() if wanted else None
         self._shortest = max(1, round(table.min_shot_seconds * fps))
         self._frame_seconds = 1 / fps
         self._window = Window()
@@ -52,9 +59,12 @@ class CutSink:
 
     def see(self, frame: Frame) -> None:
         self._times.append(frame.seconds)
-        self._window.add(small_of(frame, self._steps.content(frame)))
+        self._steps.look(frame)
+        self._window.add(small_of(frame))
         for test in self._tests:
             test.see(self._window)
+        if self._network is not None:
+            self._network.look(frame)
 
     def transitions(self) -> list[Transition]:
         """All transitions of what was seen, in order, also a fade from the film's start and to its end."""
@@ -75,7 +85,11 @@ class CutSink:
         if self._settled is None:
             for test in self._tests:
                 test.finish(self._window)
-            self._settled = settled([item for test in self._tests for item in test.found], self._shortest)
+            found = [item for test in self._tests for item in test.found]
+            if self._network is not None:
+                self._network.finish()
+                found += self._network.found
+            self._settled = settled(found, self._shortest)
         return self._settled
 
 

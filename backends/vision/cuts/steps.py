@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness
+from backends.vision.cuts.likeness import likeness, textured
 from backends.vision.cuts.window import Floats, Window
 from backends.vision.frame import Frame
 from backends.vision.thresholds import thresholds
@@ -29,6 +29,8 @@ _BACK = 0.35
 _ALIKE = 0.6
 _OTHER_COLOURS = 0.25
 """Mean change of chromaticity that no light makes."""
+_RICH = 0.4
+"""Share of textured blocks from which a scene is known by its shapes alone."""
 _LIT = 60.0
 """Sum of the channels, 0-765, below which a pixel has no colour to speak of."""
 
@@ -47,10 +49,9 @@ class StepTest:
         self._pending: list[int] = []
         self.found: list[Found] = []
 
-    def content(self, frame: Frame) -> float:
-        """Show the detector the next frame; its content value."""
+    def look(self, frame: Frame) -> None:
+        """Show the detector the next frame."""
         self._pending += self._detector.cuts(self._timecode(frame.index), frame.hsv)
-        return self._detector.content
 
     def see(self, window: Window) -> None:
         self._judge(window, WAIT)
@@ -69,7 +70,7 @@ class StepTest:
 
     def _another_scene(self, window: Window, cut: int) -> bool:
         alike = likeness(window.grey(cut - 1), window.grey(cut), near=True)
-        if alike >= self._table.cut_likeness and recoloured(*window.colours(cut - 1, cut + 1)) < _OTHER_COLOURS:
+        if alike >= self._table.cut_likeness and not _other_colours(window, cut):
             return False
         jump = _BACK * window.distance(cut - 1, cut)
         reach = WAIT if alike >= _ALIKE else _BLINK
@@ -78,6 +79,12 @@ class StepTest:
         return not any(window.distance(cut - 1, k) < jump for k in later) and not any(
             window.distance(k, cut) < jump for k in earlier
         )
+
+
+def _other_colours(window: Window, cut: int) -> bool:
+    """Whether the few shapes of a plain picture got other colours, from card to card; in a rich one the light did."""
+    changed = recoloured(*window.colours(cut - 1, cut + 1)) >= _OTHER_COLOURS
+    return changed and textured(window.grey(cut - 1)) < _RICH
 
 
 def step_share(window: Window, cut: int) -> float:
@@ -114,8 +121,6 @@ class _SharedAdaptive:
         from scenedetect.detectors import AdaptiveDetector
 
         table = thresholds().cuts
-        self.content = 0.0
-        """The last frame's content value."""
         self._before: NDArray[np.uint8] | None = None
         self._detector: Any = AdaptiveDetector(
             adaptive_threshold=ratio,
@@ -136,5 +141,4 @@ class _SharedAdaptive:
         before, self._before = self._before, hsv
         if before is not None and before.shape != hsv.shape:
             before = np.asarray(cv2.resize(before, hsv.shape[1::-1]), np.uint8)
-        self.content = 0.0 if before is None else float(cv2.norm(before, hsv, cv2.NORM_L1)) / hsv.size
-        return self.content
+        return 0.0 if before is None else float(cv2.norm(before, hsv, cv2.NORM_L1)) / hsv.size

@@ -28,18 +28,16 @@ class Small:
     """(18, 32, 3) uint8 RGB."""
     grey: NDArray[np.uint8]
     """(54, 96) uint8 luma."""
-    content: float
-    """PySceneDetect's content value: mean change of hue, saturation and value since the frame before, 0-255."""
 
 
-def small_of(frame: Frame, content: float) -> Small:
+def small_of(frame: Frame) -> Small:
     """The thumbnails of a frame. Colours stay in RGB: a dissolve is linear in it, in LAB it would not be."""
     import cv2
 
     def made(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
         return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
-    return Small(made(frame.rgb, COLOUR_SIZE), made(frame.grey, GREY_SIZE), content)
+    return Small(made(frame.rgb, COLOUR_SIZE), made(frame.grey, GREY_SIZE))
 
 
 class Window:
@@ -49,9 +47,9 @@ class Window:
         self._vectors = np.zeros((KEPT, VALUES), np.float32)
         self._greys = np.zeros((KEPT, *GREY_SIZE), np.uint8)
         self._products = np.zeros((KEPT, KEPT), np.float32)
-        self._content = np.zeros(KEPT, np.float32)
         self.stop = 0
         """The index after the newest frame's."""
+        self.newest = Small(np.zeros((*COLOUR_SIZE, 3), np.uint8), np.zeros(GREY_SIZE, np.uint8))
 
     def add(self, small: Small) -> None:
         """Take the next frame; the oldest falls out when KEPT are there."""
@@ -59,7 +57,7 @@ class Window:
         vector = small.colour.reshape(-1).astype(np.float32) - 128
         self._vectors[place] = vector
         self._greys[place] = small.grey
-        self._content[place] = small.content
+        self.newest = small
         products = self._vectors @ vector
         self._products[place] = products
         self._products[:, place] = products
@@ -82,10 +80,6 @@ class Window:
     def grey(self, index: int) -> NDArray[np.uint8]:
         """(54, 96) uint8."""
         return np.asarray(self._greys[index % KEPT], np.uint8)
-
-    def content(self, first: int, stop: int) -> Floats:
-        """(n,) content values."""
-        return self._content[self._places(first, stop)]
 
     def distance(self, one: int, other: int) -> float:
         """Root mean square difference of two thumbnails, 0-255."""

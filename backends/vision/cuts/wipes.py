@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from backends.vision.cuts.blends import MOMENTS, passes
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness, unmoved
+from backends.vision.cuts.likeness import SHOT, likeness, textured, unmoved
 from backends.vision.cuts.window import COLOUR_SIZE, Floats, Window, distances
 from backends.vision.thresholds import thresholds
 
-WINDOWS = (14, 24, 50)
-"""Frames in which a whole wipe must lie."""
-STRIDE = 3
+WINDOWS = {14: 3, 24: 3, 50: 6}
+"""Frames in which a whole wipe must lie, and how often that is looked at, frames."""
 WAIT = 40
 _BINS = 12
 _FASTEST = 5
@@ -92,11 +91,10 @@ class WipeTest:
         self.found: list[Found] = []
 
     def see(self, window: Window) -> None:
-        if window.stop % STRIDE == 0:
-            for length in WINDOWS:
-                sweep = self._look(window, length)
-                if sweep is not None:
-                    self._pending.append((window.stop, sweep))
+        for length, stride in WINDOWS.items():
+            sweep = self._look(window, length) if window.stop % stride == 0 else None
+            if sweep is not None:
+                self._pending.append((window.stop, sweep))
         self._judge(window, WAIT)
 
     def finish(self, window: Window) -> None:
@@ -123,6 +121,8 @@ class WipeTest:
         before, after = sweep.first - 2, min(window.stop - 1, sweep.stop + 1)
         old, new = window.grey(before), window.grey(after)
         table = self._table
+        if min(textured(old), textured(new)) < SHOT:
+            return False
         if likeness(old, new) >= table.wipe_likeness or unmoved(old, new) >= table.blend_unmoved:
             return False
         return not passes(window, before, after, table.passing_likeness, (*MOMENTS, *_LATER))
