@@ -90,9 +90,9 @@ def report_html(record: FilmRecord, keyframes: Sequence[Rgb], strip: Sequence[Rg
 def telling(pictures: Sequence[Rgb]) -> Rgb:
     """The picture that stands for a film before it plays: the middle shot's, else the first that is not dark, else the
     brightest. Of (H, W, 3) uint8, at least one."""
-    brightest, most = pictures[0], -1.0
+    brightest, most = pictures[0], float(pictures[0].mean())
     for at in (len(pictures) // 2, *range(len(pictures))):
-        picture = pictures[at]
+        picture: Rgb = pictures[at]
         level = float(picture.mean())
         if level >= DARK:
             return picture
