@@ -18,7 +18,7 @@ SCALES = {
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 _KEYS = {"low": "low key", "high": "high key"}
 COLOURLESS = 0.06
-"""Saturation (0-1) below which a picture is called black and white."""
+"""Saturation (0-1) below which a picture of more than one tone is called black and white."""
 SYMMETRICAL = 0.85
 STILL, LIVELY = 0.015, 0.5
 """Frame widths per second of mean optical flow: hardly a pixel moves; everything moves by half a frame in a second."""
@@ -83,7 +83,8 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _look(look: Composition) -> tuple[str, ...]:
-    colours = "black and white" if look.saturation < COLOURLESS else listed(colour_names(look))
+    names = colour_names(look)
+    colours = "black and white" if look.saturation < COLOURLESS and len(names) > 1 else listed(names)
     symmetrical = "symmetrical" if look.symmetry >= SYMMETRICAL else ""
     return SCALES.get(look.scale, ""), _KEYS.get(look.key, ""), symmetrical, colours
 

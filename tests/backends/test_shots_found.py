@@ -1,0 +1,103 @@
+"""Cuts, dissolves, fades and wipes against made films whose truth is known; takes that only look like them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends.media.probe import probe
+from backends.vision.cuts.sink import CutSink, detect_shots
+from backends.vision.watch import watch
+from configs.errors import UsageError
+from evals.benchmarks.cuts import Finding, matched
+from evals.footage.transitions import made_film
+from evals.footage.transitions_negatives import negative
+from evals.footage.world import look, world, write_clip
+
+SEEDS = (1500, 1501, 1502)
+"""Never tuned on."""
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
+    """Kind -> whether each known transition of it was found; 'false' -> one entry per false finding."""
+    found: dict[str, list[bool]] = {"false": []}
+    for seed in SEEDS:
+        film = made_film(seed, shots=10)
+        _, transitions = detect_shots(film.write(tmp_path_factory.mktemp("made") / f"{seed}.mp4"))
+        findings = [Finding(one.first_frame, one.first_frame + one.frames, one.kind) for one in transitions]
+        pairs = matched(film.truth, findings)
+        hit = [known for known, _ in pairs]
+        for known in film.truth:
+            found.setdefault(known.kind, []).append(known in hit)
+        found["false"] += [True] * (len(findings) - len(pairs))
+    return found
+
+
+def test_most_transitions_of_every_kind_are_found(judged: dict[str, list[bool]]) -> None:
+    assert np.mean(judged["cut"]) >= 0.85
+    assert np.mean([hit for kind in ("dissolve", "fade", "wipe") for hit in judged.get(kind, [])]) >= 0.7
+    everything = [hit for kind, hits in judged.items() if kind != "false" for hit in hits]
+    assert len(judged["false"]) <= 0.1 * len(everything)
+
+
+@pytest.mark.parametrize("trick", ["flash", "strobe", "light_on", "subtitle", "fast_objects"])
+def test_what_only_looks_like_a_cut_is_none(trick: str, tmp_path: Path) -> None:
+    shots, _ = detect_shots(negative(trick, 1600).write(tmp_path / "take.mp4"))
+    assert len(shots) == 1
+
+
+def test_flat_colours_and_the_same_shapes_in_other_colours_are_cut(tmp_path: Path) -> None:
+    plain = [(200, 30, 30), (30, 30, 200), (30, 200, 30), (220, 220, 40)]
+    shade = np.linspace(0.5, 1.0, 180)[:, None, None] * np.linspace(0.7, 1.0, 320)[None, :, None]
+    for name, cards in (
+        ("flat", [np.full((180, 320, 3), colour, np.uint8) for colour in plain]),
+        ("shaded", [(np.asarray(colour, float) * shade).astype(np.uint8) for colour in plain]),
+    ):
+        film = write_clip(tmp_path / f"{name}.mp4", (cards[at // 48] for at in range(4 * 48)))
+        shots, transitions = detect_shots(film)
+        assert [shot.first_frame for shot in shots] == [0, 48, 96, 144], name
+        assert all(one.kind == "cut" for one in transitions)
+
+
+def test_shots_cover_the_film_without_gaps(tmp_path: Path) -> None:
+    film = made_film(1500, shots=10)
+    shots, transitions = detect_shots(film.write(tmp_path / "film.mp4"))
+    assert shots[0].first_frame == 0 and sum(shot.frames for shot in shots) == film.length
+    for one, other in pairwise(shots):
+        assert one.end == other.start and one.first_frame + one.frames == other.first_frame
+    for shot in shots:
+        assert shot.clean_frames >= 1 and shot.first_frame <= shot.clean_first
+        assert shot.clean.stop <= shot.first_frame + shot.frames
+        inside = [
+            one
+            for one in transitions
+            if one.frames and one.first_frame < shot.clean_first < one.first_frame + one.frames
+        ]
+        assert not inside
+    assert all(0 < one.confidence <= 1 and one.by for one in transitions)
+
+
+def test_more_sensitive_finds_no_less(tmp_path: Path) -> None:
+    film = made_film(1501, shots=10).write(tmp_path / "film.mp4")
+    plain, weak = (len(detect_shots(film, sensitivity=value)[0]) for value in (0.0, 1.0))
+    assert 1 <= plain <= weak
+
+
+def test_what_is_kept_does_not_grow_with_the_film(tmp_path: Path) -> None:
+    picture = world(1700)
+    frames = (look(picture, (600 + at, 700), 0.4, size=(90, 160)) for at in range(600))
+    film = write_clip(tmp_path / "long.mp4", frames)
+    sink = CutSink(probe(film))
+    watch(film, [sink])
+    assert len(sink.shots()) == 1 and sink.shots() == sink.shots()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5])
+def test_a_sensitivity_out_of_range_is_refused(value: float, tmp_path: Path) -> None:
+    film = write_clip(tmp_path / "one.mp4", [np.zeros((90, 160, 3), np.uint8)] * 3)
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        CutSink(probe(film), value)
