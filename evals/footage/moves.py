@@ -254,7 +254,8 @@ def _grown(stretch: Stretch, way: float) -> float:
 def _shake(seed: int, frames: int, fps: float) -> NDArray[np.float64]:
     """(frames, 3) right and down in widths, and degrees: from sway at 0.6 Hz to tremor at 8 Hz, 1 width/frame RMS.
 
-    A hand's unrest falls with frequency, and it keeps its aim over seconds; its turns are some degrees for each frame width of its shifts.
+    A hand's unrest falls with frequency, and it keeps its aim over seconds; its turns are some degrees for each frame
+    width of its shifts.
     """
     pick = np.random.default_rng((seed, 17))
     seconds = np.arange(frames) / fps
