@@ -20,6 +20,7 @@ class Cuts(_Section):
     ratio_at_highest: float = Field(gt=1)
     window_frames: int = Field(ge=1)
     min_content: float = Field(ge=0)
+    large_content: float = Field(ge=0)
     min_shot_seconds: float = Field(ge=0)
     cut_step: float = Field(gt=0, le=1)
     cut_likeness: float = Field(gt=0, le=1)

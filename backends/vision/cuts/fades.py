@@ -27,6 +27,8 @@ _STALL, _CREEP = 0.12, 0.006
 _LIT = 28
 _LEARN, _FORGET = 0.06, 0.01
 """A row or column belongs to the picture after a dozen frames of light, and is a bar after two seconds of black."""
+_AT_ENDS = 0.7
+"""At the film's ends a ramp need not be so clear: what only passes would leave the picture again."""
 _GREY_SPREAD = 24
 
 
@@ -85,7 +87,11 @@ class FadeTest:
             self._judge(window, waiting)
         self._waiting = []
         flat = self._flat
-        if flat is not None and flat.fades_out >= self._table.fade_share and not _named(flat.colour).startswith("#"):
+        if (
+            flat is not None
+            and flat.fades_out >= _AT_ENDS * self._table.fade_share
+            and not _named(flat.colour).startswith("#")
+        ):
             self.found.append(Found("fade", flat.begins, window.stop, 0.9, "contrast", f"to {_named(flat.colour)}"))
 
     def _judge_opening(self, window: Window) -> None:
@@ -97,7 +103,7 @@ class FadeTest:
         ends = _climb(trace)
         if ends < _RAMP or trace[0] >= self._table.flat_share * trace[ends]:
             return
-        if ramp_share(window, 0, ends) >= self._table.fade_share:
+        if ramp_share(window, 0, ends) >= _AT_ENDS * self._table.fade_share:
             self.found.append(Found("fade", 0, ends, 0.9, "contrast", f"from {_named(colour)}"))
 
     def _measure(self, window: Window) -> float:

@@ -1,4 +1,4 @@
-"""Hard cuts: PySceneDetect's AdaptiveDetector, and a second look at each of its cuts once the next frames are known.
+"""Hard cuts: what PySceneDetect takes for one, and a second look at it once the next frames are known.
 
 A cut is one step between two steady stretches, to a picture of another scene. A lamp, a flash, a strobe and a lurch of
 the camera make the same jump for the detector, but the scene stays, or comes back within a few frames.
@@ -6,6 +6,7 @@ the camera make the same jump for the detector, but the scene stays, or comes ba
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -27,6 +28,8 @@ _BLINK = 6
 _BACK = 0.35
 """Of a jump: how near the later picture must be to the one before it to be the same."""
 _ALIKE = 0.6
+_UNSTEADY = 0.1
+"""How much less a step may explain, since much moves around it, where it leads to quite another picture."""
 _OTHER_COLOURS = 0.25
 """Mean change of chromaticity that no light makes."""
 _RICH = 0.4
@@ -51,7 +54,9 @@ class StepTest:
 
     def look(self, frame: Frame) -> None:
         """Show the detector the next frame."""
-        self._pending += self._detector.cuts(self._timecode(frame.index), frame.hsv)
+        for cut in self._detector.cuts(self._timecode(frame.index), frame.hsv):
+            if cut not in self._pending:
+                insort(self._pending, cut)
 
     def see(self, window: Window) -> None:
         self._judge(window, WAIT)
@@ -65,11 +70,13 @@ class StepTest:
             if not window.start < cut < window.stop:
                 continue
             share = step_share(window, cut)
-            if share >= self._table.cut_step and self._another_scene(window, cut):
+            if share >= self._table.cut_step - _UNSTEADY and self._another_scene(window, cut, share):
                 self.found.append(Found("cut", cut, cut, share, "adaptive"))
 
-    def _another_scene(self, window: Window, cut: int) -> bool:
+    def _another_scene(self, window: Window, cut: int, share: float) -> bool:
         alike = likeness(window.grey(cut - 1), window.grey(cut), near=True)
+        if share < self._table.cut_step and alike >= _ALIKE:
+            return False
         if alike >= self._table.cut_likeness and not _other_colours(window, cut):
             return False
         jump = _BACK * window.distance(cut - 1, cut)
@@ -122,6 +129,7 @@ class _SharedAdaptive:
 
         table = thresholds().cuts
         self._before: NDArray[np.uint8] | None = None
+        self._content = 0.0
         self._detector: Any = AdaptiveDetector(
             adaptive_threshold=ratio,
             min_scene_len=1,
@@ -129,16 +137,21 @@ class _SharedAdaptive:
             min_content_val=table.min_content,
         )
         # What the detector itself would work out with a conversion to HSV and 32-bit copies of the pictures.
-        self._detector._calculate_frame_score = self._content
+        self._detector._calculate_frame_score = self._score
 
     def cuts(self, timecode: Any, hsv: NDArray[np.uint8]) -> list[int]:
-        """The film's frames that the detector now calls cuts; it is a few frames behind."""
-        return [int(cut.frame_num) for cut in self._detector.process_frame(timecode, hsv)]
+        """The film's frames that may be cuts: what the detector says, a few frames late, and every large change.
 
-    def _content(self, timecode: Any, hsv: NDArray[np.uint8]) -> float:
+        Where a lot moves, a cut need not stand out from its surroundings.
+        """
+        found = [int(cut.frame_num) for cut in self._detector.process_frame(timecode, hsv)]
+        return [*found, int(timecode.frame_num)] if self._content >= thresholds().cuts.large_content else found
+
+    def _score(self, timecode: Any, hsv: NDArray[np.uint8]) -> float:
         import cv2
 
         before, self._before = self._before, hsv
         if before is not None and before.shape != hsv.shape:
             before = np.asarray(cv2.resize(before, hsv.shape[1::-1]), np.uint8)
-        return 0.0 if before is None else float(cv2.norm(before, hsv, cv2.NORM_L1)) / hsv.size
+        self._content = 0.0 if before is None else float(cv2.norm(before, hsv, cv2.NORM_L1)) / hsv.size
+        return self._content
