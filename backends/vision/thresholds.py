@@ -31,6 +31,7 @@ class Cuts(_Section):
     blend_blocks_firm: float = Field(gt=0, lt=1)
     blend_detail: float = Field(gt=0, lt=1)
     blend_blocks: float = Field(gt=0, lt=1)
+    blend_sharpness: float = Field(gt=0, lt=1)
     blend_likeness: float = Field(gt=0, le=1)
     blend_unmoved: float = Field(gt=0, le=1)
     blend_between: float = Field(gt=0, le=1)

@@ -26,7 +26,7 @@ from backends.vision.frame import Frame
 from backends.vision.watch import watch
 from evals.footage.moves import KINDS, MadeClip, Stretch, made_clip
 
-FIRST_SEED, CLIPS, ENCODED = 1000, 270, 18
+FIRST_SEED, CLIPS, ENCODED = 2000, 270, 18
 BORDER_FRAMES = 6
 
 

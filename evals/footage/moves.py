@@ -112,7 +112,7 @@ class MadeClip:
 def made_clip(seed: int, kind: Move | None = None, texture: str | None = None) -> MadeClip:
     """The clip of a seed; its kind and its world are drawn from the seed too unless given.
 
-    Seeds 0-99 are for tuning; figures are told of seeds from 1000 on.
+    Seeds below 1000 are for tuning; figures are told of seeds from 2000 on.
     """
     pick = np.random.default_rng((seed, 7))
     drawn = KINDS[int(pick.integers(len(KINDS)))]

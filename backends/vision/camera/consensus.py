@@ -49,11 +49,13 @@ def groups(plate: Plate, u: Cells, v: Cells, guess: Motion, *, likely: bool) -> 
         found.append(_refined(plate, u, v, tried[best], float(sums[best])))
         if likely or (sums[best] < _ENOUGH and len(found) == 1):
             break
-        others = tried - found[-1].motion
-        near = np.hypot(others[:, 0], others[:, 1]) + np.hypot(others[:, 2], others[:, 3]) * plate.grid.radius < _APART
-        near[best] = True
-        sums[near] = np.inf
+        sums[_near(tried, tried[best], plate.grid) | _near(tried, found[-1].motion, plate.grid)] = np.inf
     return found
+
+
+def _near(motions: NDArray[np.float64], motion: Motion, grid: Grid) -> NDArray[np.bool_]:
+    off = motions - motion
+    return np.asarray(np.hypot(off[:, 0], off[:, 1]) + np.hypot(off[:, 2], off[:, 3]) * grid.radius < _APART)
 
 
 def _refined(plate: Plate, u: Cells, v: Cells, motion: Motion, left: float) -> Group:

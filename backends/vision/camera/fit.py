@@ -71,9 +71,7 @@ def fit(one: Plate, other: Plate, u: Cells, v: Cells, guess: Motion, *, neighbou
     return found
 
 
-def _first_of(
-    one: Plate, other: Plate, flow: tuple[Cells, Cells], found: list[Group]
-) -> tuple[Fit, float, Cells]:
+def _first_of(one: Plate, other: Plate, flow: tuple[Cells, Cells], found: list[Group]) -> tuple[Fit, float, Cells]:
     """Of the groups the one whose motion lays most of the texture over its like.
 
     Dense flow invents motion where there is no texture, in favour of what moves; brightness does not.
@@ -81,7 +79,7 @@ def _first_of(
     best, step, inside = (*_step(one, other, found[0].motion, found[0].inside, flow), found[0].inside)
     for group in found[1:]:
         fit, length_of_step = _step(one, other, group.motion, np.maximum(group.inside, 0.2), flow)
-        if fit.alike > best.alike + _BETTER:
+        if fit.alike + fit.matched > best.alike + best.matched + _BETTER:
             best, step, inside = fit, length_of_step, np.maximum(group.inside, 0.2)
     return best, step, inside
 
@@ -114,7 +112,7 @@ def _resolved(
     tensor = np.array([plate.xx, plate.xy, plate.yy])
     (xx, xy, yy), (ex, ey) = tensor, sums
     pull = shrink * np.array([ex, ey])
-    noise = thresholds().camera.texture**2
+    noise = thresholds().camera.texture ** 2
     determinant = (xx + noise) * (yy + noise) - xy * xy
     # What each cell alone would ask for.
     u = shrink * ((yy + noise) * ex - xy * ey) / determinant

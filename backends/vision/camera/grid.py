@@ -142,7 +142,7 @@ class Plate:
         self.variance = np.maximum(square - self.mean**2, 0)
         self.xx, self.xy, self.yy = xx - self.gx**2, xy - self.gx * self.gy, yy - self.gy**2
         self.px, self.py = px - self.gx * self.mean, py - self.gy * self.mean
-        noise = thresholds().camera.texture**2
+        noise = thresholds().camera.texture ** 2
         energy = np.maximum(self.xx + self.yy, 0)
         # Far above the noise every texture counts alike: strong edges must not outvote fine detail.
         self.trust = energy / (energy + noise)

@@ -90,7 +90,8 @@ def _bridge(steps: Curve, lost: NDArray[np.bool_]) -> None:
 
 def _corrected(steps: Curve, track: Track, first: int, end: int, width: int, radius: float) -> None:
     """Each longer step is right about the whole way; what the short ones miss of it is spread over them."""
-    which = (track.ends[:, 0] >= first) & (track.ends[:, 1] < end) & (track.links["inliers"] > 0.2)
+    followed = track.links["inliers"] > thresholds().camera.least_inliers
+    which = (track.ends[:, 0] >= first) & (track.ends[:, 1] < end) & followed
     motions = np.stack([track.links[name][which] for name in ("tx", "ty", "a", "b")], 1)
     ways = _in_widths(motions.astype(np.float64), width, radius)
     for start, stop, way in zip(*(track.ends[which] - first).T, ways, strict=True):

@@ -34,9 +34,7 @@ def even_pieces(
     return list(pairwise(borders))
 
 
-def _partition(
-    seconds: NDArray[np.float64], curve: NDArray[np.float64], price: float, shortest: float
-) -> list[int]:
+def _partition(seconds: NDArray[np.float64], curve: NDArray[np.float64], price: float, shortest: float) -> list[int]:
     """Indices where the pieces end, the last one included."""
     count = len(seconds)
     t = seconds - seconds[0]
