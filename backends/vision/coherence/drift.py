@@ -15,6 +15,9 @@ REGIONS = (2, 3)
 _LEAST_CELLS = 15
 _DARKEST = 12.0
 """L: colour of darker cells is mostly noise."""
+_FADES = 0.12
+"""Natural logarithm of L + 16: when the whole picture's light changes by more than this (a third of the light) from key
+frame to key frame, it fades, and what a coder does to colours near black is no drift."""
 _MIDDLE = 66.0
 """L + 16 of mid grey."""
 _COLOURED = 6.0
@@ -86,7 +89,9 @@ class DriftWatch:
         coloured = kept & (size > _COLOURED) & (grown > 1)
         growth = np.log(np.maximum(grown, 1) / np.maximum(size, 1))
         change = np.full((REGIONS[0] * REGIONS[1], 3), np.nan, np.float32)
-        for at, region in enumerate(_regions(kept.shape)):
+        exposure = np.log((now[kept, 2] + 16) / (then[kept, 2] + 16)) if kept.any() else np.zeros(1)
+        fades = abs(float(np.median(exposure))) > _FADES
+        for at, region in enumerate(_regions(kept.shape) if not fades else ()):
             inside, strong = kept[region], coloured[region]
             if int(inside.sum()) >= _LEAST_CELLS:
                 change[at, :2] = np.median((now - then)[region][inside][:, :2], axis=0)

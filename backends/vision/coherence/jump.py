@@ -13,7 +13,7 @@ from backends.vision.coherence.dominant import Dominant
 
 _UNLIKE = 8.0
 """CIE76: a cell is not what was expected (about three times what is just noticed)."""
-_LEAST_CELLS, _MOST_SHARE = 4, 0.3
+_LEAST_CELLS, _MOST_SHARE = 4, 0.45
 """A thing: cells, and share of the picture; when more is lost the camera moved, or the light did."""
 _SUDDEN = 1.5
 """So many times more than lately must be unexpected for a search; where much always is, things move fast."""
@@ -28,7 +28,7 @@ _SOFT = 0.09
 """Error around what is new, as a share of its own, from which it has no edge."""
 _ALIKE = 10.0
 """CIE76: the same surface, its edges mixed a little otherwise with what is behind."""
-_AGREED = 0.26
+_AGREED = 0.24
 """Share of what is lost that one displacement must bring back; what a thing now covers is lost too, and stays lost."""
 _SAMPLES = 96
 """Lost places that are looked for."""
@@ -69,7 +69,7 @@ class JumpWatch:
         self._lately.append(share)
         if not max(_LEAST_CELLS / new.size, _SUDDEN * usual) <= share <= _MOST_SHARE:
             return share, None
-        if not _sharp(error, new):
+        if not _sharp(error, new) or _jerked(now, before, free):
             return share, None
         lost = _surprise(pair, pair.before.lab, pair.after.lab, pair.forth, -steady, limit, patch) > _UNLIKE
         if not _LEAST_CELLS / new.size <= float(lost.mean()) <= _MOST_SHARE:
@@ -112,6 +112,13 @@ def _surprise(pair: Pair, here: Map, there: Map, flow: Map, dominant: Map, limit
         return np.zeros(pair.shape, np.float32)
     plain = length(here - pair.taken(there, dominant))
     return np.asarray(cv2.erode(np.where(astray, plain, np.minimum(error, plain)), patch), np.float32)
+
+
+def _jerked(now: Dominant | None, before: Dominant | None, free: float) -> bool:
+    """Whether the whole picture moves otherwise than before, by more than a thing may: nothing was to be expected."""
+    if now is None or before is None:
+        return False
+    return float(length(now.motion - before.motion).mean()) > free
 
 
 def _sharp(error: Map, new: NDArray[np.bool_]) -> bool:
