@@ -8,16 +8,15 @@ unlike the one it began with: light, focus, slow zooms and titles do not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.vision.cuts.evidence import JUMP, mixture, passes
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import details, likeness, unmoved
-from backends.vision.cuts.steps import step_share
+from backends.vision.cuts.likeness import likeness, unmoved
 from backends.vision.cuts.window import KEPT, VALUES, Floats, Window, distances
 from backends.vision.thresholds import thresholds
 
@@ -26,15 +25,8 @@ LADDER = (3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48)
 WAIT = 36
 """Frames after which no longer ramp can still turn out to fit better."""
 _MARGIN = 12
-JUMP = 0.35
-"""Share of the squared distance between both ends that one step of a ramp never makes."""
 _SOFTER = 0.2
 """How much less a ramp may explain where the picture softens in its middle."""
-_SAME = 0.93
-_PLAIN, _LESS = 4.0, 0.85
-"""Detail of a block, levels squared, below which it tells nothing; the share of it that is clearly less."""
-MOMENTS = (7, 14, 21)
-"""Frames after which, or before which, a scene that only passed is looked for."""
 _LONGEST_WINDOW = 66
 
 
@@ -144,10 +136,14 @@ class BlendTest:
 
     def _is_transition(self, window: Window, fitted: Hit) -> bool:
         table = self._table
-        whole, blocks = _softness(window, fitted)
-        firm = fitted.share >= self._share and whole < table.blend_detail_firm and blocks > table.blend_blocks_firm
-        soft = fitted.share >= self._share - _SOFTER and whole < table.blend_detail and blocks > table.blend_blocks
-        if not firm and not soft:
+        if fitted.share < self._share - _SOFTER:
+            return False
+        mixed = mixture(window, fitted.first, fitted.stop)
+        firm = fitted.share >= self._share
+        most, least = (
+            (table.blend_detail_firm, table.blend_blocks_firm) if firm else (table.blend_detail, table.blend_blocks)
+        )
+        if mixed.middle >= most or mixed.blocks <= least or mixed.sharpness < table.blend_sharpness:
             return False
         before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
         old, new = window.grey(before), window.grey(after)
@@ -157,60 +153,6 @@ class BlendTest:
         if min(likeness(old, between), likeness(between, new)) >= table.blend_between:
             return False
         return not passes(window, before, after, table.passing_likeness)
-
-
-def _softness(window: Window, fitted: Hit) -> tuple[float, float]:
-    """How much detail the middle shows, as a share of the mean of both ends, and the share of blocks it is less in.
-
-    0.5 where two unlike pictures are mixed: variances of independent pictures add up with the squares of their shares;
-    motion changes nothing of that. A title over the picture, or something that passes, does it in a part only.
-    """
-    middle = (fitted.first + fitted.stop) // 2
-    before, after = fitted.first - 2, fitted.stop + 1
-    places = ((before, before - 3), (middle - 1, middle, middle + 1), (after, after + 3))
-    ends_and_middle = []
-    for indices in places:
-        inside = [min(max(index, window.start), window.stop - 1) for index in indices]
-        ends_and_middle.append(np.mean([details(window.grey(index)) for index in inside], axis=0))
-    old, between, new = ends_and_middle
-    ends = (old + new) / 2
-    shown = ends > _PLAIN
-    if not shown.any():
-        return 1.0, 0.0
-    whole = float(between.sum()) / max(float(ends.sum()), 1e-3)
-    return whole, float((between[shown] < _LESS * ends[shown]).mean())
-
-
-def passes(window: Window, before: int, after: int, limit: float, moments: Sequence[int] = MOMENTS) -> bool:
-    """Whether what differs between two frames only came for a moment: soon, or soon ago, the film looks the same.
-
-    A fire that dies down, a lens pulled out of focus and back, something that passes close by. moments: how many
-    frames later and earlier to look. Beyond a cut it must be the very same: the shot after the next may well look like
-    this one, but a cut away and back is no dissolve.
-    """
-    start, stop = _between_cuts(window, before, after, moments[-1])
-    for apart in moments:
-        later, earlier = after + apart, before - apart
-        if later < window.stop:
-            alike = likeness(window.grey(before), window.grey(later))
-            if alike >= (limit if later < stop else _SAME):
-                return True
-        if earlier >= window.start:
-            alike = likeness(window.grey(earlier), window.grey(after))
-            if alike >= (limit if earlier >= start else _SAME):
-                return True
-    return False
-
-
-def _between_cuts(window: Window, before: int, after: int, reach: int) -> tuple[int, int]:
-    first, stop = max(window.start, before - reach), min(window.stop, after + reach + 1)
-    squares = distances(window.products(first, stop))
-    jumps = np.flatnonzero(np.diag(squares, 1) > JUMP * squares[before - first, after - first]) + first + 1
-    cuts = [int(jump) for jump in jumps if step_share(window, int(jump)) >= thresholds().cuts.cut_step]
-    return (
-        max((cut for cut in cuts if cut <= before), default=first),
-        min((cut for cut in cuts if cut > after), default=stop),
-    )
 
 
 def _jumps(products: Floats) -> bool:

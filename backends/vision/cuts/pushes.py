@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.vision.cuts.blends import passes
+from backends.vision.cuts.evidence import passes
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import SHOT, details, likeness, textured, unmoved
 from backends.vision.cuts.window import Floats, Window

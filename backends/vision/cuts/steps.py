@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness, textured
+from backends.vision.cuts.likeness import SHOT, details, likeness, textured
 from backends.vision.cuts.window import Floats, Window
 from backends.vision.frame import Frame
 from backends.vision.thresholds import thresholds
@@ -30,6 +30,10 @@ _BACK = 0.35
 _ALIKE = 0.6
 _UNSTEADY = 0.1
 """How much less a step may explain, since much moves around it, where it leads to quite another picture."""
+_PEAK = 0.15
+"""How much less a step one frame away must explain: of a fast change it does nearly as much."""
+_STEADY, _BLURRED, _AROUND = 0.8, 0.45, 10
+"""A step that explains so much is a cut, blurred or not; share of the detail within so many frames that blur leaves."""
 _OTHER_COLOURS = 0.25
 """Mean change of chromaticity that no light makes."""
 _RICH = 0.4
@@ -70,14 +74,19 @@ class StepTest:
             if not window.start < cut < window.stop:
                 continue
             share = step_share(window, cut)
-            if share >= self._table.cut_step - _UNSTEADY and self._another_scene(window, cut, share):
+            beside = max(step_share(window, cut - 1), step_share(window, cut + 1))
+            if share < self._table.cut_step - _UNSTEADY or share - beside < _PEAK:
+                continue
+            if self._another_scene(window, cut, share):
                 self.found.append(Found("cut", cut, cut, share, "adaptive"))
 
     def _another_scene(self, window: Window, cut: int, share: float) -> bool:
         alike = likeness(window.grey(cut - 1), window.grey(cut), near=True)
-        if share < self._table.cut_step and alike >= _ALIKE:
+        if share < self._table.cut_step and (alike >= _ALIKE or not _both_show_something(window, cut)):
             return False
         if alike >= self._table.cut_likeness and not _other_colours(window, cut):
+            return False
+        if share < _STEADY and _blurred(window, cut):
             return False
         jump = _BACK * window.distance(cut - 1, cut)
         reach = WAIT if alike >= _ALIKE else _BLINK
@@ -86,6 +95,17 @@ class StepTest:
         return not any(window.distance(cut - 1, k) < jump for k in later) and not any(
             window.distance(k, cut) < jump for k in earlier
         )
+
+
+def _blurred(window: Window, cut: int) -> bool:
+    """Whether a side is far less sharp at the cut than around it: where a camera is thrown round, not cut."""
+    before = [float(details(window.grey(k)).sum()) for k in range(max(window.start, cut - _AROUND), cut)]
+    after = [float(details(window.grey(k)).sum()) for k in range(cut, min(window.stop, cut + _AROUND))]
+    return min(before[-1], after[0]) < _BLURRED * min(max(before), max(after))
+
+
+def _both_show_something(window: Window, cut: int) -> bool:
+    return min(textured(window.grey(cut - 1)), textured(window.grey(cut))) >= SHOT
 
 
 def _other_colours(window: Window, cut: int) -> bool:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.cuts.blends import MOMENTS, passes
+from backends.vision.cuts.evidence import MOMENTS, passes
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import SHOT, likeness, textured, unmoved
 from backends.vision.cuts.window import COLOUR_SIZE, Floats, Window, distances
