@@ -87,6 +87,8 @@ _MOST_LEAPS = 3
 
 _LEAST_REGIONS, _LEAST_STEPS = 3, 3
 """Regions of which a step must know something; steps from which slow can be told from sudden."""
+_FASTEST = np.array((3.0, 3.0, 0.15))
+"""Change of a, b and of the logarithm of chroma in half a second: what is faster is other light, and counts as this."""
 _CONSENT = 25.0
 """Percentile of the regions, from below: three of four must drift as far as this."""
 
@@ -102,6 +104,7 @@ def colour_drift(steps: Sequence[Step], seconds: Callable[[int], float]) -> Show
     if len(known) < _LEAST_STEPS:
         return None
     changes = np.stack([np.where(np.isnan(s.change), np.nanmedian(s.change, axis=0), s.change) for s in known])
+    changes = np.clip(changes, -_FASTEST, _FASTEST)
     total = np.concatenate([np.zeros((1, *changes.shape[1:])), np.cumsum(changes, axis=0)])
     end = np.median(total[-1], axis=0)
     way = total[..., :2] @ (end[:2] / max(float(np.hypot(*end[:2])), 1e-6))
