@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -190,15 +189,3 @@ def _row(pick: np.random.Generator, skin: NDArray[np.uint8] | None, *, ground: f
     if skin is not None:
         rgb = np.asarray(cv2.addWeighted(rgb, 0.4, skin, 0.6, 0), np.uint8)
     return np.dstack([rgb, mask])
-
-
-def as_files(folder: Path, texture: str, seed: int) -> list[Path]:
-    """The planes of a world as PNG files, far to near, to look at."""
-    import cv2
-
-    paths = []
-    for number, plane in enumerate(planes(texture, seed)):
-        path = folder / f"{texture.replace(' ', '-')}-{seed}-{number}.png"
-        cv2.imwrite(str(path), cv2.cvtColor(plane.picture, cv2.COLOR_RGBA2BGRA))
-        paths.append(path)
-    return paths

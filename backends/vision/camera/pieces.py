@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PER_SECOND = 12.0
-_LONGEST = 900
+_LONGEST = 360
 """Samples that are cut at once; the time for it grows with their square."""
 
 
