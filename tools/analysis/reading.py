@@ -86,10 +86,11 @@ class Sinks:
         from backends.vision.shots import CutSink
 
         asked = wishes.aspects
-        self.cuts, self.motion, self.quality = CutSink(info, wishes.sensitivity), MotionSink(), QualitySink()
+        self.cuts, self.quality = CutSink(info, wishes.sensitivity), QualitySink()
         self.keyframes = PictureSink(info)
         # What a shot shows is told with its camera, as it is searched for.
         self.camera = CameraSink(info) if {"camera", "content"} & set(asked) else None
+        self.motion = MotionSink(self.camera)
         composed = {"composition", "shots", "content"} & set(asked)
         self.composition = CompositionSink(info, wishes.figures) if composed else None
         self.coherence = CoherenceSink(info, wishes.identity) if "coherence" in asked else None
