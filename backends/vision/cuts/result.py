@@ -13,7 +13,7 @@ Opening = Literal["start", "cut", "dissolve", "fade", "wipe"]
 
 
 class Transition(Part):
-    """How one shot gives way to the next."""
+    """How one shot gives way to the next; a fade at the film's very start or end borders one shot only."""
 
     kind: TransitionKind
     first_frame: int = Field(description="The first frame that is not purely the old shot; of a cut the new shot's.")

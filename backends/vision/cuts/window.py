@@ -32,12 +32,17 @@ class Small:
 
 def small_of(frame: Frame) -> Small:
     """The thumbnails of a frame. Colours stay in RGB: a dissolve is linear in it, in LAB it would not be."""
+    return Small(_shrunk(frame.rgb, COLOUR_SIZE), _shrunk(frame.grey, GREY_SIZE))
+
+
+def _shrunk(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """By halves as far as that goes, which OpenCV does many times faster than other shares."""
     import cv2
 
-    def made(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-        return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-
-    return Small(made(frame.rgb, COLOUR_SIZE), made(frame.grey, GREY_SIZE))
+    while all(have % 2 == 0 and have >= 3 * want for have, want in zip(picture.shape, size, strict=False)):
+        half = (picture.shape[1] // 2, picture.shape[0] // 2)
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Window:
