@@ -46,7 +46,7 @@ def likeness(one: Rgb, other: Rgb) -> float:
 
 def test_each_shot_gets_its_own_picture_from_the_middle(scenes: list[Rgb]) -> None:
     with shown(PictureSink(INFO), [scene for scene in scenes for _ in range(48)]) as sink:
-        kept = sink.pictures([span(n + 1, 48 * n, 48) for n in range(3)])
+        kept = list(sink.pictures([span(n + 1, 48 * n, 48) for n in range(3)]))
     assert [likeness(one.rgb, scene) > 0.97 for one, scene in zip(kept, scenes, strict=True)] == [True] * 3
     assert all(abs(one.frame - (48 * n + 24)) <= 6 for n, one in enumerate(kept))
     assert all(one.seconds == pytest.approx(one.frame / 24) for one in kept)
@@ -74,7 +74,7 @@ def test_nothing_black_and_nothing_from_a_transition_is_taken(scenes: list[Rgb])
 def test_a_shot_of_three_frames_gets_the_first_after_the_cut(scenes: list[Rgb]) -> None:
     frames = [scenes[0]] * 25 + [scenes[1]] * 3 + [scenes[2]] * 25
     with shown(PictureSink(INFO), frames) as sink:
-        kept = sink.pictures([span(1, 0, 25), span(2, 25, 3), span(3, 28, 25)])
+        kept = list(sink.pictures([span(1, 0, 25), span(2, 25, 3), span(3, 28, 25)]))
     assert kept[1].frame == 25
     assert likeness(kept[1].rgb, scenes[1]) > 0.97
 
@@ -87,7 +87,7 @@ def test_fast_motion_and_flicker_do_not_fill_the_file(scenes: list[Rgb]) -> None
 
 def test_a_strip_is_evenly_spaced(scenes: list[Rgb]) -> None:
     with shown(PictureSink(INFO), [scenes[0]] * 240) as sink:
-        strip = sink.strip(8)
+        strip = list(sink.strip(8))
         assert len(sink.strip(500)) == len(sink)
     steps = np.diff([one.seconds for one in strip])
     assert len(strip) == 8
@@ -110,5 +110,5 @@ def test_the_file_keeps_to_its_budget_and_goes_away(monkeypatch: pytest.MonkeyPa
 
 def test_no_frames_give_no_pictures() -> None:
     with PictureSink(INFO) as sink:
-        assert sink.pictures([span(1, 0, 10)]) == []
-        assert sink.strip(5) == []
+        assert list(sink.pictures([span(1, 0, 10)])) == []
+        assert list(sink.strip(5)) == []
