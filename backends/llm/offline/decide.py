@@ -146,19 +146,20 @@ def _answered(
     open_wish = _wish(reader, question.wish, facts)
     before = _fresh(reader, open_wish, facts, ())
     chosen = choice(wish.text, question.choices) if question.choices else None
+    alone = reader.read(asked)
+    whole = alone.clear and alone.intent in BUILDERS
     if before.slot == "intent" or (before.intent == CLARIFY and not before.slot):
         intent = _intent_titled(chosen) if chosen else None
         if intent:
             return _fresh(reader, open_wish, facts, (), {}, intent)
-        alone = reader.read(asked)
-        whole = alone.clear and alone.intent in BUILDERS
         return (
             None
             if whole or _COMMAND.match(wish.command)
             else _fresh(reader, _wish(reader, f"{question.wish} {wish.raw}", facts), facts, ())
         )
     if before.intent != CLARIFY:
-        return before if before.calls and not _is_command(reader, wish, facts) else None
+        own = _is_command(reader, wish, facts) or (whole and alone.matched == "template")
+        return before if before.calls and not own else None
     if (
         not chosen
         and before.slot not in ("text", "caption", "fact", "story", "prompt", "lines")
