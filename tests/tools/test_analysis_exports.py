@@ -121,9 +121,10 @@ def test_fades_at_the_films_ends_join_no_shots() -> None:
 
 
 def test_edl_is_read_by_the_adapter_of_opentimelineio() -> None:
-    cmx = pytest.importorskip("otio_cmx3600_adapter.cmx_3600")
+    import opentimelineio as otio
+
     record = made_record(9)
-    back = cmx.read_from_string(edl_text(record)[0], rate=24)
+    back = otio.adapters.read_from_string(edl_text(record)[0], adapter_name="cmx_3600", rate=24)
     assert len(list(back.find_clips())) == 9 and back.duration().value == record.film.frames
 
 
