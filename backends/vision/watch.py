@@ -6,7 +6,7 @@ A thread decodes and scales ahead, by a few pictures, while the measures look at
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Queue
@@ -117,7 +117,7 @@ def _played(
     """Hand around what is played; how many frames there were."""
     count, told = 0, 0.0
     before: Frame | None = None
-    with _Ahead(playback.play()) as pieces:
+    with _one_thread(), _Ahead(playback.play()) as pieces:
         for piece in pieces:
             if cancel is not None:
                 cancel()
@@ -136,6 +136,19 @@ def _played(
     if on_progress is not None:
         on_progress(playback.picture_seconds or playback.seconds)
     return count
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV on one thread: for small pictures more of them take a third more of the processor and no less time."""
+    import cv2
+
+    usual = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(usual)
 
 
 class _Ahead:

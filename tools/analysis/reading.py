@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -77,6 +77,7 @@ class Sinks:
 
     def __init__(self, info: MediaInfo, wishes: Wishes) -> None:
         from backends.sound.meter import SoundMeter
+        from backends.vision.apart import Apart, pays
         from backends.vision.camera.sink import CameraSink
         from backends.vision.coherence.sink import CoherenceSink
         from backends.vision.composition.keyframes import PictureSink
@@ -94,13 +95,35 @@ class Sinks:
         composed = {"composition", "shots", "content"} & set(asked)
         self.composition = CompositionSink(info, wishes.figures) if composed else None
         self.coherence = CoherenceSink(info, wishes.identity) if "coherence" in asked else None
+        # Who is who is asked of an engine that this process holds.
+        shared = self.coherence is not None and wishes.identity is None and pays(info.seconds)
+        self.apart = Apart(self._movement) if shared else None
         # Always heard: what is loud is lively, whatever was asked.
         self.sound = SoundMeter() if info.has_audio else None
 
     @property
     def pictures(self) -> list[FrameSink]:
-        every = (self.cuts, self.motion, self.quality, self.keyframes, self.camera, self.composition, self.coherence)
+        movement = [self.apart] if self.apart is not None else self._movement
+        every = (self.cuts, self.quality, self.keyframes, self.composition, *movement)
         return [sink for sink in every if sink is not None]
+
+    @property
+    def _movement(self) -> list[FrameSink]:
+        """Those that need optical flow: about half of the work."""
+        every = (self.camera, self.motion, self.coherence)
+        return [sink for sink in every if sink is not None]
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """What the sinks hold while they are looked into: a file of pictures, a process."""
+        with self.keyframes, self.apart or nullcontext():
+            yield
+
+    def finish(self) -> None:
+        """Call it when every frame was seen."""
+        if self.apart is not None:
+            *camera, self.motion, self.coherence = self.apart.finish()
+            self.camera = camera[0] if camera else None
 
     @property
     def sounds(self) -> list[SoundSink]:
@@ -131,7 +154,7 @@ def read_film(
     if info.kind != "video":
         raise UsageError(f"'{name}' is not a film", f"it is {info.kind}", "Name a video")
     sinks = Sinks(info, wishes)
-    with sinks.keyframes:
+    with sinks.open():
         watched = watch(
             path,
             sinks.pictures,
@@ -141,6 +164,7 @@ def read_film(
             cancel=cancel,
             on_progress=lambda seconds: on_progress(min(seconds, info.seconds), info.seconds),
         )
+        sinks.finish()
         shots = sinks.cuts.shots()
         if not shots:
             raise UsageError(f"'{name}' has no picture to look at", "not one of its frames can be shown")

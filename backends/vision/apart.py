@@ -1,0 +1,149 @@
+"""Sinks in a process of their own: Python's lock lets threads share little of work that is made of many small steps.
+
+The frames go through a pipe, and the sinks come back through another when the film is over; they give the same numbers
+as they would have given here. The child is this file (`python -m backends.vision.apart`).
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, Full, Queue
+from threading import Thread
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from backends.vision.frame import Frame, FrameSink
+from configs.errors import StudioError
+
+_AHEAD = 150
+"""Frames that wait for the child at most, small ones of 170 KB each: as many as come while it starts."""
+_HEADER = struct.Struct("<qddii")
+"""Index, seconds, duration, height, width; then the picture. A height of 0 ends the film."""
+_LEAST_SECONDS = 20.0
+"""Of film: below, the start of a process takes longer than it saves."""
+_STUCK_SECONDS = 120.0
+
+
+def pays(seconds: float) -> bool:
+    """Whether a second process is quicker for a film of that length, on this machine."""
+    return seconds >= _LEAST_SECONDS and (os.cpu_count() or 1) > 1
+
+
+class Apart:
+    """Lets `sinks` see frames in a child process; use it as a context manager, which ends the child in any case."""
+
+    def __init__(self, sinks: Sequence[FrameSink]) -> None:
+        """sinks: as they are before the first frame; they and all that they keep can be pickled."""
+        self._sinks = tuple(sinks)
+        self._queue: Queue[Frame | None] = Queue(_AHEAD)
+        self._failed = False
+        self._child: subprocess.Popen[bytes] | None = None
+        self._feeder = Thread(target=self._feed, name="film apart", daemon=True)
+
+    def __enter__(self) -> Apart:
+        paths = os.pathsep.join(dict.fromkeys([str(Path.cwd()), *(path for path in sys.path if path)]))
+        environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "backends.vision.apart"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True,
+        )  # fmt: skip
+        self._feeder.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        assert self._child is not None and self._child.stdin is not None and self._child.stdout is not None
+        self._child.kill()
+        self._failed = True
+        try:
+            while True:
+                self._queue.get_nowait()
+        except Empty:
+            self._hand_on(None)
+        self._feeder.join()
+        self._child.wait()
+        self._child.stdout.close()
+
+    def see(self, frame: Frame) -> None:
+        """Hand on the next frame. Raises StudioError when the child is gone."""
+        self._hand_on(frame)
+
+    def finish(self) -> tuple[Any, ...]:
+        """The sinks after all frames, in their order. Raises StudioError when the child failed."""
+        assert self._child is not None and self._child.stdout is not None
+        self._hand_on(None)
+        self._feeder.join()
+        told = self._child.stdout.read()
+        if self._failed or self._child.wait(_STUCK_SECONDS) or not told:
+            raise _gone()
+        # Written by this program's own child, which nobody else can reach.
+        return tuple(pickle.loads(told))
+
+    def _hand_on(self, frame: Frame | None) -> None:
+        while not self._failed or frame is None:
+            try:
+                return self._queue.put(frame, timeout=1.0)
+            except Full:
+                continue
+        raise _gone()
+
+    def _feed(self) -> None:
+        assert self._child is not None and self._child.stdin is not None
+        try:
+            with self._child.stdin as pipe:
+                pickle.dump(self._sinks, pipe)
+                while (frame := self._queue.get()) is not None:
+                    pipe.write(_HEADER.pack(frame.index, frame.seconds, frame.duration, *frame.rgb.shape[:2]))
+                    pipe.write(np.ascontiguousarray(frame.rgb).data)
+                pipe.write(_HEADER.pack(0, 0.0, 0.0, 0, 0))
+        except OSError:
+            self._failed = True
+            while self._queue.get() is not None:
+                pass
+
+
+def _gone() -> StudioError:
+    return StudioError("Looking at the film failed", "the process that measured it ended too early", "Try it again")
+
+
+def _look(read: Callable[[int], bytes], sinks: Sequence[FrameSink]) -> bool:
+    """Show the sinks what comes in; whether the film came to its end."""
+    before: Frame | None = None
+    while len(header := read(_HEADER.size)) == _HEADER.size:
+        index, seconds, duration, height, width = _HEADER.unpack(header)
+        if not height:
+            return True
+        pixels = read(height * width * 3)
+        if len(pixels) < height * width * 3:
+            return False
+        rgb = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+        before = Frame(index, seconds, rgb, before, duration)
+        for sink in sinks:
+            sink.see(before)
+    return False
+
+
+def main(said: BinaryIO, told: BinaryIO) -> int:
+    """The child: pickled sinks and frames come in, the sinks go out; ends with its parent."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    sinks: tuple[FrameSink, ...] = pickle.load(said)
+    if not _look(said.read, sinks):
+        return 1
+    pickle.dump(sinks, told)
+    told.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    _told = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what anything prints is no answer
+    sys.exit(main(sys.stdin.buffer, _told))
