@@ -71,6 +71,11 @@ class Apart:
         self._child.wait()
         self._child.stdout.close()
 
+    @property
+    def process(self) -> int:
+        """The child's number; 0 before there is one."""
+        return self._child.pid if self._child is not None else 0
+
     def see(self, frame: Frame) -> None:
         """Hand on the next frame. Raises StudioError when the child is gone."""
         self._hand_on(frame)

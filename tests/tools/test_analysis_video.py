@@ -19,7 +19,8 @@ from configs.models import ModelTable
 from configs.settings import Settings
 from configs.workspace import Workspace
 from memory.store import Memory
-from tools.analysis.aspects import ASPECTS
+from tools.analysis.aspects import ASPECTS, Aspect
+from tools.analysis.reading import Wishes, read_film
 from tools.events import Event, Progress
 from tools.executor import Executor, Run
 from tools.intake import attach
@@ -296,3 +297,15 @@ def test_a_real_film(bench: Bench) -> None:
     assert outcome.result.measurements["shots"] == 1
     assert outcome.result.measurements["seconds"] == pytest.approx(5.28, abs=0.01)
     assert outcome.result.measurements["loudness_lufs"] == pytest.approx(-34, abs=1.5)
+
+
+@pytest.mark.parametrize("aspects", [ASPECTS, ("coherence",)])
+def test_a_second_process_changes_no_figure(
+    two_shots: Path, aspects: tuple[Aspect, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = []
+    for share in (False, True):
+        monkeypatch.setattr("backends.vision.apart.pays", lambda seconds, share=share: share)
+        with read_film(two_shots, Wishes(aspects)) as reading:
+            records.append(reading.record)
+    assert records[0] == records[1] and records[0].shots[0].coherence is not None

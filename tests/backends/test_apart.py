@@ -1,0 +1,99 @@
+"""Sinks in a process of their own: the same numbers, and no child is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from backends.media.probe import MediaInfo, probe
+from backends.vision.apart import Apart, pays
+from backends.vision.camera.sink import CameraSink
+from backends.vision.coherence.sink import CoherenceSink
+from backends.vision.cuts.result import ShotSpan
+from backends.vision.frame import Frame, FrameSink
+from backends.vision.watch import watch
+from configs.errors import Cancelled, StudioError
+from evals.footage.world import look, world, write_clip
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = world(3, (360, 640))
+    frames = (look(place, (280 + 1.5 * at, 180), 1.0, size=(180, 320)) for at in range(48))
+    return write_clip(tmp_path_factory.mktemp("apart") / "film.mp4", frames, fps=24)
+
+
+def sinks(info: MediaInfo) -> tuple[CameraSink, CoherenceSink]:
+    return CameraSink(info), CoherenceSink(info)
+
+
+def whole(frames: int) -> ShotSpan:
+    return ShotSpan(
+        index=1, start=0, end=frames / 25, first_frame=0, frames=frames, clean_first=0, clean_frames=frames,
+        opening="start",
+    )  # fmt: skip
+
+
+def test_a_child_gives_the_same_numbers(film: Path) -> None:
+    info = probe(film)
+    here = sinks(info)
+    seen = watch(film, here, info=info)
+    with Apart(sinks(info)) as apart:
+        watch(film, [apart], info=info)
+        there = apart.finish()
+    shot = whole(seen.frames)
+    assert seen.frames > 20
+    for one, other in zip(here, there, strict=True):
+        assert one is not other and one.report([shot]) == other.report([shot])
+    assert there[1].measures(shot) == here[1].measures(shot) != {}
+
+
+def test_a_killed_child_is_said_and_ends_the_pass(film: Path) -> None:
+    info = probe(film)
+
+    class Killing:
+        def __init__(self, apart: Apart) -> None:
+            self.apart = apart
+
+        def see(self, frame: Frame) -> None:
+            if frame.index == 10:
+                os.kill(self.apart.process, signal.SIGKILL)
+
+    with pytest.raises(StudioError, match="ended too early"), Apart(sinks(info)) as apart:
+        watch(film, [apart, Killing(apart)], info=info)
+        apart.finish()
+    gone(apart)
+
+
+def test_a_sink_that_fails_there_is_said(film: Path) -> None:
+    info = probe(film)
+    broken: list[FrameSink] = [CameraSink(info)]
+    del broken[0].__dict__[next(iter(broken[0].__dict__))]
+    with pytest.raises(StudioError, match="ended too early"), Apart(broken) as apart:
+        watch(film, [apart], info=info)
+        apart.finish()
+    gone(apart)
+
+
+def test_a_cancelled_pass_leaves_no_child(film: Path) -> None:
+    def stop() -> None:
+        raise Cancelled("Stopped")
+
+    with pytest.raises(Cancelled), Apart(sinks(probe(film))) as apart:
+        watch(film, [apart], cancel=stop)
+    gone(apart)
+
+
+def gone(apart: Apart) -> None:
+    with pytest.raises(ProcessLookupError):
+        os.kill(apart.process, 0)
+
+
+def test_only_long_films_pay_for_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert pays(60) and not pays(5)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert not pays(60)
