@@ -139,8 +139,13 @@ def _seeing(ctx: ToolContext, reasons: dict[str, str]) -> list[FigureFinder]:
     return found
 
 
+def known_faces(ctx: ToolContext, reasons: dict[str, str]) -> Likeness:
+    """The characters whose faces can be told apart; reasons['characters'] says why there is none."""
+    return _likeness(ctx, "pictures", reasons, "arcface")
+
+
 def _namer(ctx: ToolContext, reasons: dict[str, str]) -> Callable[[Vector], tuple[str, float] | None] | None:
-    likeness = _likeness(ctx, "pictures", reasons, "arcface")
+    likeness = known_faces(ctx, reasons)
     return likeness.nearest if likeness else None
 
 

@@ -38,6 +38,8 @@ class Wishes:
     """A FigureFinder, when somebody can be found in the pictures."""
     identity: Any = None
     """An IdentityTrack, when characters can be told apart."""
+    identity_mark: float | None = None
+    """1 - cosine from which one of its looks is another; None: as `CoherenceSink` has it."""
     not_measured: Mapping[str, str] = field(default_factory=dict)
     """What cannot be measured here, and why."""
 
@@ -79,6 +81,7 @@ class Sinks:
         from backends.sound.meter import SoundMeter
         from backends.vision.apart import Apart, pays
         from backends.vision.camera.sink import CameraSink
+        from backends.vision.coherence.identity import IdentityWatch
         from backends.vision.coherence.sink import CoherenceSink
         from backends.vision.composition.keyframes import PictureSink
         from backends.vision.composition.measure import CompositionSink
@@ -94,17 +97,18 @@ class Sinks:
         self.motion = MotionSink(self.camera)
         composed = {"composition", "shots", "content"} & set(asked)
         self.composition = CompositionSink(info, wishes.figures) if composed else None
-        self.coherence = CoherenceSink(info, wishes.identity) if "coherence" in asked else None
+        coherent = "coherence" in asked
+        self.coherence = CoherenceSink(info, identity_mark=wishes.identity_mark) if coherent else None
         # Who is who is asked of an engine that this process holds.
-        shared = self.coherence is not None and wishes.identity is None and pays(info.seconds)
-        self.apart = Apart(self._movement) if shared else None
+        self.identity = IdentityWatch(wishes.identity) if coherent and wishes.identity is not None else None
+        self.apart = Apart(self._movement) if coherent and pays(info.seconds) else None
         # Always heard: what is loud is lively, whatever was asked.
         self.sound = SoundMeter() if info.has_audio else None
 
     @property
     def pictures(self) -> list[FrameSink]:
         movement = [self.apart] if self.apart is not None else self._movement
-        every = (self.cuts, self.quality, self.keyframes, self.composition, *movement)
+        every = (self.cuts, self.quality, self.keyframes, self.composition, self.identity, *movement)
         return [sink for sink in every if sink is not None]
 
     @property
@@ -124,6 +128,8 @@ class Sinks:
         if self.apart is not None:
             *camera, self.motion, self.coherence = self.apart.finish()
             self.camera = camera[0] if camera else None
+        if self.coherence is not None and self.identity is not None:
+            self.coherence.join(self.identity)
 
     @property
     def sounds(self) -> list[SoundSink]:

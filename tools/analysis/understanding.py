@@ -30,6 +30,7 @@ class Understanding:
 
     def __init__(self, film: Asset, aspects: Sequence[Aspect], ctx: ToolContext) -> None:
         from tools.analysis.characters import finder_for
+        from tools.analysis.looks import Looks, looks_of
 
         self._film, self._ctx = film, ctx
         self._content = "content" in aspects
@@ -37,6 +38,11 @@ class Understanding:
         self.figures: Any = None
         if self._content or {"shots", "composition"} & set(aspects):
             self.figures, self.not_measured = finder_for(film, ctx)
+        self.looks = Looks()
+        if "coherence" in aspects:
+            self.looks = looks_of(film, ctx)
+            if self.looks.reason:
+                self.not_measured.setdefault("identity", self.looks.reason)
 
     def fingerprint(self) -> dict[str, Any]:
         """All but the film and the wish that the answer depends on, JSON-ready."""
@@ -45,6 +51,7 @@ class Understanding:
         if self.figures is not None:
             known = [(one.id, one.updated_at) for one in memory.list_entries("character")]
             facts = {"figures": self.not_measured, "characters": known}
+        facts["looks"] = [self.looks.track is not None, self.looks.mark]
         if self._content:
             from backends.vision.vlm import seeing_model
             from backends.voice.recogniser import find_recogniser

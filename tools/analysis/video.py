@@ -52,7 +52,7 @@ class AnalyzeVideo(Tool):
     def needs(self, args: Args, studio: Studio) -> frozenset[str]:
         from tools.analysis.characters import wants_encoders
 
-        looked_for = {"shots", "composition", "content"} & set(args.aspects)
+        looked_for = {"shots", "composition", "content", "coherence"} & set(args.aspects)
         return frozenset({"identity"} if looked_for and wants_encoders(studio) else ())
 
     def forecast(self, args: Args, studio: Studio) -> Forecast:
@@ -91,7 +91,15 @@ class AnalyzeVideo(Tool):
 
         return read_film(
             ctx.path(film),
-            Wishes(aspects, args.sensitivity, args.seconds, insight.figures, not_measured=insight.not_measured),
+            Wishes(
+                aspects,
+                args.sensitivity,
+                args.seconds,
+                insight.figures,
+                insight.looks.track,
+                insight.looks.mark,
+                insight.not_measured,
+            ),
             name=film.name,
             sha256=film.sha256,
             limits=MediaLimits.of(ctx.settings.uploads),

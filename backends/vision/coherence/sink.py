@@ -56,6 +56,10 @@ class CoherenceSink:
         self._still = thresholds().frozen.block_change
         self._least_texture = thresholds().coherence.block_texture
 
+    def join(self, identity: IdentityWatch) -> None:
+        """Tell in the report what another sink saw of who is who."""
+        self._identity = identity
+
     def see(self, frame: Frame) -> None:
         """Look at the next frame."""
         if self._identity is not None:
