@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from backends.vision.caption import LIMIT, one_line
 from backends.vision.composition.result import Composition
 from backends.vision.record import Shot
-from tools.analysis.phrases import heard_words
+from tools.analysis.phrases import heard_words, scale_words
 
 MEASURED = "measurements"
 """Author of a text that no model wrote."""
-SCALES = {
-    "ECU": "extreme close-up", "CU": "close-up", "MCU": "medium close-up", "MS": "medium shot",
-    "MLS": "medium long shot", "LS": "long shot", "ELS": "extreme long shot",
-}  # fmt: skip
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 _KEYS = {"low": "low key", "high": "high key"}
 COLOURLESS = 0.06
@@ -86,7 +82,7 @@ def _look(look: Composition) -> tuple[str, ...]:
     names = colour_names(look)
     colours = "black and white" if look.saturation < COLOURLESS and len(names) > 1 else listed(names)
     symmetrical = "symmetrical" if look.symmetry >= SYMMETRICAL else ""
-    return SCALES.get(look.scale, ""), _KEYS.get(look.key, ""), symmetrical, colours
+    return scale_words(look), _KEYS.get(look.key, ""), symmetrical, colours
 
 
 def _figures(look: Composition) -> str:

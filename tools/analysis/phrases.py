@@ -94,3 +94,8 @@ def sound_words(sound: ShotSound | None) -> str:
 def without_folders(text: str) -> str:
     """A reason for an editor's eyes: of a path on this machine only the last name is left."""
     return _PATH.sub(lambda found: found[0].rstrip("/").rpartition("/")[2], text)
+
+
+def scale_words(look: Composition) -> str:
+    """Such as 'medium shot'; '' when it is not known."""
+    return SCALES[look.scale] if look.scale != "unknown" else ""

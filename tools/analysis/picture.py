@@ -185,7 +185,8 @@ def recipe_facts(picture: Asset) -> dict[str, Any]:
 
 def summary_of(name: str, facts: Mapping[str, Any], look: Composition) -> str:
     """The facts in at most 1 KB, the most asked for first."""
-    from tools.analysis.captions_measured import MEASURED, SCALES, colour_names, listed, people_of
+    from tools.analysis.captions_measured import MEASURED, colour_names, listed, people_of
+    from tools.analysis.phrases import scale_words
 
     file, told, made = facts["file"], facts["description"], facts["recipe"]
     by = "from measurements" if told["by"] == MEASURED else f"by {told['by']}"
@@ -193,7 +194,7 @@ def summary_of(name: str, facts: Mapping[str, Any], look: Composition) -> str:
     quality = facts["quality"]
     faults = facts["faults"]
     parts.append(f"Technically: {listed(faults)}." if faults else "Technically no fault found.")
-    scale = SCALES.get(look.scale)
+    scale = scale_words(look)
     reason = look.scale_reason.partition(" (")[0].rstrip(".")
     parts.append(f"Shot scale: {scale}." if scale else f"Shot scale unknown: {reason}.")
     if names := people_of(look):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from configs.errors import UsageError
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class AnalyzeAudio(Tool):
         asset = ctx.asset(args.audio, "audio", "video")
         path = ctx.path(asset)
         info, meter = probe(path), SoundMeter()
+        if not info.has_audio:
+            raise UsageError(f"'{asset.name}' has no sound", "there is no sound track in it", "Name another file")
         heard = listen(
             path,
             [meter],
