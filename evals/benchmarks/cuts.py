@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -206,19 +207,24 @@ def _measured(films: Iterator[Joined], *, network: bool) -> dict[str, Any]:
 
 
 def _false_alarms(takes: Iterator[Joined]) -> dict[str, Any]:
-    """False transitions per 10 minutes, and by trick where there were some."""
+    """False transitions per 10 minutes, and by trick and kind where there were some."""
     minutes = 0.0
     counts: dict[str, dict[str, int]] = {}
+    kinds: Counter[str] = Counter()
     for take in takes:
         minutes += take.length / take.fps / 60
         for name, sink in _seen(take, network=False).items():
-            by_trick = counts.setdefault(name, {})
-            if found := len(sink.findings()):
-                by_trick[take.name] = by_trick.get(take.name, 0) + found
+            by_trick, found = counts.setdefault(name, {}), sink.findings()
+            if found:
+                by_trick[take.name] = by_trick.get(take.name, 0) + len(found)
+            if name == "own":
+                kinds.update(finding.kind for finding in found)
     return {
         "minutes": round(minutes, 1),
         "per_10_minutes": {name: round(10 * sum(tricks.values()) / minutes, 2) for name, tricks in counts.items()},
         "own_by_trick": counts["own"],
+        "own_by_kind": dict(kinds),
+        "own_cuts_per_10_minutes": round(10 * kinds["cut"] / minutes, 2),
     }
 
 

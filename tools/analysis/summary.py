@@ -179,14 +179,19 @@ def _sound(record: FilmRecord) -> str:
 
 
 def _content(record: FilmRecord) -> str:
-    from tools.analysis.captions_measured import people_of
+    from tools.analysis.captions_measured import MEASURED, people_of
 
     names = Counter(name for shot in record.shots if shot.composition for name in people_of(shot.composition))
     seen = ", ".join(f"{name} ({count} shot{'s' * (count > 1)})" for name, count in names.most_common(6))
     said = f"Seen: {seen}. " if names else ""
-    told = [shot for shot in record.shots if shot.text and shot.text_by != "measurements"]
+    told = [shot for shot in record.shots if shot.text and shot.text_by != MEASURED]
     by = f" (by {told[0].text_by})" if told else ""
-    shown = " ".join(f"Shot {shot.index}: {shot.text.rstrip('.')}." for shot in told[:TEXTS_SHOWN])
+    if not told and not set(_SAYINGS) <= set(record.aspects):
+        # All that can be said without a model of what happens; a whole report says it in its own words.
+        told = [shot for shot in record.shots if shot.text]
+        by = " (from measurements: no vision model is served)" if told else ""
+    more = f" ... and {len(told) - TEXTS_SHOWN} more shots." if len(told) > TEXTS_SHOWN else ""
+    shown = " ".join(f"Shot {shot.index}: {shot.text.rstrip('.')}." for shot in told[:TEXTS_SHOWN]) + more
     lines = [f'"{line.text}"' for shot in record.shots for line in shot.words]
     spoken = f"Said: {', '.join(lines[:LINES_SHOWN])}{' ...' if len(lines) > LINES_SHOWN else ''}. " if lines else ""
     return f"{said}{spoken}{shown}{by}".strip()
