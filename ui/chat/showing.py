@@ -44,9 +44,14 @@ def element_for(row: dict[str, Any], poster: str = "") -> Any:
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~!])")
 
 
+def is_page(row: dict[str, Any]) -> bool:
+    """Whether an asset is a page to be opened, which its link does better than a tile."""
+    return PurePosixPath(row["path"]).suffix.lower() == ".html"
+
+
 def page_links(rows: list[dict[str, Any]]) -> str:
     """Links that open the reports among assets beside the chat, as Markdown; a file element only downloads them."""
-    pages = [row for row in rows if PurePosixPath(row["path"]).suffix.lower() == ".html"]
+    pages = [row for row in rows if is_page(row)]
     names = [_MARKDOWN.sub(r"\\\1", " ".join(row["name"].split())) for row in pages]
     return "\n".join(f"- [Open: {name}]({asset_url(row['path'])})" for name, row in zip(names, pages, strict=True))
 

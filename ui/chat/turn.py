@@ -12,7 +12,7 @@ import chainlit as cl
 from agent import events as ev
 from agent.report import asset_row
 from ui.chat.plan import ask_approval
-from ui.chat.showing import TurnTasks, bar, element_for, page_links, scores_table
+from ui.chat.showing import TurnTasks, bar, element_for, is_page, page_links, scores_table
 from ui.chat.wording import step_title, wording
 from ui.wording import phase_text
 
@@ -171,7 +171,7 @@ class TurnView:
             await cl.ErrorMessage(text).send()
             return
         await self._measures(report["assets"])
-        main, extras = _sorted_results(report["assets"])
+        main, extras = _sorted_results([row for row in report["assets"] if not is_page(row)])
         actions = [
             cl.Action(name="say", payload={"text": c}, label=c, tooltip="Answer with this") for c in report["choices"]
         ]
