@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from configs.errors import UsageError
 from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, studio_data
-from tools.editing.specs import frame_rate
+from tools.editing.specs import Direction, Place, Spoken, TitleSpec, frame_rate
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -49,10 +49,19 @@ class Cut:
     effects: tuple[dict[str, Any], ...] = ()
     gain_db: float = 0.0
     role: str = "video"
-    blend: Literal["", "dissolve", "fade"] = ""
+    blend: Literal["", "dissolve", "fade", "fade_white", "wipe", "push", "whip", "zoom"] = ""
     """The transition into this clip, from `before` frames ahead of `start` to `after` frames behind it."""
+    direction: Direction = "left"
     before: int = 0
     after: int = 0
+    frozen: bool = False
+    """One frame of the source, the one at `source_in`, for as long as the clip lasts; without sound."""
+    place: Place | None = None
+    """Where an overlay lies on the picture."""
+    title: TitleSpec | None = None
+    """A card instead of a source."""
+    clip_id: str = ""
+    """The clip's id on the timeline."""
 
     @property
     def end(self) -> int:
@@ -81,6 +90,8 @@ class Words:
     text: str
     style: str
     position: str
+    spoken: tuple[Spoken, ...] = ()
+    """When each word comes, in seconds since the caption's start."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,8 @@ class Program:
     video: tuple[Cut, ...]
     audio: tuple[Cut, ...]
     words: tuple[Words, ...]
+    overlays: tuple[Cut, ...] = ()
+    """Pictures over the picture, the lowest first; each with a `place`."""
     keep_loudness: bool = False
     """True for edits of a user's own clip, whose level is left as it is."""
 
@@ -104,7 +117,8 @@ class Program:
 
     def sources(self) -> list[Source]:
         """Every file used, once, in order of first use."""
-        return list(dict.fromkeys(cut.source for cut in (*self.video, *self.audio) if cut.source is not None))
+        every = (*self.video, *self.overlays, *self.audio)
+        return list(dict.fromkeys(cut.source for cut in every if cut.source is not None))
 
 
 Find = Callable[[str, str], Source]
