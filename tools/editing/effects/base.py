@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +13,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 EFFECTS: dict[str, type[ClipEffect]] = {}
 """Every effect by name; filled by `effect`."""
+
+
+class Stage(IntEnum):
+    """In which order a clip's effects are drawn; within a stage they keep the order they have on the clip."""
+
+    FIT = 0
+    """Which part of the picture is shown."""
+    LOOK = 10
+    """Colours."""
+    CAMERA = 20
+    """Zooms and shakes."""
+    TEXTURE = 30
+    """Grain, glow, glitches: they belong to the film stock, and do not move with the picture."""
+    LIGHT = 40
+    """Flashes."""
+    MATTE = 50
+    """Bars and frames around the picture."""
+    FADE = 60
 
 
 @dataclass(frozen=True)
@@ -42,10 +62,23 @@ class ClipEffect(BaseModel):
     """One line for people: what it looks like and what it is good for."""
     audible: ClassVar[bool] = False
     """Whether it changes the sound too."""
+    stage: ClassVar[Stage] = Stage.TEXTURE
 
     def picture(self, canvas: Canvas) -> list[str]:
-        """Filters for the picture, made of checked numbers and generated file names only; [] when it has none."""
+        """Filters for the picture, made of checked numbers and generated file names only; [] when it has none.
+
+        They take yuv420p and may give another format. One string may hold a small graph with labels of its own
+        ('split[a][b];[b]gblur=sigma=9[c];[a][c]blend=...'), whose first and last filter are left open.
+        """
         return []
+
+    @classmethod
+    def together(cls, effects: Sequence[Any], canvas: Canvas) -> list[str]:
+        """Filters for effects that follow each other and share this method; one chain for many where that is cheaper.
+
+        The same zoom on sixty beats is one filter with sixty pulses, not sixty filters.
+        """
+        return [step for each in effects for step in each.picture(canvas)]
 
     def sound(self, seconds: float) -> list[str]:
         """Filters for the clip's sound, whose clock starts with the clip too."""

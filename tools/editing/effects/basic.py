@@ -1,89 +1,141 @@
-"""Effects on a clip: checked when a timeline is read, and turned into ffmpeg filters made of numbers only."""
+"""Time, colour and fades: the effects that most cuts are made with."""
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
-from configs.errors import UsageError
-from tools.editing.outline import effects_of
+from pydantic import Field, field_validator
+
+from tools.editing.effects.base import Canvas, ClipEffect, Stage, effect
 from tools.editing.presets import editing_presets
 
-if TYPE_CHECKING:
-    import opentimelineio as otio
 
-NAMES = ("speed", "reverse", "grade", "fade_in", "fade_out")
+class Timed(ClipEffect):
+    """Changes when a frame is seen, not how: the renderer reads its source differently, and no filter draws it."""
+
+    audible: ClassVar[bool] = True
+    stage: ClassVar[Stage] = Stage.FIT
 
 
-def check_effect(effect: dict[str, Any]) -> dict[str, Any]:
-    """The effect with checked values. Raises UsageError for an unknown name or a value out of range."""
-    name = effect.get("name")
-    if name == "speed":
-        span = editing_presets().speed
-        factor = _number(effect, "factor")
-        if not span.slowest <= factor <= span.fastest:
-            raise UsageError(f"A speed of {factor:g} cannot be made", f"{span.slowest:g} to {span.fastest:g} can")
-        return {"name": "speed", "factor": factor}
-    if name == "grade":
+def _possible(factor: float) -> float:
+    span = editing_presets().speed
+    if not span.slowest <= factor <= span.fastest:
+        raise ValueError(f"a speed of {factor:g} cannot be made; {span.slowest:g} to {span.fastest:g} can")
+    return factor
+
+
+@effect
+class Speed(Timed):
+    """The whole clip faster or slower, voices at their own pitch."""
+
+    name = "speed"
+    about = "faster or slower, all of it"
+
+    factor: float = Field(description="2 = twice as fast.")
+    _checked = field_validator("factor")(_possible)
+
+
+@effect
+class Ramp(Timed):
+    """From one speed to another, evenly in timeline time."""
+
+    name = "ramp"
+    about = "slides from one speed into another"
+
+    factor: float = Field(description="Speed at the clip's first frame.")
+    factor_end: float = Field(description="Speed at its last.")
+    _checked = field_validator("factor", "factor_end")(_possible)
+
+
+@effect
+class Reverse(Timed):
+    """The clip from its end to its beginning."""
+
+    name = "reverse"
+    about = "plays backwards"
+
+
+@effect
+class Grade(ClipEffect):
+    """A grade of `configs/editing.yaml`."""
+
+    name = "grade"
+    about = "colours and contrast of a look"
+    stage = Stage.LOOK
+
+    look: str = Field(max_length=40)
+    strength: float = Field(1.0, ge=0, le=1, description="Share of the graded picture in the result.")
+
+    @field_validator("look")
+    @classmethod
+    def _known(cls, look: str) -> str:
         grades = editing_presets().grades
-        look = str(effect.get("look", ""))
         if look not in grades:
-            raise UsageError(f"There is no grade '{look[:40]}'", fix=f"Use one of {', '.join(grades)}")
-        return {"name": "grade", "look": look}
-    if name in ("fade_in", "fade_out"):
-        seconds = _number(effect, "seconds")
-        if not 0 < seconds <= 60:
-            raise UsageError(f"A fade of {seconds:g} s cannot be made", "0 to 60 s can")
-        return {"name": name, "seconds": seconds}
-    if name == "reverse":
-        return {"name": "reverse"}
-    raise UsageError(f"There is no effect '{str(name)[:40]}'", fix=f"Use one of {', '.join(NAMES)}")
+            raise ValueError(f"there is no grade '{look}'; use one of {', '.join(grades)}")
+        return look
 
+    def picture(self, canvas: Canvas) -> list[str]:
+        steps = self.steps()
+        if self.strength >= 1:
+            return steps
+        if self.strength == 0:
+            return []
+        graded = ",".join([*steps, "format=yuv420p"])
+        mixed = f"blend=all_mode=normal:all_opacity={self.strength:.4f}"
+        return [f"split[plain][ungraded];[ungraded]{graded}[graded];[graded][plain]{mixed}"]
 
-def read_effects(clip: otio.schema.Clip) -> tuple[dict[str, Any], ...]:
-    """A clip's effects, checked; those that other programs put there are left out (see `foreign_effects`)."""
-    return tuple(check_effect(effect) for effect in effects_of(clip) if effect["name"] != "foreign")
-
-
-def foreign_effects(timeline: otio.schema.Timeline) -> list[str]:
-    """Names of effects in the timeline that cannot be rendered here."""
-    names = (e["effect"] for clip in timeline.find_clips() for e in effects_of(clip) if e["name"] == "foreign")
-    return sorted(set(names))
-
-
-def grade_filters(effects: tuple[dict[str, Any], ...]) -> list[str]:
-    """The clip's grades as filters, in their order."""
-    made: list[str] = []
-    for effect in effects:
-        if effect["name"] != "grade":
-            continue
-        for step in editing_presets().grades[effect["look"]]:
+    def steps(self) -> list[str]:
+        """The grade at full strength."""
+        made: list[str] = []
+        for step in editing_presets().grades[self.look]:
             for name, values in step.items():
                 options = ":".join(f"{key}={value:g}" for key, value in values.items())
                 made.append(f"{name}={options}" if options else name)
-    return made
+        return made
+
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "steps": editing_presets().grades[self.look]}
 
 
-def fades(effects: tuple[dict[str, Any], ...], seconds: float) -> list[tuple[str, float, float]]:
-    """The clip's fades as ('in' | 'out', begin, length) in seconds of the clip, never longer than it."""
-    made: list[tuple[str, float, float]] = []
-    for effect in effects:
-        if effect["name"] == "fade_in":
-            made.append(("in", 0.0, min(effect["seconds"], seconds)))
-        elif effect["name"] == "fade_out":
-            length = min(effect["seconds"], seconds)
-            made.append(("out", seconds - length, length))
-    return made
+class Fade(ClipEffect):
+    """Base of both fades, of picture and sound."""
+
+    audible: ClassVar[bool] = True
+    stage: ClassVar[Stage] = Stage.FADE
+
+    seconds: float = Field(gt=0, le=60)
+
+    def span(self, seconds: float) -> tuple[str, float, float]:
+        """'in' or 'out', begin and length in seconds of a clip of that length; never longer than it."""
+        raise NotImplementedError
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        kind, begin, length = self.span(canvas.seconds)
+        return [f"fade=t={kind}:st={begin:.6f}:d={length:.6f}"]
+
+    def sound(self, seconds: float) -> list[str]:
+        kind, begin, length = self.span(seconds)
+        return [f"afade=t={kind}:st={begin:.6f}:d={length:.6f}"]
 
 
-def tempo_filters(speed: Fraction) -> list[str]:
-    """`speed` without a change of pitch. Not `atempo`: measured, it drifts by 0.12 s per half second of silence."""
-    return [f"rubberband=tempo={float(speed):.6f}"] if speed != 1 else []
+@effect
+class FadeIn(Fade):
+    """Out of black and silence."""
+
+    name = "fade_in"
+    about = "fades in from black"
+
+    def span(self, seconds: float) -> tuple[str, float, float]:
+        return "in", 0.0, min(self.seconds, seconds)
 
 
-def _number(effect: dict[str, Any], key: str) -> float:
-    value = effect.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise UsageError(f"The effect '{effect.get('name')}' needs a number as '{key}'")
-    return float(value)
+@effect
+class FadeOut(Fade):
+    """Into black and silence."""
+
+    name = "fade_out"
+    about = "fades out to black"
+
+    def span(self, seconds: float) -> tuple[str, float, float]:
+        length = min(self.seconds, seconds)
+        return "out", seconds - length, length
