@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -75,16 +75,27 @@ def studio_data(thing: Any) -> dict[str, Any]:
     return dict(data) if isinstance(data, Mapping) else {}
 
 
+def plain(value: Any) -> Any:
+    """Metadata as plain dictionaries and lists: OpenTimelineIO hands out its own."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(item) for item in value]
+    return value
+
+
 def effects_of(clip: otio.schema.Clip) -> list[dict[str, Any]]:
     """A clip's effects as `ClipSpec.effects` has them; unknown ones keep their name as 'foreign'."""
     import opentimelineio as otio
 
     found: list[dict[str, Any]] = []
     for effect in clip.effects:
+        if isinstance(effect, otio.schema.FreezeFrame):
+            continue  # no speed, but one frame for as long as the clip lasts
         if isinstance(effect, otio.schema.LinearTimeWarp):
             found.append({"name": "speed", "factor": float(effect.time_scalar)})
         elif str(effect.effect_name).startswith("studio."):
-            found.append({"name": str(effect.effect_name).removeprefix("studio."), **studio_data(effect)})
+            found.append({"name": str(effect.effect_name).removeprefix("studio."), **plain(studio_data(effect))})
         else:
             found.append({"name": "foreign", "effect": str(effect.effect_name or effect.name)})
     return found

@@ -27,7 +27,8 @@ class ClipChange(Change):
 
 
 class Trim(ClipChange):
-    """Take seconds off a clip's ends; what follows moves up (`ripple`) or stays, leaving a gap."""
+    """Take seconds off a clip's ends; what follows moves up (`ripple`) or stays, leaving a gap. Clips of other tracks
+    than the picture's are shortened where they are."""
 
     op: Literal["trim"] = "trim"
     head: float = Field(0.0, description="Seconds off the beginning; below 0 gives back from the source.")
@@ -52,7 +53,8 @@ class NewClip(BaseModel):
 
 
 class Insert(Change):
-    """Put a clip in at a time; what comes later on its track moves back (on all tracks with `all_tracks`)."""
+    """Put a clip in at a time. On the picture's track what comes later moves back (on all tracks with `all_tracks`);
+    on other tracks it is laid in, and nothing moves."""
 
     op: Literal["insert"] = "insert"
     at: float = Field(ge=0)
@@ -69,7 +71,8 @@ class Overwrite(Change):
 
 
 class RippleDelete(Change):
-    """Take a clip, or a stretch of time of all tracks, away and close the gap."""
+    """Take a clip of the picture, or a stretch of time of all tracks, away and close the gap. A clip of another track
+    is taken away, and everything else stays at its time."""
 
     op: Literal["ripple_delete"] = "ripple_delete"
     clip: str = Field("", description="Id of the clip; '' when a stretch of time is meant.")
@@ -78,7 +81,8 @@ class RippleDelete(Change):
 
 
 class Move(ClipChange):
-    """Move a clip to another place in its track's order (`before` / `after` a clip), or to a time on a free track."""
+    """Move a clip of the picture to another place in its order (`before` / `after` a clip), with what begins in it; or
+    a clip of another track to a time (`to`)."""
 
     op: Literal["move"] = "move"
     before: str = ""
@@ -96,7 +100,8 @@ class SetTransition(ClipChange):
 
 
 class Retime(ClipChange):
-    """Play a clip faster or slower; `factor_end` makes it a ramp. Its place grows or shrinks; what follows moves."""
+    """Play a clip at a speed (1 = as it was filmed); `factor_end` makes it a ramp. All that it shows stays in it, so
+    its place grows or shrinks, and what follows moves."""
 
     op: Literal["retime"] = "retime"
     factor: float = Field(gt=0, le=100)
@@ -110,6 +115,8 @@ class AddEffect(ClipChange):
 
 
 class SetGrade(ClipChange):
+    """One look for a clip, in place of the one that it has."""
+
     op: Literal["grade"] = "grade"
     look: str = Field(description="A grade of configs/editing.yaml, or '' for none.")
     strength: float = Field(1.0, ge=0, le=1)
