@@ -113,3 +113,11 @@ def effect(cls: type[ClipEffect]) -> type[ClipEffect]:
         raise ValueError(f"two effects are called {cls.name}")
     EFFECTS[cls.name] = cls
     return cls
+
+
+def added(terms: Sequence[str]) -> str:
+    """The sum of expressions; paired up, because ffmpeg reads no chain of more than 100."""
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return f"({added(terms[:middle])}+{added(terms[middle:])})"
