@@ -33,6 +33,7 @@ class EncodePreset(Preset):
 class EncodePresets(Preset):
     final: EncodePreset
     preview: EncodePreset
+    encoder: Literal["auto", "software"]
     workers: int = Field(ge=1, le=16)
     chunk_seconds: float = Field(gt=0.5)
     reverse_mib: int = Field(ge=16)
@@ -59,6 +60,8 @@ class GatePresets(Preset):
     loudness_tolerance: float = Field(gt=0)
     black_share: float = Field(gt=0, le=1)
     frozen_share: float = Field(gt=0, le=1)
+    peak_dbfs: float = Field(ge=-20, le=6)
+    cuts_found: float = Field(ge=0, le=1)
 
 
 class SpeedRange(Preset):

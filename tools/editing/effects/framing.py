@@ -44,19 +44,19 @@ class Reframe(Framing):
     name = "reframe"
     about = "fills another shape of frame, following the subject"
 
-    focus: tuple[tuple[float, float, float], ...] = Field(
+    keys: tuple[tuple[float, float, float], ...] = Field(
         ((0.0, 0.5, 0.5),),
         min_length=1,
         max_length=2000,
         description="(seconds since the clip's first frame, x, y): the subject's middle as shares of the picture.",
     )
 
-    @field_validator("focus")
+    @field_validator("keys")
     @classmethod
-    def _in_order(cls, focus: tuple[tuple[float, float, float], ...]) -> tuple[tuple[float, float, float], ...]:
-        times = [at for at, _, _ in focus]
-        if times != sorted(times) or times[0] < 0:
+    def _in_order(cls, keys: tuple[tuple[float, float, float], ...]) -> tuple[tuple[float, float, float], ...]:
+        times = [at for at, _, _ in keys]
+        if times != sorted(times):
             raise ValueError("the times of the focus go backwards")
-        if not all(0 <= share <= 1 for _, x, y in focus for share in (x, y)):
+        if not all(0 <= share <= 1 for _, x, y in keys for share in (x, y)):
             raise ValueError("the focus lies outside the picture")
-        return focus
+        return keys
