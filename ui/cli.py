@@ -12,6 +12,7 @@ from configs.errors import StudioError
 from ui.cli_keys import keys_app
 from ui.cli_memory import memory_app
 from ui.cli_models import models_app
+from ui.cli_timeline import timeline_app
 from ui.ending import ended_in_order
 from ui.options import AsJson, Brain, Home, Port, fail, guarded
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(memory_app, name="memory")
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.add_typer(timeline_app, name="timeline")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
     tracks = []
     for track in timeline.tracks:
         clips = []
+        joins = {after: item for item, after in pairwise(track) if isinstance(item, otio.schema.Transition)}
         for clip in track.find_clips():
             span = clip.trimmed_range_in_parent()
             own, media = studio_data(clip), clip.media_reference
@@ -33,8 +35,16 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
                 fact["source_in"] = round(clip.trimmed_range().start_time.to_seconds(), 4)
             elif isinstance(media, otio.schema.GeneratorReference):
                 fact["text"] = str(media.parameters.get("text", ""))
-            if clip.effects:
-                fact["effects"] = effects_of(clip)
+            if effects := effects_of(clip):
+                fact["effects"] = effects
+            if any(isinstance(effect, otio.schema.FreezeFrame) for effect in clip.effects):
+                fact["frozen"] = True
+            if own.get("gain_db"):
+                fact["gain_db"] = float(own["gain_db"])
+            if clip in joins:
+                join = joins[clip]
+                fact["transition"] = str(studio_data(join).get("kind", "dissolve"))
+                fact["transition_seconds"] = round((join.in_offset + join.out_offset).to_seconds(), 4)
             clips.append(fact)
         changes = sum(isinstance(item, otio.schema.Transition) for item in track)
         role = str(studio_data(track).get("role", track.kind.lower()))
