@@ -13,11 +13,11 @@ from pathlib import Path
 
 from backends.media.ffmpeg import FfmpegKilled, input_args, run_ffmpeg
 from backends.media.guard import sniff
-from configs.errors import Cancelled
+from configs.errors import Cancelled, StudioError
 from tools.editing.ass import font_folder, script
 from tools.editing.encoder import encoder_args, ticks
 from tools.editing.presets import EncodePreset, editing_presets
-from tools.editing.seeing import seen_args, seen_file
+from tools.editing.seeing import seen_args, seen_file, whole
 from tools.editing.segments import Files, Frame, Segment, scripts_of, segment_args, segment_key
 
 POLL_SECONDS = 0.2
@@ -131,6 +131,8 @@ def _encode(
             # Somebody ended it, or the memory was full for a moment: once more, from the beginning.
             check()
             run_ffmpeg(args, cancel=check, on_progress=note, timeout_s=PIECE_SECONDS)
+        if not whole(small, segment, frame):
+            raise StudioError("A piece of the film came out too short", "its sources hold no picture there")
         small.replace(seen_file(path))
         draft.replace(path)
     finally:

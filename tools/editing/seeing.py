@@ -55,6 +55,12 @@ def seen_args(segment: Segment, target: Path) -> list[str]:
     return ["-map", "[seen]", "-fps_mode", "passthrough", "-frames:v", count, "-f", "rawvideo", str(target)]
 
 
+def whole(small: Path, segment: Segment, frame: Frame) -> bool:
+    """Whether all the small pictures of a segment are in a file: then all its frames were drawn."""
+    width, height = seen_size(frame)
+    return small.exists() and small.stat().st_size == len(seen_numbers(segment)) * width * height * 3
+
+
 def read_seen(piece: Path, segment: Segment, frame: Frame) -> tuple[list[int], NDArray[np.uint8]]:
     """Frame numbers in the segment, and (N, H, W, 3) RGB; fewer where the file was cut short."""
     import numpy as np

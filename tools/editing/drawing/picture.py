@@ -34,7 +34,8 @@ def piece_chain(piece: Piece, frames: int, frame: Frame, files: Files, text: Tex
     else:
         source = cut.source
         opened, steps = source_frames(piece, source, frames, frame, lambda *at: conform(cut, source, frame, *at))
-    canvas = Canvas(frame.width, frame.height, frame.fps, cut.frames, files.tables)
+    shown = (piece.first, piece.first + frames)
+    canvas = Canvas(frame.width, frame.height, frame.fps, cut.frames, files.tables, shown)
     drawn = picture_filters(cut.effects, canvas)
     if drawn:
         steps += shifted(["format=yuv420p", *drawn], piece.first, frame)
@@ -67,9 +68,9 @@ def source_frames(piece: Piece, source: Source, frames: int, frame: Frame, fit: 
     """Input arguments and the steps that give `frames` frames of a piece's source, at its speed and fitted."""
     if piece.cut.frozen:
         opened, _ = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps)
-        steps = ["trim=end_frame=1", "setpts=0", f"fps={frame.rate}:start_time=0", "trim=end_frame=1"]
-        steps += fit("0", (0.0, 0.0))
-        return opened, [*steps, f"tpad=stop_mode=clone:stop={frames - 1}", f"trim=end_frame={frames}"]
+        steps = ["trim=end_frame=1", "setpts=0", *fit("0", (0.0, 0.0))]
+        steps.append(f"tpad=stop_mode=clone:stop_duration={frame.seconds(frames + 2)}")
+        return opened, [*steps, f"fps={frame.rate}:start_time=0", f"trim=end_frame={frames}"]
     return _moving(piece, source, frames, frame, fit)
 
 
