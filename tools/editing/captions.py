@@ -62,7 +62,7 @@ class AddCaptions(Tool):
         whole = arrange([(source, asset.path, Path(asset.name).stem)], [], _no_analysis)
         captions, parents = _captions(args, float(whole.seconds), asset, ctx)
         title = f"{Path(asset.name).stem}-captions"
-        timeline, base = _own_cut(asset, source, ctx)
+        timeline, base = own_cut(asset, source, ctx)
         if timeline is None:
             timeline = replace(whole, captions=captions).timeline(title)
         else:
@@ -89,7 +89,7 @@ class AddCaptions(Tool):
         return ToolResult(text[:SUMMARY_LIMIT], (film, cut), rendered.measurements)
 
 
-def _own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema.Timeline | None, tuple[str, ...]]:
+def own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema.Timeline | None, tuple[str, ...]]:
     """The timeline that the film was rendered from, and its id, when the film can be drawn from its sources again.
 
     Drawn again with the words, the picture is encoded once; written onto the finished film, twice.

@@ -1,0 +1,56 @@
+"""Drawn with a pen: ink along edges, and shadows in printed dots."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field
+
+from tools.editing.effects.base import Canvas, ClipEffect, effect
+
+_KEEP_COLOURS = "c1_mode=normal:c2_mode=normal"
+
+
+@effect
+class Ink(ClipEffect):
+    """Dark lines along the edges of things."""
+
+    name = "ink"
+    about = "ink lines along edges, as in comics and drawings"
+
+    strength: float = Field(0.6, ge=0, le=1, description="How dark.")
+    width: float = Field(0.5, ge=0, le=1, description="How broad.")
+    threshold: float = Field(0.3, ge=0, le=1, description="Fainter edges get no line.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        sigma = max(0.5, (0.0006 + 0.0022 * self.width) * canvas.height)
+        # Blurred edges are flatter: the gain gives them back what the blur took.
+        gain = 2.6 * sigma
+        floor = 255 * self.threshold
+        edges = f"lutyuv=y='255-clip((val-{floor:.1f})*2.2,0,255)':u=128:v=128"
+        return [
+            f"split[drawn][lines];[lines]gblur=sigma={sigma:.3f}:planes=1,sobel=planes=1:scale={gain:.3f},{edges}[pen];"
+            f"[drawn][pen]blend=c0_mode=multiply:c0_opacity={self.strength:.3f}:{_KEEP_COLOURS}"
+        ]
+
+
+@effect
+class Halftone(ClipEffect):
+    """Shadows and half-tones in dots of a turned screen, the darker the larger."""
+
+    name = "halftone"
+    about = "printed dots in the shadows, as in old comics"
+
+    strength: float = Field(0.5, ge=0, le=1, description="How dark the dots are.")
+    rows: int = Field(110, ge=30, le=400, description="Dots from top to bottom.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        wide, high = canvas.width, canvas.height
+        turn = 2 * math.pi * self.rows / high / math.sqrt(2)
+        dots = f"lum='180+37*(cos((X+Y)*{turn:.6f})+cos((X-Y)*{turn:.6f}))':cb=128:cr=128"
+        soft = max(0.4, high / 1600)
+        return [
+            f"split[flat][tones];nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv420p,geq={dots}[screen];"
+            f"[tones][screen]blend=c0_mode=hardmix:{_KEEP_COLOURS},gblur=sigma={soft:.3f}:planes=1[dots];"
+            f"[flat][dots]blend=c0_mode=multiply:c0_opacity={self.strength:.3f}:{_KEEP_COLOURS}"
+        ]
