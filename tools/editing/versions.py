@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tools.editing.change.model import AnyChange
     from tools.spec import ToolContext
 
+EXPORTED = "exported"
+"""Key of an export's params that says which timeline it was made from."""
 NOTE = "version"
 """Key of an asset's params that says which version of what it is."""
 
@@ -103,6 +105,14 @@ def current(memory: Memory, asset: Asset) -> Version:
     if not shown:
         raise UsageError(f"Every version of '{asset.name}' was undone", fix="Redo, or name another timeline")
     return shown[-1]
+
+
+def original(memory: Memory, asset: Asset) -> Asset:
+    """The timeline that an export was made from, which is the one to go on with; any other timeline is its own."""
+    source = memory.get_asset(str(asset.params.get(EXPORTED, "")))
+    if source is None or source.kind != "timeline":
+        return asset
+    return current(memory, source).asset if source.hidden else source
 
 
 def undo(memory: Memory, asset: Asset) -> tuple[Version, Version]:

@@ -146,6 +146,8 @@ def _read(which: str, workspace: Workspace, memory: Memory) -> tuple[otio.schema
 
 def _asset(ref: str, memory: Memory) -> Asset:
     """A timeline, or the one that a film was made from; one that was undone is found by its id."""
+    from tools.editing.versions import original
+
     try:
         asset = memory.find_asset(ref, ("timeline", "video"))
     except StudioError:
@@ -154,11 +156,11 @@ def _asset(ref: str, memory: Memory) -> Asset:
             raise
         asset = known
     if asset.kind == "timeline":
-        return asset
+        return original(memory, asset)
     cut = next((one for one in memory.parents(asset.id) if one.kind == "timeline"), None)
     if cut is None:
         raise UsageError(f"'{asset.name}' has no timeline", "it was not cut here")
-    return cut
+    return original(memory, cut)
 
 
 def _file(asset: Asset, workspace: Workspace) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from configs.errors import UsageError
 from tools.editing.change.ids import Ids
 from tools.editing.change.slots import Slot
+from tools.editing.nested import unnested
 from tools.editing.outline import CAPTION_KIND, studio_data
 from tools.editing.specs import frame_rate
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EDGE = 1
 """Sound is rounded up to whole frames: its ends may lie this many frames from its picture's."""
+MAX_ID = 120
 PICTURE, OVERLAY, CAPTIONS = "video", "overlay", "captions"
 PLAIN_ROLE = {"Video": PICTURE, "Audio": "audio", CAPTION_KIND: CAPTIONS}
 BEDS = frozenset({"music", "ambience"})
@@ -68,16 +70,21 @@ class Desk:
     """A copy of a timeline on which changes are made; `write` gives the changed timeline."""
 
     def __init__(self, timeline: otio.schema.Timeline) -> None:
-        """Raises UsageError for nested timelines, and for one without pictures."""
+        """Nested timelines are laid out flat. Raises UsageError where that cannot be, and without any picture."""
         import opentimelineio as otio
 
         self.timeline: otio.schema.Timeline = timeline.clone()
+        self.timeline.tracks[:] = [track if track.parent() is None else track.clone() for track in unnested(timeline)]
         meta = studio_data(timeline)
-        self.rate = Fraction(str(meta["fps"])) if "fps" in meta else frame_rate(timeline.duration().rate)
+        self.rate = _rate(timeline)
         self.notes: list[str] = []
         """What a change brought with it, said after it."""
         named = [str(studio_data(clip).get("id", "")) for clip in timeline.find_clips()]
-        self.ids = Ids(filter(None, named), {str(k): int(v) for k, v in dict(meta.get("ids", {})).items()})
+        used = meta.get("ids")
+        self.ids = Ids(
+            filter(None, named),
+            {str(key): number for key, number in used.items() if isinstance(number, int)} if used else {},
+        )
         self._seen: set[str] = set()
         self.lanes = [self._lane(track, n) for n, track in enumerate(self.timeline.tracks, 1)]
         self.markers = [self._frame(marker.marked_range.start_time) for marker in self.timeline.tracks.markers]
@@ -184,19 +191,19 @@ class Desk:
             cursor = 0
             for slot in lane.slots:
                 if slot.start > cursor:
-                    lane.track.append(otio.schema.Gap(source_range=self._range(0, slot.start - cursor)))
+                    lane.track.append(otio.schema.Gap(source_range=self.span(0, slot.start - cursor)))
                 if slot.transition is not None:
-                    slot.transition.in_offset = self._time(slot.before)
-                    slot.transition.out_offset = self._time(slot.after)
+                    slot.transition.in_offset = self.moment(slot.before)
+                    slot.transition.out_offset = self.moment(slot.after)
                     lane.track.append(slot.transition)
-                slot.clip.source_range = self._range(slot.source, slot.frames)
+                slot.clip.source_range = self.span(slot.source, slot.frames)
                 lane.track.append(slot.clip)
                 cursor = slot.end
             if lane.role == PICTURE and lane.length > cursor:
-                lane.track.append(otio.schema.Gap(source_range=self._range(0, lane.length - cursor)))
+                lane.track.append(otio.schema.Gap(source_range=self.span(0, lane.length - cursor)))
         self.timeline.tracks[:] = [lane.track for lane in self.lanes if len(lane.track) or lane.role == PICTURE]
         for marker, at in zip(list(self.timeline.tracks.markers), self.markers, strict=True):
-            marker.marked_range = self._range(at, round(marker.marked_range.duration.rescaled_to(self._float).value))
+            marker.marked_range = self.span(at, round(marker.marked_range.duration.rescaled_to(self._float).value))
         meta = {**studio_data(self.timeline), "fps": str(self.rate)}
         if used := self.ids.retire(slot.id for _, slot in self.every()):
             meta["ids"] = dict(sorted(used.items()))
@@ -252,7 +259,8 @@ class Desk:
 
     def _name(self, slot: Slot, track: int, number: int) -> None:
         """Give a clip from elsewhere its id, and count its source from the file's beginning as the studio does."""
-        if (clip_id := slot.id) and clip_id not in self._seen:
+        clip_id = slot.id if len(slot.id) <= MAX_ID and slot.id.isprintable() else ""
+        if clip_id and clip_id not in self._seen:
             self._seen.add(clip_id)
             return
         if not studio_data(slot.clip):
@@ -260,7 +268,7 @@ class Desk:
             if available is not None and available.start_time.value:
                 # Editors write times of the camera's clock; the file itself begins at zero.
                 slot.source -= _seconds(available.start_time) * self.rate
-                slot.clip.media_reference.available_range = self._range(
+                slot.clip.media_reference.available_range = self.span(
                     0, int(_seconds(available.duration) * self.rate + Fraction(1, 1000))
                 )
         slot.own(id=self.ids.new(clip_id or f"clip-t{track}c{number}"))
@@ -269,10 +277,12 @@ class Desk:
     def _frame(self, time: otio.opentime.RationalTime) -> int:
         return round(_seconds(time) * self.rate)
 
-    def _time(self, frames: Fraction | int) -> otio.opentime.RationalTime:
+    def moment(self, frames: Fraction | int) -> otio.opentime.RationalTime:
+        """A frame of the film as OpenTimelineIO's time."""
         return self._otio.opentime.RationalTime(float(frames), self._float)
 
-    def _range(self, start: Fraction | int, frames: int) -> otio.opentime.TimeRange:
+    def span(self, start: Fraction | int, frames: int) -> otio.opentime.TimeRange:
+        """Frames from `start` on, as OpenTimelineIO's range."""
         import opentimelineio as otio
 
         return otio.opentime.TimeRange(
@@ -293,6 +303,17 @@ def relative(path: Path) -> str:
     if target.is_absolute() or ".." in target.parts:
         raise UsageError(f"The file {path.name} lies outside the workspace")
     return str(target)
+
+
+def _rate(timeline: otio.schema.Timeline) -> Fraction:
+    """The exact rate that the timeline notes, else the one of its times. Raises UsageError for none that can be."""
+    noted = studio_data(timeline).get("fps")
+    try:
+        rate = Fraction(str(noted)) if noted is not None else frame_rate(timeline.duration().rate)
+        frame_rate(float(rate))
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise UsageError(f"The timeline '{timeline.name}' has no usable frame rate", f"'{str(noted)[:40]}'") from error
+    return rate
 
 
 def _rank(lane: Lane, order: list[str]) -> int:

@@ -39,6 +39,8 @@ def split(desk: Desk, lane: Lane, slot: Slot, at: int, *, rest: int | None = Non
     whole = slot.frames
     right.cut(at if rest is None else rest, whole, desk.rate)
     left.cut(0, at, desk.rate)
+    left.set_effects([effect for effect in left.effects if effect["name"] != "fade_out"])
+    right.set_effects([effect for effect in right.effects if effect["name"] != "fade_in"])
     lane.slots = [one for one in lane.slots if one is not slot]
     lane.put(left)
     lane.put(right)

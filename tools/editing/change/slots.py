@@ -98,7 +98,7 @@ class Slot:
     def cut(self, first: int, last: int, rate: Fraction) -> None:
         """Keep its frames [first, last) only, and move its start along with them.
 
-        Effects and words keep their moments; those outside of what is kept are gone.
+        Effects and words keep their moments, those outside of what is kept are gone; fades stay at the clip's ends.
         """
         assert 0 <= first < last <= self.frames
         if (first, last) == (0, self.frames):
@@ -137,8 +137,6 @@ def _cut_effects(
     made: list[dict[str, Any]] = []
     for effect in effects:
         name = effect["name"]
-        if (name == "fade_in" and first) or (name == "fade_out" and last < whole):
-            continue
         moved = dict(effect)
         if name == RAMP:
             low, high = float(effect["factor"]), float(effect["factor_end"])
