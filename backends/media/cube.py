@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 from pathlib import Path
@@ -56,7 +57,8 @@ def write_cube(table: Table, folder: Path) -> Path:
             "The colour table cannot be written", error.strerror or str(error), "Free some space, then try again"
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     return target
 
 

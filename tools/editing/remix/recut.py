@@ -16,6 +16,11 @@ _SLOWEST = 0.8
 _ROOM = 0.15
 """Seconds of air around what is said."""
 _LEAST = 0.4
+_KEPT = 0.4
+"""A shot keeps at least this share of itself, however fast the pace."""
+
+
+MUSIC = ("music", "speech+music")
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def recut(record: FilmRecord, target: float) -> list[Stretch]:
     made = []
     for shot in record.shots:
         length = shot.end - shot.start
-        wanted = max(_LEAST, target * (length / max(usual, 1e-6)) ** _KEEPS)
+        wanted = max(_LEAST, _KEPT * length, target * (length / max(usual, 1e-6)) ** _KEEPS)
         made.append(_shortened(shot, wanted, record) if wanted < length else _stretched(shot, wanted, record))
     return made
 
@@ -50,7 +55,7 @@ def recut(record: FilmRecord, target: float) -> list[Stretch]:
 def _stretched(shot: Shot, wanted: float, record: FilmRecord) -> Stretch:
     length = shot.end - shot.start
     speed = max(_SLOWEST, length / wanted)
-    if speed > 0.98 or _spoken(shot, record):
+    if speed > 0.98 or _spoken(shot, record) or _music(shot, record):
         return Stretch(shot.start, shot.end, 1.0, f"shot {shot.index} stays as it is, {length:.1f} s")
     return Stretch(
         shot.start, shot.end, round(speed, 3), f"shot {shot.index} at {speed:.0%}, it was only {length:.1f} s"
@@ -81,6 +86,11 @@ def _liveliest(shot: Shot, wanted: float, record: FilmRecord) -> tuple[float, fl
     sums = [float(moved[(at >= start) & (at < start + wanted)].sum()) for start in starts]
     best = float(starts[int(np.argmax(sums))])
     return best, best + wanted
+
+
+def _music(shot: Shot, record: FilmRecord) -> bool:
+    parts = record.sound.segments if record.sound is not None else ()
+    return any(part.label in MUSIC and part.start < shot.end and part.end > shot.start for part in parts)
 
 
 def _spoken(shot: Shot, record: FilmRecord) -> list[tuple[float, float]]:

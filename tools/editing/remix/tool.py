@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -16,7 +17,7 @@ from tools.editing.remix.colours import Colours, colours_of, distance_before, ne
 from tools.editing.remix.distance import pixels
 from tools.editing.remix.dress import dress, picture_effects, sound_effects
 from tools.editing.remix.presets import Style
-from tools.editing.remix.recut import Stretch, recut
+from tools.editing.remix.recut import MUSIC, Stretch, recut
 from tools.editing.remix.reference import Reference, evenly, pictures, read_reference, typical_shot
 from tools.editing.remix.scheme import Scheme, begin, lay_beds, without_sound, write_words
 from tools.editing.remix.words import Wanted, read_style
@@ -28,7 +29,6 @@ from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolCont
 if TYPE_CHECKING:
     from backends.vision.record import FilmRecord
 
-MUSIC = ("music", "speech+music")
 _HEARD = 0.4
 """Strength from which a style also replaces the sound and the words."""
 
@@ -96,6 +96,8 @@ class _Remix:
     wanted: Wanted | None
     model: Asset | None
     ctx: ToolContext
+    pace: str = ""
+    """How long shots were and are, when they were cut anew."""
 
     def make(self) -> ToolResult:
         args, ctx = self.args, self.ctx
@@ -158,7 +160,10 @@ class _Remix:
         target = now + self.args.strength * (target - now)
         if record.sound is not None and any(part.label in MUSIC for part in record.sound.segments):
             self.ctx.warn("The film has music, which jumps where shots were shortened")
-        return recut(record, target)
+        stretches = recut(record, target)
+        then = median(stretch.seconds for stretch in stretches)
+        self.pace = f"median shot {now:.1f} -> {then:.1f} s (wanted {target:.1f})"
+        return stretches
 
     def _dress(self, scheme: Scheme, colours: Colours, heard: bool) -> list[dict[str, Any]]:
         """Sound first, so that the style's own music sounds like the style too."""
@@ -211,11 +216,13 @@ class _Remix:
             score = rendered.scores[-1]
             what.append(f"colour distance to {reference.name} {score.note.split(' before')[0]} -> {score.value:g}")
         if lines:
-            what.append(f"{lines} lines as {'intertitles' if self.style.captions == 'cards' else 'boxes'}")
+            what.append(
+                f"{lines} line{'' if lines == 1 else 's'} as {'intertitles' if self.style.captions == 'cards' else 'boxes'}"
+            )
         if scheme.base:
             what.append("its own timeline kept")
-        elif self.args.pacing == "recut":
-            what.append(f"{len(program.video)} shots recut")
+        elif self.pace:
+            what.append(self.pace)
         named = self.wanted.name if self.wanted is not None else f"like {reference.name if reference else ''}"
         return (
             f"Remixed {self.asset.name} as {named}: {'; '.join(what) or 'nothing changed at strength 0'}. "
