@@ -53,6 +53,14 @@ def ffmpeg_path() -> str:
         ) from error
 
 
+@cache
+def ffmpeg_version() -> str:
+    """Such as '9.0.2-static'."""
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_version())
+
+
 def input_args(
     path: Path, sniffed: SniffedFile, start: float | None = None, duration: float | None = None, *, loop: bool = False
 ) -> list[str]:

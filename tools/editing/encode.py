@@ -163,7 +163,7 @@ def join_segments(
 
 def prune(cache: Path) -> None:
     """Remove the least recently used pieces and mixes above the size that `configs/editing.yaml` allows."""
-    kept = [path for folder in ("segments", "sounds") for path in (cache / folder).glob("[!.]*")]
+    kept = [path for folder in ("segments", "sounds", "sheets") for path in (cache / folder).glob("[!.]*")]
     facts = {path: path.stat() for path in kept}
     room = editing_presets().encode.cache_mib * 2**20
     for piece in sorted(facts, key=lambda path: facts[path].st_mtime, reverse=True):

@@ -9,10 +9,12 @@ from pathlib import Path
 from backends.media.guard import film_stream, open_container
 from memory.records import Score
 from tools.editing.cut import Program
+from tools.editing.in_frame import CaptionsSeen, captions_in_frame
 from tools.editing.inspection import Inspection, inspect
 from tools.editing.level import Sound
 from tools.editing.presets import editing_presets
 from tools.editing.segments import Frame, Segment
+from tools.editing.sheet import contact_sheet
 
 VISION = "backends.vision.quality"
 CUTS = "backends.vision.cuts"
@@ -32,6 +34,8 @@ class Render:
     sound: Sound | None
     lufs: float | None
     """The loudness asked for; None when it was left alone."""
+    cache: Path
+    """The workspace's cache folder."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Verdict:
     scores: tuple[Score, ...]
     broken: tuple[int, ...] = ()
     """Numbers of segments whose pieces are not what was drawn: they have to be made again."""
+    sheet: Path | None = None
+    """Contact sheet, a PNG in the workspace's cache."""
 
     @property
     def exact(self) -> bool:
@@ -66,7 +72,10 @@ def measure(made: Render, check: Callable[[], None]) -> Verdict:
     scores.append(_share("frozen_share", seen.frozen_share, gates.frozen_share, free or still >= gates.frozen_share))
     if (found := _cuts(seen)) is not None:
         scores.append(found)
-    return Verdict(tuple(scores), seen.broken)
+    if program.words:
+        scores.append(_captions(captions_in_frame(program.words, made.frame, made.cache, check)))
+    sheet, wrong = contact_sheet(made.film, made.frame, made.segments, made.pieces, made.cache / "sheets", check)
+    return Verdict(tuple(scores), tuple(sorted({*seen.broken, *wrong})), sheet)
 
 
 def _loudness(level: float | None, lufs: float | None) -> Score:
@@ -92,6 +101,12 @@ def _cuts(seen: Inspection) -> Score | None:
     missed = ", ".join(f"{at:.2f} s" for at in seen.missed[:6])
     note = f"not seen at {missed}" if missed else ""
     return Score("cuts_found", share, "measured", CUTS, least, True if share >= least else None, note)
+
+
+def _captions(seen: CaptionsSeen) -> Score:
+    share = round(seen.good / seen.looked, 3) if seen.looked else 1.0
+    note = f"not whole in the frame: {'; '.join(seen.bad[:3])}" if seen.bad else ""
+    return Score("captions_in_frame", share, "measured", "libass", 1.0, share == 1.0, note)
 
 
 def _share(name: str, value: float, most: float, free: bool) -> Score:

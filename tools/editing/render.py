@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from backends.media.ffmpeg import ffmpeg_version
 from configs.errors import Cancelled, StudioError, UsageError
 from memory.records import Asset, Score
 from tools.editing.effects import foreign_effects
@@ -56,15 +57,13 @@ class Rendered:
         self, ctx: ToolContext, name: str, *, parents: tuple[str, ...], params: dict[str, Any] | None = None
     ) -> Asset:
         """Record it as a video asset whose parents are `parents` and every source."""
-        from imageio_ffmpeg import get_ffmpeg_version
-
         ids = dict.fromkeys((*parents, *(asset.id for asset in self.sources)))
         return ctx.save(
             self.file,
             "video",
             name,
             engine="ffmpeg",
-            engine_version=str(get_ffmpeg_version()),
+            engine_version=ffmpeg_version(),
             params={**self.params, **(params or {})},
             parents=tuple(ids),
             scores=self.scores,
@@ -111,9 +110,11 @@ def render(
         made, reused = work.make()
         verdict = measure(made, ctx.cancel.check)
     scores = verdict.scores
-    if scores[0].value != program.frames:
+    if not verdict.exact:
         raise StudioError(
-            "The render is not frame-exact", f"{scores[0].value:g} frames came out, the timeline has {program.frames}"
+            "The render is not frame-exact",
+            f"{scores[0].value:g} frames came out, the timeline has {program.frames}; {len(verdict.broken)} pieces are "
+            "not what was drawn",
         )
     for score in scores:
         if score.passed is False:
@@ -128,6 +129,8 @@ def render(
         "preview": preview,
         "loudness_lufs": work.lufs,
     }
+    if verdict.sheet is not None:
+        params["contact_sheet"] = verdict.sheet.relative_to(ctx.workspace.home).as_posix()
     used = tuple(finder.assets.values())
     return Rendered(made.film, program, frame.width, frame.height, scores, len(made.pieces), reused, used, params)
 
@@ -191,7 +194,7 @@ class _Work:
         film = self._ctx.scratch(".mp4")
         sound = sounds[0] if sounds else None
         join_segments(self._pieces, self.frame, sound.file if sound else None, film, check)
-        render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs)
+        render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache)
         return render, len(self.segments) - made
 
     def _drawn(self, ready: float, before: float) -> None:
