@@ -24,18 +24,20 @@ if TYPE_CHECKING:
     import opentimelineio as otio
 
 
+STYLES = (
+    "'subtitle': small and quiet; 'meme': big white capitals with a black outline; 'karaoke': words are coloured one "
+    "after the other; 'title': large, in the middle; 'lower_third': a name in the lower left, a second line smaller; "
+    "'typewriter': letter by letter; 'comic': yellow and tilted, jumps in; 'silent': as in silent films; 'auto': meme "
+    "for a text on top or in capitals, else subtitle."
+)
+
+
 class AddCaptionsArgs(ToolArgs):
     video: str = Field(description="The clip: asset id, attached file's name, path in the workspace, or 'last'.")
     text: str = Field("", description="What to write, exactly as it should be read. Leave empty with `subtitles`.")
     position: Literal["bottom", "top", "center"] = Field("bottom", description="Where on the picture.")
     style: Literal["auto", "subtitle", "meme", "karaoke", "title", "lower_third", "typewriter", "comic", "silent"] = (
-        Field(
-            "auto",
-            description="'subtitle': small and quiet; 'meme': big white capitals with a black outline; 'karaoke': words "
-            "are coloured one after the other; 'title': large, in the middle; 'lower_third': a name in the lower left, a "
-            "second line smaller; 'typewriter': letter by letter; 'comic': yellow and tilted, jumps in; 'silent': as in "
-            "silent films; 'auto': meme for a text on top or in capitals, else subtitle.",
-        )
+        Field("auto", description=STYLES)
     )
     start: float = Field(0.0, ge=0, description="Seconds from which the text is seen.")
     end: float = Field(0.0, ge=0, description="Seconds until which it is seen; 0 = to the end.")

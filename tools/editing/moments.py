@@ -77,6 +77,8 @@ def _instants(
     kind: MomentKind, times: Sequence[float], sound: Sound, record: FilmRecord, note: str
 ) -> Iterator[Moment]:
     """Moments as strong as the sound right behind them is loud."""
+    # A first beat may be found a hundredth of a second before the film.
+    times = [max(0.0, at) for at in times if at < record.film.seconds]
     levels = [_level(sound, at) for at in times]
     for at, level, strength in zip(times, levels, ranks(levels), strict=True):
         said = f"{note}, {level:.0f} dBFS" if sound.curve_dbfs else note

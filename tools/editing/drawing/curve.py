@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tools.editing.effects.base import added
+
 Point = tuple[float, float]
 """Seconds and the value at that moment."""
 
@@ -16,15 +18,15 @@ def curve(points: Sequence[Point], now: str, window: tuple[float, float]) -> str
     left out. A sum of ramps, since ffmpeg evaluates deeply nested conditions by recursion.
     """
     kept = _inside(points, window)
-    text = f"{kept[0][1]:.6f}"
+    terms = [f"{kept[0][1]:.6f}"]
     for (begin, low), (end, high) in pairwise(kept):
         if high == low:
             continue
         if end - begin < 1e-6:
-            text += f"+({high - low:.6f})*gte({now},{end:.6f})"
+            terms.append(f"({high - low:.6f})*gte({now},{end:.6f})")
         else:
-            text += f"+({(high - low) / (end - begin):.9f})*clip({now}-({begin:.6f}),0,{end - begin:.6f})"
-    return text
+            terms.append(f"({(high - low) / (end - begin):.9f})*clip({now}-({begin:.6f}),0,{end - begin:.6f})")
+    return added(terms)
 
 
 def value_at(points: Sequence[Point], at: float) -> float:

@@ -15,6 +15,10 @@ EFFECTS: dict[str, type[ClipEffect]] = {}
 """Every effect by name; filled by `effect`."""
 
 
+NEAR = 0.25
+"""Seconds around the frames that are drawn, within which an effect is never left out."""
+
+
 class Stage(IntEnum):
     """In which order a clip's effects are drawn; within a stage they keep the order they have on the clip."""
 
@@ -44,6 +48,8 @@ class Canvas:
     """Of the whole clip, not of the piece that is drawn at the moment."""
     folder: Path
     """Where files that filters read (colour tables) are kept, named by their content."""
+    shown: tuple[int, int] | None = None
+    """First frame of the clip that is drawn and the one after the last; None = all. Effects elsewhere are left out."""
 
     @property
     def seconds(self) -> float:
@@ -100,6 +106,14 @@ class MomentEffect(ClipEffect):
     def window(self, canvas: Canvas) -> tuple[float, float]:
         """Begin and end in seconds of the clip."""
         return self.at, min(canvas.seconds, self.at + self.seconds) if self.seconds else canvas.seconds
+
+    def happens(self, canvas: Canvas) -> bool:
+        """Whether anything of it falls on the frames that are drawn."""
+        if canvas.shown is None:
+            return True
+        first, end = (float(frame / canvas.fps) for frame in canvas.shown)
+        begin, finish = self.window(canvas)
+        return begin < end + NEAR and finish > first - NEAR
 
     def enabled(self, canvas: Canvas) -> str:
         """For filters with timeline editing: ':enable=...' of the window."""

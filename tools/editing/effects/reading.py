@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from configs.errors import UsageError
-from tools.editing.effects.base import EFFECTS, Canvas, ClipEffect
+from tools.editing.effects.base import EFFECTS, Canvas, ClipEffect, MomentEffect
 from tools.editing.effects.basic import Fade, Grade
 from tools.editing.outline import effects_of
 
@@ -68,6 +68,7 @@ def picture_filters(effects: Effects, canvas: Canvas) -> list[str]:
     the canvas as yuv420p; join them with ','. Speed, ramp and reverse are the renderer's and give none.
     """
     made = sorted((make_effect(effect) for effect in effects), key=lambda each: each.stage)
+    made = [each for each in made if not isinstance(each, MomentEffect) or each.happens(canvas)]
     return [step for group in _alike(made) for step in type(group[0]).together(group, canvas)]
 
 
