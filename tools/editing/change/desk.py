@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ class Lane:
     length: int = 0
     """Frames, a gap at its end included."""
 
-    @property
+    @cached_property
     def is_sound(self) -> bool:
         return str(self.track.kind) == "Audio"
 

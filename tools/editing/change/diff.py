@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,11 +68,13 @@ def differences(old: otio.schema.Timeline, new: otio.schema.Timeline) -> list[Di
 
 
 def _items(desk: Desk) -> dict[str, _Item]:
-    shots = desk.main.slots
+    main, shots = desk.main, desk.main.slots
+    starts = [shot.start for shot in shots]
     made = {}
     for lane, slot in desk.every():
-        below = next((shot for shot in shots if shot.start <= slot.start < shot.end), None)
-        anchor = None if lane is desk.main or below is None else (below.id, slot.start - below.start)
+        below = shots[max(0, bisect_right(starts, slot.start) - 1)]
+        under = below.start <= slot.start < below.end
+        anchor = (below.id, slot.start - below.start) if under and lane is not main else None
         made[slot.id] = _Item(lane, slot, anchor)
     return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tools.editing.outline import effects_of, plain, studio_data
@@ -32,7 +33,7 @@ class Slot:
     def end(self) -> int:
         return self.start + self.frames
 
-    @property
+    @cached_property
     def id(self) -> str:
         return str(studio_data(self.clip).get("id", ""))
 
@@ -42,7 +43,7 @@ class Slot:
         name = str(self.clip.name or "")
         return f"'{name[:40]}' ({self.id})" if name else self.id
 
-    @property
+    @cached_property
     def media(self) -> str:
         """What it plays: the asset's id or the file; '' for cards and captions."""
         url = getattr(self.clip.media_reference, "target_url", None)
@@ -81,6 +82,8 @@ class Slot:
 
     def own(self, **values: Any) -> None:
         """Note values in `metadata.studio`; None takes one away."""
+        for kept in ("id", "media"):
+            self.__dict__.pop(kept, None)
         data = {**studio_data(self.clip), **values}
         self.clip.metadata["studio"] = {key: value for key, value in data.items() if value is not None}
 
