@@ -101,8 +101,8 @@ def test_edl_carries_pictures_dissolves_and_speeds(studio: EditingStudio, cut: A
     read = otio.adapters.read_from_file(str(file), adapter_name="cmx_3600", rate=24, ignore_timecode_mismatch=True)
     assert read.duration().value == 36 and len(read.tracks) == 1
     # An EDL's dissolve begins with its clip: two frames before the cut.
-    assert pictures(read) == [("opening scene", 0, 6), ("second", 6, 10), ("fast", 16, 4), ("back", 24, 5),
-                              ("whipped", 29, 7)]  # fmt: skip
+    assert pictures(read) == [("opening scene", 0, 6), ("second", 6, 10), ("fast", 16, 4), ("black", 20, 4),
+                              ("back", 24, 5), ("whipped", 29, 7)]  # fmt: skip
     clips = {clip.name: clip for clip in read.find_clips()}
     assert effects_of(clips["fast"]) == [{"name": "speed", "factor": 2.0}]
     assert (
@@ -301,3 +301,29 @@ def test_a_timeline_with_an_impossible_rate_is_refused(studio: EditingStudio, tm
     studio.attach(tmp_path / "rate.otio")
     outcome = studio.run("import_timeline", file="rate.otio")
     assert outcome.error is None if fps is None else isinstance(outcome.error, UsageError)
+
+
+@pytest.mark.parametrize("form", ["edl", "fcpxml", "fcp7"])
+def test_titles_and_gaps_are_black_for_as_long(studio: EditingStudio, cut: Asset, form: str) -> None:
+    title = {"op": "title", "at": 0, "seconds": 0.5, "text": "Hello"}
+    _, outcome = studio.make("change_timeline", timeline=cut.id, changes=[title])
+    file, lost = export(studio, outcome.assets[0], form)
+    read, _ = read_cut(file, 24)
+    assert pictures(read)[0][1] == 12 and Desk(read).length == 48
+    assert says(lost, "1 title card: black for as long (Hello)")
+
+
+@pytest.mark.parametrize("form", ["edl", "fcpxml"])
+def test_a_retimed_clip_after_a_dissolve_keeps_its_source(studio: EditingStudio, cut: Asset, form: str) -> None:
+    clip = ids(load_timeline(studio.path(cut)))[1]
+    _, outcome = studio.make(
+        "change_timeline", timeline=cut.id, changes=[{"op": "retime", "clip": clip, "factor": 2, "rationale": "tempo"}]
+    )
+    file, _ = export(studio, outcome.assets[0], form)
+    slots = Desk(read_cut(file, 24)[0]).main.slots
+    made = slots[1]
+    assert made.speeds() == (2, 2) and (made.start, made.end) == (6 if form == "edl" else 8, 12)
+    # The frame at the cut: the sixth of its source.
+    assert made.source + made.eaten(8 - made.start) == 6
+    if form == "edl":
+        assert "M2   VID" in file.read_text() and " 048.0 " in file.read_text()

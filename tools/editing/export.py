@@ -162,20 +162,27 @@ def unsupported(timeline: otio.schema.Timeline) -> list[str]:
                         else effect["name"].replace("_", " ")
                     )
                     own[name] = own.get(name, 0) + 1
-    lost = [f"{name} ({count} clips): kept as a studio effect, which other editors skip" for name, count in own.items()]
+    lost = [
+        f"{name} ({count} clip{'s' * (count > 1)}): kept as a studio effect, which other editors skip"
+        for name, count in own.items()
+    ]
     if captions:
-        lost.append(f"{captions} captions: kept on a subtitle track, which other editors may skip; export srt too")
+        some = f"{captions} caption{'s' * (captions > 1)}"
+        lost.append(f"{some}: kept on a subtitle track, which other editors may skip; export srt too")
     if overlays:
-        lost.append(f"places of {overlays} overlays: kept as metadata; other editors show them over the whole picture")
+        some = f"{overlays} overlay{'s' * (overlays > 1)}"
+        lost.append(f"places of {some}: kept as metadata; other editors show them over the whole picture")
     slots = Desk(timeline).main.slots
     joins = sorted({transition_kind(slot) for slot in slots if slot.transition is not None} - {"dissolve"})
     if joins:
         lost.append(f"transitions of the kinds {', '.join(joins)}: kept as metadata; other editors may show dissolves")
     if titles := [slot for slot in slots if not slot.media]:
-        lost.append(f"{len(titles)} title cards: kept as generators of the studio, black elsewhere")
+        lost.append(
+            f"{len(titles)} title card{'s' * (len(titles) > 1)}: kept as generators of the studio, black elsewhere"
+        )
     gains = sum(bool(studio_data(clip).get("gain_db")) for clip in timeline.find_clips())
     if gains:
-        lost.append(f"gain of {gains} clips: kept as metadata, which other editors skip")
+        lost.append(f"gain of {gains} clip{'s' * (gains > 1)}: kept as metadata, which other editors skip")
     return lost
 
 
@@ -230,7 +237,7 @@ def _subtitles(program: Program, asset: Asset, form: Literal["srt", "vtt"], ctx:
     file.write_text(write_srt(captions) if form == "srt" else write_vtt(captions), encoding="utf-8")
     params = {"format": form, "unsupported": lost}
     made = ctx.save(file, "subtitle", f"{title}.{form}", params=params, parents=(asset.id,))
-    text = f"Exported {len(captions)} captions of '{title}' as {form}."
+    text = f"Exported {len(captions)} caption{'s' * (len(captions) > 1)} of '{title}' as {form}."
     return ToolResult(text, (made,), {"captions": len(captions)}, tuple(lost), {"unsupported": lost})
 
 

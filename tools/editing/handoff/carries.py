@@ -46,7 +46,7 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
         kinds.setdefault(transition_kind(slot), []).append(slot)
     for kind, slots in kinds.items():
         if kind not in carries.transitions:
-            how = "written as dissolves of the same length" if carries.transitions else "written as cuts"
+            how = "written as a dissolve of the same length" if carries.transitions else "written as cuts"
             yield f"{_count(slots, kind.replace('_', ' '))}: {how} ({_names(slots)})"
     for name, carried in (("speed", carries.speed), ("ramp", carries.ramp), ("reverse", carries.reverse)):
         slots = [slot for slot in main if any(each["name"] == name for each in slot.effects)]
@@ -55,7 +55,7 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
             yield f"{what} of {_count(slots, 'clip')}: lost; what plays lasts as long as it should ({_names(slots)})"
     frozen = [slot for slot in main if slot.frozen]
     if frozen and not carries.freeze:
-        yield f"{_count(frozen, 'still')}: written as moving clips of the same length ({_names(frozen)})"
+        yield f"{_count(frozen, 'still')}: moving in the other editor, for as long ({_names(frozen)})"
     titles = [slot for slot in main if not slot.media]
     if titles:
         yield f"{_count(titles, 'title card')}: black for as long ({_names(titles)})"
@@ -79,7 +79,7 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
 def _other_tracks(desk: Desk, carries: Carries) -> Iterator[str]:
     overlays = [slot for lane in desk.lanes if lane.role == OVERLAY for slot in lane.slots]
     if overlays:
-        how = "on tracks of their own, without their place and blend" if carries.overlays else "lost"
+        how = "written on a further track, without place and blend" if carries.overlays else "lost"
         yield f"{_count(overlays, 'overlay')}: {how} ({_names(overlays)})"
     captions = [slot for lane in desk.lanes if lane.role == CAPTIONS for slot in lane.slots]
     if captions:

@@ -84,6 +84,7 @@ def _edl(text: str, path: Path, fps: float) -> tuple[otio.schema.Timeline, list[
         raise UsageError(f"'{path.name}' cannot be read", f"{type(error).__name__}: {error}"[:160], FIX) from error
     timeline, notes = _first(found, path)
     _name_sources(timeline)
+    _clear_black(timeline)
     return timeline, notes
 
 
@@ -97,6 +98,17 @@ def _first(found: object, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
         raise UsageError(f"'{path.name}' holds no cut", "there is no sequence in it", FIX)
     notes = [f"{len(timelines) - 1} further sequences: left out"] if len(timelines) > 1 else []
     return timelines[0], notes
+
+
+def _clear_black(timeline: otio.schema.Timeline) -> None:
+    """Events of the reels BL and BARS show nothing of a film."""
+    import opentimelineio as otio
+
+    for track in timeline.tracks:
+        for index, item in enumerate(track):
+            media = getattr(item, "media_reference", None)
+            if isinstance(media, otio.schema.GeneratorReference):
+                track[index] = otio.schema.Gap(source_range=item.source_range)
 
 
 def _name_sources(timeline: otio.schema.Timeline) -> None:

@@ -74,7 +74,7 @@ class ImportTimeline(Tool):
             summary=describe(made),
         )
         text = f"Imported '{asset.name}': {describe(made)}. {links.in_words()}"
-        warnings = [*unread, *links.notes]
+        warnings = [*unread, *links.notes, *desk.notes]
         if links.missing:
             warnings.append(f"Not in the studio: {_some(links.missing)}. Attach these files; the timeline finds them")
         facts = {"missing": links.missing, "unread": unread, "outline": outline(made)}

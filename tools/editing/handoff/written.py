@@ -21,6 +21,8 @@ UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 """A line break in a name would begin a new event of an EDL."""
 EDL = Carries(speed=True, freeze=True, sound_tracks=0)
 FCP7 = Carries(markers=True, overlays=True, size=True)
+EVENT = re.compile(r"(?P<head>\d+\s+(?P<reel>\S+)\s+V\s+(?P<kind>[CD]).*?)" + r"\s(\d\d:\d\d:\d\d[:;]\d\d)" * 4)
+SPEED = re.compile(r"M2 .*?\s(?P<fps>-?[\d.]+)\s+(?P<at>\d\d:\d\d:\d\d[:;]\d\d)")
 REEL_LETTERS = 8
 """What every reader of CMX 3600 takes (the adapter cuts longer names)."""
 
@@ -42,7 +44,8 @@ def write_edl(desk: Desk, file_of: FileOf) -> Written:
     Raises UsageError when the film's rate has no timecode, or it cannot be written.
     """
     film = _cut_down(desk, EDL, file_of, reels=True)
-    return Written(_adapted(film, "cmx_3600", desk, rate=_timecode_rate(desk)), lost_in(desk, EDL))
+    rate = _timecode_rate(desk)
+    return Written(_mended(_adapted(film, "cmx_3600", desk, rate=rate), rate), lost_in(desk, EDL))
 
 
 def write_fcp7(desk: Desk, file_of: FileOf) -> Written:
@@ -60,6 +63,27 @@ def write_fcp7(desk: Desk, file_of: FileOf) -> Written:
             otio.schema.Marker(name=clean(marker.name), marked_range=spot, comment=clean(str(marker.comment)))
         )
     return Written(_adapted(film, "fcp_xml", desk), lost_in(desk, FCP7))
+
+
+def _mended(text: str, rate: float) -> str:
+    """The adapter's EDL, as CMX 3600 has it: speeds name the reel, not the clip, and dissolved clips that are retimed
+    say how much of their source they play."""
+    from opentimelineio import opentime
+
+    lines = text.split("\n")
+    at, event = 0, None
+    for number, line in enumerate(lines):
+        if found := EVENT.fullmatch(line.rstrip()):
+            at, event = number, found
+        elif event is not None and (speed := SPEED.fullmatch(line.rstrip())):
+            lines[number] = f"M2   {event['reel']:<8}       {float(speed['fps']):05.1f}                {speed['at']}"
+            if event["kind"] == "D" and float(speed["fps"]):
+                begin, _, start, end = (opentime.from_timecode(code, rate) for code in event.groups()[3:])
+                frames = round((end - start).value * float(speed["fps"]) / rate)
+                finish = opentime.RationalTime(begin.value + frames, rate)
+                codes = (event.group(4), opentime.to_timecode(finish, rate), event.group(6), event.group(7))
+                lines[at] = f"{event['head']} {' '.join(codes)}"
+    return "\n".join(lines)
 
 
 def clean(name: object) -> str:
@@ -109,7 +133,7 @@ def _items(
         if not slot.media:
             continue  # a title card: black
         if slot.start > cursor:
-            made.append(otio.schema.Gap(source_range=desk.span(0, slot.start - cursor)))
+            made.append(_black(desk, slot.start - cursor, spelled=reels is not None))
         joins = slot.transition is not None and last is not None and last.end == slot.start
         if joins and carries.transitions:
             made.append(
@@ -122,14 +146,33 @@ def _items(
             )
         made.append(_clip(desk, slot, carries, file_of, reels))
         cursor, last = slot.end, slot
+    if lane is desk.main and cursor < desk.length:
+        made.append(_black(desk, desk.length - cursor, spelled=reels is not None))
     return made
+
+
+def _black(desk: Desk, frames: int, *, spelled: bool) -> otio.core.Item:
+    """A gap; in an EDL an event of its own, as a list that begins later is taken to begin there."""
+    import opentimelineio as otio
+
+    if not spelled:
+        return otio.schema.Gap(source_range=desk.span(0, frames))
+    clip = otio.schema.Clip(
+        name="black", media_reference=otio.schema.MissingReference(), source_range=desk.span(0, frames)
+    )
+    clip.metadata["cmx_3600"] = {"reel": "BL"}
+    return clip
 
 
 def _clip(desk: Desk, slot: Slot, carries: Carries, file_of: FileOf, reels: dict[str, str] | None) -> otio.schema.Clip:
     import opentimelineio as otio
 
     path, whole = file_of(slot)
+    first, last = slot.speeds()
     begin = round(slot.source)
+    if reels is not None and slot.transition is not None and not slot.frozen and first == last:
+        # The adapter lets the clip begin earlier by as many frames of its source as the dissolve has of the film.
+        begin += slot.before - round(slot.before * first)
     media = otio.schema.ExternalReference(
         target_url=path.as_uri(), available_range=desk.span(0, max(whole, begin + slot.frames))
     )
@@ -137,7 +180,6 @@ def _clip(desk: Desk, slot: Slot, carries: Carries, file_of: FileOf, reels: dict
     clip = otio.schema.Clip(
         name=clean(slot.clip.name) or path.stem, media_reference=media, source_range=desk.span(begin, slot.frames)
     )
-    first, last = slot.speeds()
     if slot.frozen and carries.freeze:
         clip.effects.append(otio.schema.FreezeFrame())
     elif carries.speed and first == last != 1:
