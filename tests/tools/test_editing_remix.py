@@ -21,6 +21,7 @@ from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.outline import effects_of
 from tools.editing.remix.recut import recut
+from tools.editing.remix.repaint import unsteady
 from tools.editing.specs import CaptionSpec, ClipSpec
 from tools.editing.timeline import build_timeline, load_timeline, save_timeline
 
@@ -213,3 +214,46 @@ def test_short_shots_are_slowed_a_little_and_only_in_silence() -> None:
     assert [stretch.speed for stretch in recut(record([2.0, 2.0]), 4.0)] == [0.8, 0.8]
     music = Sound(seconds=4.0, segments=(SoundSegment(start=0.0, end=2.0, label="music", confidence=0.9),))
     assert [stretch.speed for stretch in recut(record([2.0, 2.0], music), 4.0)] == [1.0, 0.8]
+
+
+def test_without_a_gpu_the_pictures_are_not_drawn_again_and_that_is_said(studio: EditingStudio, film: Asset) -> None:
+    _, outcome = remix(studio, film, style="watercolour", repaint=True)
+    assert any("not drawn again: the image engine here is the preview" in text for text in outcome.result.warnings)
+    assert "wash" in outcome.assets[0].params["effects"]
+
+
+def test_an_engine_that_fails_leaves_the_grade(
+    studio: EditingStudio, film: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real edit_image without SDXL refuses to repaint."""
+    monkeypatch.setattr("tools.editing.remix.tool.unavailable", lambda ctx, seconds: "")
+    _, outcome = remix(studio, film, style="watercolour", repaint=True)
+    assert any("drawing stopped at picture 1" in text for text in outcome.result.warnings)
+
+
+def test_pictures_that_hold_together_take_the_films_place(
+    studio: EditingStudio, film: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """edit_image for real, with a change of light that needs no engine; the sound stays the film's."""
+    monkeypatch.setattr("tools.editing.remix.tool.unavailable", lambda ctx, seconds: "")
+    monkeypatch.setattr("tools.editing.remix.repaint.INSTRUCTION", "make it brighter")
+    picture, outcome = remix(studio, film, style="watercolour", repaint=True, strength=0.01)
+    assert len(picture) == 24
+    assert picture.mean() > frames(studio.path(film)).mean() + 8
+    assert np.abs(picture[0] - picture[2]).mean() < 0.5 < np.abs(picture[0] - picture[4]).mean()
+    timeline = timeline_of(studio, outcome)
+    painted = timeline.video_tracks()[0].find_clips()[0].metadata["studio"]["asset"]
+    assert painted != film.id
+    assert timeline.audio_tracks()[0].find_clips()[0].metadata["studio"]["asset"] == film.id
+
+
+def test_redrawn_pictures_that_boil_are_told_from_steady_ones() -> None:
+    rng = np.random.default_rng(0)
+    sheet = np.kron(rng.integers(60, 200, (40, 80, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    steady = [sheet[20:200, at * 2 : at * 2 + 320] for at in range(12)]
+    boiling = [
+        (frame.astype(int) + np.kron(rng.integers(-30, 30, (60, 107)), np.ones((3, 3)))[:180, :320, None]).clip(0, 255)
+        for frame in steady
+    ]
+    assert unsteady(steady, 8) == ""
+    assert "boil" in unsteady([frame.astype(np.uint8) for frame in boiling], 8)

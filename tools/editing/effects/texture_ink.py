@@ -35,6 +35,26 @@ class Ink(ClipEffect):
 
 
 @effect
+class Pencil(ClipEffect):
+    """Only what a soft pencil would draw: grey along edges and in rough places, the paper's white elsewhere."""
+
+    name = "pencil"
+    about = "a pencil drawing on white paper"
+
+    strength: float = Field(1.0, ge=0, le=1, description="How much of the picture gives way to the drawing.")
+    softness: float = Field(0.4, ge=0, le=1, description="How far the strokes spread.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        sigma = max(0.8, canvas.height * (0.002 + 0.012 * self.softness))
+        # Dodged by its own blurred negative, what is even becomes white and what differs from around it stays grey.
+        return [
+            f"split=3[under][grey][around];[around]negate=components=y,gblur=sigma={sigma:.3f}:planes=1[light];"
+            f"[grey][light]blend=c0_mode=dodge:{_KEEP_COLOURS},lutyuv=y='pow(val/255,2.2)*235'[strokes];"
+            f"[strokes][under]blend=all_mode=normal:all_opacity={self.strength:.3f}"
+        ]
+
+
+@effect
 class Halftone(ClipEffect):
     """Shadows and half-tones in dots of a turned screen, the darker the larger."""
 

@@ -14,7 +14,7 @@ from tools.editing.captions import own_cut
 from tools.editing.change.apply import apply
 from tools.editing.change.assets import facts_finder
 from tools.editing.change.model import AnyChange
-from tools.editing.outline import CAPTION_KIND
+from tools.editing.outline import CAPTION_KIND, studio_data
 from tools.editing.remix.cards import changes_for, lines_of
 from tools.editing.remix.presets import Captions
 from tools.editing.remix.recut import Stretch
@@ -85,6 +85,18 @@ def write_words(scheme: Scheme, captions: Captions, record: FilmRecord | None, c
             text for text, change in zip(applied.said, changes, strict=True) if change.op != "ripple_delete"
         ]
     return len(lines)
+
+
+def repainted(scheme: Scheme, painted: Asset) -> None:
+    """Show another film of the same frames in every clip of the picture."""
+    import opentimelineio as otio
+
+    for track in scheme.timeline.video_tracks():
+        for clip in track.find_clips():
+            if isinstance(clip.media_reference, otio.schema.ExternalReference):
+                clip.media_reference.target_url = painted.path
+                clip.media_reference.name = painted.id
+                clip.metadata["studio"] = {**studio_data(clip), "asset": painted.id}
 
 
 def without_sound(scheme: Scheme) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from configs.errors import UsageError
 from memory.records import Asset
+from tools.editing.arrangement import picture_seconds
 from tools.editing.remix.beds import make_beds
 from tools.editing.remix.colours import Colours, colours_of, distance_before, nearness
 from tools.editing.remix.distance import pixels
@@ -19,7 +20,8 @@ from tools.editing.remix.dress import dress, picture_effects, sound_effects
 from tools.editing.remix.presets import Style
 from tools.editing.remix.recut import MUSIC, Stretch, recut
 from tools.editing.remix.reference import Reference, evenly, pictures, read_reference, typical_shot
-from tools.editing.remix.scheme import Scheme, begin, lay_beds, without_sound, write_words
+from tools.editing.remix.repaint import DRAWN, repaint, unavailable
+from tools.editing.remix.scheme import Scheme, begin, lay_beds, repainted, without_sound, write_words
 from tools.editing.remix.words import Wanted, read_style
 from tools.editing.render import Rendered, render
 from tools.editing.sources import SourceFinder
@@ -28,6 +30,7 @@ from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolCont
 
 if TYPE_CHECKING:
     from backends.vision.record import FilmRecord
+    from tools.editing.program import Source
 
 _HEARD = 0.4
 """Strength from which a style also replaces the sound and the words."""
@@ -54,6 +57,10 @@ class RemixStyleArgs(ToolArgs):
         "auto", description="'auto': words as the style has them (intertitles, boxes); 'keep': as they are."
     )
     sound: Literal["auto", "keep"] = Field("auto", description="'auto': the style's sound; 'keep': as it is.")
+    repaint: bool = Field(
+        False,
+        description="Draw the pictures again with SDXL on a GPU, at low strength; kept only when they hold together.",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Of grain, dirt and music: the same seed, the same film.")
 
 
@@ -109,12 +116,17 @@ class _Remix:
         stretches = self._stretches(reference)
         film_pixels = pixels(pictures(source.path, evenly(float(source.info.seconds))))
         colours = colours_of(film_pixels, self.wanted, reference, args.strength, ctx)
+        painted = self._painted(source) if args.repaint else None
+        if painted is not None and not stretches:
+            stretches = [Stretch(0.0, float(picture_seconds(source)))]
         scheme = begin(self.asset, source, self.title, stretches, finder, ctx)
+        if painted is not None:
+            repainted(scheme, painted)
         heard = args.strength >= _HEARD
         lines = 0
         if args.captions == "auto" and heard and self.style.captions != "keep":
             lines = write_words(scheme, self.style.captions, self._words(scheme), ctx)
-        effects = self._dress(scheme, colours, heard)
+        effects = self._dress(scheme, colours, heard, painted=painted is not None)
         rendered = render(scheme.timeline, ctx)
         if reference is not None:
             before = distance_before(film_pixels, reference)
@@ -165,7 +177,19 @@ class _Remix:
         self.pace = f"median shot {now:.1f} -> {then:.1f} s (wanted {target:.1f})"
         return stretches
 
-    def _dress(self, scheme: Scheme, colours: Colours, heard: bool) -> list[dict[str, Any]]:
+    def _painted(self, source: Source) -> Asset | None:
+        """The film drawn again; None, with the reason said, where that cannot be done or does not hold together."""
+        why = "a reference alone says no style to draw in" if self.wanted is None else ""
+        why = why or unavailable(self.ctx, float(source.info.seconds))
+        made: Asset | None = None
+        if not why and self.wanted is not None:
+            about = self.wanted.name.replace("_", " ")
+            made, why = repaint(self.asset, source, about, self.args.seed, self.ctx)
+        if made is None:
+            self.ctx.warn(f"The pictures were not drawn again: {why}. Colours and textures were changed instead")
+        return made
+
+    def _dress(self, scheme: Scheme, colours: Colours, heard: bool, *, painted: bool) -> list[dict[str, Any]]:
         """Sound first, so that the style's own music sounds like the style too."""
         args = self.args
         if args.sound == "auto" and heard:
@@ -173,6 +197,7 @@ class _Remix:
                 without_sound(scheme)
             lay_beds(scheme, make_beds(self.style.bed, scheme.seconds, args.seed, self.ctx))
         textures = picture_effects(self.style, args.strength, args.seed, paced=args.pacing != "keep")
+        textures = [each for each in textures if not (painted and each["name"] in DRAWN)]
         picture = [*([colours.effect] if colours.effect is not None else []), *textures]
         sound = sound_effects(self.style, args.strength) if args.sound == "auto" else []
         dress(scheme.timeline, picture, sound)
@@ -216,9 +241,8 @@ class _Remix:
             score = rendered.scores[-1]
             what.append(f"colour distance to {reference.name} {score.note.split(' before')[0]} -> {score.value:g}")
         if lines:
-            what.append(
-                f"{lines} line{'' if lines == 1 else 's'} as {'intertitles' if self.style.captions == 'cards' else 'boxes'}"
-            )
+            shown = "intertitles" if self.style.captions == "cards" else "boxes"
+            what.append(f"{lines} line{'' if lines == 1 else 's'} as {shown}")
         if scheme.base:
             what.append("its own timeline kept")
         elif self.pace:
