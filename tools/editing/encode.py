@@ -141,11 +141,20 @@ def _encode(
 
 
 def join_segments(
-    paths: Sequence[Path], frame: Frame, sound: Path | None, target: Path, check: Callable[[], None]
+    paths: Sequence[Path],
+    segments: Sequence[Segment],
+    frame: Frame,
+    sound: Path | None,
+    target: Path,
+    check: Callable[[], None],
 ) -> None:
     """Join the pieces without encoding them again, and put the finished sound (AAC in an mp4) under them."""
     listing = target.with_suffix(".ffconcat")
-    lines = ["ffconcat version 1.0", *(f"file '{_quoted(path)}'" for path in paths)]
+    lines = ["ffconcat version 1.0"]
+    for path, segment in zip(paths, segments, strict=True):
+        # Without it, the demuxer takes the length from the file's header, which counts in milliseconds.
+        begin, end = (round(at * 1_000_000 / frame.fps) for at in (segment.start, segment.start + segment.frames))
+        lines += [f"file '{_quoted(path)}'", f"duration {(end - begin) / 1_000_000:.6f}"]
     listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
     args = ["-protocol_whitelist", "file", "-format_whitelist", "concat,mov", "-f", "concat", "-safe", "0"]
     args += ["-i", str(listing)]

@@ -193,7 +193,7 @@ class _Work:
         self.progress(self.program.seconds * 1.08, "joining and measuring")
         film = self._ctx.scratch(".mp4")
         sound = sounds[0] if sounds else None
-        join_segments(self._pieces, self.frame, sound.file if sound else None, film, check)
+        join_segments(self._pieces, self.segments, self.frame, sound.file if sound else None, film, check)
         render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache)
         return render, len(self.segments) - made
 

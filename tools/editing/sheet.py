@@ -78,15 +78,20 @@ def _pictures(film: Path, starts: Sequence[int], frame: Frame) -> Iterator[NDArr
                 yield None
                 continue
             at = round(start / frame.fps / stream.time_base)
+            near = round(1 / frame.fps / stream.time_base / 2)
             # Decoding times run ahead of the pictures': seek from a little before, then go to the very packet.
             container.seek(max(0, at - round(SEEK_BACK / frame.fps / stream.time_base)), stream=stream)
             packets = (one for one in container.demux(stream) if one.pts is not None)
-            packet = next((one for one in packets if one.pts >= at - 1 and one.is_keyframe), None)
+            packet = next((one for one in packets if one.pts >= at - near and one.is_keyframe), None)
             context = stream.codec_context
             shown = [] if packet is None else [*context.decode(packet), *context.decode(None)]
             context.flush_buffers()
-            found = next((one for one in shown if one.pts is not None and abs(one.pts - at) <= 1), None)
-            yield None if found is None else found.to_ndarray(format="rgb24", width=_even(WIDTH), height=_fit(frame))
+            found = next((one for one in shown if one.pts is not None and abs(one.pts - at) <= near), None)
+            yield (
+                None
+                if found is None
+                else found.to_ndarray(format="rgb24", width=_even(WIDTH), height=_fit(frame), interpolation="AREA")
+            )
 
 
 def _fit(frame: Frame) -> int:

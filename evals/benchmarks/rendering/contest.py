@@ -16,6 +16,13 @@ from evals.benchmarks.rendering.material import Job, cpu_seconds
 
 def run(name: str, folder: Path, sizes: dict[str, Any]) -> dict[str, Any]:
     """Figures of one contestant."""
+    import cv2  # noqa: F401
+    from PIL import Image  # noqa: F401
+    from scenedetect.detectors import AdaptiveDetector  # noqa: F401
+
+    from backends.vision.cuts.sink import CutSink  # noqa: F401
+    from tools.editing.render import RenderTimeline  # noqa: F401
+
     job = Job(sizes["seconds"], sizes["width"], sizes["height"])
     if name == "studio":
         from evals.benchmarks.rendering.by_studio import whole_cut

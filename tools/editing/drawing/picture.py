@@ -14,8 +14,9 @@ from tools.editing.drawing.curve import curve
 from tools.editing.drawing.parts import TAGS, Files, Frame, Piece, Text, shifted
 from tools.editing.effects import Canvas, picture_filters
 
-SEEK_AHEAD = Fraction(1, 4)
-"""Seek this share of a source frame early: a decimal time may fall just behind the frame it means."""
+SEEK_AHEAD = Fraction(5, 4)
+"""Seek so many source frames early: the frame that is still shown at a moment may have begun before it, and a decimal
+time may fall just behind the frame it means."""
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
 DECODER_THREADS = ["-threads", "1"]
 """Several encoders run at once: more threads only hold more frames."""
@@ -67,8 +68,9 @@ def _ground(cut: Cut, frames: int, frame: Frame, text: Text | None, files: Files
 def source_frames(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -> tuple[list[str], list[str]]:
     """Input arguments and the steps that give `frames` frames of a piece's source, at its speed and fitted."""
     if piece.cut.frozen:
-        opened, _ = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps)
-        steps = ["trim=end_frame=1", "setpts=0", *fit("0", (0.0, 0.0))]
+        opened, shift = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps)
+        begin = max(Fraction(0), shift - frame_seconds(source) / 4)
+        steps = [f"trim=start={float(begin):.6f}", "trim=end_frame=1", "setpts=0", *fit("0", (0.0, 0.0))]
         steps.append(f"tpad=stop_mode=clone:stop_duration={frame.seconds(frames + 2)}")
         return opened, [*steps, f"fps={frame.rate}:start_time=0", f"trim=end_frame={frames}"]
     return _moving(piece, source, frames, frame, fit)
@@ -125,12 +127,17 @@ def open_source(source: Source, begin: Fraction, seconds: Fraction) -> tuple[lis
     info = source.info
     if info.kind == "image":
         return input_args(source.path, source.sniffed, duration=float(seconds) + 0.5, loop=True), Fraction(0)
-    each = 1 / (Fraction(info.fps).limit_denominator(1001) if info.fps else Fraction(25))
+    each = frame_seconds(source)
     length = info.frames * each if info.frames else Fraction(info.seconds)
     begin = max(Fraction(0), min(begin, length - each))
     seek = max(Fraction(0), begin - each * SEEK_AHEAD)
     opened = input_args(source.path, source.sniffed, float(seek), float(seconds + 4 * each))
     return [*DECODER_THREADS, *opened], begin - seek
+
+
+def frame_seconds(source: Source) -> Fraction:
+    """How long one frame of a film is seen."""
+    return 1 / (Fraction(source.info.fps).limit_denominator(1001) if source.info.fps else Fraction(25))
 
 
 def conform(cut: Cut, source: Source, frame: Frame, now: str, span: tuple[float, float]) -> list[str]:
