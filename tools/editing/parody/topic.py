@@ -31,6 +31,7 @@ CARD_SECONDS = (1.6, 2.2, 3.6)
 STOP_SECONDS = (1.3, 1.8, 3.2)
 """The same for the picture held after the turn."""
 FILM_SECONDS = 15.0
+CAPTION_TAIL = 0.35
 AFTER_LINE = 0.15
 """Seconds after the turn's last word at which the film stops."""
 
@@ -56,7 +57,7 @@ def make_topic_parody(args: MakeParodyArgs, ctx: ToolContext) -> ToolResult:
     wanted = max(4.0, args.seconds - extra) if args.seconds else FILM_SECONDS
     ctx.progress(0, STAGES, "filming the script")
     story = story_of(script, language)
-    call = {"story": story, "seconds": round(wanted, 2), "captions": True, "music": False, "seed": args.seed}
+    call = {"story": story, "seconds": round(wanted, 2), "captions": False, "music": False, "seed": args.seed}
     made = ctx.call("make_film", call, key="film", title=f"Parody of {args.topic[:40]}")
     film, cut = made.assets[0], made.assets[1]
     ctx.progress(3, STAGES, "laying out the beats")
@@ -167,7 +168,9 @@ class _Plan:
             piece(3, at),
             TitleSpec(starts[4], seconds[4], self.script.last),
         ]
-        self.texts = [CaptionSpec(starts[2], starts[3], self.script.stop, "meme", "bottom")]
+        # Written here and not into the film: the held picture would show the last line a second time.
+        texts = [CaptionSpec(*self.spoken(said), said.line.say) for said in self.said]
+        texts.append(CaptionSpec(starts[2], starts[3], self.script.stop, "meme", "bottom"))
         sounds = [
             sound_clip(self.ctx, name, when, self.total / self.fps)
             for name, when in (("boom", 0.0), (sound, starts[2]), ("ding", starts[4]))
@@ -178,7 +181,19 @@ class _Plan:
         ]
         width, height = self._size()
         tracks = {"original": [piece(1, 0.0), piece(3, at)], "effects": sounds}
-        return build_timeline(title, self.fps, width, height, video, tracks, self.texts, markers)
+        return build_timeline(title, self.fps, width, height, video, tracks, texts, markers)
+
+    def spoken(self, said: SaidLine) -> tuple[float, float]:
+        """When a line is read on the timeline: while it is said and a moment longer, not over the stop or the card."""
+        starts = [sum(self.lengths[:index]) / self.fps for index in range(6)]
+        limit = starts[2] if said.start * self.fps < self.stop else starts[4]
+        moved = self._moved(said)
+        return max(0.0, said.start + moved), min(limit, said.end + moved + CAPTION_TAIL)
+
+    def _moved(self, said: SaidLine) -> float:
+        """Seconds by which a line comes later in the parody than in the film."""
+        before = self.lengths[0] + (0 if said.start * self.fps < self.stop else self.lengths[2])
+        return before / self.fps
 
     def _size(self) -> tuple[int, int]:
         settings = self.ctx.settings.film
@@ -235,7 +250,7 @@ class _Plan:
 
         rows = [row("card", "setup", 0.0, starts[1], "card", "a card", "", self.script.first)]
         for said in self.said:
-            moved = starts[1] if said.start * self.fps < self.stop else starts[3] - self.stop / self.fps
+            moved = self._moved(said)
             why = f"line said at {said.start:.2f}-{said.end:.2f} s of the film"
             rows.append(
                 row(said.line.who, said.line.beat, said.start + moved, said.end + moved, "play", why, said.line.say, "")
