@@ -327,3 +327,26 @@ def test_a_retimed_clip_after_a_dissolve_keeps_its_source(studio: EditingStudio,
     assert made.source + made.eaten(8 - made.start) == 6
     if form == "edl":
         assert "M2   VID" in file.read_text() and " 048.0 " in file.read_text()
+
+
+@pytest.mark.parametrize(("frame", "fps"), [("23", 24), ("24", 25), ("29", 30)])
+def test_the_rate_of_an_edl_is_guessed_and_told(tmp_path: Path, frame: str, fps: int) -> None:
+    path = tmp_path / "list.edl"
+    path.write_text(f"TITLE: x\n\n001  AX  V  C  00:00:00:00 00:00:01:{frame} 00:00:00:00 00:00:01:{frame}\n")
+    read, notes = read_cut(path)
+    assert Desk(read).rate == fps and Desk(read).length == fps + int(frame) and any(str(fps) in note for note in notes)
+
+
+def test_stereo_tracks_are_heard_once_and_foreign_generators_are_black(
+    studio: EditingStudio, cut: Asset, tmp_path: Path
+) -> None:
+    made = load_timeline(studio.path(cut))
+    made.tracks.append(made.tracks[1].clone())
+    slug = otio.schema.GeneratorReference(name="Slug", generator_kind="Slug")
+    made.tracks[0][0].media_reference = slug
+    studio.attach(save_timeline(made, tmp_path / "premiere.otio"))
+    _, outcome = studio.make("import_timeline", file="premiere.otio")
+    tracks = Desk(load_timeline(studio.path(outcome.assets[0]))).lanes
+    assert [len(lane.slots) for lane in tracks if lane.is_sound] == [2, 1]
+    assert outcome.result is not None and any("black here" in text for text in outcome.result.warnings)
+    assert tracks[0].slots[0].start == 8

@@ -89,7 +89,7 @@ class _Reader:
         else:
             timeline.metadata["studio"] = own
         counts = {note: self._film.notes.count(note) for note in self._film.notes}
-        return timeline, [f"{count} {note}" for note, count in counts.items()]
+        return timeline, [f"{note} ({count} times)" if count > 1 else note for note, count in counts.items()]
 
     def _storyline(self, spine: Element, begin: Fraction, clock: Fraction, lane: str) -> None:
         """Items one after another; `begin` is where `clock` lies on the timeline, seconds."""

@@ -19,14 +19,16 @@ MAX_ELEMENTS = 500_000
 HEAD = 4096
 EVENT = re.compile(r"^\s*\d{1,6}\s+\S+\s+\S+\s+[CDWK]", re.MULTILINE)
 """'001  AX  V  C ...': an event of a CMX 3600 list."""
+TIMECODE = re.compile(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b")
+RATES = (24.0, 25.0, 30.0, 50.0, 60.0)
 FIX = "Give an .otio, .otioz, .edl, .fcpxml or Final Cut 7 .xml file"
 
 
 def read_cut(path: Path, fps: float = 0.0) -> tuple[otio.schema.Timeline, list[str]]:
     """The timeline of a file, and what of it could not be read, one sentence each.
 
-    fps: of an EDL, which does not say it (0: 24). What the file is, its content says. Raises UsageError when it is too
-    large, damaged, or no cut.
+    fps: of an EDL, which does not say it (0: the lowest usual rate that its timecodes can have). What the file is, its
+    content says. Raises UsageError when it is too large, damaged, or no cut.
     """
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
@@ -38,7 +40,7 @@ def read_cut(path: Path, fps: float = 0.0) -> tuple[otio.schema.Timeline, list[s
     if text.lstrip("\ufeff \t\r\n").startswith("<"):
         return _xml(text, path)
     if EVENT.search(text):
-        return _edl(text, path, fps or 24.0)
+        return _edl(text, path, fps)
     raise UsageError(f"'{path.name}' holds no cut", "it is no timeline, no EDL and no editor's XML", FIX)
 
 
@@ -76,16 +78,27 @@ def _xml(text: str, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
 def _edl(text: str, path: Path, fps: float) -> tuple[otio.schema.Timeline, list[str]]:
     import opentimelineio as otio
 
+    rate = fps or _guessed(text)
     try:
-        found = otio.adapters.read_from_string(
-            text, adapter_name="cmx_3600", rate=fps, ignore_timecode_mismatch=True
-        )  # fmt: skip
+        found = otio.adapters.read_from_string(text, adapter_name="cmx_3600", rate=rate, ignore_timecode_mismatch=True)
     except Exception as error:  # as above
-        raise UsageError(f"'{path.name}' cannot be read", f"{type(error).__name__}: {error}"[:160], FIX) from error
+        fix = "Give the rate that it was made at as fps" if "rate" in str(error) else FIX
+        raise UsageError(f"'{path.name}' cannot be read", f"{type(error).__name__}: {error}"[:160], fix) from error
     timeline, notes = _first(found, path)
+    if not fps:
+        notes.append(f"An EDL does not say its rate: it was read at {rate:g} fps")
     _name_sources(timeline)
     _clear_black(timeline)
     return timeline, notes
+
+
+def _guessed(text: str) -> float:
+    """The lowest usual rate that has all the frame numbers of a list."""
+    codes = TIMECODE.findall(text)
+    if any(mark == ";" for mark, _ in codes):
+        return 30000 / 1001
+    most = max((int(frame) for _, frame in codes), default=0)
+    return next((rate for rate in RATES if most < rate), RATES[-1])
 
 
 def _first(found: object, path: Path) -> tuple[otio.schema.Timeline, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -32,7 +33,7 @@ class ImportTimelineArgs(ToolArgs):
     file: str = Field(
         description="The cut: an attached .otio, .otioz, .edl, .fcpxml or Final Cut 7 .xml file, by name or asset id."
     )
-    fps: float = Field(0.0, ge=0, le=240, description="Frames per second of an EDL, which does not say it; 0 = 24.")
+    fps: float = Field(0.0, ge=0, le=240, description="Frames per second of an EDL, which does not say it; 0 = guess.")
 
 
 class ImportTimeline(Tool):
@@ -58,8 +59,10 @@ class ImportTimeline(Tool):
                 f"'{asset.name}' is too large", f"{MAX_SECONDS // HOUR} hours and {MAX_CLIPS} clips are the limit"
             )
         links = _Links(desk, ctx)
+        unread += _without_generators(desk)
         for _, slot in desk.every():
             links.relink(slot)
+        _without_doubles(desk)
         desk.settle()
         made = desk.write()
         made.name = clean(made.name) or Path(asset.name).stem
@@ -171,6 +174,30 @@ class _Links:
         if slot.source < 0 or slot.source + slot.eaten(slot.frames) > whole + rate:
             self.notes.append(f"{slot.label} asks for more than '{asset.name}' holds; its last frame is held")
         self.notes = list(dict.fromkeys(self.notes))
+
+
+def _without_generators(desk: Desk) -> list[str]:
+    """Take away what other programs draw themselves; it is black here."""
+    import opentimelineio as otio
+
+    gone = []
+    for lane, slot in desk.every():
+        media = slot.clip.media_reference
+        if isinstance(media, otio.schema.GeneratorReference) and not str(media.generator_kind).startswith("studio."):
+            lane.slots.remove(slot)
+            gone.append(clean(slot.clip.name) or clean(media.name) or "one without a name")
+    return [f"Drawn by the other program, black here: {_some(gone)}"] if gone else []
+
+
+def _without_doubles(desk: Desk) -> None:
+    """Editors write stereo sound as two tracks of the same file; here one clip plays both channels."""
+    heard: set[tuple[str, int, int, Fraction]] = set()
+    for lane in desk.lanes:
+        for slot in list(lane.slots) if lane.is_sound else []:
+            key = (slot.media, slot.start, slot.end, slot.source)
+            if slot.media and key in heard:
+                lane.slots.remove(slot)
+            heard.add(key)
 
 
 def _shape(desk: Desk, source: Source | None) -> None:
