@@ -28,7 +28,7 @@ from tools.editing.remix.presets import remix_presets
 from tools.editing.remix.transfer import transfer
 
 Floats = NDArray[np.float64]
-WIDE, HIGH, FPS, FRAMES = 1920, 1080, 24, 48
+WIDE, HIGH, FPS, FRAMES = 1920, 1080, 24, 24
 FORMATS = ("gbrp", "gbrp10le", "gbrp16le", "gbrpf32le")
 ENCODE = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-threads:v", "4", "-f", "null"]
 SCENES: dict[str, tuple[tuple[float, float, float], ...]] = {
@@ -145,7 +145,7 @@ def _lookup(table: Table, folder: Path, kind: str) -> str:
 
 
 def _cpu(film: Path, chain: str, output: list[str]) -> float:
-    """CPU milliseconds a frame, the better of two runs, on one thread but for the encoder."""
+    """CPU milliseconds a frame, the better of two runs; CPU time is little changed by a busy machine."""
     best = float("inf")
     size = f"scale={WIDE}:{HIGH},fps={FPS}"
     command = [ffmpeg_path(), "-v", "error", "-filter_complex_threads", "1", "-threads", "1", "-i", str(film)]
@@ -160,7 +160,7 @@ def _cpu(film: Path, chain: str, output: list[str]) -> float:
 
 
 def _panned(path: Path) -> Path:
-    """Two seconds of a large picture of blobs in the scenes' colours that moves past, 1080p."""
+    """A large picture of blobs in the scenes' colours that moves past, 1080p."""
     colours = [colour for name in SCENES for colour in SCENES[name]]
     rng = np.random.default_rng(1)
     small = np.zeros((68, 160, 3))

@@ -142,6 +142,11 @@ def test_bars_are_no_colours() -> None:
         ("black and white detective film", "noir"),
         ("pixel art", "8_bit"),
         ("techniclor", "technicolor"),
+        ("in stile acquerello", "watercolour"),
+        ("come un film muto", "silent_film"),
+        ("a black and white film", "noir"),
+        ("manga", "manga"),
+        ("claymation", "stop_motion"),
     ],
 )
 def test_presets_are_known_by_many_names(said: str, preset: str) -> None:
@@ -155,6 +160,10 @@ def test_a_look_is_built_from_words_of_mood_and_colour() -> None:
     before, after = lab_of(rgb).mean(axis=0), lab_of(graded(rgb, made.style.grade)).mean(axis=0)
     assert after[0] < before[0] - 8 and after[2] < before[2] - 8
     assert lightness_falls(bake(made.style.grade)) < 0.01
+
+
+def test_words_of_other_languages_mean_the_same() -> None:
+    assert read_style("una notte blu piovosa").style.grade == read_style("a night blue rainy").style.grade
 
 
 def test_moods_change_a_preset() -> None:

@@ -68,6 +68,8 @@ class RemixPresets(Checked):
     presets: dict[str, Style]
     palettes: dict[str, tuple[Hex, ...]]
     words: dict[str, Word]
+    same: dict[str, str]
+    """Words that mean one of `words` or a colour."""
     gates: Gates
 
     @model_validator(mode="after")

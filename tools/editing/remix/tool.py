@@ -42,7 +42,8 @@ class RemixStyleArgs(ToolArgs):
         "",
         max_length=300,
         description="noir, pastel_storybook, 8_bit, anime_night, golden_hour, vhs, silent_film, comic, watercolour, "
-        "cyberpunk, western, technicolor, winter, or words of colour and mood such as 'a rainy blue night'.",
+        "oil_painting, pencil_sketch, manga, cyberpunk, western, technicolor, winter, stop_motion, or words of colour "
+        "and mood such as 'a rainy blue night'.",
     )
     reference: str = Field(
         "", max_length=500, description="A picture or film whose colours (and with pacing 'recut' pace) are taken."

@@ -20,6 +20,8 @@ _ALIKE = 0.8
 _LIGHT, _CONTRAST = 32.0, 16.0
 """However many words say so, not darker, lighter or harder than this, CIELAB units."""
 _STOPS = (0.0, 12.5, 25.0, 37.5, 50.0, 62.5, 75.0, 87.5, 100.0)
+_GREY = 6.0
+"""CIELAB chroma below which a colour's name asks for no tint."""
 _NAMED, _MOOD = 0.6, 0.45
 """Amounts of a tint that is a colour's name, and of one that a mood brings."""
 
@@ -38,7 +40,8 @@ class Wanted:
 
 def read_style(text: str) -> Wanted:
     """The style that `text` names. Raises UsageError, naming the presets, when no word of it is known."""
-    said = _plain(text)
+    same = remix_presets().same
+    said = " ".join(same.get(word, word) for word in _plain(text).split())
     presets = remix_presets().presets
     found = _preset(said)
     rest = said
@@ -46,8 +49,8 @@ def read_style(text: str) -> Wanted:
         name, phrase = found
         rest = rest.replace(phrase, " ")
     base = presets[found[0]] if found is not None else Style(about=said)
-    moods, rest = _moods(rest)
-    colours = _colours(rest)
+    colours, rest = _colours(rest)
+    moods = _moods(rest)
     if found is None and not moods and not colours:
         raise UsageError(
             f"There is no style '{text.strip()[:60]}'",
@@ -83,21 +86,23 @@ def _preset(said: str) -> tuple[str, str] | None:
     return None
 
 
-def _moods(said: str) -> tuple[list[str], str]:
-    known = remix_presets().words
-    moods = [word for word in dict.fromkeys(said.split()) if word in known]
-    return moods, " ".join(word for word in said.split() if word not in known)
+def _moods(said: str) -> list[str]:
+    return [word for word in dict.fromkeys(said.split()) if word in remix_presets().words]
 
 
-def _colours(said: str) -> list[str]:
-    """Names of colours in the text, longer ones first: 'dark brown' is no brown."""
+def _colours(said: str) -> tuple[list[str], str]:
+    """Names of colours in the text, longer ones first ('dark brown' is no brown), without greys; and what is left."""
     found: list[tuple[int, str]] = []
     for name in sorted(named_colours()[0], key=len, reverse=True):
         match = re.search(rf"\b{re.escape(name)}\b", said)
         if match:
             found.append((match.start(), name))
             said = said[: match.start()] + " " * len(name) + said[match.end() :]
-    return [name for _, name in sorted(found)]
+    return [name for _, name in sorted(found) if _chroma(name) > _GREY], said
+
+
+def _chroma(name: str) -> float:
+    return float(np.hypot(*lab_of(_rgb(_hex(name)))[1:]))
 
 
 def _hex(name: str) -> str:
@@ -111,7 +116,7 @@ def _changed(base: Style, moods: Sequence[Word], colours: Sequence[str]) -> Styl
     contrast = float(np.clip(sum(word.contrast for word in moods), -_CONTRAST, _CONTRAST))
     saturation = grade.saturation * float(np.prod([word.saturation for word in moods]))
     tints = [word.colour for word in moods if word.colour is not None]
-    named = [colour for colour in colours if np.hypot(*lab_of(_rgb(colour))[1:]) > 6]
+    named = list(colours)
     made = grade.model_dump()
     made |= {"tone": _tone(grade, light, contrast), "saturation": min(2.5, saturation), "neutrals": 0.15}
     if tints or named:
@@ -145,4 +150,5 @@ def _rgb(colour: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.sub(r"[^a-z0-9']+", " ", text.lower()).split())
+    words = re.sub(r"[^a-z0-9'à-ù]+", " ", text.lower().replace("’", "'"))
+    return " ".join(re.sub(r"\b(?:d|l|dell|all|un)'(?=\w)", "", words).split())
