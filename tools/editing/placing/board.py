@@ -59,6 +59,9 @@ class Board:
     fps: float
     said: list[str] = field(default_factory=list)
     _shifts: list[tuple[float, float]] = field(default_factory=list)
+    _waiting: list[AnyChange] = field(default_factory=list)
+    """Changes that move no clip: they are applied together."""
+    _clips: list[Shown] | None = None
 
     @property
     def seconds(self) -> float:
@@ -66,9 +69,16 @@ class Board:
 
     def change(self, *changes: AnyChange) -> None:
         """Apply changes. Raises UsageError when one does not fit; nothing is changed then."""
-        made = apply(self.timeline, changes, self.find)
-        self.timeline = made.timeline
+        waiting, self._waiting = self._waiting, []
+        if not waiting and not changes:
+            return
+        made = apply(self.timeline, [*waiting, *changes], self.find)
+        self.timeline, self._clips = made.timeline, None
         self.said += made.said
+
+    def settle(self) -> None:
+        """Apply what is waiting. Raises as `change`."""
+        self.change()
 
     def now(self, at: float) -> float:
         """Where a moment of the film is by now; a moment at which time was put in lies before it."""
@@ -80,6 +90,11 @@ class Board:
 
     def clips(self) -> list[Shown]:
         """The picture's track, in order of time."""
+        if self._clips is None:
+            self._clips = self._read()
+        return self._clips
+
+    def _read(self) -> list[Shown]:
         tracks = [track for track in outline(self.timeline)["tracks"] if track["kind"] == "Video"]
         main = next((track for track in tracks if track["role"] != "overlay"), None)
         return [
@@ -106,7 +121,9 @@ class Board:
         begin = self.now(at)
         if not seconds:
             clip = self.clip_at(begin)
-            self.change(AddEffect(clip=clip.id, effect={**effect, "at": max(0.0, begin - clip.start)}, rationale=why))
+            self._waiting.append(
+                AddEffect(clip=clip.id, effect={**effect, "at": max(0.0, begin - clip.start)}, rationale=why)
+            )
             return
         end = begin + seconds
         for clip in self.clips():
@@ -114,24 +131,24 @@ class Board:
             if last - first < 0.5 / self.fps:
                 continue
             own = {**effect, "at": max(0.0, first - clip.start), "seconds": last - first}
-            self.change(AddEffect(clip=clip.id, effect=own, rationale=why))
+            self._waiting.append(AddEffect(clip=clip.id, effect=own, rationale=why))
 
     def everywhere(self, effect: dict[str, Any], why: str) -> None:
         """An effect on all clips, from their beginning to their end."""
         for clip in self.clips():
-            self.change(AddEffect(clip=clip.id, effect=effect, rationale=why))
+            self._waiting.append(AddEffect(clip=clip.id, effect=effect, rationale=why))
 
     def caption(self, text: str, start: float, seconds: float, style: Any, why: str) -> None:
         """start: a time as it is now."""
         end = min(start + seconds, self.seconds)
-        self.change(AddCaption(start=start, end=end, text=text, style=style, rationale=why))
+        self._waiting.append(AddCaption(start=start, end=end, text=text, style=style, rationale=why))
 
     def overlay(
         self, asset: str, at: float, seconds: float, keys: list[dict[str, float]], why: str, source_start: float = 0.0
     ) -> None:
         """at: a time as it is now."""
         new = NewClip(asset=asset, seconds=seconds, track="overlay", source_start=source_start)
-        self.change(AddOverlay(at=at, new=new, keys=keys, rationale=why))
+        self._waiting.append(AddOverlay(at=at, new=new, keys=keys, rationale=why))
 
     def freeze(self, at: float, seconds: float, why: str) -> Shown:
         """Hold the frame at a moment of the film; the clip that holds it."""

@@ -76,6 +76,7 @@ class Doer:
             self.ctx.cancel.check()
             self.ctx.progress(number, len(order), f"placing {wish.effect.replace('_', ' ')}")
             made.append(self._one(wish, spot))
+        self.board.settle()
         return sorted(made, key=lambda done: done.at)
 
     def _one(self, wish: Wish, spot: Spot) -> Done:

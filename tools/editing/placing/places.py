@@ -38,6 +38,8 @@ NEEDS: dict[str, tuple[Aspect, ...]] = {
     "word": ("shots", "sound", "content"),
 }
 """What must be measured of a film for a place."""
+INSIDE, EDGE = {"speed_ramp", "reverse", "stutter", "freeze"}, 0.3
+"""Effects that need something before and after them: not within so many seconds of the film's ends."""
 WAITING = {"freeze", "zoom_punch", "deep_fry"}
 WAIT, MOST_WAIT = 0.35, 0.6
 """Share of a shot, and seconds at most, after which these come."""
@@ -135,6 +137,8 @@ def _of(
     else:
         found = [moment for moment in found if moment.at < seconds - 0.05]
     free = [moment for moment in found if all(abs(moment.at - other) > ELBOW for other in taken)]
+    if wish.effect in INSIDE:
+        free = [moment for moment in free if EDGE < moment.at < seconds - EDGE] or free
     for moment in _chosen(place, wish, free or found):
         yield _spot(place, moment, length, record, wish.effect in WAITING)
 
