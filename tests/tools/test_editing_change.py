@@ -288,3 +288,11 @@ def test_ntsc_stays_on_the_frame_grid() -> None:
     values = [clip.source_range.duration.value for clip in made.find_clips()]
     assert all(value == int(value) for value in values)
     assert studio_data(made)["fps"] == "30000/1001"
+
+
+def test_black_at_the_end_counts() -> None:
+    made = do({"op": "trim", "clip": C, "tail": 0.5, "ripple": False}).timeline
+    assert made.video_tracks()[0].duration().value == 144 and outline(made)["seconds"] == 6.0
+    later = do({"op": "caption", "start": 5.6, "end": 6, "text": "The end"}, to=made).timeline
+    assert ("The end", 134, 10, 0) in places(later, "captions")
+    assert do({"op": "ripple_delete", "start": 5.5, "end": 6}, to=made).timeline.duration().value == 132

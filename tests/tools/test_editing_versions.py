@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from configs.errors import UsageError
 from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.change.apply import apply, read_changes
+from tools.editing.change.desk import Desk
 from tools.editing.change.diff import differences
 from tools.editing.timeline import load_timeline
 from tools.editing.versions import current, redo, undo, versions
@@ -201,3 +203,46 @@ def test_versions_are_told_by_the_asset_itself(studio: EditingStudio, cut: Asset
     assert kept is not None
     assert json.loads(json.dumps(kept.params["changes"])) == [{"op": "reverse", "clip": clip, "rationale": "for fun"}]
     assert kept.params["version"]["number"] == 2 and "backwards" in kept.params["said"][0]
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_any_changes_render_to_the_frame(studio: EditingStudio, cut: Asset, seed: int) -> None:
+    """A dozen random changes, each a version; the film has as many frames as its timeline, undone it is the first."""
+    dice, asset, first = random.Random(seed), cut, studio.path(cut).read_bytes()
+    made = 0
+    while made < 12:
+        timeline = load_timeline(studio.path(asset))
+        clip, other = (dice.choice([*ids(timeline), *ids(timeline, "source")]) for _ in range(2))
+        at, short = dice.randrange(0, 20) / 24, dice.randrange(1, 6) / 24
+        new = {"asset": "counting.mp4", "source_start": dice.randrange(0, 18) / 24, "seconds": short}
+        wanted = dice.choice(
+            [
+                {"op": "trim", "clip": clip, "head": short, "tail": -short},
+                {"op": "split", "clip": clip, "inside": short},
+                {"op": "insert", "at": at, "new": new},
+                {"op": "overwrite", "at": at, "new": new},
+                {"op": "move", "clip": clip, "before": other},
+                {
+                    "op": "retime",
+                    "clip": clip,
+                    "factor": dice.choice([0.5, 1, 2]),
+                    "factor_end": dice.choice([None, 2]),
+                },
+                {"op": "freeze", "clip": clip, "inside": short, "seconds": short},
+                {"op": "reverse", "clip": clip},
+                {"op": "transition", "clip": clip, "kind": dice.choice(["dissolve", "wipe", "cut"]), "seconds": short},
+                {"op": "title", "at": at, "seconds": short, "text": "Hello"},
+                {"op": "ripple_delete", "start": at, "end": at + short},
+            ]
+        )
+        outcome = studio.run("change_timeline", timeline=asset.id, changes=[wanted])
+        if outcome.error is not None:
+            assert isinstance(outcome.error, UsageError), outcome.error
+            continue
+        asset, made = outcome.assets[0], made + 1
+    film, _ = studio.make("render_timeline", timeline=asset.id, preview=True)
+    assert len(numbers(film)) == Desk(load_timeline(studio.path(asset))).length
+    for _ in range(12):
+        undo(studio.memory, cut)
+    back = current(studio.memory, cut).asset
+    assert back.id == cut.id and studio.path(back).read_bytes() == first

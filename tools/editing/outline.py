@@ -51,13 +51,20 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
         tracks.append({"name": track.name, "kind": track.kind, "role": role, "clips": clips, "transitions": changes})
     return {
         "name": timeline.name,
-        "seconds": round(timeline.duration().to_seconds(), 4) if any(len(track) for track in timeline.tracks) else 0.0,
+        "seconds": round(_seconds(timeline), 4),
         "fps": meta.get("fps", ""),
         "width": meta.get("width", 0),
         "height": meta.get("height", 0),
         "tracks": tracks,
         "markers": [marker.name for marker in timeline.tracks.markers],
     }
+
+
+def _seconds(timeline: otio.schema.Timeline) -> float:
+    """How long the film is: as long as its picture, whatever sound goes on longer."""
+    tracks = [track for track in timeline.tracks if len(track)]
+    shown = [track for track in tracks if track.kind == "Video" and studio_data(track).get("role") != "overlay"]
+    return max((float(track.duration().to_seconds()) for track in shown or tracks), default=0.0)
 
 
 def describe(timeline: otio.schema.Timeline) -> str:

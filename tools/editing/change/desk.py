@@ -100,8 +100,8 @@ class Desk:
 
     @property
     def length(self) -> int:
-        """The film's frames."""
-        return max((lane.slots[-1].end for lane in self.lanes if lane.role == PICTURE and lane.slots), default=0)
+        """The film's frames, black at its end included."""
+        return max((lane.length for lane in self.lanes if lane.role == PICTURE and lane.slots), default=0)
 
     def frames(self, seconds: float) -> int:
         return round(Fraction(seconds) * self.rate)
@@ -167,6 +167,7 @@ class Desk:
         """
         for lane in self.lanes:
             lane.slots.sort(key=lambda slot: slot.start)
+            lane.length = max([lane.length, *(slot.end for slot in lane.slots[-1:])])
         if not any(lane.role == PICTURE and lane.slots for lane in self.lanes):
             raise UsageError("Nothing would be left of the picture", "every clip is taken away")
         main = self.main
