@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.media.guard import film_stream, open_container
+from configs.errors import StudioError
 from memory.records import Score
 from tools.editing.cut import Program
 from tools.editing.in_frame import CaptionsSeen, captions_in_frame
@@ -126,6 +127,14 @@ def _planned(program: Program) -> tuple[float, float]:
         elif cut.source.info.kind == "image":
             still += cut.frames
     return (still + empty) / program.frames, empty / program.frames
+
+
+def readable(piece: Path, frames: int) -> bool:
+    """Whether a piece is a film of so many frames."""
+    try:
+        return count_frames(piece)[0] == frames
+    except StudioError:
+        return False
 
 
 def count_frames(film: Path) -> tuple[int, float]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-WIDTH = 240
+WIDTH = 320
 LOOKS_PER_SECOND = 2
 MOST_SECONDS = 8.0
 """Of one caption that are looked at."""

@@ -25,6 +25,10 @@ RAMP_STEP = 0.1
 """Seconds of a speed ramp that are played at one speed."""
 SLOWEST, FASTEST = 0.25, 4.0
 """Speeds between which voices can still be stretched; a ramp that goes further is silent."""
+USUAL_SPEECH = 0.14
+"""Amplitude (RMS) of speech that somebody recorded well."""
+DEEP_THRESHOLD, DEEP_RATIO = 0.01, 20.0
+"""The compressor where a timeline says how deep; it reaches some 20 dB."""
 
 
 @dataclass(frozen=True)
@@ -190,20 +194,18 @@ def _ducked(buses: dict[str, list[str]], chains: list[str], depths: dict[str, fl
     chains.append(f"{''.join(over)}{_sum(len(over))}asplit={1 + len(under)}[said]{keys}")
     for number, (role, label) in enumerate(under.items()):
         chains.append(
-            f"{label}[key{number}]sidechaincompress=threshold={duck.threshold:g}:ratio={duck.ratio:g}"
-            f":attack={duck.attack:g}:release={duck.release:g}{_depth(depths.get(role))}[ducked{number}]"
+            f"{label}[key{number}]sidechaincompress={_depth(depths.get(role))}"
+            f":attack={duck.attack:g}:release={duck.release:g}[ducked{number}]"
         )
     return ["[said]", *(f"[ducked{number}]" for number in range(len(under))), *rest]
 
 
 def _depth(db: float | None) -> str:
-    """How much of the compressed sound is mixed in, so that speech at a usual level brings the sound `db` down."""
+    """The compressor's threshold and ratio; for a depth in dB also how much of the compressed sound is mixed in."""
     if db is None:
-        return ""
-    duck = editing_presets().mix.duck
-    usual = (USUAL_SPEECH / duck.threshold) ** (1 / duck.ratio - 1)
-    return f":mix={min(1.0, (1 - 10 ** (-db / 20)) / (1 - usual)):.4f}"
-
-
-USUAL_SPEECH = 0.2
-"""Amplitude of speech that somebody recorded well."""
+        duck = editing_presets().mix.duck
+        return f"threshold={duck.threshold:g}:ratio={duck.ratio:g}"
+    # Speech at a usual level brings the compressed sound down so far; the rest of the way is how much of it is taken.
+    lowest = (USUAL_SPEECH / DEEP_THRESHOLD) ** (1 / DEEP_RATIO - 1)
+    share = min(1.0, (1 - 10 ** (-db / 20)) / (1 - lowest))
+    return f"threshold={DEEP_THRESHOLD:g}:ratio={DEEP_RATIO:g}:mix={share:.4f}"

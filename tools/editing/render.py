@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from backends.media.ffmpeg import ffmpeg_version
+from backends.media.ffmpeg import FfmpegKilled, ffmpeg_version
 from configs.errors import Cancelled, StudioError, UsageError
 from memory.records import Asset, Score
 from tools.editing.effects import foreign_effects
 from tools.editing.encode import Bench, encode_segments, join_segments, prune
 from tools.editing.encoder import SOFTWARE, chosen_encoder
-from tools.editing.gates import Render, measure
+from tools.editing.gates import Render, measure, readable
 from tools.editing.lettering import set_text
 from tools.editing.level import Sound, finished_sound
 from tools.editing.mix import FASTEST, SLOWEST, audible, unstretchable
@@ -180,7 +180,7 @@ class _Work:
     def progress(self, done: float, note: str) -> None:
         self._ctx.progress(done, self.total, note)
 
-    def _make(self) -> tuple[Render, int]:
+    def _make(self, *, again: bool = False) -> tuple[Render, int]:
         check, cache = self._ctx.cancel.check, self._ctx.workspace.cache
         cuts = audible(self.program)
         sounds: list[Sound] = []
@@ -193,7 +193,16 @@ class _Work:
         self.progress(self.program.seconds * 1.08, "joining and measuring")
         film = self._ctx.scratch(".mp4")
         sound = sounds[0] if sounds else None
-        join_segments(self._pieces, self.segments, self.frame, sound.file if sound else None, film, check)
+        try:
+            join_segments(self._pieces, self.segments, self.frame, sound.file if sound else None, film, check)
+        except FfmpegKilled:
+            raise
+        except StudioError:
+            unusable = [n for n, piece in enumerate(self._pieces) if not readable(piece, self.segments[n].frames)]
+            if not unusable or again:
+                raise
+            self.discard(unusable)
+            return self._make(again=True)
         render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache)
         return render, len(self.segments) - made
 
