@@ -296,3 +296,17 @@ def test_black_at_the_end_counts() -> None:
     later = do({"op": "caption", "start": 5.6, "end": 6, "text": "The end"}, to=made).timeline
     assert ("The end", 134, 10, 0) in places(later, "captions")
     assert do({"op": "ripple_delete", "start": 5.5, "end": 6}, to=made).timeline.duration().value == 132
+
+
+def test_effects_go_where_they_are_seen_or_heard() -> None:
+    made = do({"op": "effect", "clip": B, "effect": {"name": "fade_out", "seconds": 0.5}}).timeline
+    sound = next(clip for clip in made.audio_tracks()[0].find_clips() if clip.name == "b")
+    assert effects_of(by_id(made, B)) == effects_of(sound) == [{"name": "fade_out", "seconds": 0.5}]
+    music, caption = ids(a_cut(), "music")[0], ids(a_cut(), "captions")[0]
+    glow = {"op": "effect", "effect": {"name": "vignette"}}
+    for clip, told in ((music, "cannot be heard"), (caption, "not for captions")):
+        with pytest.raises(UsageError, match=told):
+            do({**glow, "clip": clip})
+    for change in ({"op": "grade", "look": "sepia"}, {"op": "crop", "x": 0, "y": 0, "width": 0.5, "height": 0.5}):
+        with pytest.raises(UsageError, match="is for pictures"):
+            do({**change, "clip": music})

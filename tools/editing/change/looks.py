@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from configs.errors import UsageError
-from tools.editing.change.desk import Desk
+from tools.editing.change.desk import CAPTIONS, Desk, Lane
 from tools.editing.change.making import FindAsset
 from tools.editing.change.model import AddEffect, Crop, Reframe, ReverseClip, SetGrade, SetTransition
 from tools.editing.change.slots import Slot
 from tools.editing.effects import check_effect
+from tools.editing.effects.base import EFFECTS
 from tools.editing.outline import studio_data
 
 TIMED = {"speed": "retime", "ramp": "retime", "reverse": "reverse"}
@@ -62,22 +63,29 @@ def transition(desk: Desk, change: SetTransition, find: FindAsset) -> str:
 
 
 def effect(desk: Desk, change: AddEffect, find: FindAsset) -> str:
-    """Put an effect on a clip, after those it has, or in place of one of the same name."""
-    _, slot = desk.find(change.clip)
+    """Put an effect on a clip, after those it has, or in place of one of the same name; what is heard of it (a fade)
+    goes on the sound that belongs to the clip, too."""
     name = str(change.effect.get("name", ""))
     if name in TIMED:
         raise UsageError(f"'{name}' changes a clip's time", fix=f"Use the change '{TIMED[name]}'")
     made = check_effect(change.effect)
-    there = slot.effects
-    if change.replace:
-        there = [one for one in there if one["name"] != name]
-    slot.set_effects([*there, made])
+    lane, slot = _drawn(desk, change.clip, f"The effect '{name}'")
+    if lane.is_sound and not EFFECTS[name].audible:
+        raise UsageError(
+            f"'{name}' cannot be heard", f"{slot.label} is a {lane.role} clip", "Name a clip of the picture"
+        )
+    heard = [sound for _, sound in desk.linked(slot)] if lane is desk.main and EFFECTS[name].audible else []
+    for each in (slot, *heard):
+        there = each.effects
+        if change.replace or each in heard:
+            there = [one for one in there if one["name"] != name]
+        each.set_effects([*there, made])
     return f"Put {name.replace('_', ' ')} on {slot.label}{_values(made)}"
 
 
 def grade(desk: Desk, change: SetGrade, find: FindAsset) -> str:
     """One look for a clip, in place of the one it has; '' takes it away."""
-    _, slot = desk.find(change.clip)
+    _, slot = _seen(desk, change.clip, "A grade")
     others = [one for one in slot.effects if one["name"] != "grade"]
     if not change.look:
         if len(others) == len(slot.effects):
@@ -94,7 +102,7 @@ def grade(desk: Desk, change: SetGrade, find: FindAsset) -> str:
 
 def crop(desk: Desk, change: Crop, find: FindAsset) -> str:
     """Show a part of the picture only; the whole picture (0, 0, 1, 1) takes the crop away."""
-    _, slot = desk.find(change.clip)
+    _, slot = _seen(desk, change.clip, "A crop")
     if change.x + change.width > 1 + 1e-9 or change.y + change.height > 1 + 1e-9:
         raise UsageError(f"The crop of {slot.label} reaches outside its picture", "x + width and y + height end at 1")
     others = [one for one in slot.effects if one["name"] != "crop"]
@@ -132,6 +140,22 @@ def reverse(desk: Desk, change: ReverseClip, find: FindAsset) -> str:
         others = [one for one in each.effects if one["name"] != "reverse"]
         each.set_effects(others if each.backwards else [*others, {"name": "reverse"}])
     return f"{slot.label} now plays {'backwards' if slot.backwards else 'forwards'}"
+
+
+def _drawn(desk: Desk, clip_id: str, what: str) -> tuple[Lane, Slot]:
+    """A clip that is no caption. Raises UsageError for captions, which have styles."""
+    lane, slot = desk.find(clip_id)
+    if lane.role == CAPTIONS:
+        raise UsageError(f"{what} is not for captions", f"{slot.label} is one", "Give it another style")
+    return lane, slot
+
+
+def _seen(desk: Desk, clip_id: str, what: str) -> tuple[Lane, Slot]:
+    """A clip of pictures. Raises UsageError for captions and sound."""
+    lane, slot = _drawn(desk, clip_id, what)
+    if lane.is_sound:
+        raise UsageError(f"{what} is for pictures", f"{slot.label} is a {lane.role} clip")
+    return lane, slot
 
 
 def _fade_in(desk: Desk, slot: Slot, change: SetTransition, frames: int) -> str:
