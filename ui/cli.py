@@ -173,6 +173,7 @@ def evaluate(
 def bench(
     names: Annotated[list[str], typer.Argument(help="Benchmarks under evals/benchmarks.")],
     film: Annotated[Path | None, typer.Option(help="Measure on this film, where a benchmark can (cuts).")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All sizes, where a benchmark has quick ones too.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
 ) -> None:
     """Measure speed, memory and accuracy.
@@ -181,7 +182,7 @@ def bench(
     """
     from ui.commands.evaluate import run_bench
 
-    guarded(lambda: run_bench(names, json_file, film))
+    guarded(lambda: run_bench(names, json_file, film, everything=everything))
 
 
 @app.command()
