@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from timelines import ids
 
 from backends.media.images import load_image
 from configs.errors import UsageError
-from configs.settings import Settings
+from configs.settings import Settings, load_settings
 from memory.records import Asset
 from tools.editing.change.desk import Desk
 from tools.editing.handoff.reading import read_cut
@@ -25,6 +26,8 @@ from tools.editing.outline import effects_of, studio_data
 from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec
 from tools.editing.srt import read_srt
 from tools.editing.timeline import build_timeline, load_timeline, save_timeline
+
+LIGHT = {"index": "numpy", "embedder": "letters"}
 
 
 @pytest.fixture(scope="module")
@@ -350,3 +353,36 @@ def test_stereo_tracks_are_heard_once_and_foreign_generators_are_black(
     assert [len(lane.slots) for lane in tracks if lane.is_sound] == [2, 1]
     assert outcome.result is not None and any("black here" in text for text in outcome.result.warnings)
     assert tracks[0].slots[0].start == 8
+
+
+def test_a_bundle_brings_its_media_into_another_studio(studio: EditingStudio, cut: Asset, tmp_path: Path) -> None:
+    file, _ = export(studio, cut, "otioz")
+    plain, _ = studio.make("render_timeline", timeline=cut.id)
+    other = EditingStudio(load_settings(home=tmp_path / "other", brain="offline", memory=LIGHT))
+    try:
+        copy = tmp_path / "film.otioz"
+        copy.write_bytes(file.read_bytes())
+        other.attach(copy)
+        _, outcome = other.make("import_timeline", file="film.otioz")
+        assert outcome.result is not None and outcome.result.data["missing"] == []
+        film, _ = other.make("render_timeline", timeline=outcome.assets[0].id)
+        assert numbers(film) == numbers(plain)
+        assert len(other.memory.list_assets("video")) == 3  # two sources and the film
+    finally:
+        other.close()
+
+
+def test_hostile_bundles_take_nothing_in(studio: EditingStudio, cut: Asset, tmp_path: Path) -> None:
+    content = (studio.path(cut)).read_bytes()
+    for name, entry, raw in (
+        ("slip.otioz", "media/../../../evil.mp4", b"#EXTM3U\nfile:///etc/passwd\n"),
+        ("text.otioz", "media/a.mp4", b"no film at all"),
+    ):
+        with zipfile.ZipFile(tmp_path / name, "w") as bundle:
+            bundle.writestr("content.otio", content)
+            bundle.writestr(entry, raw)
+        studio.attach(tmp_path / name)
+        before = {asset.id for asset in studio.memory.list_assets()}
+        assert isinstance(studio.run("import_timeline", file=name).error, UsageError)
+        assert {asset.id for asset in studio.memory.list_assets()} == before
+        assert not list(tmp_path.rglob("evil*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.change.desk import Desk
 from tools.editing.change.slots import Slot
+from tools.editing.handoff.bundle import take_media
 from tools.editing.handoff.reading import read_cut
 from tools.editing.handoff.written import clean
 from tools.editing.outline import describe, outline, studio_data
@@ -52,7 +54,11 @@ class ImportTimeline(Tool):
 
     def run(self, args: ImportTimelineArgs, ctx: ToolContext) -> ToolResult:
         asset = ctx.asset(args.file, "timeline", "file")
-        timeline, unread = read_cut(ctx.path(asset), args.fps)
+        path = ctx.path(asset)
+        timeline, unread = read_cut(path, args.fps)
+        if zipfile.is_zipfile(path):
+            taken = take_media(path, ctx)
+            unread += [f"Taken in from the bundle: {_some(taken)}"] if taken else []
         desk = Desk(timeline)
         if sum(len(lane.slots) for lane in desk.lanes) > MAX_CLIPS or desk.length > MAX_SECONDS * desk.rate:
             raise UsageError(
