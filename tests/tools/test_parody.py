@@ -104,7 +104,7 @@ def test_a_freeze_holds_the_moment_while_somebody_speaks(studio: VoiceStudio, cl
     cut, page, table = outcome.assets[1:4]
     tracks = {track["role"]: track for track in outline(load_timeline(studio.file(cut)))["tracks"]}
     spoken = tracks["dialogue"]["clips"][0]
-    assert spoken["start"] == pytest.approx(turn["start"] + 0.12, abs=1 / FPS)
+    assert spoken["start"] == pytest.approx(turn["start"] + 0.12 + 0.7, abs=1 / FPS)
     assert tracks["effects"]["clips"][0]["name"] == "record scratch"
     assert tracks["effects"]["clips"][0]["start"] == pytest.approx(turn["start"], abs=1 / FPS)
     sheet = json.loads(studio.file(table).read_text(encoding="utf-8"))

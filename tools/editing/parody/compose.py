@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tools.editing.parody.material import Material
     from tools.spec import ToolContext
 
+OWN_LUFS, MOST_LIFT_DB = -21.0, 12.0
+"""Where the clip's own sound is brought to before it is kept or ducked: a little under the voices; how far at most."""
 DUCK_DB = -12.0
 """What 'duck' means for the clip's own sound; under a voice the mix takes it further down."""
 HIGH_SUBJECT = 0.42
@@ -38,6 +40,8 @@ class Footage:
     width: int
     height: int
     has_audio: bool
+    lufs: float | None = None
+    """Of its own sound, where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,7 @@ def focus_of(beat: Beat, found: Material) -> tuple[float, float]:
 def _original(script: Script, beat: Beat, piece: Piece, at: int, clip: Footage) -> ClipSpec | None:
     """The clip's own sound under a piece; none under held, reversed and slowed pictures."""
     wish: str | float = beat.slot.original or script.recipe.original
+    level = 0.0 if clip.lufs is None else min(MOST_LIFT_DB, max(-MOST_LIFT_DB, OWN_LUFS - clip.lufs))
     if not clip.has_audio or piece.card or piece.frozen or piece.backwards or wish == "mute" or piece.speed < 0.75:
         return None
     gain = 0.0 if wish == "keep" else DUCK_DB if wish == "duck" else float(wish)
@@ -200,7 +205,7 @@ def _original(script: Script, beat: Beat, piece: Piece, at: int, clip: Footage) 
         piece.frames / script.fps,
         source_in=piece.source_in,
         name=f"{beat.name} (original)",
-        gain_db=gain,
+        gain_db=round(gain + level, 2),
         effects=effects,
         source_seconds=clip.seconds,
     )
@@ -215,7 +220,7 @@ def _captions(beat: Beat, fps: float, high: bool) -> list[CaptionSpec]:
         late = beat.hits[0] if slot.at == "moment" and beat.hits else 0.0
         made.append(CaptionSpec(start + late, end, beat.text, slot.style, place))
     if beat.line and slot.show != "card":
-        begin = start + (parody_presets().voice.delay if beat.spoken else 0.0)
+        begin = start + (parody_presets().line_delay(slot) if beat.spoken else 0.0)
         low = place == "bottom" and beat.text
         shown = begin + max(beat.spoken, parody_presets().needed(beat.line))
         made.append(CaptionSpec(begin, min(end, shown), beat.line, "subtitle", "top" if low else "bottom"))
@@ -233,7 +238,7 @@ def _lines(script: Script, voices: Mapping[tuple[str, str], Asset]) -> list[Clip
             ClipSpec(
                 audio.id,
                 Path(audio.path),
-                beat.start / script.fps + timing.delay,
+                beat.start / script.fps + parody_presets().line_delay(beat.slot),
                 beat.spoken,
                 name=f"{beat.slot.voice}: {beat.line[:40]}",
                 gain_db=timing.gain_db,

@@ -192,7 +192,8 @@ def footage(film: Asset, ctx: ToolContext) -> tuple[Footage, Material]:
     facts = record.film
     width, height = (side - side % 2 for side in (facts.width, facts.height))
     fps = float(frame_rate(facts.fps))
-    return Footage(film, facts.seconds, fps, width, height, bool(facts.audio_codec)), material(record)
+    lufs = record.sound.loudness_lufs if record.sound is not None else None
+    return Footage(film, facts.seconds, fps, width, height, bool(facts.audio_codec), lufs), material(record)
 
 
 def language_of(args: MakeParodyArgs, ctx: ToolContext) -> str:

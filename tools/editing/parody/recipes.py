@@ -87,6 +87,8 @@ class Slot(Preset):
     line: str = ""
     """Which entry of prompts/parody/lines.yaml is spoken."""
     voice: str = ""
+    wait: float = Field(0.0, ge=0, le=5)
+    """Seconds before the line begins, so that a sound at the start is heard first."""
     text: str = ""
     style: CaptionStyleName = "subtitle"
     position: Literal["bottom", "top", "center"] = "bottom"
@@ -199,6 +201,10 @@ class ParodyPresets(Preset):
             if not set(recipe.tones) <= set(self.tones):
                 raise ValueError(f"recipe '{name}' has an unknown tone")
         return self
+
+    def line_delay(self, slot: Slot) -> float:
+        """Seconds from a slot's first frame to the first word of its line."""
+        return self.voice.delay + slot.wait
 
     def needed(self, text: str) -> float:
         """Seconds that a reader needs for a text."""

@@ -203,7 +203,8 @@ class _Teller:
         if brief:
             return min(filled, key=len)
         # A line longer than the film under it would need the same film again.
-        letters = max(0.0, beat.most - self.presets.voice.delay - self.presets.voice.tail) * SPOKEN_PER_SECOND
+        spare = beat.most - self.presets.line_delay(beat.slot) - self.presets.voice.tail
+        letters = max(0.0, spare) * SPOKEN_PER_SECOND
         fitting = [text for text in filled if kind == "text" or len(text) <= letters]
         return fitting[0] if fitting else min(filled, key=len)
 

@@ -44,7 +44,7 @@ def cue_times(beat: Beat, sound: SlotSound, fps: float) -> list[float]:
     if sound.at == "end":
         return [start + beat.frames / fps]
     if sound.at == "line_end":
-        return [start + parody_presets().voice.delay + beat.spoken + LINE_GAP] if beat.spoken else [start]
+        return [start + parody_presets().line_delay(beat.slot) + beat.spoken + LINE_GAP] if beat.spoken else [start]
     return [start]
 
 

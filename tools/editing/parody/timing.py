@@ -21,7 +21,7 @@ def limits(beat: Beat, presets: ParodyPresets) -> tuple[float, float, float]:
     need = 0.0
     if beat.line and beat.spoken:
         # The line is read as a subtitle too, and some voices are quicker than readers.
-        need = presets.voice.delay + max(beat.spoken + presets.voice.tail, presets.needed(beat.line))
+        need = presets.line_delay(beat.slot) + max(beat.spoken + presets.voice.tail, presets.needed(beat.line))
     elif beat.line:
         need = presets.needed(beat.line)
     if beat.text:
@@ -69,7 +69,8 @@ def lay_out(beats: Sequence[Beat], seconds: float, fps: float) -> list[Beat]:
         if beat.slot.show in ("play", "slow") and beat.slot.lands == "end" and beat.moment is not None:
             end = beat.moment.at
             if after is not None and _continues(beat, after):
-                end = _first(after)
+                # What comes next may begin before the moment: then this one hands over there.
+                end = min(end, _first(after if after.pieces else view.show(after, (), {})))
             made[index] = view.before(beat, end)
     ends: dict[tuple[int, str], float] = {}
     for index, beat in enumerate(made):
@@ -82,7 +83,7 @@ def lay_out(beats: Sequence[Beat], seconds: float, fps: float) -> list[Beat]:
 
 def _continues(beat: Beat, after: Beat) -> bool:
     same = after.moment == beat.moment and after.round == beat.round
-    return same and after.slot.show in ("play", "slow") and after.slot.lands == "end"
+    return same and after.slot.show in ("play", "slow")
 
 
 def _first(beat: Beat) -> float:
@@ -121,7 +122,9 @@ class _View:
         moving = min(beat.frames, int(eaten / speed * self.fps + 1e-6)) if eaten else 0
         facts = {**beat.facts, "slow": f"{100 * speed:.0f}"}
         if moving < LEAST_MOVING:
-            return replace(beat, pieces=(Piece(beat.frames, end, frozen=True),), hits=(length,), facts=facts)
+            return replace(
+                beat, pieces=(Piece(beat.frames, end, frozen=True),), hits=self._seen_at(beat, end, length), facts=facts
+            )
         start = self.snap(end - moving / self.fps * speed)
         pieces = [Piece(moving, start, speed)]
         left, backwards = beat.frames - moving, True
@@ -131,7 +134,12 @@ class _View:
             begin = start if backwards else self.snap(start + (moving - count) / self.fps * speed)
             pieces.insert(0, Piece(count, begin, speed, backwards=backwards))
             left, backwards = left - count, not backwards
-        return replace(beat, pieces=tuple(pieces), hits=(length,), facts=facts)
+        return replace(beat, pieces=tuple(pieces), hits=self._seen_at(beat, end, length), facts=facts)
+
+    def _seen_at(self, beat: Beat, end: float, length: float) -> tuple[float, ...]:
+        """A beat that ends at its moment shows it with its last frame; one that hands over earlier does not."""
+        on_it = beat.moment is not None and abs(end - self.snap(beat.moment.at)) < 0.5 / self.fps
+        return (length,) if on_it else ()
 
     def show(self, beat: Beat, earlier: Sequence[Beat], ends: dict[tuple[int, str], float]) -> Beat:
         show, slot = beat.slot.show, beat.slot
@@ -146,13 +154,14 @@ class _View:
             return self._again(beat, at)
         if show == "reverse":
             return self._reverse(beat, at, earlier)
-        return self._slow(beat, at) if show == "slow" else self._play(beat, at)
+        return self._slow(beat, at) if show == "slow" else self._play(beat, at, ends.get((beat.round, "turn"), 0.0))
 
-    def _play(self, beat: Beat, at: float) -> Beat:
+    def _play(self, beat: Beat, at: float, shown: float) -> Beat:
+        """shown: the last frame of film that the turn showed, seconds."""
         length, slot = beat.frames / self.fps, beat.slot
         turn = self.snap(beat.turn.at)
         # A set-up does not show what it leads up to, and what comes after does not show it again.
-        low = turn if slot.place == "after" else 0.0
+        low = min(max(turn, shown), at) if slot.place == "after" else 0.0
         high = turn if slot.place == "before" and slot.role == "setup" else self.seconds
         if slot.lands == "start":
             start = low = at
