@@ -23,6 +23,8 @@ from tools.editing.segments import Files, Frame, Segment, scripts_of, segment_ar
 POLL_SECONDS = 0.2
 IN_USE_SECONDS = 3600
 """Pieces used this recently are never pruned: another render may be reading them."""
+WORKER_BYTES = 400 * 2**20
+"""Free memory for each encoder: at 1080p it takes some 250 MB, with two pictures that are mixed some 300."""
 PIECE_SECONDS = 3600
 """Longest time that one piece may take."""
 
@@ -100,9 +102,12 @@ def encode_segments(
 
 
 def workers() -> int:
-    """How many pieces are encoded side by side: one per core, within what the presets allow."""
-    most = editing_presets().encode.workers
-    return max(1, min(most, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+    """How many pieces are encoded side by side: one per core, within what the presets and the free memory allow."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    room = psutil.virtual_memory().available // WORKER_BYTES
+    return max(1, min(editing_presets().encode.workers, cores, room))
 
 
 def _encode(

@@ -67,13 +67,28 @@ def _ground(cut: Cut, frames: int, frame: Frame, text: Text | None, files: Files
 
 def source_frames(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -> tuple[list[str], list[str]]:
     """Input arguments and the steps that give `frames` frames of a piece's source, at its speed and fitted."""
-    if piece.cut.frozen:
-        opened, shift = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps)
-        begin = max(Fraction(0), shift - frame_seconds(source) / 4)
-        steps = [f"trim=start={float(begin):.6f}", "trim=end_frame=1", "setpts=0", *fit("0", (0.0, 0.0))]
-        steps.append(f"tpad=stop_mode=clone:stop_duration={frame.seconds(frames + 2)}")
-        return opened, [*steps, f"fps={frame.rate}:start_time=0", f"trim=end_frame={frames}"]
+    if piece.cut.frozen or source.info.kind == "image":
+        return _still(piece, source, frames, frame, fit)
     return _moving(piece, source, frames, frame, fit)
+
+
+def _still(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -> tuple[list[str], list[str]]:
+    """One picture, read and fitted once, and held; fitted frame by frame only where its framing moves."""
+    opened, steps = input_args(source.path, source.sniffed), []
+    if source.info.kind != "image":
+        opened, shift = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps)
+        steps.append(f"trim=start={float(max(Fraction(0), shift - frame_seconds(source) / 4)):.6f}")
+    held = [
+        f"tpad=stop_mode=clone:stop_duration={frame.seconds(frames + 2)}",
+        f"fps={frame.rate}:start_time=0",
+        f"trim=end_frame={frames}",
+    ]
+    steps += ["trim=end_frame=1", "setpts=0"]
+    if all(len(effect.get("keys", ())) <= 1 for effect in piece.cut.effects if effect["name"] == "reframe"):
+        return opened, [*steps, *fit("0", (0.0, 0.0)), *held]
+    begin = float(piece.first / frame.fps)
+    fitted = fit(f"({begin:.6f}+t)", (begin, begin + float(frames / frame.fps)))
+    return opened, [*steps, *held, *fitted]
 
 
 def _moving(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -> tuple[list[str], list[str]]:
@@ -125,8 +140,6 @@ def _paced(clock: Clock, at: Fraction, shift: Fraction) -> Iterator[str]:
 def open_source(source: Source, begin: Fraction, seconds: Fraction) -> tuple[list[str], Fraction]:
     """Input arguments, and how far behind the seek point the wanted frame lies."""
     info = source.info
-    if info.kind == "image":
-        return input_args(source.path, source.sniffed, duration=float(seconds) + 0.5, loop=True), Fraction(0)
     each = frame_seconds(source)
     length = info.frames * each if info.frames else Fraction(info.seconds)
     begin = max(Fraction(0), min(begin, length - each))
