@@ -57,7 +57,7 @@ def _figures(spent: float, plain: float, frames: int) -> dict[str, float]:
 def _measured(seconds: float) -> dict[str, list[dict[str, Any]]]:
     one = {
         name: [{"name": name, "seconds": seconds}]
-        for name in ("zoom_punch", "slow_zoom", "shake", "flash", "glow", "vignette", "letterbox", "film_grain",
+        for name in ("zoom_punch", "slow_zoom", "shake", "flash", "glow", "blur", "vignette", "letterbox", "film_grain",
                      "glitch", "deep_fry")
     }  # fmt: skip
     return {

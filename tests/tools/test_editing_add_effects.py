@@ -73,6 +73,8 @@ READ: dict[str, list[dict[str, Any]]] = {
     ],
     "congela il momento più divertente": [{"effect": "freeze", "place": "funny"}],
     "film_grain": [{"effect": "film_grain"}],
+    "black and white with confetti": [{"effect": "black_and_white"}, {"effect": "confetti"}],
+    "blur the face": [{"effect": "mosaic"}],
 }  # fmt: skip
 
 
@@ -82,7 +84,7 @@ def test_wishes_are_read_as_they_are_meant(wish: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "near"), [("add a vignete", "vignette"), ("zom", "zoom_punch"), ("sparkle", "sparks")]
+    ("wish", "near"), [("add a vignete", "vignette"), ("zom", "zoom_punch"), ("confeti please", "confetti")]
 )
 def test_an_unknown_effect_is_refused_with_the_nearest(wish: str, near: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -160,6 +162,17 @@ def test_a_freeze_with_a_caption_holds_the_frame_and_makes_room(studio: EditingS
     assert white.min() > 200 and (picture[10, 100:].min(axis=2) > 235).sum() < 50
     clips = outline(load_timeline(studio.path(outcome.assets[1])))["tracks"][0]["clips"]
     assert len(clips) == 3 and all(any(e["name"] == "vignette" for e in clip["effects"]) for clip in clips)
+
+
+def test_looks_lie_on_the_whole_film_and_have_no_moments(studio: EditingStudio) -> None:
+    made, _ = studio.make("add_effects", video="bang.mp4", effect="sepia and mirror it")
+    plain, picture = frames(studio.path(studio.memory.find_asset("bang.mp4"))), frames(made)
+    assert picture[40, ..., 0].mean() > picture[40, ..., 2].mean() + 15
+    assert (
+        np.abs(picture.mean(axis=3) - plain.mean(axis=3)).mean()
+        > np.abs(picture.mean(axis=3) - plain.mean(axis=3)[:, :, ::-1]).mean()
+    )
+    assert isinstance(studio.run("add_effects", video="bang.mp4", effect="sepia at 1 s").error, UsageError)
 
 
 def test_an_edit_keeps_its_own_timeline(studio: EditingStudio) -> None:

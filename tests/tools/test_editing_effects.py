@@ -24,7 +24,19 @@ from tools.editing.effects import (
 from tools.editing.effects.base import MomentEffect
 
 WIDE, HIGH, FPS, FRAMES = 160, 90, 25, 25
-OWN = ("zoom_punch", "slow_zoom", "shake", "flash", "glow", "vignette", "letterbox", "film_grain", "glitch", "deep_fry")
+OWN = (
+    "zoom_punch",
+    "slow_zoom",
+    "shake",
+    "flash",
+    "glow",
+    "blur",
+    "vignette",
+    "letterbox",
+    "film_grain",
+    "glitch",
+    "deep_fry",
+)
 RANDOM = {"film_grain", "deep_fry"}
 """Their noise starts anew with each piece of a clip."""
 Frames = NDArray[np.int16]

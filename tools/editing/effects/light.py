@@ -62,6 +62,17 @@ class Glow(MomentEffect):
 
 
 @effect
+class Blur(MomentEffect):
+    """Out of focus."""
+
+    name = "blur"
+    about = "out of focus, for memories and hangovers"
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        return [f"gblur=sigma={canvas.height * (0.003 + 0.02 * self.strength):.2f}{self.enabled(canvas)}"]
+
+
+@effect
 class Vignette(MomentEffect):
     """Dark corners."""
 

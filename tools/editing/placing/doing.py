@@ -11,12 +11,13 @@ from tools.editing.drawn.bubble import speech_bubble
 from tools.editing.drawn.keep import LOOP_SECONDS, particles, picture
 from tools.editing.drawn.particles import KINDS
 from tools.editing.drawn.track import Track, face_track
-from tools.editing.effects import EFFECTS
+from tools.editing.effects import EFFECTS, ClipEffect
 from tools.editing.moments import Box
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
 from tools.editing.placing.places import Spot
 from tools.editing.placing.wishes import Wish
+from tools.editing.presets import editing_presets
 
 if TYPE_CHECKING:
     from memory.records import Asset
@@ -102,16 +103,28 @@ class Doer:
         return f"{wish.effect.replace('_', ' ')} at {spot.at:.2f} s: {spot.why}"[:400]
 
     def _filter(self, wish: Wish, spot: Spot) -> float:
-        kind = EFFECTS[wish.effect]
-        effect: dict[str, Any] = {"name": wish.effect, "strength": self.strength(wish), "seed": self.request.seed}
-        if "focus" in kind.model_fields and spot.where is not None:
-            x0, y0, x1, y1 = spot.where
-            effect["focus"] = [round((x0 + x1) / 2, 4), round((y0 + y1) / 2, 4)]
+        effect, kind = self._values(wish, spot)
+        why = self._why(wish, spot)
         if spot.why == "all of it" and not spot.seconds:
-            self.board.everywhere(effect, self._why(wish, spot))
+            self.board.everywhere(effect, why)
             return self.board.seconds
-        self.board.effect(effect, spot.at, spot.seconds, self._why(wish, spot))
+        if "at" not in kind.model_fields:
+            name = wish.effect.replace("_", " ")
+            raise UsageError(f"'{name}' is a look of the whole film", "it has no moments", "Ask for it without a place")
+        self.board.effect(effect, spot.at, spot.seconds, why)
         return spot.seconds or float(kind.model_fields["seconds"].default)
+
+    def _values(self, wish: Wish, spot: Spot) -> tuple[dict[str, Any], type[ClipEffect]]:
+        """The effect as a timeline has it, and its class."""
+        if wish.effect in editing_presets().grades:
+            share = self.strength(wish) if self.request.strength is not None or wish.strength is not None else 1.0
+            return {"name": "grade", "look": wish.effect, "strength": share}, EFFECTS["grade"]
+        kind = EFFECTS[wish.effect]
+        wanted: dict[str, Any] = {"strength": self.strength(wish), "seed": self.request.seed}
+        if spot.where is not None:
+            x0, y0, x1, y1 = spot.where
+            wanted["focus"] = [round((x0 + x1) / 2, 4), round((y0 + y1) / 2, 4)]
+        return {"name": wish.effect, **{k: v for k, v in wanted.items() if k in kind.model_fields}}, kind
 
     def _freeze(self, wish: Wish, spot: Spot) -> float:
         why, seconds = self._why(wish, spot), spot.seconds or 1.6
