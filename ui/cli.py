@@ -12,6 +12,7 @@ from configs.errors import StudioError
 from ui.cli_keys import keys_app
 from ui.cli_memory import memory_app
 from ui.cli_models import models_app
+from ui.cli_timeline import timeline_app
 from ui.ending import ended_in_order
 from ui.options import AsJson, Brain, Home, Port, fail, guarded
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(memory_app, name="memory")
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.add_typer(timeline_app, name="timeline")
 
 
 def main() -> None:
@@ -171,6 +173,7 @@ def evaluate(
 def bench(
     names: Annotated[list[str], typer.Argument(help="Benchmarks under evals/benchmarks.")],
     film: Annotated[Path | None, typer.Option(help="Measure on this film, where a benchmark can (cuts).")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All sizes, where a benchmark has quick ones too.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
 ) -> None:
     """Measure speed, memory and accuracy.
@@ -179,7 +182,7 @@ def bench(
     """
     from ui.commands.evaluate import run_bench
 
-    guarded(lambda: run_bench(names, json_file, film))
+    guarded(lambda: run_bench(names, json_file, film, everything=everything))
 
 
 @app.command()

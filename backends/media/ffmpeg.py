@@ -30,6 +30,10 @@ ENCODER_THREADS = 4
 """Fixed: x264's output depends on its thread count, and the same film should be the same bytes on any machine."""
 
 
+class FfmpegKilled(StudioError):
+    """ffmpeg was ended by a signal: by somebody, or by a system without memory. The same call may succeed."""
+
+
 def __getattr__(name: str) -> str:
     if name == "FFMPEG":
         return ffmpeg_path()
@@ -47,6 +51,14 @@ def ffmpeg_path() -> str:
         raise StudioError(
             "ffmpeg is missing", "the imageio-ffmpeg package has no binary here", "Run 'make chat' again"
         ) from error
+
+
+@cache
+def ffmpeg_version() -> str:
+    """Such as '9.0.2-static'."""
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_version())
 
 
 def input_args(
@@ -167,7 +179,7 @@ def _check_inputs(args: Sequence[str]) -> None:
 def _limit(pid: int, timeout_s: float, args: Sequence[str]) -> None:
     limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: MAX_OUTPUT_BYTES}
     limits[resource.RLIMIT_CPU] = int(timeout_s * (os.cpu_count() or 1)) + 10
-    if not any("nvenc" in arg or "cuda" in arg for arg in args):
+    if not any(arg in HARDWARE_ENCODERS or "cuda" in arg for arg in args):
         limits[resource.RLIMIT_AS] = MAX_MEMORY_BYTES
     if not hasattr(resource, "prlimit"):
         return
@@ -270,6 +282,8 @@ class _Pump:
 
 _PREFIX = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 _LAST_WORDS = 6
+_ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals that come from outside; a limit of ours or a fault of ffmpeg's sends others."""
 _EMPTY_WORDS = (
     "Conversion failed",
     "Error opening output file",
@@ -287,33 +301,24 @@ def _explain(errors: str, code: int) -> StudioError:
     lines = [_PREFIX.sub("", line).strip() for line in errors.splitlines() if line.strip()]
     # The reason comes first in ffmpeg's last words; complaints about damaged frames may fill what is above them.
     telling = [line for line in lines[-_LAST_WORDS:] if not line.startswith(_EMPTY_WORDS)]
-    if telling or lines:
-        reason = (telling or lines)[0]
-    else:
-        reason = f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
+    if code < 0 and -code in _ENDED_BY:
+        return FfmpegKilled("ffmpeg was ended from outside", f"signal {-code}, as when the memory is full", "Try again")
+    silent = f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
+    reason = (telling or lines or [silent])[0]
     return StudioError("ffmpeg could not make this", reason[:300])
+
+
+HARDWARE_ENCODERS = ("h264_nvenc", "h264_qsv", "h264_videotoolbox")
 
 
 @cache
 def hardware_encoder() -> str:
-    """'h264_nvenc' when one frame can really be encoded here, else '' (a listed encoder may lack its chip)."""
-    try:
-        run_ffmpeg(
-            [
-                "-f",
-                "lavfi",
-                "-i",
-                "color=black:s=256x256:d=0.04:r=25",
-                "-frames:v",
-                "1",
-                "-c:v",
-                "h264_nvenc",
-                "-f",
-                "null",
-                "-",
-            ],
-            timeout_s=20,
-        )
-    except StudioError:
-        return ""
-    return "h264_nvenc"
+    """The first of HARDWARE_ENCODERS that really encodes one frame here, else '' (a listed one may lack its chip)."""
+    frame = ["-f", "lavfi", "-i", "color=black:s=256x256:d=0.04:r=25", "-frames:v", "1", "-pix_fmt", "yuv420p"]
+    for name in HARDWARE_ENCODERS:
+        try:
+            run_ffmpeg([*frame, "-c:v", name, "-f", "null", "-"], timeout_s=20)
+        except StudioError:
+            continue
+        return name
+    return ""

@@ -81,12 +81,6 @@ def test_srt_has_the_captions(studio: EditingStudio, edited: tuple[Asset, Asset]
     assert outcome.assets[0].kind == "subtitle"
 
 
-@pytest.mark.parametrize("name", ["edl", "fcpxml", "fcp7"])
-def test_a_format_that_is_not_there_yet_says_so(studio: EditingStudio, edited: tuple[Asset, Asset], name: str) -> None:
-    outcome = studio.run("export_timeline", timeline=edited[1].id, format=name)
-    assert isinstance(outcome.error, UsageError) and name in outcome.error.sentence and "otio" in outcome.error.fix
-
-
 def test_a_film_without_timeline_and_one_without_captions(studio: EditingStudio) -> None:
     assert isinstance(studio.run("export_timeline", timeline="counting.mp4").error, UsageError)
     _, outcome = studio.make("edit_video", video="counting.mp4", instruction="keep the first half")

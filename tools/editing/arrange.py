@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from configs.errors import UsageError
-from tools.editing.effects import check_effect
+from tools.editing.arrangement import Arrangement, Part, between, picture_seconds
+from tools.editing.lexicon import lexicon
 from tools.editing.operations import (
     Caption,
     FadeIn,
@@ -28,11 +28,10 @@ from tools.editing.operations import (
     Volume,
 )
 from tools.editing.program import MAX_CLIPS, MAX_SECONDS, Source
-from tools.editing.specs import CaptionSpec, ClipSpec, frame_rate
-from tools.editing.timeline import build_timeline
+from tools.editing.specs import CaptionSpec, frame_rate
 
 if TYPE_CHECKING:
-    import opentimelineio as otio
+    from tools.editing.decision.looking import Looking
 
 USUAL_FPS = 25.0
 MOST_FPS = 60.0
@@ -43,97 +42,16 @@ Lively = Callable[[Source, float], tuple[float, float]]
 """Finds (start, end) in seconds of a source's liveliest stretch of that length."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """A stretch of a source as it is played."""
-
-    source: Source
-    path: str
-    """Relative to the workspace."""
-    name: str
-    begin: Fraction
-    end: Fraction
-    """Seconds in the source."""
-    speed: Fraction = Fraction(1)
-    backwards: bool = False
-    looks: tuple[str, ...] = ()
-    gain_db: float = 0.0
-    muted: bool = False
-
-    @property
-    def seconds(self) -> Fraction:
-        return (self.end - self.begin) / self.speed
-
-    def cut(self, at: Fraction) -> tuple[Part, Part]:
-        """Both sides of a moment, in seconds since this part began to play."""
-        if self.backwards:
-            middle = self.end - at * self.speed
-            return replace(self, begin=middle), replace(self, end=middle)
-        middle = self.begin + at * self.speed
-        return replace(self, end=middle), replace(self, begin=middle)
-
-    def effects(self) -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = []
-        if self.speed != 1:
-            made.append(check_effect({"name": "speed", "factor": float(self.speed)}))
-        if self.backwards:
-            made.append({"name": "reverse"})
-        return made + [check_effect({"name": "grade", "look": look}) for look in self.looks]
-
-
-@dataclass(frozen=True)
-class Arrangement:
-    """What the operations have made of the clips."""
-
-    parts: tuple[Part, ...]
-    rate: Fraction
-    width: int
-    height: int
-    fade_in: float = 0.0
-    fade_out: float = 0.0
-    captions: tuple[CaptionSpec, ...] = ()
-
-    @property
-    def seconds(self) -> Fraction:
-        return sum((part.seconds for part in self.parts), Fraction(0))
-
-    def timeline(self, name: str) -> otio.schema.Timeline:
-        """The arrangement as a timeline that keeps the sources' loudness."""
-        video: list[ClipSpec] = []
-        sound: list[ClipSpec] = []
-        start = Fraction(0)
-        for number, part in enumerate(self.parts):
-            effects = part.effects()
-            if self.fade_in and number == 0:
-                effects.append({"name": "fade_in", "seconds": min(self.fade_in, float(part.seconds))})
-            if self.fade_out and number == len(self.parts) - 1:
-                effects.append({"name": "fade_out", "seconds": min(self.fade_out, float(part.seconds))})
-            clip = ClipSpec(
-                part.source.asset_id,
-                Path(part.path),
-                float(start),
-                float(part.seconds),
-                float(part.begin),
-                part.name,
-                part.gain_db,
-                effects=tuple(effects),
-                source_seconds=part.source.info.seconds,
-            )
-            video.append(clip)
-            if part.source.info.has_audio and not part.muted:
-                sound.append(clip)
-            start += part.seconds
-        audio = {"source": sound} if sound else {}
-        made = build_timeline(name, float(self.rate), self.width, self.height, video, audio, self.captions)
-        made.metadata["studio"]["loudness"] = "keep"
-        return made
-
-
-def arrange(sources: Sequence[tuple[Source, str, str]], operations: Sequence[Operation], lively: Lively) -> Arrangement:
+def arrange(
+    sources: Sequence[tuple[Source, str, str]],
+    operations: Sequence[Operation],
+    lively: Lively,
+    known: Looking | None = None,
+) -> Arrangement:
     """Apply operations to clips, given as (source, workspace path, name), joined in their order.
 
-    The first clip gives size and rate. Raises UsageError when an operation reaches outside the clip, or nothing is
-    left; nothing has been written then.
+    known: measures the clips for wishes that need it. The first clip gives size and rate.
+    Raises UsageError when an operation reaches outside the clip, or nothing is left; nothing has been written then.
     """
     info = sources[0][0].info
     rate = frame_rate(min(info.fps, MOST_FPS) if info.fps >= 1 else USUAL_FPS)
@@ -144,25 +62,24 @@ def arrange(sources: Sequence[tuple[Source, str, str]], operations: Sequence[Ope
         max(2, int(info.width * scale) // 2 * 2),
         max(2, int(info.height * scale) // 2 * 2),
     )
+    return apply_all(made, operations, lively, known)
+
+
+def apply_all(
+    made: Arrangement, operations: Sequence[Operation], lively: Lively, known: Looking | None = None
+) -> Arrangement:
+    """Operations, in their order, on what is arranged already. Raises UsageError as `arrange` does."""
     kept = [operation.span for operation in operations if isinstance(operation, Keep)]
     removed = [operation.span for operation in operations if isinstance(operation, Remove)]
     if kept or removed:
         made = _choose(made, kept, removed)
     for operation in operations:
-        made = _apply(made, operation, lively)
+        made = _apply(made, operation, lively, known)
         if made.seconds > MAX_SECONDS or len(made.parts) > MAX_CLIPS:
             raise UsageError(
                 "The result would be too long", f"{MAX_SECONDS // 3600} hours and {MAX_CLIPS} clips are the limit"
             )
     return made
-
-
-def picture_seconds(source: Source) -> Fraction:
-    """How long a source's picture lasts; its sound may go on longer."""
-    info = source.info
-    if info.frames and info.fps:
-        return info.frames / Fraction(info.fps).limit_denominator(1001)
-    return Fraction(info.seconds).limit_denominator(1_000_000)
 
 
 def _choose(made: Arrangement, kept: list[Span], removed: list[Span]) -> Arrangement:
@@ -174,16 +91,18 @@ def _choose(made: Arrangement, kept: list[Span], removed: list[Span]) -> Arrange
         for first, last in sorted(holes):
             if last <= cursor or first >= end:
                 continue
-            parts += _between(made.parts, cursor, first)
+            parts += between(made.parts, cursor, first)
             cursor = max(cursor, last)
-        parts += _between(made.parts, cursor, end)
+        parts += between(made.parts, cursor, end)
     if not parts:
         raise UsageError("Nothing would be left of the clip", "everything is cut out", "Nothing was changed")
     return replace(made, parts=tuple(parts))
 
 
-def _apply(made: Arrangement, operation: Operation, lively: Lively) -> Arrangement:
+def _apply(made: Arrangement, operation: Operation, lively: Lively, known: Looking | None) -> Arrangement:
     match operation:
+        case Highlight(seconds=seconds, mood="calm"):
+            return _calmest(made, seconds, known)
         case Highlight(seconds=seconds):
             return replace(made, parts=tuple(_liveliest(part, seconds, made.rate, lively) for part in made.parts))
         case Grade(look=look, span=span):
@@ -211,34 +130,41 @@ def _apply(made: Arrangement, operation: Operation, lively: Lively) -> Arrangeme
             return replace(made, captions=(*made.captions, words))
         case Keep() | Remove() | Join():
             return made
-    raise UsageError(f"There is no edit '{type(operation).__name__}'")
+    if known is None:
+        raise UsageError(f"There is no edit '{type(operation).__name__}'")
+    from tools.editing.decision.plan import fulfil
+
+    return fulfil(made, operation, known, lexicon().data["themes"])
+
+
+def _calmest(made: Arrangement, seconds: float, known: Looking | None) -> Arrangement:
+    from tools.editing.decision.pieces import Piece, room
+    from tools.editing.decision.select import window
+
+    if known is None:
+        raise UsageError("The calmest part cannot be looked for here")
+    frames = max(1, round(Fraction(seconds).limit_denominator(10_000) * made.rate))
+    found = []
+    for part in made.parts:
+        facts, (first, last) = known.facts(part), room(part, made.rate)
+        if last - first < frames:
+            Span(0.0, seconds).resolve(float(part.seconds))
+        start, value = window((part, first, last), min(frames, last - first), facts, made.rate, calm=True)
+        why = (
+            f"the calmest {seconds:g} s: {value / facts.mean_interest:.2f} times as lively as the clip is on the whole"
+        )
+        found.append(Piece(part, start, min(frames, last - first), why).made(made.rate))
+    return replace(made, parts=tuple(found))
 
 
 def _change(made: Arrangement, span: Span | None, change: Callable[[Part], Part], *, turn: bool = False) -> Arrangement:
     """Change the parts inside a span; `turn` also plays them in the opposite order."""
     begin, end = (Fraction(0), made.seconds) if span is None else _snap(span, made)
-    inside = [change(part) for part in _between(made.parts, begin, end)]
+    inside = [change(part) for part in between(made.parts, begin, end)]
     if turn:
         inside.reverse()
-    before, after = _between(made.parts, Fraction(0), begin), _between(made.parts, end, made.seconds)
+    before, after = between(made.parts, Fraction(0), begin), between(made.parts, end, made.seconds)
     return replace(made, parts=(*before, *inside, *after))
-
-
-def _between(parts: Sequence[Part], begin: Fraction, end: Fraction) -> list[Part]:
-    """The parts, and pieces of parts, that play from `begin` to `end`."""
-    found: list[Part] = []
-    cursor = Fraction(0)
-    for part in parts:
-        piece, start = part, cursor
-        cursor += part.seconds
-        if end <= start or begin >= cursor:
-            continue
-        if end < cursor:
-            piece = piece.cut(end - start)[0]
-        if begin > start:
-            piece = piece.cut(begin - start)[1]
-        found.append(piece)
-    return found
 
 
 def _snap(span: Span, made: Arrangement) -> tuple[Fraction, Fraction]:

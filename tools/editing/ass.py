@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 from tools.editing.lettering import Setting, faces, set_text
-from tools.editing.presets import caption_presets
+from tools.editing.presets import CaptionStyle, caption_presets
 from tools.editing.program import Words
+from tools.editing.reveal import Span, times_of
 
-ALIGNMENT = {"bottom": 2, "center": 5, "top": 8}
-"""ASS numpad positions, centred."""
+ALIGNMENT = {"bottom": 2, "bottom_left": 1, "center": 5, "top": 8}
+"""ASS numpad positions."""
+LEFT_SHARE = 0.07
+"""Of the frame's width, free on the left of what stands there."""
+SECOND_LINE = 0.7
+"""Size of a lower third's further lines."""
+POP_MS = (110, 190)
+"""When a caption that jumps is at its largest, and at rest."""
 HEADER = """[Script Info]
 ScriptType: v4.00+
 PlayResX: {width}
@@ -40,18 +48,44 @@ def script(words: Sequence[Words], width: int, height: int, fps: Fraction) -> st
     for number, word in enumerate(words):
         setting = set_text(word.text, word.style, width, height)
         look = caption_presets().styles[word.style]
-        margin = round(look.margin * height)
-        styles.append(
-            f"Style: s{number},{look.family},{setting.size:.2f},&H00FFFFFF,&H00FFFFFF,&H00000000,&H80000000,"
-            f"0,0,0,0,100,100,0,0,1,{look.outline * setting.size:.2f},{look.shadow * setting.size:.2f},"
-            f"{ALIGNMENT.get(word.position, 2)},0,0,{margin},-1"
-        )
+        styles.append(_style(number, look, setting, word.position, width, height))
+        times = times_of(word, setting, look, fps) if look.reveal else ()
         events.append(
             f"Dialogue: 0,{_clock(word.start, fps)},{_clock(word.end, fps)},s{number},,0,0,0,,"
-            f"{_text(setting, look.family)}"
+            f"{_movement(look)}{_text(setting, look, times)}"
         )
     head = HEADER.format(width=width, height=height)
     return head + "\n".join(styles) + "\n" + EVENTS + "\n".join(events) + "\n"
+
+
+def _style(number: int, look: CaptionStyle, setting: Setting, position: str, width: int, height: int) -> str:
+    home = position if position in ("top", "center") else look.home
+    left = round(LEFT_SHARE * width) if home == "bottom_left" else 0
+    waiting = _colour(look.waiting, 0.0 if look.reveal == "letters" else 1.0)
+    edge = _colour(look.ground, look.ground_opacity) if look.ground else _colour(look.edge)
+    return (
+        f"Style: s{number},{look.family},{setting.size:.2f},{_colour(look.colour)},{waiting},{edge},&H80000000,"
+        f"0,0,0,0,100,100,0,{look.tilt:g},{3 if look.ground else 1},"
+        f"{look.outline * setting.size:.2f},{look.shadow * setting.size:.2f},"
+        f"{ALIGNMENT.get(home, 2)},{left},0,{round(look.margin * height)},-1"
+    )
+
+
+def _colour(rgb: str, opacity: float = 1.0) -> str:
+    """#rrggbb as ASS writes it: transparency, blue, green, red."""
+    return f"&H{round(255 * (1 - opacity)):02X}{rgb[5:7]}{rgb[3:5]}{rgb[1:3]}".upper()
+
+
+def _movement(look: CaptionStyle) -> str:
+    tags = ""
+    if look.fade:
+        tags += f"\\fad({round(look.fade * 1000)},{round(look.fade * 1000)})"
+    if look.pop:
+        tags += "\\fscx40\\fscy40" + "".join(
+            f"\\t({start},{end},\\fscx{size}\\fscy{size})"
+            for start, end, size in ((0, POP_MS[0], 112), (POP_MS[0], POP_MS[1], 100))
+        )
+    return f"{{{tags}}}" if tags else ""
 
 
 def escape(text: str) -> str:
@@ -74,15 +108,40 @@ def font_folder(cache: Path) -> Path:
     return folder
 
 
-def _text(setting: Setting, family: str) -> str:
-    lines = []
-    for line in setting.lines:
-        runs = (
-            escape(text) if face.family == family else f"{{\\fn{face.family}}}{escape(text)}{{\\r}}"
-            for face, text in line
-        )
-        lines.append("".join(runs))
+def _text(setting: Setting, look: CaptionStyle, times: Sequence[Span]) -> str:
+    lines, letter, clock = [], 0, 0
+    for number, line in enumerate(setting.lines):
+        made = f"{{\\fs{setting.size * SECOND_LINE:.2f}}}" if number and look.home == "bottom_left" else ""
+        for face, text in line:
+            if look.reveal:
+                written, letter, clock = _revealed(text, times, letter, clock, look)
+            else:
+                written = escape(text)
+            made += written if face.family == look.family else f"{{\\fn{face.family}}}{written}{{\\fn{look.family}}}"
+        lines.append(made)
     return "\\N".join(lines)
+
+
+def _revealed(text: str, times: Sequence[Span], letter: int, clock: int, look: CaptionStyle) -> tuple[str, int, int]:
+    """The text with ASS' syllables, each of one time; then the next letter's number, and hundredths of a second."""
+    kind = "\\kf" if look.reveal == "words" else "\\ko"
+    made = ""
+    for span, group in groupby(_spans(text, times, letter), key=lambda pair: pair[0]):
+        piece = "".join(sign for _, sign in group)
+        letter += sum(not sign.isspace() for sign in piece)
+        begin, end = round(span[0] * 100), round(span[1] * 100)
+        if begin > clock:
+            made += f"{{\\k{begin - clock}}}"
+        made += f"{{{kind}{max(0, end - max(begin, clock))}}}{escape(piece)}"
+        clock = max(clock, end)
+    return made, letter, clock
+
+
+def _spans(text: str, times: Sequence[Span], letter: int) -> Iterator[tuple[Span, str]]:
+    """Each sign with the time of its word; space goes with what is before it."""
+    for sign in text:
+        letter += not sign.isspace()
+        yield times[max(0, min(letter, len(times)) - 1)], sign
 
 
 def _clock(frame: int, fps: Fraction) -> str:

@@ -15,7 +15,7 @@ from tools.editing.outline import studio_data
 from tools.editing.program import Source, read_program
 from tools.editing.render import render
 from tools.editing.sources import SourceFinder, cut_of
-from tools.editing.specs import CaptionSpec
+from tools.editing.specs import CaptionSpec, CaptionStyleName
 from tools.editing.srt import read_srt
 from tools.editing.timeline import add_words, describe, load_timeline, save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
@@ -24,14 +24,20 @@ if TYPE_CHECKING:
     import opentimelineio as otio
 
 
+STYLES = (
+    "'subtitle': small and quiet; 'meme': big white capitals with a black outline; 'karaoke': words are coloured one "
+    "after the other; 'title': large, in the middle; 'lower_third': a name in the lower left, a second line smaller; "
+    "'typewriter': letter by letter; 'comic': yellow and tilted, jumps in; 'silent': as in silent films; 'auto': meme "
+    "for a text on top or in capitals, else subtitle."
+)
+
+
 class AddCaptionsArgs(ToolArgs):
     video: str = Field(description="The clip: asset id, attached file's name, path in the workspace, or 'last'.")
     text: str = Field("", description="What to write, exactly as it should be read. Leave empty with `subtitles`.")
     position: Literal["bottom", "top", "center"] = Field("bottom", description="Where on the picture.")
-    style: Literal["auto", "subtitle", "meme"] = Field(
-        "auto",
-        description="'subtitle': small and quiet; 'meme': big white capitals with a black outline; 'auto': meme for a "
-        "text on top or in capitals.",
+    style: Literal["auto", "subtitle", "meme", "karaoke", "title", "lower_third", "typewriter", "comic", "silent"] = (
+        Field("auto", description=STYLES)
     )
     start: float = Field(0.0, ge=0, description="Seconds from which the text is seen.")
     end: float = Field(0.0, ge=0, description="Seconds until which it is seen; 0 = to the end.")
@@ -58,7 +64,7 @@ class AddCaptions(Tool):
         whole = arrange([(source, asset.path, Path(asset.name).stem)], [], _no_analysis)
         captions, parents = _captions(args, float(whole.seconds), asset, ctx)
         title = f"{Path(asset.name).stem}-captions"
-        timeline, base = _own_cut(asset, source, ctx)
+        timeline, base = own_cut(asset, source, ctx)
         if timeline is None:
             timeline = replace(whole, captions=captions).timeline(title)
         else:
@@ -85,7 +91,7 @@ class AddCaptions(Tool):
         return ToolResult(text[:SUMMARY_LIMIT], (film, cut), rendered.measurements)
 
 
-def _own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema.Timeline | None, tuple[str, ...]]:
+def own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema.Timeline | None, tuple[str, ...]]:
     """The timeline that the film was rendered from, and its id, when the film can be drawn from its sources again.
 
     Drawn again with the words, the picture is encoded once; written onto the finished film, twice.
@@ -106,7 +112,7 @@ def _own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schem
     return (timeline, (cut.id,)) if same and "fps" in studio_data(timeline) else (None, ())
 
 
-def _style(args: AddCaptionsArgs) -> Literal["subtitle", "meme"]:
+def _style(args: AddCaptionsArgs) -> CaptionStyleName:
     if args.style != "auto":
         return args.style
     shouted = not args.subtitles and (args.position == "top" or args.text.isupper())

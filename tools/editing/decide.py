@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from configs.errors import UsageError
+from tools.editing import wishes as w
 from tools.editing.lexicon import Lexicon, lexicon
 from tools.editing.operations import (
     Caption,
@@ -28,7 +29,8 @@ from tools.editing.operations import (
     Volume,
     in_words,
 )
-from tools.editing.rules import Found, Kind, rules
+from tools.editing.rules import rules
+from tools.editing.wish_words import Found, Kind
 
 MAX_CHARACTERS = 4000
 QUOTED = re.compile(
@@ -60,9 +62,13 @@ def decide(instruction: str) -> list[Operation]:
             if rule.kind == "name":
                 text = _hole(text, *match.span())
                 continue
-            if not (rule.form == "vague" and any(isinstance(item.value, Highlight) for item in found)):
-                found.append(Found(match.start(), rule.kind, rule.read(match, lex), match.group().strip(), rule.form))
+            found.append(Found(match.start(), rule.kind, rule.read(match, lex), match.group().strip(), rule.form))
             text = _hole(text, *match.span())
+    sure = any(isinstance(item.value, CHOOSERS) and item.form != "vague" for item in found)
+    found, unplaced = _lengths([item for item in found if not (sure and item.form == "vague")])
+    for item in unplaced:
+        # A length that nothing takes is not understood: it must not be passed over.
+        text = text[: item.at] + item.said + text[item.at + len(item.said) :]
     operations: list[Operation] = []
     unknown: list[str] = []
     last: Kind | None = None
@@ -77,6 +83,29 @@ def decide(instruction: str) -> list[Operation]:
     if unknown or not operations:
         raise _not_understood(instruction, operations, unknown, lex)
     return _ordered(operations)
+
+
+CHOOSERS = (Highlight, w.Best, w.Target, w.ToBeat, w.MatchMusic, w.Trailer, w.Montage)
+"""Each of them says which parts are kept and how long the result is."""
+TIMED = (w.Best, w.Target, w.ToBeat, w.Trailer, w.Montage)
+
+
+def _lengths(found: list[Found]) -> tuple[list[Found], list[Found]]:
+    """Lengths and quick cuts said beside a wish become its own, wherever they stand; and the lengths nothing takes."""
+    quick = any(item.kind == "quick" for item in found)
+    at = next((n for n, item in enumerate(found) if isinstance(item.value, TIMED) and not item.value.seconds), None)
+    said = [item for item in found if item.kind == "length" or item.form == "limit"]
+    made, unplaced = list(found), [item for item in found if item.kind == "length"]
+    if at is not None and len(said) == 1:
+        value = said[0].value
+        seconds = float((value.end or 0.0) if isinstance(value, Span) else value)
+        made[at] = replace(found[at], value=replace(found[at].value, seconds=seconds))
+        made.remove(said[0])
+        unplaced = []
+    for number, item in enumerate(made):
+        if quick and isinstance(item.value, (w.Best, w.ToBeat, w.Montage)):
+            made[number] = replace(item, value=replace(item.value, quick=True))
+    return [item for item in made if item.kind not in ("length", "quick")], unplaced
 
 
 def _take_quotes(instruction: str) -> tuple[str, list[Found]]:
@@ -159,7 +188,11 @@ def _clause(found: list[Found], last: Kind | None) -> tuple[list[Operation], Kin
     for effect in effects:
         ranged = where is not None and isinstance(effect, _RANGED)
         made.append(replace(effect, span=where) if ranged else effect)  # type: ignore[call-arg]
+    card = next((item.value for item in found if item.kind == "card"), None)
     for item in texts:
+        if card is not None:
+            made.append(w.TitleCard(item.said, item.value, card))
+            continue
         shouted = "meme" in kinds or place == "top" or item.value.isupper()
         style: Literal["meme", "subtitle"] = "meme" if shouted else "subtitle"
         made.append(Caption(item.said, item.value, place or "bottom", style, where))
@@ -183,23 +216,40 @@ def _hole(text: str, begin: int, end: int) -> str:
 
 
 _ORDER: tuple[type[Operation], ...] = (
-    Join, Keep, Highlight, Remove, Reverse, Grade, Volume, Mute, Speed, Loop, FadeIn, FadeOut, Caption,
+    Join, w.ClipOrder, w.BestTakes, Keep, w.Shots, w.Dark, w.Matching, Highlight, Remove, w.DropSilences, w.Tighten,
+    w.MatchCuts, w.Order, w.Best, w.Target, w.ToBeat, w.MatchMusic, w.Montage, w.Trailer, Reverse, Grade, Volume, Mute,
+    Speed, Loop, w.Seamless, w.Rotate, w.Mirror, w.Zoom, w.Reframe, w.Transitions, FadeIn, FadeOut, Caption,
+    w.TitleCard, w.Still,
 )  # fmt: skip
 """Parts are chosen before they are changed, whatever comes first in the sentence; captions lie over the result."""
 
 
 def _ordered(operations: list[Operation]) -> list[Operation]:
-    picks = {operation.seconds: operation for operation in operations if isinstance(operation, Highlight)}
-    if len(picks) > 1 or (picks and any(isinstance(operation, (Keep, Remove)) for operation in operations)):
+    made = [_titled(operation, operations) for operation in operations]
+    made = [one for one in made if not (isinstance(one, w.TitleCard) and _in_trailer(one, operations))]
+    picks = {(type(one), one.seconds if hasattr(one, "seconds") else 0) for one in made if isinstance(one, CHOOSERS)}
+    spans = any(isinstance(one, Keep) for one in made)
+    lively = any(isinstance(one, Highlight) for one in made) and any(isinstance(one, Remove) for one in made)
+    if len(picks) > 1 or (picks and spans) or lively:
         raise UsageError(
             "The instruction chooses parts in two ways",
-            "the most lively seconds, and a part by its times",
+            " and ".join(in_words(one) for one in made if isinstance(one, (*CHOOSERS, Keep, Remove)))[:200],
             "Ask for one of them, then edit the result",
         )
     # 'loop it 3 times in a row' says the same twice, once without the number.
-    loops = max((operation.times for operation in operations if isinstance(operation, Loop)), default=0)
-    kept = [operation for operation in operations if not isinstance(operation, Loop) or operation.times == loops]
+    loops = max((one.times for one in made if isinstance(one, Loop)), default=0)
+    kept = [one for one in made if not isinstance(one, Loop) or one.times == loops]
     return sorted(dict.fromkeys(kept), key=lambda operation: _ORDER.index(type(operation)))
+
+
+def _titled(operation: Operation, operations: list[Operation]) -> Operation:
+    """A trailer takes the quoted title as its own."""
+    texts = [one.text for one in operations if isinstance(one, (Caption, w.TitleCard))]
+    return replace(operation, text=texts[0]) if isinstance(operation, w.Trailer) and texts else operation
+
+
+def _in_trailer(card: w.TitleCard, operations: list[Operation]) -> bool:
+    return any(isinstance(one, w.Trailer) for one in operations)
 
 
 def _not_understood(instruction: str, made: list[Operation], unknown: list[str], lex: Lexicon) -> UsageError:

@@ -1,15 +1,21 @@
-"""edit_video: an instruction in plain words, done to one clip or to several."""
+"""edit_video: an instruction in plain words, done to one clip or to several, with a reason for each cut."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from configs.errors import UsageError
-from tools.editing.arrange import Arrangement, arrange
+from memory.records import Asset
+from tools.editing.arrange import arrange
+from tools.editing.arrangement import Arrangement
 from tools.editing.decide import decide
+from tools.editing.decision.finish import TOLD, cuts_of, explained, finished
+from tools.editing.decision.looking import Looking
 from tools.editing.operations import Highlight, Operation, in_words
 from tools.editing.program import Source
 from tools.editing.render import render
@@ -18,6 +24,8 @@ from tools.editing.timeline import describe, save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 MAX_SOURCES = 100
+ANALYSIS_S = 6.0
+"""Usual time that measuring a clip takes beside rendering it."""
 
 
 class EditVideoArgs(ToolArgs):
@@ -25,62 +33,115 @@ class EditVideoArgs(ToolArgs):
         description="The clip: asset id, attached file's name, path in the workspace, or 'last'; several are joined."
     )
     instruction: str = Field(
-        description="What to do, e.g. 'keep the first 3 seconds', 'cut out the middle', 'the most lively 3 seconds in "
-        "black and white with WAIT FOR IT on top', 'twice as fast', 'join them'."
+        description="What to do, e.g. 'keep the first 3 seconds', 'the most lively 3 seconds in black and white with "
+        "WAIT FOR IT on top', 'remove the silences', 'a 20 second trailer', 'cut to the beat of the music', 'shorten "
+        "it to 12 seconds', 'delete the first shot', 'crop to vertical following the subject', 'join with a dissolve'."
     )
+    music: str = Field("", description="A sound that the cut follows and that is put under it, '' = none.")
 
 
 class EditVideo(Tool):
-    """Cuts, joins, retimes, grades and captions clips after an instruction."""
+    """Cuts clips after an instruction: by times, or by what is measured in them."""
 
     name = "edit_video"
     description = (
         "Edit one or more existing clips after an instruction: trim, cut out, join, speed, reverse, loop, looks, "
-        "fades, sound off or louder, text on the picture, the most lively seconds. Makes a new mp4 and its editable "
-        "timeline; the originals stay."
+        "fades, sound off or louder, text; and by what is seen and heard in them: tighten, remove silences, best "
+        "moments, trailer, montage, exact length, cuts on the beat, match cuts, best takes, shots deleted or "
+        "reordered, transitions, freeze, zoom, rotate, vertical reframe that follows the subject. Makes a new mp4 and "
+        "its editable timeline with a reason for each cut; the originals stay."
     )
     Args = EditVideoArgs
     makes = "video"
 
     def forecast(self, args: EditVideoArgs, studio: Studio) -> Forecast:
         count = len(args.video) if isinstance(args.video, list) else 1
-        return Forecast(seconds=6.0 + 4.0 * count, disk_mib=10.0 * count)
+        return Forecast(seconds=6.0 + (4.0 + ANALYSIS_S) * count, disk_mib=10.0 * count)
 
     def run(self, args: EditVideoArgs, ctx: ToolContext) -> ToolResult:
         refs = [args.video] if isinstance(args.video, str) else args.video
         if not refs or len(refs) > MAX_SOURCES:
             raise UsageError(f"{len(refs)} clips cannot be edited at once", f"1 to {MAX_SOURCES} can")
-        operations = decide(args.instruction)
         finder = SourceFinder(ctx)
-        assets = [ctx.asset(ref, "video") for ref in refs]
-        spans: list[str] = []
-
-        def lively(source: Source, seconds: float) -> tuple[float, float]:
-            from backends.vision.motion import liveliest_span
-
-            ctx.progress(0, 1, "looking for the most lively part")
-            begin, end = liveliest_span(source.path, seconds, cancel=ctx.cancel.check)
-            spans.append(f"{begin:.2f}-{end:.2f} s")
-            return begin, end
-
-        made = arrange(
-            [(finder.open(asset), asset.path, Path(asset.name).stem) for asset in assets], operations, lively
-        )
-        return _finish(made, operations, [asset.name for asset in assets], spans, ctx)
+        wanted = _Wanted.of(args, refs, ctx, finder)
+        edit = _decided(args.instruction, wanted, ctx)
+        return _finish(edit, wanted, ctx)
 
 
-def _finish(
-    made: Arrangement, operations: list[Operation], names: list[str], spans: list[str], ctx: ToolContext
-) -> ToolResult:
-    title = f"{Path(names[0]).stem}-edit"
-    timeline = made.timeline(title)
+@dataclass(frozen=True)
+class _Wanted:
+    """The clips and the music of a call, opened."""
+
+    clips: tuple[tuple[Source, Asset], ...]
+    known: Looking
+
+    @staticmethod
+    def of(args: EditVideoArgs, refs: Sequence[str], ctx: ToolContext, finder: SourceFinder) -> _Wanted:
+        assets = [ctx.asset(ref, "video", "audio") for ref in refs]
+        films = [asset for asset in assets if asset.kind == "video"]
+        sounds = [ctx.asset(args.music, "audio", "video")] if args.music else []
+        sounds += [asset for asset in assets if asset.kind == "audio"]
+        if not films:
+            raise UsageError(f"'{assets[0].name}' is a sound, and there is no picture to edit", fix="Name a video")
+        if len(sounds) > 1:
+            raise UsageError("A cut can follow one piece of music", f"{len(sounds)} sounds were named", "Name one")
+        music = (finder.open(sounds[0]), sounds[0]) if sounds else None
+        known = Looking(ctx, {asset.id: asset for asset in films}, music)
+        return _Wanted(tuple((finder.open(asset), asset) for asset in films), known)
+
+    @property
+    def names(self) -> list[str]:
+        return [asset.name for _, asset in self.clips]
+
+    @property
+    def sources(self) -> list[tuple[Source, str, str]]:
+        return [(source, asset.path, Path(asset.name).stem) for source, asset in self.clips]
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """What was decided."""
+
+    made: Arrangement
+    operations: list[Operation]
+    by: str
+    """'words', or the language model that decided."""
+
+
+def _decided(instruction: str, wanted: _Wanted, ctx: ToolContext) -> _Edit:
+    """By the lexicon; what it does not understand by the language model where one is served.
+
+    Raises UsageError when neither understands it, saying what can be asked.
+    """
+    known = wanted.known
+    try:
+        operations = decide(instruction)
+    except UsageError as unclear:
+        from tools.editing.decision.llm import decide_by_model
+
+        found = decide_by_model(instruction, wanted.sources, known, ctx, unclear)
+        return _Edit(found.made, found.operations, found.model)
+    return _Edit(arrange(wanted.sources, operations, known.lively, known), operations, "words")
+
+
+def _finish(edit: _Edit, wanted: _Wanted, ctx: ToolContext) -> ToolResult:
+    title, known = f"{Path(wanted.names[0]).stem}-edit", wanted.known
+    timeline = finished(edit.made, title)
+    steps = [{"operation": in_words(one), "rationale": one.rationale} for one in edit.operations]
+    timeline.metadata["studio"]["steps"] = steps
     rendered = render(timeline, ctx)
-    steps = [{"operation": in_words(operation), "rationale": operation.rationale} for operation in operations]
-    said = [str(step["operation"]) for step in steps]
-    for number, operation in enumerate(operations):
-        if isinstance(operation, Highlight):
-            said[number] += f" ({', '.join(spans)})"
-    facts: dict[str, Any] = {"operations": steps, "lively": spans}
+    said = [str(step["operation"]) for step in steps] or ["cut as the language model planned"]
+    for number, one in enumerate(edit.operations):
+        if isinstance(one, Highlight) and one.mood == "lively":
+            said[number] += f" ({', '.join(known.spans)})"
+    cuts = cuts_of(timeline)
+    facts: dict[str, Any] = {
+        "operations": steps,
+        "lively": known.spans,
+        "cuts": cuts[:TOLD],
+        "notes": list(edit.made.notes),
+        "decided_by": edit.by,
+    }
     # Recorded only now: a render that fails leaves nothing behind.
     cut = ctx.save(
         save_timeline(timeline, ctx.scratch(".otio")),
@@ -91,9 +152,18 @@ def _finish(
         summary=describe(timeline),
     )
     film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id,), params=facts)
-    program = rendered.program
-    text = (
-        f"Edited {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {'; '.join(said)}. "
-        f"Result {program.seconds:.2f} s, {rendered.width}x{rendered.height} at {float(program.fps):g} fps."
-    )
-    return ToolResult(text[:SUMMARY_LIMIT], (film, cut), rendered.measurements, data=facts)
+    program, names = rendered.program, wanted.names
+    parts = [
+        f"Edited {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {'; '.join(said)}",
+        *(note[:1].upper() + note[1:] for note in edit.made.notes),
+        f"Result {program.seconds:.2f} s, {rendered.width}x{rendered.height} at {float(program.fps):g} fps",
+    ]
+    if why := explained(cuts):
+        parts.append(why)
+    text = ". ".join(parts) + "."
+    return ToolResult(_short(text), (film, cut), rendered.measurements, data=facts)
+
+
+def _short(text: str) -> str:
+    coded = text.encode()
+    return text if len(coded) <= SUMMARY_LIMIT else coded[: SUMMARY_LIMIT - 3].decode(errors="ignore") + "..."

@@ -1,4 +1,4 @@
-"""Segments encoded by two workers, kept by content, and joined with the mixed sound into one file."""
+"""Segments encoded side by side, kept by content, and joined with the mixed sound into one file."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-from backends.media.ffmpeg import encode_args, input_args, run_ffmpeg
+from backends.media.ffmpeg import FfmpegKilled, input_args, run_ffmpeg
 from backends.media.guard import sniff
-from configs.errors import Cancelled
+from configs.errors import Cancelled, StudioError
 from tools.editing.ass import font_folder, script
+from tools.editing.encoder import encoder_args, ticks
 from tools.editing.presets import EncodePreset, editing_presets
-from tools.editing.segments import Frame, Segment, segment_args, segment_key
+from tools.editing.seeing import seen_args, seen_file, whole
+from tools.editing.segments import Files, Frame, Segment, scripts_of, segment_args, segment_key
 
 POLL_SECONDS = 0.2
 IN_USE_SECONDS = 3600
 """Pieces used this recently are never pruned: another render may be reading them."""
+WORKER_BYTES = 400 * 2**20
+"""Free memory for each encoder: at 1080p it takes some 250 MB, with two pictures that are mixed some 300."""
+PIECE_SECONDS = 3600
+"""Longest time that one piece may take."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +38,36 @@ class Bench:
     profile: EncodePreset
     check: Callable[[], None]
     """Raises when the work should stop."""
-    report: Callable[[float], None]
-    """Called with the seconds of picture finished so far, from the caller's thread."""
+    report: Callable[[float, float], None]
+    """Called from the caller's thread with the seconds of picture that are ready, and how many of them were before."""
+    encoder: str = "libx264"
 
 
-def encode_segments(segments: Sequence[Segment], frame: Frame, bench: Bench) -> tuple[list[Path], int]:
-    """One file per segment, in order, and how many of them were not made before.
+Job = Callable[[Callable[[], None]], None]
+"""Work that is done beside the encoding; what it is handed raises when it should stop."""
 
-    Raises what `bench.check` or ffmpeg raises; then the other workers are stopped, and only whole pieces are kept.
+
+def encode_segments(
+    segments: Sequence[Segment], frame: Frame, bench: Bench, beside: Sequence[Job] = ()
+) -> tuple[list[Path], int]:
+    """One file per segment, in order, and how many of them were not made before; `beside` is done in between.
+
+    Raises what `bench.check`, ffmpeg or a job raises; then the other workers are stopped, and only whole pieces are
+    kept.
     """
     folder = bench.cache / "segments"
     folder.mkdir(parents=True, exist_ok=True)
-    encoder = [*encode_args(bench.profile.crf, bench.profile.preset, float(frame.fps)), "-an", *_timing(frame.fps)]
+    encoder = encoder_args(bench.encoder, bench.profile, frame.fps)
     paths = [folder / f"{segment_key(segment, frame, encoder)}.mp4" for segment in segments]
     todo: dict[Path, Segment] = {}
     for path, segment in zip(paths, segments, strict=True):
-        if path.exists():
+        if path.exists() and seen_file(path).exists():
             os.utime(path)
+            os.utime(seen_file(path))
         else:
             todo.setdefault(path, segment)
     missing = set(todo)
-    finished = float(sum(s.frames for s, p in zip(segments, paths, strict=True) if p not in missing) / frame.fps)
+    ready = float(sum(s.frames for s, p in zip(segments, paths, strict=True) if p not in missing) / frame.fps)
     done = dict.fromkeys(todo, 0.0)
     stop = threading.Event()
 
@@ -70,20 +84,30 @@ def encode_segments(segments: Sequence[Segment], frame: Frame, bench: Bench) -> 
         _encode(segment, frame, path, bench.cache, encoder, check, note)
         done[path] = float(segment.frames / frame.fps)
 
-    with ThreadPoolExecutor(editing_presets().encode.workers, thread_name_prefix="encode") as pool:
-        jobs: set[Future[None]] = {pool.submit(work, path, segment) for path, segment in todo.items()}
+    with ThreadPoolExecutor(workers(), thread_name_prefix="encode") as pool:
+        jobs: set[Future[None]] = {pool.submit(job, check) for job in beside}
+        jobs |= {pool.submit(work, path, segment) for path, segment in todo.items()}
         try:
             while jobs:
                 ended, jobs = wait(jobs, POLL_SECONDS, FIRST_EXCEPTION)
                 for job in ended:
                     job.result()
-                bench.report(finished + sum(done.values()))
+                bench.report(ready + sum(done.values()), ready)
         except BaseException:
             stop.set()
             for job in jobs:
                 job.cancel()
             raise
     return paths, len(todo)
+
+
+def workers() -> int:
+    """How many pieces are encoded side by side: one per core, within what the presets and the free memory allow."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    room = psutil.virtual_memory().available // WORKER_BYTES
+    return max(1, min(editing_presets().encode.workers, cores, room))
 
 
 def _encode(
@@ -96,37 +120,55 @@ def _encode(
     note: Callable[[float], None],
 ) -> None:
     own = uuid.uuid4().hex
-    draft = path.with_name(f".{own}.part")
-    texts = path.with_name(f".{own}.ass")
+    draft, small = path.with_name(f".{own}.part"), path.with_name(f".{own}.seen")
+    texts: list[Path] = []
     try:
-        captions = None
-        if segment.words:
-            texts.write_text(script(segment.words, frame.width, frame.height, frame.fps), encoding="utf-8")
-            captions = (texts, font_folder(cache))
-        args = segment_args(segment, frame, captions)
-        run_ffmpeg([*args, *encoder, "-f", "mp4", str(draft)], cancel=check, on_progress=note, timeout_s=3600)
+        fonts = cache / "fonts"
+        for number, text in enumerate(scripts_of(segment)):
+            fonts = font_folder(cache)
+            texts.append(path.with_name(f".{own}.{number}.ass"))
+            texts[-1].write_text(script(text.words, frame.width, frame.height, frame.fps), encoding="utf-8")
+        args = segment_args(segment, frame, Files(cache / "cubes", fonts, tuple(texts)), seen=True)
+        args += [*encoder, "-f", "mp4", str(draft), *seen_args(segment, small)]
+        try:
+            run_ffmpeg(args, cancel=check, on_progress=note, timeout_s=PIECE_SECONDS)
+        except FfmpegKilled:
+            # Somebody ended it, or the memory was full for a moment: once more, from the beginning.
+            check()
+            run_ffmpeg(args, cancel=check, on_progress=note, timeout_s=PIECE_SECONDS)
+        if not whole(small, segment, frame):
+            raise StudioError("A piece of the film came out too short", "its sources hold no picture there")
+        small.replace(seen_file(path))
         draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
-        texts.unlink(missing_ok=True)
+        for file in (draft, small, *texts):
+            file.unlink(missing_ok=True)
 
 
 def join_segments(
-    paths: Sequence[Path], frame: Frame, sound: Path | None, target: Path, check: Callable[[], None]
+    paths: Sequence[Path],
+    segments: Sequence[Segment],
+    frame: Frame,
+    sound: Path | None,
+    target: Path,
+    check: Callable[[], None],
 ) -> None:
-    """Join the pieces without encoding them again, and put the finished sound under them."""
+    """Join the pieces without encoding them again, and put the finished sound (AAC in an mp4) under them."""
     listing = target.with_suffix(".ffconcat")
-    lines = ["ffconcat version 1.0", *(f"file '{_quoted(path)}'" for path in paths)]
+    lines = ["ffconcat version 1.0"]
+    for path, segment in zip(paths, segments, strict=True):
+        # Without it, the demuxer takes the length from the file's header, which counts in milliseconds.
+        begin, end = (round(at * 1_000_000 / frame.fps) for at in (segment.start, segment.start + segment.frames))
+        lines += [f"file '{_quoted(path)}'", f"duration {(end - begin) / 1_000_000:.6f}"]
     listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
     args = ["-protocol_whitelist", "file", "-format_whitelist", "concat,mov", "-f", "concat", "-safe", "0"]
     args += ["-i", str(listing)]
     if sound is not None:
-        args += [*input_args(sound, sniff(sound)), "-map", "0:v:0", "-map", "1:a:0"]
-        args += ["-c:a", "aac", "-b:a", "192k", "-ar", "48000", "-ac", "2", "-flags:a", "+bitexact"]
+        args += [*input_args(sound, sniff(sound)), "-map", "0:v:0", "-map", "1:a:0", "-c:a", "copy"]
     else:
         args += ["-map", "0:v:0"]
     args += ["-c:v", "copy", "-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"]
-    args += ["-movflags", "+faststart", *_timing(frame.fps)[2:], "-f", "mp4", str(target)]
+    args += ["-movflags", "+faststart", "-video_track_timescale", str(ticks(frame.fps)), "-f", "mp4", str(target)]
     try:
         run_ffmpeg(args, cancel=check, timeout_s=1800)
     finally:
@@ -134,20 +176,14 @@ def join_segments(
 
 
 def prune(cache: Path) -> None:
-    """Remove the least recently used pieces above the size that `configs/editing.yaml` allows."""
-    pieces = sorted((cache / "segments").glob("*.mp4"), key=lambda path: path.stat().st_mtime, reverse=True)
+    """Remove the least recently used pieces and mixes above the size that `configs/editing.yaml` allows."""
+    kept = [path for folder in ("segments", "sounds", "sheets") for path in (cache / folder).glob("[!.]*")]
+    facts = {path: path.stat() for path in kept}
     room = editing_presets().encode.cache_mib * 2**20
-    for piece in pieces:
-        facts = piece.stat()
-        room -= facts.st_size
-        if room < 0 and time.time() - facts.st_mtime > IN_USE_SECONDS:
+    for piece in sorted(facts, key=lambda path: facts[path].st_mtime, reverse=True):
+        room -= facts[piece].st_size
+        if room < 0 and time.time() - facts[piece].st_mtime > IN_USE_SECONDS:
             piece.unlink(missing_ok=True)
-
-
-def _timing(fps: Fraction) -> list[str]:
-    """The exact rate (encode_args has it as a decimal), and a clock on which every frame is a whole number of ticks."""
-    ticks = fps.numerator * max(1, -(-10_000 // fps.numerator))
-    return ["-r", f"{fps.numerator}/{fps.denominator}", "-video_track_timescale", str(ticks)]
 
 
 def _quoted(path: Path) -> str:

@@ -1,48 +1,113 @@
-"""What is measured on a finished render: its frames, its length, its loudness, black and frozen picture."""
+"""What is measured on a finished render: its frames, its cuts, its sound, black and frozen picture, its captions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from backends.media.guard import film_stream, open_container
+from configs.errors import StudioError
 from memory.records import Score
+from tools.editing.cut import Program
+from tools.editing.in_frame import CaptionsSeen, captions_in_frame
+from tools.editing.inspection import Inspection, inspect
+from tools.editing.level import Sound
 from tools.editing.presets import editing_presets
-from tools.editing.program import Program
+from tools.editing.segments import Frame, Segment
+from tools.editing.sheet import contact_sheet
 
 VISION = "backends.vision.quality"
+CUTS = "backends.vision.cuts"
 LOUDNESS = "ITU-R BS.1770"
 
 
-def measure(
-    film: Path, program: Program, lufs: float | None, *, sound: bool, check: Callable[[], None]
-) -> tuple[Score, ...]:
-    """Scores of a render against its program; `lufs` is the loudness asked for, None when it was left alone."""
-    from backends.vision.quality import measure_video
+@dataclass(frozen=True)
+class Render:
+    """A film as it was put together."""
 
-    frames, seconds = count_frames(film)
+    film: Path
+    program: Program
+    frame: Frame
+    segments: Sequence[Segment]
+    pieces: Sequence[Path]
+    """The files of the segments."""
+    sound: Sound | None
+    lufs: float | None
+    """The loudness asked for; None when it was left alone."""
+    cache: Path
+    """The workspace's cache folder."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checks say of a render."""
+
+    scores: tuple[Score, ...]
+    broken: tuple[int, ...] = ()
+    """Numbers of segments whose pieces are not what was drawn: they have to be made again."""
+    sheet: Path | None = None
+    """Contact sheet, a PNG in the workspace's cache."""
+
+    @property
+    def exact(self) -> bool:
+        return self.scores[0].passed is True and not self.broken
+
+
+def measure(made: Render, check: Callable[[], None]) -> Verdict:
+    """Scores of a render against its program."""
+    program, gates = made.program, editing_presets().gates
+    frames, seconds = count_frames(made.film)
     length = round(program.seconds, 4)
     scores = [
         Score("frames", frames, "measured", "PyAV", program.frames, frames == program.frames),
         Score("seconds", round(seconds, 4), "measured", "PyAV", length, abs(seconds - length) < float(1 / program.fps)),
     ]
-    seen = measure_video(film, cancel=check)
-    if sound:
-        scores.append(_loudness(seen["loudness_lufs"], lufs))
-    gates = editing_presets().gates
+    if made.sound is not None:
+        scores += [_loudness(made.sound.heard.lufs, made.lufs), _peak(made.sound.heard.peak_db)]
+    seen = inspect(made.segments, made.pieces, made.frame, program, check)
     still, empty = _planned(program)
     # A user's own clip may be black or still, and so may a planned gap or picture: then there is nothing to fail.
     free = program.keep_loudness
-    scores.append(_share("black_share", seen["black_share"], gates.black_share, free or empty >= gates.black_share))
-    scores.append(_share("frozen_share", seen["frozen_share"], gates.frozen_share, free or still >= gates.frozen_share))
-    return tuple(scores)
+    scores.append(_share("black_share", seen.black_share, gates.black_share, free or empty >= gates.black_share))
+    scores.append(_share("frozen_share", seen.frozen_share, gates.frozen_share, free or still >= gates.frozen_share))
+    if (found := _cuts(seen)) is not None:
+        scores.append(found)
+    if program.words:
+        scores.append(_captions(captions_in_frame(program.words, made.frame, made.cache, check)))
+    sheet, wrong = contact_sheet(made.film, made.frame, made.segments, made.pieces, made.cache / "sheets", check)
+    return Verdict(tuple(scores), tuple(sorted({*seen.broken, *wrong})), sheet)
 
 
 def _loudness(level: float | None, lufs: float | None) -> Score:
     if level is None:
-        return Score("loudness_lufs", None, "not measured", LOUDNESS, lufs, None, "silent, too short or too long")
+        return Score("loudness_lufs", None, "not measured", LOUDNESS, lufs, None, "silent")
     near = None if lufs is None else abs(level - lufs) <= editing_presets().gates.loudness_tolerance
     return Score("loudness_lufs", round(level, 2), "measured", LOUDNESS, lufs, near)
+
+
+def _peak(peak: float | None) -> Score:
+    most = editing_presets().gates.peak_dbfs
+    if peak is None:
+        return Score("peak_dbfs", None, "not measured", "ebur128", most, None, "silent")
+    return Score("peak_dbfs", round(peak, 2), "measured", "ebur128", most, peak <= most)
+
+
+def _cuts(seen: Inspection) -> Score | None:
+    """How many of the planned cuts the studio's own detector finds at their place; None where there are none."""
+    if not seen.planned:
+        return None
+    share = round(seen.found / seen.planned, 3)
+    least = editing_presets().gates.cuts_found
+    missed = ", ".join(f"{at:.2f} s" for at in seen.missed[:6])
+    note = f"not seen at {missed}" if missed else ""
+    return Score("cuts_found", share, "measured", CUTS, least, True if share >= least else None, note)
+
+
+def _captions(seen: CaptionsSeen) -> Score:
+    share = round(seen.good / seen.looked, 3) if seen.looked else 1.0
+    note = f"not whole in the frame: {'; '.join(seen.bad[:3])}" if seen.bad else ""
+    return Score("captions_in_frame", share, "measured", "libass", 1.0, share == 1.0, note)
 
 
 def _share(name: str, value: float, most: float, free: bool) -> Score:
@@ -52,14 +117,24 @@ def _share(name: str, value: float, most: float, free: bool) -> Score:
 
 
 def _planned(program: Program) -> tuple[float, float]:
-    """Shares of the program that are pictures or gaps, and that are gaps."""
+    """Shares of the program that are still pictures or gaps, and that are gaps."""
     still = empty = 0
     for cut in program.video:
-        if cut.source is None:
+        if cut.title is not None or cut.frozen:
+            still += cut.frames
+        elif cut.source is None:
             empty += cut.frames
         elif cut.source.info.kind == "image":
             still += cut.frames
     return (still + empty) / program.frames, empty / program.frames
+
+
+def readable(piece: Path, frames: int) -> bool:
+    """Whether a piece is a film of so many frames."""
+    try:
+        return count_frames(piece)[0] == frames
+    except StudioError:
+        return False
 
 
 def count_frames(film: Path) -> tuple[int, float]:

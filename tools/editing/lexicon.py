@@ -1,4 +1,4 @@
-"""The words of `prompts/editing/lexicon.yaml`, compiled once: patterns, numbers and times."""
+"""The words of `prompts/editing/lexicon.yaml` and `wishes.yaml`, compiled once: patterns, numbers and times."""
 
 from __future__ import annotations
 
@@ -24,11 +24,16 @@ class Lexicon:
     shares: dict[str, float]
 
     def compile(self, pattern: str) -> re.Pattern[str]:
-        """A pattern with {time}, {moment}, {number} and {share} filled in; white space in the text is single spaces."""
+        """A pattern with its placeholders filled in; white space in the text is single spaces."""
         number = rf"(?:\d+(?:[.,]\d+)?|\b(?:{_any(self.numbers)})\b)"
         length = rf"(?:{number}[ -]?(?:{_any(self.units)})\b)"
+        wishes = self.data
         filled = (
-            pattern.replace("{time}", f"(?:{CLOCK}|{length})")
+            pattern.replace("{ordinal}", rf"(?:{_any(wishes['ordinals'])})")
+            .replace("{unit}", rf"(?:{wishes['shot_words']})")
+            .replace("{drop}", str(wishes["drop"]))
+            .replace("{keep}", str(wishes["keep"]))
+            .replace("{time}", f"(?:{CLOCK}|{length})")
             .replace("{moment}", f"(?:{CLOCK}|{length}|{number})")
             .replace("{number}", number)
             .replace("{share}", rf"(?:{_any(self.shares)})\b")
@@ -55,6 +60,13 @@ class Lexicon:
         """Seconds of the unit that `text` ends with; 0 when it names none."""
         return self.units.get(self._split(" ".join(text.lower().replace("-", " ").split()))[1], 0.0)
 
+    def ordinals(self, text: str) -> tuple[int, ...]:
+        """The numbers that 'first and last', '2nd', '3 and 4' say: 1 the first, -1 the last."""
+        table = {str(word): int(number) for word, number in self.data["ordinals"].items()}
+        known = "|".join(re.escape(word) for word in sorted(table, key=len, reverse=True))
+        said = re.findall(rf"\b(?:{known})\b|\b\d+\b", text.lower())
+        return tuple(table[word] if word in table else int(word) for word in said)
+
     def _split(self, plain: str) -> tuple[str, str]:
         for unit in sorted(self.units, key=len, reverse=True):
             rest = plain.removesuffix(unit)
@@ -70,5 +82,9 @@ def _any(words: dict[str, float]) -> str:
 @cache
 def lexicon() -> Lexicon:
     """The lexicon of `edit_video`."""
-    data = yaml.safe_load((PROMPT_DIR / "editing" / "lexicon.yaml").read_text(encoding="utf-8"))
+    data, wishes = (
+        yaml.safe_load((PROMPT_DIR / "editing" / name).read_text(encoding="utf-8"))
+        for name in ("lexicon.yaml", "wishes.yaml")
+    )
+    data = {**wishes, **data, "can": [*data["can"], *wishes["can"]]}
     return Lexicon(data, data["numbers"], data["units"], data["shares"])

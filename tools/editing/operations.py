@@ -6,6 +6,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from configs.errors import UsageError
+from tools.editing.wishes import Operation, wish_in_words
+
+__all__ = [
+    "Caption",
+    "FadeIn",
+    "FadeOut",
+    "Grade",
+    "Highlight",
+    "Join",
+    "Keep",
+    "Loop",
+    "Mute",
+    "Operation",
+    "Remove",
+    "Reverse",
+    "Span",
+    "Speed",
+    "Volume",
+    "in_words",
+]
 
 SLACK_SECONDS = 0.05
 """A clip said to be 5 seconds long may have 4.96: ends this close are taken as meant."""
@@ -67,14 +87,6 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Operation:
-    """Base of all operations; `span` None means all of the clip."""
-
-    rationale: str
-    """What in the instruction asked for it."""
-
-
-@dataclass(frozen=True)
 class Keep(Operation):
     span: Span
 
@@ -86,9 +98,10 @@ class Remove(Operation):
 
 @dataclass(frozen=True)
 class Highlight(Operation):
-    """Keep the `seconds` with the most movement."""
+    """Keep the `seconds` with the most movement (or the least), in one piece."""
 
     seconds: float
+    mood: Literal["lively", "calm"] = "lively"
 
 
 @dataclass(frozen=True)
@@ -154,8 +167,8 @@ def in_words(operation: Operation) -> str:
             said = f"keep the {span}"
         case Remove(span=span):
             said = f"cut out the {span}"
-        case Highlight(seconds=seconds):
-            said = f"keep the most lively {seconds:g} s"
+        case Highlight(seconds=seconds, mood=mood):
+            said = f"keep the {'most lively' if mood == 'lively' else 'calmest'} {seconds:g} s"
         case Grade(look=look):
             said = look.replace("_", " ")
         case Speed(factor=factor):
@@ -174,7 +187,9 @@ def in_words(operation: Operation) -> str:
             said = f"fade out over {seconds:g} s"
         case Caption(text=text, position=position):
             said = f"'{text[:60]}' at the {position}"
-        case _:
+        case Join():
             said = "join the clips"
+        case _:
+            said = wish_in_words(operation)
     where = None if isinstance(operation, (Keep, Remove)) else getattr(operation, "span", None)
     return f"{said} in the {where}" if where is not None else said

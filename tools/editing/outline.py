@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
     tracks = []
     for track in timeline.tracks:
         clips = []
+        joins = {after: item for item, after in pairwise(track) if isinstance(item, otio.schema.Transition)}
         for clip in track.find_clips():
             span = clip.trimmed_range_in_parent()
             own, media = studio_data(clip), clip.media_reference
@@ -33,21 +35,36 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
                 fact["source_in"] = round(clip.trimmed_range().start_time.to_seconds(), 4)
             elif isinstance(media, otio.schema.GeneratorReference):
                 fact["text"] = str(media.parameters.get("text", ""))
-            if clip.effects:
-                fact["effects"] = effects_of(clip)
+            if effects := effects_of(clip):
+                fact["effects"] = effects
+            if any(isinstance(effect, otio.schema.FreezeFrame) for effect in clip.effects):
+                fact["frozen"] = True
+            if own.get("gain_db"):
+                fact["gain_db"] = float(own["gain_db"])
+            if clip in joins:
+                join = joins[clip]
+                fact["transition"] = str(studio_data(join).get("kind", "dissolve"))
+                fact["transition_seconds"] = round((join.in_offset + join.out_offset).to_seconds(), 4)
             clips.append(fact)
         changes = sum(isinstance(item, otio.schema.Transition) for item in track)
         role = str(studio_data(track).get("role", track.kind.lower()))
         tracks.append({"name": track.name, "kind": track.kind, "role": role, "clips": clips, "transitions": changes})
     return {
         "name": timeline.name,
-        "seconds": round(timeline.duration().to_seconds(), 4) if any(len(track) for track in timeline.tracks) else 0.0,
+        "seconds": round(_seconds(timeline), 4),
         "fps": meta.get("fps", ""),
         "width": meta.get("width", 0),
         "height": meta.get("height", 0),
         "tracks": tracks,
         "markers": [marker.name for marker in timeline.tracks.markers],
     }
+
+
+def _seconds(timeline: otio.schema.Timeline) -> float:
+    """How long the film is: as long as its picture, whatever sound goes on longer."""
+    tracks = [track for track in timeline.tracks if len(track)]
+    shown = [track for track in tracks if track.kind == "Video" and studio_data(track).get("role") != "overlay"]
+    return max((float(track.duration().to_seconds()) for track in shown or tracks), default=0.0)
 
 
 def describe(timeline: otio.schema.Timeline) -> str:
@@ -75,16 +92,27 @@ def studio_data(thing: Any) -> dict[str, Any]:
     return dict(data) if isinstance(data, Mapping) else {}
 
 
+def plain(value: Any) -> Any:
+    """Metadata as plain dictionaries and lists: OpenTimelineIO hands out its own."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(item) for item in value]
+    return value
+
+
 def effects_of(clip: otio.schema.Clip) -> list[dict[str, Any]]:
     """A clip's effects as `ClipSpec.effects` has them; unknown ones keep their name as 'foreign'."""
     import opentimelineio as otio
 
     found: list[dict[str, Any]] = []
     for effect in clip.effects:
+        if isinstance(effect, otio.schema.FreezeFrame):
+            continue  # no speed, but one frame for as long as the clip lasts
         if isinstance(effect, otio.schema.LinearTimeWarp):
             found.append({"name": "speed", "factor": float(effect.time_scalar)})
         elif str(effect.effect_name).startswith("studio."):
-            found.append({"name": str(effect.effect_name).removeprefix("studio."), **studio_data(effect)})
+            found.append({"name": str(effect.effect_name).removeprefix("studio."), **plain(studio_data(effect))})
         else:
             found.append({"name": "foreign", "effect": str(effect.effect_name or effect.name)})
     return found

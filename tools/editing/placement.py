@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 from configs.errors import UsageError
-from tools.editing.specs import CaptionSpec, ClipSpec
+from tools.editing.specs import CaptionSpec, ClipSpec, TitleSpec
 
 EDGE_FRAMES = 1
 """Clips that overlap by no more than this do so by rounding, and are moved apart."""
@@ -25,14 +26,22 @@ class Placed:
     source: int
     before: int = 0
     after: int = 0
+    title: TitleSpec | None = None
+    """Set for cards, whose `spec` names no file."""
 
     @property
     def label(self) -> str:
         return self.spec.name or self.spec.asset_id
 
 
-def place(clip: ClipSpec, rate: Fraction, *, whole: bool = False) -> Placed:
+def place(clip: ClipSpec | TitleSpec, rate: Fraction, *, whole: bool = False) -> Placed:
     """Round to frames; `whole` rounds the end up, so that no sound loses its last syllable."""
+    if isinstance(clip, TitleSpec):
+        card = ClipSpec("", Path(), clip.start, clip.seconds, name=" ".join(clip.text.split())[:40] or "title",
+                        transition=clip.transition, transition_seconds=clip.transition_seconds)  # fmt: skip
+        placed = place(card, rate)
+        placed.title = clip
+        return placed
     figures = (clip.start, clip.seconds, clip.source_in, clip.transition_seconds)
     if not all(math.isfinite(figure) and figure >= 0 for figure in figures) or not math.isfinite(clip.gain_db):
         raise UsageError(f"The clip '{clip.name or clip.asset_id}' has a negative or infinite time")
@@ -72,7 +81,9 @@ def meet(clips: list[Placed], rate: Fraction) -> None:
 
 
 def _speed(clip: ClipSpec) -> float:
-    return math.prod(float(effect.get("factor", 1)) for effect in clip.effects if effect.get("name") == "speed")
+    """At the clip's beginning."""
+    timed = (effect for effect in clip.effects if effect.get("name") in ("speed", "ramp"))
+    return math.prod(float(effect.get("factor", 1)) for effect in timed)
 
 
 def lanes(clips: Sequence[Placed]) -> list[list[Placed]]:

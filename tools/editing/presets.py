@@ -16,6 +16,9 @@ GRADE_FILTERS = frozenset(
 """Filters that a grade may use: none of them reads a file or evaluates text."""
 
 
+COLOUR = "^#[0-9a-fA-F]{6}$"
+
+
 class Preset(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,6 +33,7 @@ class EncodePreset(Preset):
 class EncodePresets(Preset):
     final: EncodePreset
     preview: EncodePreset
+    encoder: Literal["auto", "software"]
     workers: int = Field(ge=1, le=16)
     chunk_seconds: float = Field(gt=0.5)
     reverse_mib: int = Field(ge=16)
@@ -56,6 +60,8 @@ class GatePresets(Preset):
     loudness_tolerance: float = Field(gt=0)
     black_share: float = Field(gt=0, le=1)
     frozen_share: float = Field(gt=0, le=1)
+    peak_dbfs: float = Field(ge=-20, le=6)
+    cuts_found: float = Field(ge=0, le=1)
 
 
 class SpeedRange(Preset):
@@ -85,7 +91,7 @@ class EditingPresets(Preset):
 
 
 class CaptionStyle(Preset):
-    weight: Literal["Regular", "SemiBold", "Bold", "ExtraBold"]
+    weight: Literal["Regular", "Italic", "SemiBold", "Bold", "BoldItalic", "ExtraBold"]
     family: str = Field(pattern=r"^[A-Za-z0-9 ]+$")
     """The name of that weight inside the font file, as libass looks for it."""
     uppercase: bool = False
@@ -101,6 +107,24 @@ class CaptionStyle(Preset):
     outline: float = Field(ge=0, le=0.3)
     """As a share of the line's height, as `shadow`."""
     shadow: float = Field(ge=0, le=0.3)
+    colour: str = Field("#ffffff", pattern=COLOUR)
+    edge: str = Field("#000000", pattern=COLOUR)
+    """Of the outline."""
+    ground: str = Field("", pattern=f"{COLOUR}|^$")
+    """Of a box behind each line; '' = none. `outline` is then how far the box reaches over the letters."""
+    ground_opacity: float = Field(1.0, ge=0, le=1)
+    home: Literal["bottom", "bottom_left", "center"] = "bottom"
+    """Where it stands unless the caption says 'top' or 'center'."""
+    reveal: Literal["", "words", "letters"] = ""
+    """words: each is coloured as it is said; letters: they appear one after the other."""
+    waiting: str = Field("#ffffff", pattern=COLOUR)
+    """Colour of words that were not said yet."""
+    fade: float = Field(0.0, ge=0, le=5)
+    """Seconds of its fade in and out."""
+    pop: bool = False
+    """Whether it jumps at the viewer."""
+    tilt: float = Field(0.0, ge=-20, le=20)
+    """Degrees, against the clock."""
 
 
 class CaptionPresets(Preset):

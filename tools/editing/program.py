@@ -2,166 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from configs.errors import UsageError
-from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, studio_data
-from tools.editing.specs import frame_rate
+from tools.editing.cut import Cut, Program, Source, Words
+from tools.editing.nested import TITLE_GENERATOR, read_place, unnested
+from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, plain, studio_data
+from tools.editing.specs import Direction, Spoken, TitleSpec, TransitionName, frame_rate
 
 if TYPE_CHECKING:
     import opentimelineio as otio
 
-    from backends.media.guard import SniffedFile
-    from backends.media.probe import MediaInfo
+__all__ = ["MAX_CLIPS", "MAX_SECONDS", "Cut", "Find", "Program", "Source", "Words", "read_program"]
 
 MAX_CLIPS = 2000
 MAX_SECONDS = 4 * 3600
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file that clips are cut from, already checked and probed."""
-
-    path: Path
-    sha256: str
-    asset_id: str
-    sniffed: SniffedFile = field(compare=False)
-    info: MediaInfo = field(compare=False)
-    matrix: str = ""
-    """Colour matrix when it is tagged as another one than BT.709, as ffmpeg's scaler names it."""
-    stretched: bool = False
-    """True when its pixels are not square."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A clip (or a gap, without source) on the frame grid of the program."""
-
-    start: int
-    frames: int
-    source: Source | None = None
-    source_in: Fraction = Fraction(0)
-    """Seconds."""
-    effects: tuple[dict[str, Any], ...] = ()
-    gain_db: float = 0.0
-    role: str = "video"
-    blend: Literal["", "dissolve", "fade"] = ""
-    """The transition into this clip, from `before` frames ahead of `start` to `after` frames behind it."""
-    before: int = 0
-    after: int = 0
-
-    @property
-    def end(self) -> int:
-        return self.start + self.frames
-
-    @property
-    def speed(self) -> Fraction:
-        """How many source seconds pass per second on the timeline."""
-        speed = Fraction(1)
-        for effect in self.effects:
-            if effect["name"] == "speed":
-                speed *= Fraction(effect["factor"]).limit_denominator(10_000)
-        return speed
-
-    @property
-    def backwards(self) -> bool:
-        return len([effect for effect in self.effects if effect["name"] == "reverse"]) % 2 == 1
-
-
-@dataclass(frozen=True)
-class Words:
-    """A caption in frames of the program."""
-
-    start: int
-    end: int
-    text: str
-    style: str
-    position: str
-
-
-@dataclass(frozen=True)
-class Program:
-    """All that a render needs; `video` covers every frame from 0 to `frames`, gaps included."""
-
-    name: str
-    fps: Fraction
-    width: int
-    height: int
-    frames: int
-    video: tuple[Cut, ...]
-    audio: tuple[Cut, ...]
-    words: tuple[Words, ...]
-    keep_loudness: bool = False
-    """True for edits of a user's own clip, whose level is left as it is."""
-
-    @property
-    def seconds(self) -> float:
-        return float(self.frames / self.fps)
-
-    def sources(self) -> list[Source]:
-        """Every file used, once, in order of first use."""
-        return list(dict.fromkeys(cut.source for cut in (*self.video, *self.audio) if cut.source is not None))
-
+OVERLAY = "overlay"
 
 Find = Callable[[str, str], Source]
 """Finds a clip's source from its asset id and its target URL. Raises UsageError when there is none."""
 
 
 def read_program(timeline: otio.schema.Timeline, find: Find) -> Program:
-    """The program of a timeline, made here or elsewhere.
+    """The program of a timeline, made here or elsewhere; nested timelines become part of it.
 
-    Raises UsageError when it has no picture, is too long, nests stacks, or names a source that is not there.
+    Raises UsageError when it has no picture, is too long, or names a source that is not there.
     """
     import opentimelineio as otio
 
-    meta = studio_data(timeline)
-    tracks = [track for track in timeline.tracks if isinstance(track, otio.schema.Track)]
+    meta = plain(studio_data(timeline))
+    tracks = unnested(timeline)
     pictures = [track for track in tracks if track.kind == otio.schema.TrackKind.Video and len(track)]
+    over = [track for track in pictures if studio_data(track).get("role") == OVERLAY]
+    pictures = [track for track in pictures if track not in over]
     if not pictures:
         raise UsageError(f"The timeline '{timeline.name}' has no picture", "its video tracks are empty")
     track = pictures[0] if len(pictures) == 1 else otio.algorithms.flatten_stack(pictures)
-    if sum(1 for _ in timeline.find_clips()) > MAX_CLIPS:
+    if sum(sum(1 for _ in one.find_clips()) for one in tracks) > MAX_CLIPS:
         raise UsageError(f"The timeline '{timeline.name}' has more than {MAX_CLIPS} clips")
-    clips = list(track.find_clips())
-    first = next((clip for clip in clips if isinstance(clip.media_reference, otio.schema.ExternalReference)), None)
     rate = Fraction(str(meta["fps"])) if "fps" in meta else frame_rate(timeline.duration().rate)
     video = list(_cuts(track, rate, "video", find))
-    width, height = int(meta.get("width", 0)), int(meta.get("height", 0))
-    if not (width and height):
-        info = next(cut.source.info for cut in video if cut.source) if first is not None else None
-        width, height = (info.width, info.height) if info else (1280, 720)
+    frames = video[-1].end if video else 0
+    if not frames:
+        raise UsageError(f"The timeline '{timeline.name}' has no picture", "it is shorter than one frame")
+    if frames > MAX_SECONDS * rate:
+        raise UsageError(f"The timeline '{timeline.name}' is longer than {MAX_SECONDS // 3600} hours")
+    width, height = _size(meta, video)
     audio = [
         cut
         for sound in tracks
         if sound.kind == otio.schema.TrackKind.Audio
         for cut in _cuts(sound, rate, str(studio_data(sound).get("role", "audio")), find)
-        if cut.source is not None
+        if cut.source is not None and not cut.frozen
     ]
-    frames = video[-1].end
-    if frames > MAX_SECONDS * rate:
-        raise UsageError(f"The timeline '{timeline.name}' is longer than {MAX_SECONDS // 3600} hours")
+    overlays = [cut for one in over for cut in _cuts(one, rate, OVERLAY, find) if cut.source or cut.title]
     words = [word for subs in tracks if subs.kind == CAPTION_KIND for word in _words(subs, rate)]
+    ducking = meta.get("ducking")
     return Program(
         name=str(timeline.name or "Untitled"),
         fps=rate,
-        width=max(2, width - width % 2),
-        height=max(2, height - height % 2),
+        width=width,
+        height=height,
         frames=frames,
         video=tuple(video),
         audio=tuple(cut for cut in audio if cut.start < frames),
         words=tuple(sorted(words, key=lambda word: (word.start, word.end))),
+        overlays=tuple(cut for cut in overlays if cut.start < frames),
         keep_loudness=meta.get("loudness") == "keep",
+        ducking=tuple((str(role), float(db)) for role, db in ducking.items()) if isinstance(ducking, dict) else (),
     )
+
+
+def _size(meta: Mapping[str, Any], video: list[Cut]) -> tuple[int, int]:
+    """Even pixels: what the timeline says, else the first clip's."""
+    width, height = int(meta.get("width", 0)), int(meta.get("height", 0))
+    if not (width and height):
+        info = next((cut.source.info for cut in video if cut.source), None)
+        width, height = (info.width, info.height) if info else (1280, 720)
+    return max(2, width - width % 2), max(2, height - height % 2)
 
 
 def _cuts(track: otio.schema.Track, rate: Fraction, role: str, find: Find) -> Iterator[Cut]:
     import opentimelineio as otio
-
-    from tools.editing.effects import read_effects
 
     cursor, pending = 0, None
     clock = Fraction(0)
@@ -170,52 +95,70 @@ def _cuts(track: otio.schema.Track, rate: Fraction, role: str, find: Find) -> It
             pending = item
             continue
         if not isinstance(item, (otio.schema.Clip, otio.schema.Gap)):
-            raise UsageError(
-                f"The track '{track.name}' holds a {type(item).__name__}", "nested timelines cannot be rendered yet"
-            )
+            raise UsageError(f"The track '{track.name}' holds a {type(item).__name__}", "it cannot be rendered")
         span = item.trimmed_range()
         # Cumulative, so that a track cut at another rate does not drift from the frame grid.
-        clock += _seconds(span.duration)
+        clock += seconds_of(span.duration)
         frames = round(clock * rate) - cursor
         if frames < 1:
             continue
         cut = Cut(cursor, frames, role=role)
         if isinstance(item, otio.schema.Clip) and item.enabled:
-            cut = _clip(item, cut, find, read_effects(item))
+            cut = _clip(item, cut, find)
         if pending is not None and cursor:
-            blend = studio_data(pending).get("kind", "dissolve")
-            cut = replace(
-                cut,
-                blend=blend if blend in ("dissolve", "fade") else "dissolve",
-                before=round(_seconds(pending.in_offset) * rate),
-                after=round(_seconds(pending.out_offset) * rate),
-            )
+            cut = _blended(cut, pending, rate)
         pending = None
         yield cut
         cursor += frames
 
 
-def _clip(clip: otio.schema.Clip, cut: Cut, find: Find, effects: tuple[dict[str, Any], ...]) -> Cut:
+def _blended(cut: Cut, transition: otio.schema.Transition, rate: Fraction) -> Cut:
+    own = studio_data(transition)
+    kind, direction = str(own.get("kind", "dissolve")), str(own.get("direction", "left"))
+    return replace(
+        cut,
+        blend=cast("Any", kind if kind in get_args(TransitionName) and kind != "cut" else "dissolve"),
+        direction=cast("Any", direction if direction in get_args(Direction) else "left"),
+        before=round(seconds_of(transition.in_offset) * rate),
+        after=round(seconds_of(transition.out_offset) * rate),
+    )
+
+
+def _clip(clip: otio.schema.Clip, cut: Cut, find: Find) -> Cut:
     import opentimelineio as otio
 
-    media = clip.media_reference
+    from tools.editing.effects import read_effects
+
+    media, own = clip.media_reference, plain(studio_data(clip))
+    gain = own.get("gain_db", 0.0)
+    cut = replace(
+        cut,
+        effects=read_effects(clip),
+        gain_db=float(gain) if isinstance(gain, (int, float)) else 0.0,
+        frozen=any(isinstance(effect, otio.schema.FreezeFrame) for effect in clip.effects),
+        place=read_place(own.get("place"), str(clip.name)) if cut.role == OVERLAY else None,
+        clip_id=str(own.get("id", "")),
+    )
+    if isinstance(media, otio.schema.GeneratorReference) and media.generator_kind == TITLE_GENERATOR:
+        return replace(cut, title=_title(clip, media))
     if not isinstance(media, otio.schema.ExternalReference):
         raise UsageError(
             f"The clip '{clip.name}' names no file", "its source is missing from the timeline", "Relink it"
         )
-    own = studio_data(clip)
-    begin = _seconds(clip.trimmed_range().start_time)
+    begin = seconds_of(clip.trimmed_range().start_time)
     if media.available_range is not None and not own:
         # Editors write source times on the camera's timecode; the file itself begins at zero.
-        begin -= _seconds(media.available_range.start_time)
-    gain = own.get("gain_db", 0.0)
-    return replace(
-        cut,
-        source=find(str(own.get("asset", "")), str(media.target_url)),
-        source_in=begin,
-        effects=effects,
-        gain_db=float(gain) if isinstance(gain, (int, float)) else 0.0,
-    )
+        begin -= seconds_of(media.available_range.start_time)
+    return replace(cut, source=find(str(own.get("asset", "")), str(media.target_url)), source_in=begin)
+
+
+def _title(clip: otio.schema.Clip, media: otio.schema.GeneratorReference) -> TitleSpec:
+    own = plain(dict(cast("Mapping[str, Any]", media.parameters)))
+    ground = str(own.get("ground", "#000000"))
+    if len(ground) != 7 or ground[0] != "#" or not all(letter in "0123456789abcdefABCDEF" for letter in ground[1:]):
+        raise UsageError(f"The title '{clip.name}' has no usable colour", f"'{ground[:20]}' is not like #101820")
+    length = float(seconds_of(clip.trimmed_range().duration))
+    return TitleSpec(0.0, length, str(own.get("text", "")), cast("Any", str(own.get("style", "title"))), ground)
 
 
 def _words(track: otio.schema.Track, rate: Fraction) -> Iterator[Words]:
@@ -229,17 +172,26 @@ def _words(track: otio.schema.Track, rate: Fraction) -> Iterator[Words]:
             or span is None
         ):
             continue
-        start, length = _seconds(span.start_time), _seconds(span.duration)
-        parameters = cast("dict[str, Any]", dict(media.parameters))
+        start, length = seconds_of(span.start_time), seconds_of(span.duration)
+        parameters = plain(dict(cast("Mapping[str, Any]", media.parameters)))
         yield Words(
             round(start * rate),
             round((start + length) * rate),
             str(parameters.get("text", "")),
             str(parameters.get("style", "subtitle")),
             str(parameters.get("position", "bottom")),
+            tuple(_spoken(parameters.get("words"))),
         )
 
 
-def _seconds(time: otio.opentime.RationalTime) -> Fraction:
+def _spoken(words: object) -> Iterator[Spoken]:
+    """[[start, end, text], ...]; what is no such row is passed over, since the words then share the time."""
+    for row in words if isinstance(words, list) else ():
+        match row:
+            case [int() | float() as start, int() | float() as end, str() as text] if 0 <= start <= end:
+                yield Spoken(float(start), float(end), text)
+
+
+def seconds_of(time: otio.opentime.RationalTime) -> Fraction:
     """Exact seconds: NTSC rates are stored as decimals, but mean thousandths of 1001."""
     return Fraction(time.value).limit_denominator(1_000_000) / frame_rate(time.rate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from configs.errors import StudioError
+from backends.media.ffmpeg import FfmpegKilled, ffmpeg_version
+from configs.errors import Cancelled, StudioError, UsageError
 from memory.records import Asset, Score
 from tools.editing.effects import foreign_effects
 from tools.editing.encode import Bench, encode_segments, join_segments, prune
-from tools.editing.gates import measure
+from tools.editing.encoder import SOFTWARE, chosen_encoder
+from tools.editing.gates import Render, measure, readable
 from tools.editing.lettering import set_text
-from tools.editing.level import level, write_mix
-from tools.editing.mix import audible, mix_args
-from tools.editing.presets import editing_presets
+from tools.editing.level import Sound, finished_sound
+from tools.editing.mix import FASTEST, SLOWEST, audible, unstretchable
+from tools.editing.presets import EncodePreset, editing_presets
 from tools.editing.program import Program, read_program
-from tools.editing.segments import Frame, plan
+from tools.editing.seeing import seen_file
+from tools.editing.segments import Frame, Segment, plan
 from tools.editing.sources import SourceFinder
 from tools.editing.timeline import load_timeline
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 
 JOIN_SHARE = 0.15
 """Share of the progress bar for sound, joining and measuring."""
+PACE_SECONDS = 2.0
+"""Before so long, nobody can say how long the rest will take."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +57,13 @@ class Rendered:
         self, ctx: ToolContext, name: str, *, parents: tuple[str, ...], params: dict[str, Any] | None = None
     ) -> Asset:
         """Record it as a video asset whose parents are `parents` and every source."""
-        from imageio_ffmpeg import get_ffmpeg_version
-
         ids = dict.fromkeys((*parents, *(asset.id for asset in self.sources)))
         return ctx.save(
             self.file,
             "video",
             name,
             engine="ffmpeg",
-            engine_version=str(get_ffmpeg_version()),
+            engine_version=ffmpeg_version(),
             params={**self.params, **(params or {})},
             parents=tuple(ids),
             scores=self.scores,
@@ -83,7 +88,7 @@ def render(
 
     width, height: pixels; 0 = the timeline's, one of them alone keeps its shape. preview: small and fast.
     Finished pieces stay in the workspace's cache, so that a cancelled or repeated render goes on from there. The same
-    timeline, sources and ffmpeg give the same bytes.
+    timeline, sources and ffmpeg give the same bytes (with x264; a hardware encoder's are its own).
 
     Raises UsageError when a source or a caption cannot be used, Cancelled when stopped, StudioError when ffmpeg fails.
     """
@@ -95,46 +100,128 @@ def render(
     profile = presets.encode.preview if preview else presets.encode.final
     frame = Frame(*_size(program, width, height, profile.height), program.fps)
     _check_words(program, frame, ctx)
-    segments = plan(program)
-    total = program.seconds / (1 - JOIN_SHARE)
-    bench = Bench(
-        ctx.workspace.cache,
-        profile,
-        ctx.cancel.check,
-        lambda seconds: ctx.progress(seconds, total, "drawing the picture"),
-    )
-    pieces, made = encode_segments(segments, frame, bench)
-    lufs = None if program.keep_loudness else ctx.settings.film.loudness_lufs
-    cuts = audible(program)
-    sound = None
-    if cuts:
-        ctx.progress(program.seconds, total, "mixing the sound")
-        mixed, sound = ctx.scratch(".wav"), ctx.scratch(".wav")
-        write_mix(mix_args(program, cuts), mixed, ctx.cancel.check)
-        level(mixed, sound, lufs, ctx.cancel.check)
-        mixed.unlink(missing_ok=True)
-    ctx.progress(program.seconds * 1.08, total, "joining and measuring")
-    film = ctx.scratch(".mp4")
-    join_segments(pieces, frame, sound, film, ctx.cancel.check)
-    scores = measure(film, program, lufs, sound=sound is not None, check=ctx.cancel.check)
-    if scores[0].value != program.frames:
+    _check_sound(program, ctx)
+    work = _Work(program, frame, plan(program), profile, None if program.keep_loudness else loudness_of(ctx), ctx)
+    made, reused = work.make()
+    verdict = measure(made, ctx.cancel.check)
+    if not verdict.exact:
+        # A damaged piece in the cache, or a call that ended early: what is broken is made again, once.
+        work.discard(verdict.broken or range(len(made.pieces)))
+        made, reused = work.make()
+        verdict = measure(made, ctx.cancel.check)
+    scores = verdict.scores
+    if not verdict.exact:
         raise StudioError(
-            "The render is not frame-exact", f"{scores[0].value:g} frames came out, the timeline has {program.frames}"
+            "The render is not frame-exact",
+            f"{scores[0].value:g} frames came out, the timeline has {program.frames}; {len(verdict.broken)} pieces are "
+            "not what was drawn",
         )
     for score in scores:
         if score.passed is False:
             ctx.warn(f"{score.name} is {score.value:g}, outside its mark of {score.threshold:g}")
     prune(ctx.workspace.cache)
-    ctx.progress(total, total, "rendered")
+    work.progress(work.total, "rendered")
     params = {
         "fps": str(program.fps),
+        "encoder": work.encoder,
         "crf": profile.crf,
         "preset": profile.preset,
         "preview": preview,
-        "loudness_lufs": lufs,
+        "loudness_lufs": work.lufs,
     }
+    if verdict.sheet is not None:
+        params["contact_sheet"] = verdict.sheet.relative_to(ctx.workspace.home).as_posix()
     used = tuple(finder.assets.values())
-    return Rendered(film, program, frame.width, frame.height, scores, len(segments), len(segments) - made, used, params)
+    return Rendered(made.film, program, frame.width, frame.height, scores, len(made.pieces), reused, used, params)
+
+
+def loudness_of(ctx: ToolContext) -> float:
+    return ctx.settings.film.loudness_lufs
+
+
+class _Work:
+    """One render's encoding, mixing and joining, with its progress."""
+
+    def __init__(
+        self,
+        program: Program,
+        frame: Frame,
+        segments: list[Segment],
+        profile: EncodePreset,
+        lufs: float | None,
+        ctx: ToolContext,
+    ) -> None:
+        self.program, self.frame, self.segments = program, frame, segments
+        self.profile, self.lufs, self._ctx = profile, lufs, ctx
+        self.encoder = chosen_encoder()
+        self.total = program.seconds / (1 - JOIN_SHARE)
+        self._begun = time.monotonic()
+        self._pieces: list[Path] = []
+
+    def make(self) -> tuple[Render, int]:
+        """The film, joined, and how many of its pieces were there before."""
+        try:
+            return self._make()
+        except (Cancelled, UsageError):
+            raise
+        except StudioError as error:
+            if self.encoder == SOFTWARE:
+                raise
+            self._ctx.warn(f"The encoder {self.encoder} failed ({error.cause or error.problem}); x264 did the work")
+            self.encoder = SOFTWARE
+            return self._make()
+
+    def discard(self, numbers: Iterable[int]) -> None:
+        """Forget these pieces, so that they are made again."""
+        for number in numbers:
+            self._pieces[number].unlink(missing_ok=True)
+            seen_file(self._pieces[number]).unlink(missing_ok=True)
+
+    def progress(self, done: float, note: str) -> None:
+        self._ctx.progress(done, self.total, note)
+
+    def _make(self, *, again: bool = False) -> tuple[Render, int]:
+        check, cache = self._ctx.cancel.check, self._ctx.workspace.cache
+        cuts = audible(self.program)
+        sounds: list[Sound] = []
+
+        def mix(stop: Callable[[], None]) -> None:
+            sounds.append(finished_sound(self.program, cuts, self.lufs, cache, stop))
+
+        bench = Bench(cache, self.profile, check, self._drawn, self.encoder)
+        self._pieces, made = encode_segments(self.segments, self.frame, bench, [mix] if cuts else [])
+        self.progress(self.program.seconds * 1.08, "joining and measuring")
+        film = self._ctx.scratch(".mp4")
+        sound = sounds[0] if sounds else None
+        try:
+            join_segments(self._pieces, self.segments, self.frame, sound.file if sound else None, film, check)
+        except FfmpegKilled:
+            raise
+        except StudioError:
+            unusable = [n for n, piece in enumerate(self._pieces) if not readable(piece, self.segments[n].frames)]
+            if not unusable or again:
+                raise
+            self.discard(unusable)
+            return self._make(again=True)
+        render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache)
+        return render, len(self.segments) - made
+
+    def _drawn(self, ready: float, before: float) -> None:
+        """Progress with the time left, from the pace of what this render has drawn itself."""
+        note = "drawing the picture"
+        passed, drawn = time.monotonic() - self._begun, ready - before
+        if passed >= PACE_SECONDS and drawn > 0:
+            left = passed * (self.program.seconds - ready) / drawn
+            note += f", about {in_time(left)} left" if left >= 1 else ""
+        self.progress(ready, note)
+
+
+def in_time(seconds: float) -> str:
+    """'8 s', '3 min', '1 h 20 min'."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _size(program: Program, width: int, height: int, most: int) -> tuple[int, int]:
@@ -148,9 +235,16 @@ def _size(program: Program, width: int, height: int, most: int) -> tuple[int, in
     return max(2, width - width % 2), max(2, height - height % 2)
 
 
+def _check_sound(program: Program, ctx: ToolContext) -> None:
+    if any(unstretchable(cut) for cut in program.audio):
+        ctx.warn(f"A speed ramp beyond {SLOWEST:g} to {FASTEST:g} times is silent: no voice survives it")
+
+
 def _check_words(program: Program, frame: Frame, ctx: ToolContext) -> None:
     """Set every caption once before anything is drawn: a caption that cannot be set fails early."""
-    missing = "".join(set_text(word.text, word.style, frame.width, frame.height).missing for word in program.words)
+    texts = [(word.text, word.style) for word in program.words]
+    texts += [(cut.title.text, cut.title.style) for cut in (*program.video, *program.overlays) if cut.title]
+    missing = "".join(set_text(text, style, frame.width, frame.height).missing for text, style in texts)
     if missing:
         letters = " ".join(dict.fromkeys(missing))
         ctx.warn(f"No caption font here has {letters[:60]}; left out (add a font in configs/captions.yaml)")

@@ -4,39 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from configs.errors import UsageError
 from tools.editing.lexicon import Lexicon, lexicon
 from tools.editing.operations import FadeIn, FadeOut, Grade, Highlight, Join, Loop, Mute, Reverse, Span, Speed, Volume
-
-Kind = Literal["operation", "range", "remove", "cut", "keep", "place", "text", "meme", "name"]
-
-
-@dataclass(frozen=True)
-class Found:
-    """Something understood in the instruction, and where."""
-
-    at: int
-    kind: Kind
-    value: Any
-    said: str
-    form: str = ""
-    """Of a range: how it was said (first, last, middle, between, after, before, limit)."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    kind: Kind
-    pattern: re.Pattern[str]
-    make: Any
-    """Builds the value: from the match, the lexicon and the words matched."""
-    form: str = ""
-
-    def read(self, match: re.Match[str], lex: Lexicon) -> Any:
-        return self.make(match, lex, match.group().strip())
+from tools.editing.wish_words import Kind, Rule, wish_rules
 
 
 @cache
@@ -52,11 +26,16 @@ def _make_rules(lex: Lexicon) -> Iterator[Rule]:
         for pattern in patterns:
             yield Rule(kind, lex.compile(pattern), make, form)
 
+    # 'put clip a.mp4 after b.mp4' needs the names.
+    yield from wish_rules(lex, named=True)
     yield from rule("name", data["names"], None)
+    yield from wish_rules(lex, named=False)
     usual = data["highlight"]["default_seconds"]
     yield from rule(
         "operation", data["highlight"]["timed"], lambda m, x, said: Highlight(said, _time(m, x, "time", usual))
     )
+    calm = data["highlight"]["calm"]
+    yield from rule("operation", calm, lambda m, x, said: Highlight(said, _time(m, x, "time", usual), "calm"))
     yield from rule("operation", data["highlight"]["vague"], lambda m, x, said: Highlight(said, float(usual)), "vague")
     for place, patterns in data["captions"]["positions"].items():
         # Before the middle of the clip: 'in the middle of the screen' is a place.
@@ -88,6 +67,13 @@ def _make_rules(lex: Lexicon) -> Iterator[Rule]:
     yield from rule("keep", data["keep_verbs"], lambda m, x, said: said)
     yield from rule("cut", data["cut_verbs"], lambda m, x, said: said)
     yield from rule("meme", data["captions"]["meme"], lambda m, x, said: said)
+    yield from rule(
+        "length", ["(?:about |circa )?(?P<length>{time})(?: long| in all| lung\\w)?"], lambda m, x, said: _length(m, x)
+    )
+
+
+def _length(match: re.Match[str], lex: Lexicon) -> float:
+    return lex.seconds(match.group("length"))
 
 
 def _time(match: re.Match[str], lex: Lexicon, group: str, default: float) -> float:

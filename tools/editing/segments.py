@@ -1,7 +1,8 @@
 """A program's picture cut into segments that are encoded one by one, kept by content, and joined without loss.
 
-A clip's body, each transition and each gap are segments of their own; long ones are split. Two programs that share
-a piece share its file, so a changed caption or a trimmed shot costs only its own frames.
+A clip's body, each transition and each gap are segments of their own; long ones are split, by preference where a
+caption or an overlay begins or ends. Two programs that share a piece share its file, so a changed caption or a trimmed
+shot costs only the pieces that it lies on.
 """
 
 from __future__ import annotations
@@ -9,221 +10,200 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
-from backends.media.ffmpeg import filter_value, input_args
 from configs.errors import UsageError
-from tools.editing.effects import fades, grade_filters
-from tools.editing.presets import editing_presets
-from tools.editing.program import Cut, Program, Source, Words
+from tools.editing.cut import Cut, Program, Words
+from tools.editing.drawing.overlays import laid_over, layer_chains
+from tools.editing.drawing.parts import Files, Frame, Layer, Piece, Script, Segment, shifted
+from tools.editing.drawing.picture import captions_filter, piece_chain
+from tools.editing.drawing.transitions import transition_chains
+from tools.editing.effects import effect_facts
+from tools.editing.presets import caption_presets, editing_presets
+from tools.editing.seeing import seen_chain
+from tools.editing.specs import Place
 
-RECIPE = 1
+__all__ = ["Files", "Frame", "Piece", "Segment", "plan", "scripts_of", "segment_args", "segment_key"]
+
+RECIPE = 4
 """Raised when the same segment would be drawn differently: older cached pieces are then left alone."""
-SEEK_AHEAD = Fraction(1, 4)
-"""Seek this share of a source frame early: a decimal time may fall just behind the frame it means."""
-MIX = {"dissolve": "fade", "fade": "fadeblack"}
-"""xfade's names."""
-SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """`frames` frames of a clip from its own frame `first` on (negative or past its end inside a transition)."""
-
-    cut: Cut
-    first: int
-
-
-@dataclass(frozen=True)
-class Segment:
-    """What one ffmpeg call draws: one piece, or two that are mixed."""
-
-    start: int
-    frames: int
-    pieces: tuple[Piece, ...]
-    blend: str = ""
-    words: tuple[Words, ...] = ()
-    """Captions in frames of the segment."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What all segments of one render have in common."""
-
-    width: int
-    height: int
-    fps: Fraction
+SNAP = 0.3
+"""Share of a piece's length by which its end may move to the border of a caption or an overlay."""
 
 
 def plan(program: Program) -> list[Segment]:
     """Segments that cover every frame of the program once, in order. Raises UsageError when transitions overlap."""
     made: list[Segment] = []
-    cuts = program.video
-    for index, cut in enumerate(cuts):
-        if cut.blend and index and (cut.before or cut.after):
-            last = cuts[index - 1]
-            before, after = min(cut.before, last.frames), min(cut.after, cut.frames)
-            pieces = (Piece(last, last.frames - before), Piece(cut, -before))
-            made.append(Segment(cut.start - before, before + after, pieces, cut.blend))
-    edges = {(segment.start, segment.start + segment.frames) for segment in made}
-    for cut in cuts:
-        begin = max([end for start, end in edges if start <= cut.start < end], default=cut.start)
-        finish = min([start for start, end in edges if start < cut.end <= end], default=cut.end)
-        made.extend(_body(cut, begin, finish, program))
-    made.sort(key=lambda segment: segment.start)
+    borders = _borders(program)
+    begin = 0
+    for cut, following in pairwise((*program.video, None)):
+        assert cut is not None
+        finish, blend = cut.end, None
+        if following is not None and following.blend and (following.before or following.after):
+            before, after = min(following.before, cut.frames), min(following.after, following.frames)
+            pieces = (Piece(cut, cut.frames - before), Piece(following, -before))
+            finish = following.start - before
+            blend = Segment(finish, before + after, pieces, following.blend, following.direction)
+        made += _body(cut, begin, finish, program, borders)
+        made += [blend] if blend is not None else []
+        begin = finish + (blend.frames if blend is not None else 0)
     if sum(segment.frames for segment in made) != program.frames or any(
         one.start + one.frames != two.start for one, two in pairwise(made)
     ):
         raise UsageError(
             f"The transitions of '{program.name}' overlap", "two of them meet inside one clip", "Shorten them"
         )
-    return [_with_words(segment, program.words) for segment in made]
+    return [_covered(segment, program) for segment in made]
 
 
-def _body(cut: Cut, begin: int, finish: int, program: Program) -> Iterator[Segment]:
+def _borders(program: Program) -> list[int]:
+    """Frames at which a caption or an overlay begins or ends."""
+    spans = [(word.start, word.end) for word in program.words]
+    spans += [(cut.start, cut.end) for cut in program.overlays]
+    return sorted({at for span in spans for at in span})
+
+
+def _body(cut: Cut, begin: int, finish: int, program: Program, borders: Sequence[int]) -> Iterator[Segment]:
     presets = editing_presets().encode
     size = max(1, round(presets.chunk_seconds * program.fps))
+    most = 2 * size
     if cut.backwards:
         # The reverse filter holds all its frames, 1.5 bytes per pixel.
-        size = max(1, min(size, presets.reverse_mib * 2**20 * 2 // (3 * program.width * program.height)))
-    count = math.ceil((finish - begin) / size) if finish > begin else 0
-    bounds = [begin + (finish - begin) * n // count for n in range(count + 1)] if count else []
-    for start, end in pairwise(bounds):
+        most = max(1, presets.reverse_mib * 2**20 * 2 // (3 * program.width * program.height))
+        size = min(size, most)
+    for start, end in pairwise(_split(begin, finish, size, most, borders)):
         yield Segment(start, end - start, (Piece(cut, start - cut.start),))
 
 
-def _with_words(segment: Segment, words: tuple[Words, ...]) -> Segment:
+def _split(begin: int, finish: int, size: int, most: int, borders: Sequence[int]) -> list[int]:
+    """Frames at which a body is cut: even pieces of about `size`, their ends moved to borders that are near.
+
+    No piece gets longer than `most`.
+    """
+    if finish <= begin:
+        return []
+    count = math.ceil((finish - begin) / size)
+    bounds = [begin + (finish - begin) * n // count for n in range(count + 1)]
+    reach = round(SNAP * (finish - begin) / count)
+    for n in range(1, count):
+        near = borders[bisect_left(borders, bounds[n] - reach) : bisect_right(borders, bounds[n] + reach)]
+        at = min(near, key=lambda border: abs(border - bounds[n]), default=bounds[n])
+        if max(at - bounds[n - 1], bounds[n + 1] - at) <= most:
+            bounds[n] = at
+    return bounds
+
+
+def _covered(segment: Segment, program: Program) -> Segment:
+    """The segment with the captions and overlays that lie over it."""
     end = segment.start + segment.frames
-    inside = tuple(
-        Words(
-            max(word.start, segment.start) - segment.start,
-            min(word.end, end) - segment.start,
-            word.text,
-            word.style,
-            word.position,
-        )
-        for word in words
+    words = tuple(
+        replace(word, start=word.start - segment.start, end=word.end - segment.start)
+        for word in program.words
         if word.start < end and word.end > segment.start
     )
-    return Segment(segment.start, segment.frames, segment.pieces, segment.blend, inside)
+    layers = []
+    for cut in program.overlays:
+        first, last = max(cut.start, segment.start), min(cut.end, end)
+        if last > first:
+            layers.append(Layer(Piece(cut, first - cut.start), first - segment.start, last - first))
+    return replace(segment, words=words, layers=tuple(layers))
 
 
 def segment_key(segment: Segment, frame: Frame, encoder: list[str]) -> str:
     """Equal for segments with equal pixels: sources by content, ranges, effects, captions, encoder."""
-    presets = editing_presets()
     facts = {
         "recipe": RECIPE,
         "frame": [frame.width, frame.height, str(frame.fps)],
         "encoder": encoder,
         "frames": segment.frames,
-        "blend": segment.blend,
-        "pieces": [
-            {
-                "source": piece.cut.source.sha256 if piece.cut.source else "",
-                "in": str(piece.cut.source_in),
-                "first": piece.first,
-                "clip": piece.cut.frames if piece.cut.effects else 0,
-                "effects": piece.cut.effects,
-                "grades": [presets.grades[e["look"]] for e in piece.cut.effects if e["name"] == "grade"],
-            }
-            for piece in segment.pieces
-        ],
-        "words": [[word.start, word.end, word.text, word.style, word.position] for word in segment.words],
-    }
+        "blend": [segment.blend, segment.direction],
+        "pieces": [_piece_facts(piece) for piece in segment.pieces],
+        "layers": [[_piece_facts(one.piece), asdict(one.piece.cut.place or Place(())), one.at, one.frames]
+                   for one in segment.layers],
+        "words": [_word_facts(word) for word in segment.words],
+    }  # fmt: skip
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def segment_args(segment: Segment, frame: Frame, captions: tuple[Path, Path] | None) -> list[str]:
+def _piece_facts(piece: Piece) -> dict[str, Any]:
+    cut = piece.cut
+    timed = bool(cut.effects or cut.place)
+    return {
+        "source": cut.source.sha256 if cut.source else "",
+        "in": str(cut.source_in),
+        "frozen": cut.frozen,
+        "first": 0 if cut.frozen and not timed else piece.first,
+        "clip": cut.frames if timed else 0,
+        "title": asdict(cut.title) if cut.title else None,
+        "style": _style(cut.title.style) if cut.title else None,
+        "effects": effect_facts(cut.effects),
+    }
+
+
+def _word_facts(word: Words) -> list[Any]:
+    return [word.start, word.end, word.text, word.position, [asdict(one) for one in word.spoken], _style(word.style)]
+
+
+def _style(name: str) -> list[Any]:
+    style = caption_presets().styles.get(name)
+    return [name, style.model_dump(mode="json") if style is not None else None]
+
+
+def scripts_of(segment: Segment) -> list[Script]:
+    """The texts of a segment, one ASS file for each: of its titles, its overlays' titles, then its captions."""
+    found = [_card(piece, segment.frames) for piece in segment.pieces if piece.cut.title is not None]
+    found += [_card(layer.piece, layer.frames) for layer in segment.layers if layer.piece.cut.title is not None]
+    if segment.words:
+        ahead = max(0, -min(word.start for word in segment.words))
+        words = tuple(replace(word, start=word.start + ahead, end=word.end + ahead) for word in segment.words)
+        found.append(Script(words, ahead))
+    return found
+
+
+def _card(piece: Piece, frames: int) -> Script:
+    """A title's text: it appears with the card's first frame that is seen, inside a transition too."""
+    cut = piece.cut
+    assert cut.title is not None
+    begin = min(0, -cut.before)
+    ahead = max(0, piece.first - begin)
+    end = max(cut.frames - begin, ahead + frames)
+    return Script((Words(0, end, cut.title.text, cut.title.style, "center"),), ahead)
+
+
+def segment_args(segment: Segment, frame: Frame, files: Files, *, seen: bool = False) -> list[str]:
     """ffmpeg's inputs and filter graph for a segment; the picture comes out as [v].
 
-    captions: the ASS script of the segment and the folder of its fonts.
+    files: where generated files lie, with one script for each of `scripts_of(segment)`. seen: also small pictures, as
+    [seen] for the output of `seen_args`.
     """
     inputs: list[str] = []
     chains: list[str] = []
+    texts = list(zip(scripts_of(segment), files.scripts, strict=True))
     for number, piece in enumerate(segment.pieces):
-        opened, chain = _piece(piece, segment.frames, frame)
+        text = texts.pop(0) if piece.cut.title is not None else None
+        opened, chain = piece_chain(piece, segment.frames, frame, files, text)
         inputs += opened
         chains.append(f"[{number}:v:0]{chain}[p{number}]")
     tail = "[p0]"
     if segment.blend:
-        seconds = f"{float(segment.frames / frame.fps):.6f}"
-        tail = f"[p0][p1]xfade=transition={MIX[segment.blend]}:duration={seconds}:offset=0,"
-    if captions is not None:
-        script, fonts = captions
-        tail += f"ass=filename={filter_value(script)}:fontsdir={filter_value(fonts)},"
-    chains.append(f"{tail}trim=end_frame={segment.frames},format=yuv420p[v]")
+        more, tail = transition_chains(segment, frame)
+        chains += more
+    for number, layer in enumerate(segment.layers):
+        text = texts.pop(0) if layer.piece.cut.title is not None else None
+        opened, more = layer_chains(layer, number, len(segment.pieces) + number, frame, files, text)
+        inputs += opened
+        chains += more
+        more, tail = laid_over(layer, number, tail, frame)
+        chains += more
+    for script, path in texts:
+        tail += ",".join(shifted([captions_filter(path, files.fonts)], script.ahead, frame)) + ","
+    if seen:
+        chains.append(f"{tail}trim=end_frame={segment.frames},format=yuv420p,split[v][copy]")
+        chains.append(seen_chain(segment, frame))
+    else:
+        chains.append(f"{tail}trim=end_frame={segment.frames},format=yuv420p[v]")
     return [*inputs, "-filter_complex", ";".join(chains), "-map", "[v]", "-frames:v", str(segment.frames)]
-
-
-def _piece(piece: Piece, frames: int, frame: Frame) -> tuple[list[str], str]:
-    """Input arguments and the filter chain that give exactly `frames` frames of a piece at the common size."""
-    cut, fps = piece.cut, frame.fps
-    rate = f"{fps.numerator}/{fps.denominator}"
-    if cut.source is None:
-        seconds = f"{float((frames + 1) / fps):.6f}"
-        black = f"color=c=black:s={frame.width}x{frame.height}:r={rate}:d={seconds}"
-        return ["-f", "lavfi", "-i", black], f"trim=end_frame={frames},setsar=1,format=yuv420p,{_tagged()}"
-    first = cut.frames - piece.first - frames if cut.backwards else piece.first
-    begin = cut.source_in + first * cut.speed / fps
-    # Before the source begins there is only its first picture to show, after its end only its last.
-    lead = max(0, math.ceil(-begin * fps / cut.speed))
-    begin += lead * cut.speed / fps
-    opened, shift = _open(cut.source, begin, (frames - lead) * cut.speed / fps)
-    steps = [f"setpts=(PTS-{float(shift):.6f}/TB)/{float(cut.speed):.6f}", f"fps={rate}:start_time=0"]
-    if lead:
-        steps.append(f"tpad=start_mode=clone:start={min(lead, frames)}")
-    steps += [f"tpad=stop_mode=clone:stop={frames}", f"trim=end_frame={frames}", *_conform(cut.source, frame)]
-    if cut.backwards:
-        steps += ["format=yuv420p", "reverse"]
-    steps += [*grade_filters(cut.effects), *_fade_steps(piece, frames, fps)]
-    return opened, ",".join([*steps, "format=yuv420p", _tagged(), f"settb={fps.denominator}/{fps.numerator}"])
-
-
-def _open(source: Source, begin: Fraction, seconds: Fraction) -> tuple[list[str], Fraction]:
-    """Input arguments, and how far behind the seek point the wanted frame lies."""
-    info = source.info
-    if info.kind == "image":
-        return input_args(source.path, source.sniffed, duration=float(seconds) + 0.5, loop=True), Fraction(0)
-    each = 1 / (Fraction(info.fps).limit_denominator(1001) if info.fps else Fraction(25))
-    length = info.frames * each if info.frames else Fraction(info.seconds)
-    begin = max(Fraction(0), min(begin, length - each))
-    seek = max(Fraction(0), begin - each * SEEK_AHEAD)
-    return input_args(source.path, source.sniffed, float(seek), float(seconds + 4 * each)), begin - seek
-
-
-def _conform(source: Source, frame: Frame) -> list[str]:
-    """Fit into the frame with square pixels, BT.709 and video range; bars where the shapes differ."""
-    wide, high = frame.width, frame.height
-    colours = "out_range=tv"
-    if source.matrix:
-        colours += f":in_color_matrix={source.matrix}:out_color_matrix=bt709"
-    elif source.info.kind == "image":
-        colours += ":out_color_matrix=bt709"
-    steps = ["scale=w='max(2,trunc(iw*sar/2)*2)':h=ih:" + SCALER, "setsar=1"] if source.stretched else []
-    if (source.info.width, source.info.height) == (wide, high) and not source.stretched:
-        return [*steps, f"scale={wide}:{high}:{SCALER}:{colours}", "setsar=1"]
-    fit = f"scale={wide}:{high}:force_original_aspect_ratio=decrease:force_divisible_by=2:{SCALER}:{colours}"
-    return [*steps, fit, "format=yuv420p", f"pad={wide}:{high}:(ow-iw)/2:(oh-ih)/2:black", "setsar=1"]
-
-
-def _fade_steps(piece: Piece, frames: int, fps: Fraction) -> list[str]:
-    """Fades drawn on the clip's own clock, whichever piece of the clip this is."""
-    wanted = fades(piece.cut.effects, float(piece.cut.frames / fps))
-    begin, end = float(piece.first / fps), float((piece.first + frames) / fps)
-    drawn = [
-        f"fade=t={kind}:st={start:.6f}:d={length:.6f}"
-        for kind, start, length in wanted
-        if begin < start + length and end > start
-    ]
-    if not drawn:
-        return []
-    shift = f"{begin:.6f}"
-    return ["format=yuv420p", f"setpts=PTS+({shift})/TB", *drawn, f"setpts=PTS-({shift})/TB"]
-
-
-def _tagged() -> str:
-    return "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"

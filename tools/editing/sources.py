@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -58,13 +59,19 @@ class SourceFinder:
         if known is not None:
             return known
         path = self._ctx.path(asset)
-        sniffed = sniff(path, self._limits)
-        info = probe(path, self._limits)
-        matrix, stretched = _shape(path, sniffed, info)
-        source = Source(path, asset.sha256, asset.id, sniffed, info, matrix, stretched)
+        facts = path.stat()
+        source = _checked(path, asset.sha256, asset.id, self._limits, facts.st_mtime_ns, facts.st_size)
         self._known[asset.id] = source
         self.assets[asset.id] = asset
         return source
+
+
+@lru_cache(maxsize=512)
+def _checked(path: Path, sha256: str, asset_id: str, limits: MediaLimits, changed: int, size: int) -> Source:
+    """Looked at once while the file stays as it is: a change of a caption needs no look at all the sources again."""
+    sniffed = sniff(path, limits)
+    info = probe(path, limits)
+    return Source(path, sha256, asset_id, sniffed, info, *_shape(path, sniffed, info))
 
 
 def cut_of(film: Asset, ctx: ToolContext) -> Asset | None:

@@ -10,8 +10,42 @@ from typing import Any, Literal
 
 from configs.errors import UsageError
 
-TransitionName = Literal["cut", "dissolve", "fade"]
+TransitionName = Literal["cut", "dissolve", "fade", "fade_white", "wipe", "push", "whip", "zoom"]
+"""'fade' dips to black; 'push' slides the new picture in and the old one out; 'whip' is a push with motion blur;
+'zoom' flies into the old picture and out of the new one."""
+Direction = Literal["left", "right", "up", "down"]
+"""Where to the new picture moves, in wipes, pushes and whip-pans."""
+CaptionStyleName = Literal["subtitle", "meme", "karaoke", "title", "lower_third", "typewriter", "comic", "silent"]
+BlendName = Literal["normal", "screen", "multiply", "add"]
 NTSC = tuple(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120))
+
+
+@dataclass(frozen=True)
+class Key:
+    """Where an overlay is at a moment; between two keys it moves along a straight line."""
+
+    at: float
+    """Seconds since the overlay's first frame."""
+    x: float
+    """Centre, as a share of the frame's width."""
+    y: float
+    """Centre, as a share of the frame's height."""
+    width: float
+    """As a share of the frame's width; the overlay keeps its own shape unless `height` is given."""
+    height: float = 0.0
+    """As a share of the frame's height; 0 = after the overlay's shape."""
+    opacity: float = 1.0
+    degrees: float = 0.0
+    """Turned clockwise."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """How an overlay lies on the picture."""
+
+    keys: tuple[Key, ...]
+    """At least one, in order of time; the first holds before it, the last after it."""
+    blend: BlendName = "normal"
 
 
 @dataclass(frozen=True)
@@ -31,6 +65,7 @@ class ClipSpec:
     gain_db: float = 0
     transition: TransitionName = "cut"
     """Into this clip, from the one before: 'dissolve' mixes them, 'fade' dips to black."""
+    direction: Direction = "left"
     transition_seconds: float = 0
     """Clips that overlap by the transition are mixed over the overlap. Clips that only meet are mixed around the
     cut from what their sources hold beyond it (a still frame where they hold nothing)."""
@@ -38,6 +73,31 @@ class ClipSpec:
     """E.g. {'name': 'speed', 'factor': 2.0}, {'name': 'grade', 'look': 'sepia'}, {'name': 'fade_out', 'seconds': 1}."""
     source_seconds: float = 0
     """The source's whole length, when known: editors want it as the available range."""
+    place: Place | None = None
+    """Set for clips of an overlay track (picture in picture, bubbles, bars): where they lie on the picture below."""
+
+
+@dataclass(frozen=True)
+class TitleSpec:
+    """A card of its own on the picture track: text on a plain ground, from `start` for `seconds`."""
+
+    start: float
+    seconds: float
+    text: str
+    style: CaptionStyleName = "title"
+    ground: str = "#000000"
+    """Colour behind the text, as #rrggbb."""
+    transition: TransitionName = "cut"
+    transition_seconds: float = 0
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A word and when it is said, seconds on the timeline."""
+
+    start: float
+    end: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -47,8 +107,10 @@ class CaptionSpec:
     start: float
     end: float
     text: str
-    style: Literal["subtitle", "meme"] = "subtitle"
+    style: CaptionStyleName = "subtitle"
     position: Literal["bottom", "top", "center"] = "bottom"
+    words: tuple[Spoken, ...] = ()
+    """For karaoke and typewriter: when each word comes; without them the words share the time by their lengths."""
 
 
 @dataclass(frozen=True)

@@ -62,13 +62,25 @@ def write_srt(captions: Sequence[CaptionSpec]) -> str:
     return "\n".join(blocks)
 
 
+def write_vtt(captions: Sequence[CaptionSpec]) -> str:
+    """Captions as WebVTT (W3C, webvtt1), each with its place on the picture."""
+    places = {"top": " line:5%", "center": " line:50%", "bottom": ""}
+    blocks = ["WEBVTT\n"]
+    for caption in sorted(captions, key=lambda caption: (caption.start, caption.end)):
+        lines = [line for line in caption.text.replace("\r", "").split("\n") if line.strip()]
+        words = "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        span = f"{_clock(caption.start, '.')} --> {_clock(caption.end, '.')}{places[caption.position]}"
+        blocks.append(f"{span}\n{words}\n")
+    return "\n".join(blocks)
+
+
 def _seconds(parts: Sequence[str]) -> float:
     hours, minutes, seconds, thousandths = parts
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(thousandths.ljust(3, "0")) / 1000
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float, point: str = ",") -> str:
     thousandths = round(seconds * 1000)
     minutes, rest = divmod(thousandths, 60_000)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d},{rest % 1000:03d}"
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"

@@ -3,7 +3,8 @@
 What OTIO has no field for lies under `metadata["studio"]`: clip ids, asset ids, gains, the frame size. Times are
 whole frames at the timeline's rate. A speed change is a `LinearTimeWarp`; every other effect is an
 `otio.schema.Effect` named `studio.<name>`. Captions are clips with a `GeneratorReference` on tracks of kind
-'Subtitle', which editors that do not know them skip.
+'Subtitle', which editors that do not know them skip. Overlays are clips on tracks of the role 'overlay' above the
+picture, with where they lie as `metadata["studio"]["place"]`; cards of text are clips with a `GeneratorReference`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UsageError
+from tools.editing.nested import TITLE_GENERATOR
 from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, describe, outline, studio_data
 from tools.editing.placement import Placed, caption_lanes, lanes, meet, place
-from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, frame_rate
+from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, TitleSpec, frame_rate
 from tools.editing.timeline_file import load_timeline, save_timeline
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def build_timeline(
     fps: float,
     width: int,
     height: int,
-    video: Sequence[ClipSpec],
+    video: Sequence[ClipSpec | TitleSpec],
     audio: Mapping[str, Sequence[ClipSpec]],
     captions: Sequence[CaptionSpec] = (),
     markers: Sequence[MarkerSpec] = (),
@@ -56,8 +58,9 @@ def build_timeline(
 ) -> otio.schema.Timeline:
     """A timeline of one video track, audio tracks by role ('dialogue', 'music', ...), captions and markers.
 
-    Audio clips of one role and captions may overlap in time: they get further tracks of the same role. `root` (the
-    workspace home) makes absolute clip paths relative to it.
+    Clips of `video` with a `place` lie on overlay tracks above it. Audio clips of one role, overlays and captions may
+    overlap in time: they get further tracks of the same role. `root` (the workspace home) makes absolute clip paths
+    relative to it.
 
     Raises UsageError when a clip has no length, a path is absolute without `root`, or video clips overlap with
     no transition to mix them.
@@ -75,9 +78,13 @@ def build_timeline(
         "height": int(height),
     }
     writer = _Writer(rate, root)
-    placed = [place(clip, rate) for clip in sorted(video, key=lambda clip: clip.start)]
+    everything = [place(clip, rate) for clip in sorted(video, key=lambda clip: clip.start)]
+    placed = [clip for clip in everything if clip.spec.place is None]
     meet(placed, rate)
     timeline.tracks.append(writer.track("Video", otio.schema.TrackKind.Video, "video", placed))
+    for number, lane in enumerate(lanes([clip for clip in everything if clip.spec.place is not None]), 1):
+        label = "Overlay" if number == 1 else f"Overlay {number}"
+        timeline.tracks.append(writer.track(label, otio.schema.TrackKind.Video, "overlay", lane))
     for role, clips in audio.items():
         sounds = [place(clip, rate, whole=True) for clip in sorted(clips, key=lambda clip: clip.start)]
         for number, lane in enumerate(lanes(sounds), 1):
@@ -120,7 +127,7 @@ class _Writer:
                 track.append(otio.schema.Gap(source_range=_range(0, clip.start - cursor, self.rate)))
             if clip.before or clip.after:
                 track.append(self._transition(clip))
-            track.append(self._clip(clip, role, opening=opening))
+            track.append(self._card(clip, clip.title) if clip.title else self._clip(clip, role, opening=opening))
             cursor = clip.end
         return track
 
@@ -133,8 +140,21 @@ class _Writer:
             transition_type=kinds.SMPTE_Dissolve if clip.spec.transition == "dissolve" else kinds.Custom,
             in_offset=_time(clip.before, self.rate),
             out_offset=_time(clip.after, self.rate),
-            metadata={"studio": {"kind": clip.spec.transition}},
+            metadata={"studio": {"kind": clip.spec.transition, "direction": clip.spec.direction}},
         )
+
+    def _card(self, clip: Placed, title: TitleSpec) -> otio.schema.Clip:
+        import opentimelineio as otio
+
+        words = otio.schema.GeneratorReference(
+            name="title",
+            generator_kind=TITLE_GENERATOR,
+            parameters={"text": title.text, "style": title.style, "ground": title.ground},
+        )
+        made = otio.schema.Clip(clip.label, words, _range(0, clip.end - clip.start, self.rate))
+        self.ids["title"] += 1
+        made.metadata["studio"] = {"id": f"title-{self.ids['title']}"}
+        return made
 
     def _clip(self, clip: Placed, role: str, *, opening: bool) -> otio.schema.Clip:
         import opentimelineio as otio
@@ -155,6 +175,8 @@ class _Writer:
         own: dict[str, Any] = {"id": f"clip-{digest}-{self.ids[digest]}", "asset": spec.asset_id}
         if spec.gain_db:
             own["gain_db"] = float(spec.gain_db)
+        if spec.place is not None:
+            own["place"] = {"keys": [asdict(key) for key in spec.place.keys], "blend": spec.place.blend}
         made.metadata["studio"] = own
         made.effects.extend(_effects(spec, opening=opening))
         return made
@@ -168,6 +190,9 @@ def _effects(spec: ClipSpec, *, opening: bool) -> Iterator[otio.schema.Effect]:
         wanted.append({"name": "fade_in", "seconds": spec.transition_seconds})
     for effect in wanted:
         name = str(effect.get("name", ""))
+        if name == "freeze":
+            yield otio.schema.FreezeFrame(name="freeze")
+            continue
         if name == "speed":
             yield otio.schema.LinearTimeWarp(name="speed", time_scalar=float(effect["factor"]))
             continue
@@ -203,7 +228,7 @@ def _caption_track(number: int, texts: list[tuple[int, int, CaptionSpec]], rate:
         words = otio.schema.GeneratorReference(
             name="caption",
             generator_kind=CAPTION_GENERATOR,
-            parameters={"text": caption.text, "style": caption.style, "position": caption.position},
+            parameters=_caption(caption),
         )
         clip = otio.schema.Clip(
             name=caption.text[:40], media_reference=words, source_range=_range(0, end - start, rate)
@@ -212,6 +237,17 @@ def _caption_track(number: int, texts: list[tuple[int, int, CaptionSpec]], rate:
         track.append(clip)
         cursor = end
     return track
+
+
+def _caption(caption: CaptionSpec) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"text": caption.text, "style": caption.style, "position": caption.position}
+    if caption.words:
+        # Since the caption's start, so that they stay right when it is moved.
+        parameters["words"] = [
+            [round(word.start - caption.start, 4), round(word.end - caption.start, 4), word.text]
+            for word in caption.words
+        ]
+    return parameters
 
 
 def _marker(marker: MarkerSpec, rate: Fraction) -> otio.schema.Marker:

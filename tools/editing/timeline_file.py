@@ -55,6 +55,8 @@ def load_timeline(path: Path) -> otio.schema.Timeline:
     except OSError as error:
         raise UsageError(f"'{path.name}' cannot be read", error.strerror or str(error), fix) from error
     if not raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        if raw.lstrip().startswith((b"<", b"TITLE:")):
+            fix = "Import an EDL or another editor's XML with import_timeline first"
         raise UsageError(problem, "it does not begin as JSON" if raw else "it is empty", fix)
     try:
         text = raw.decode("utf-8-sig")

@@ -39,8 +39,11 @@ def run_eval(
     return 0 if all(c["passed"] for c in report["cases"]) else 4
 
 
-def run_bench(names: list[str], json_file: Path | None, film: Path | None = None) -> int:
-    """Run benchmarks by name and print their figures. film: handed to benchmarks that can measure on one."""
+def run_bench(names: list[str], json_file: Path | None, film: Path | None = None, *, everything: bool = False) -> int:
+    """Run benchmarks by name and print their figures.
+
+    film: handed to benchmarks that can measure on one. everything: all sizes, of benchmarks that have quick ones.
+    """
     known = sorted(p.stem for p in BENCHMARKS.glob("*.py") if p.stem != "__init__")
     figures: dict[str, Any] = {}
     for name in names:
@@ -48,7 +51,7 @@ def run_bench(names: list[str], json_file: Path | None, film: Path | None = None
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(known)}"
             raise UsageError(f"There is no benchmark '{name}'", fix=hint)
-    runs = {name: _bench(name, film) for name in names}
+    runs = {name: _bench(name, film, everything) for name in names}
     for name, measure in runs.items():
         figures[name] = measure()
         print(f"{name}:")
@@ -59,12 +62,14 @@ def run_bench(names: list[str], json_file: Path | None, film: Path | None = None
     return 0
 
 
-def _bench(name: str, film: Path | None) -> Callable[[], dict[str, Any]]:
+def _bench(name: str, film: Path | None, everything: bool) -> Callable[[], dict[str, Any]]:
     run = import_module(f"evals.benchmarks.{name}").run
-    if film is None:
-        return partial(run)
-    if "film" not in signature(run).parameters:
-        raise UsageError(f"The benchmark '{name}' measures on no film of yours", fix="Leave --film out")
-    if not film.is_file():
-        raise UsageError(f"There is no file '{film}'")
-    return partial(run, film=film)
+    known = signature(run).parameters
+    wanted: dict[str, Any] = {"everything": True} if everything and "everything" in known else {}
+    if film is not None:
+        if "film" not in known:
+            raise UsageError(f"The benchmark '{name}' measures on no film of yours", fix="Leave --film out")
+        if not film.is_file():
+            raise UsageError(f"There is no file '{film}'")
+        wanted["film"] = film
+    return partial(run, **wanted)

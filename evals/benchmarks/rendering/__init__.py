@@ -1,0 +1,1 @@
+"""Who renders the same cut: the studio, ffmpeg by hand, MoviePy; and what they render."""

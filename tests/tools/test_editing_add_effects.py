@@ -1,0 +1,239 @@
+"""add_effects through the executor, on a small real film with a bang in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from editing_context import EditingStudio, frames
+from made_record import made_record
+from media_fixtures import gradient, make_video, make_wav
+
+from backends.media.ffmpeg import input_args, run_ffmpeg
+from backends.media.guard import sniff
+from configs.errors import UsageError
+from configs.settings import Settings
+from tools.editing.drawn.track import path_of
+from tools.editing.placing.places import Spot, funny, needs, spots
+from tools.editing.placing.wishes import Wish, place_of, read_wishes
+from tools.editing.placing.words import entries
+from tools.editing.timeline import load_timeline, outline
+
+BANG = 1.5
+"""Seconds at which it is loud, in a film of three."""
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bang")
+    rate = 48_000
+    at = np.arange(3 * rate) / rate
+    sound = 0.02 * np.sin(2 * np.pi * 220 * at) + 0.7 * np.sin(2 * np.pi * 90 * at) * (np.abs(at - BANG - 0.1) < 0.1)
+    picture = make_video(folder / "p.mp4", 3.0, fps=24, frame=gradient, sound=False)
+    wav = make_wav(folder / "s.wav", samples=sound)
+    args = [*input_args(picture, sniff(picture)), *input_args(wav, sniff(wav)), "-c:v", "copy", "-c:a", "aac"]
+    run_ffmpeg([*args, "-shortest", "-f", "mp4", str(folder / "bang.mp4")])
+    return folder / "bang.mp4"
+
+
+@pytest.fixture
+def studio(settings: Settings, film: Path) -> Iterator[EditingStudio]:
+    made = EditingStudio(settings)
+    made.attach(film)
+    yield made
+    made.close()
+
+
+READ: dict[str, list[dict[str, Any]]] = {
+    "zoom on every beat": [{"effect": "zoom_punch", "place": "beat", "every": True}],
+    "a freeze frame with WAIT WHAT on the funniest moment": [
+        {"effect": "freeze", "place": "funny", "text": "WAIT WHAT"}
+    ],
+    "snow": [{"effect": "snow"}],
+    "shake at the loudest hit and a strong flash on every cut": [
+        {"effect": "shake", "place": "loud"},
+        {"effect": "flash", "place": "cut", "every": True, "strength": 0.85},
+    ],
+    "slow motion at 2.5 seconds": [{"effect": "speed_ramp", "times": (2.5,)}],
+    "flash at 1, 2 and 3.5 s": [{"effect": "flash", "times": (1.0, 2.0, 3.5)}],
+    "glitch from 1 to 2 s, then deep fry at 0:03": [
+        {"effect": "glitch", "times": (1.0,), "seconds": 1.0},
+        {"effect": "deep_fry", "times": (3.0,)},
+    ],
+    'a speech bubble saying "hello there" on his face': [
+        {"effect": "speech_bubble", "place": "face", "text": "hello there"}
+    ],
+    "zoom when he says 'wow'": [{"effect": "zoom_punch", "place": "word", "word": "wow"}],
+    "censor bar over the eyes": [{"effect": "censor", "place": "face"}],
+    "a subtle vignette, letterbox and some grain": [
+        {"effect": "vignette", "strength": 0.2}, {"effect": "letterbox"}, {"effect": "film_grain"},
+    ],
+    "congela il momento più divertente": [{"effect": "freeze", "place": "funny"}],
+    "film_grain": [{"effect": "film_grain"}],
+    "black and white with confetti": [{"effect": "black_and_white"}, {"effect": "confetti"}],
+    "blur the face": [{"effect": "mosaic"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wish", READ)
+def test_wishes_are_read_as_they_are_meant(wish: str) -> None:
+    assert read_wishes(wish) == [Wish(**one) for one in READ[wish]]
+
+
+@pytest.mark.parametrize(
+    ("wish", "near"), [("add a vignete", "vignette"), ("zom", "zoom_punch"), ("confeti please", "confetti")]
+)
+def test_an_unknown_effect_is_refused_with_the_nearest(wish: str, near: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_wishes(wish)
+    assert f"nearest is '{near}'" in caught.value.sentence
+
+
+def test_where_can_be_said_apart() -> None:
+    wish = Wish("zoom_punch")
+    assert place_of("auto", wish) == wish
+    assert place_of("beats", wish) == Wish("zoom_punch", "beat", every=True)
+    assert place_of("1, 0:02.5", wish).times == (1.0, 2.5)
+    with pytest.raises(UsageError, match="no place"):
+        place_of("bets", wish)
+
+
+def test_every_effect_of_the_table_can_be_named_and_needs_no_more_than_exists() -> None:
+    for name in entries():
+        assert [wish.effect for wish in read_wishes(name.replace("_", " "))] == [name]
+        assert isinstance(needs([Wish(name)]), tuple)
+
+
+def test_places_are_measured_ones_with_reasons() -> None:
+    record = made_record()
+    beats = spots(Wish("zoom_punch", "beat", every=True), record, 10.0)
+    assert [spot.at for spot in beats] == [at / 2 for at in range(20)] and "120 per minute" in beats[0].why
+    assert spots(Wish("snow"), None, 10.0) == [Spot(0.0, 0.0, "all of it")]
+    said = spots(Wish("flash", "word", word="aloud"), record, 10.0)
+    assert len(said) == 1 and "'aloud'" in said[0].why
+    with pytest.raises(UsageError, match="outside the film"):
+        spots(Wish("flash", times=(11.0,)), None, 10.0)
+    with pytest.raises(UsageError, match="no place"):
+        spots(Wish("censor", "face"), record, 10.0)
+
+
+def test_flashes_come_no_faster_than_three_a_second() -> None:
+    found = spots(Wish("flash", times=tuple(at / 10 for at in range(30))), None, 3.0)
+    assert len(found) <= 9
+
+
+def test_funny_prefers_a_pause_after_a_bang() -> None:
+    record = made_record()
+    assert record.sound is not None
+    levels = [-30.0] * 100
+    levels[40:42] = [-5.0, -5.0]
+    levels[45:55] = [-80.0] * 10
+    heard = record.model_copy(update={"sound": record.sound.model_copy(update={"curve_dbfs": tuple(levels)})})
+    assert funny(heard)[0].kind == "silence" and abs(funny(heard)[0].at - 4.5) < 0.11
+
+
+def test_effects_are_put_where_it_is_loud(studio: EditingStudio) -> None:
+    made, outcome = studio.make("add_effects", video="bang.mp4", effect="a big shake and a flash at the loudest moment")
+    assert outcome.result is not None
+    placed = outcome.result.data["placed"]
+    assert [one["effect"] for one in placed] == ["shake", "flash"] or [one["effect"] for one in placed] == [
+        "flash",
+        "shake",
+    ]
+    assert all(abs(one["at"] - BANG) < 0.15 and "dBFS" in one["why"] for one in placed)
+    plain, picture = frames(studio.path(studio.memory.find_asset("bang.mp4"))), frames(made)
+    changed = np.abs(picture - plain).mean(axis=(1, 2, 3))
+    assert changed[:32].max() < 3 and changed[36:44].max() > 10
+    assert f"{placed[0]['at']:.2f} s" in outcome.result.summary
+    effects = outline(load_timeline(studio.path(outcome.assets[1])))["tracks"][0]["clips"][0]["effects"]
+    assert {effect["name"] for effect in effects} == {"shake", "flash"}
+
+
+def test_a_freeze_with_a_caption_holds_the_frame_and_makes_room(studio: EditingStudio) -> None:
+    made, outcome = studio.make("add_effects", video="bang.mp4", effect="freeze at 1 s with WAIT WHAT and a vignette")
+    picture = frames(made)
+    assert len(picture) == 72 + round(1.6 * 24)
+    held = picture[26:60, :90]
+    assert np.abs(np.diff(held[:, ::4, ::4], axis=0)).mean() < 1.5
+    white = (picture[30:55, 100:].min(axis=3) > 235).sum(axis=(1, 2))
+    assert white.min() > 200 and (picture[10, 100:].min(axis=2) > 235).sum() < 50
+    clips = outline(load_timeline(studio.path(outcome.assets[1])))["tracks"][0]["clips"]
+    assert len(clips) == 3 and all(any(e["name"] == "vignette" for e in clip["effects"]) for clip in clips)
+
+
+def test_looks_lie_on_the_whole_film_and_have_no_moments(studio: EditingStudio) -> None:
+    made, _ = studio.make("add_effects", video="bang.mp4", effect="sepia and mirror it")
+    plain, picture = frames(studio.path(studio.memory.find_asset("bang.mp4"))), frames(made)
+    assert picture[40, ..., 0].mean() > picture[40, ..., 2].mean() + 15
+    assert (
+        np.abs(picture.mean(axis=3) - plain.mean(axis=3)).mean()
+        > np.abs(picture.mean(axis=3) - plain.mean(axis=3)[:, :, ::-1]).mean()
+    )
+    assert isinstance(studio.run("add_effects", video="bang.mp4", effect="sepia at 1 s").error, UsageError)
+
+
+def test_an_edit_keeps_its_own_timeline(studio: EditingStudio) -> None:
+    _, first = studio.make("edit_video", video="bang.mp4", instruction="keep the first 2 seconds")
+    _, second = studio.make("add_effects", video=first.assets[0].id, effect="glow")
+    clip = outline(load_timeline(studio.path(second.assets[1])))["tracks"][0]["clips"][0]
+    assert clip["source"].endswith("bang.mp4") and clip["effects"][0]["name"] == "glow"
+
+
+def test_time_effects_change_the_length_as_they_say(studio: EditingStudio) -> None:
+    made, outcome = studio.make("add_effects", video="bang.mp4", effect="boomerang at 0.8 s and stutter at 2 s")
+    assert outcome.result is not None
+    extra = {one["effect"]: one["seconds"] for one in outcome.result.data["placed"]}
+    assert abs(len(frames(made)) - 72 - 24 * (2 * extra["reverse"] + extra["stutter"])) <= 2
+
+
+def test_overlays_lie_on_the_picture_and_the_same_seed_gives_the_same_film(studio: EditingStudio) -> None:
+    plain = frames(studio.path(studio.memory.find_asset("bang.mp4")))
+    args: dict[str, Any] = {"video": "bang.mp4", "seed": 4, "strength": 0.8}
+    one, first = studio.make("add_effects", effect="confetti", **args)
+    again, second = studio.make("add_effects", effect="confetti", **args)
+    assert np.abs(frames(one) - plain).mean() > 1.5
+    assert one.read_bytes() == again.read_bytes()
+    tracks = [outline(load_timeline(studio.path(outcome.assets[1])))["tracks"] for outcome in (first, second)]
+    assert tracks[0][-1]["clips"][0]["asset"] == tracks[1][-1]["clips"][0]["asset"]
+
+
+def test_a_bar_without_a_face_needs_a_box_and_says_so(studio: EditingStudio) -> None:
+    failed = studio.run("add_effects", video="bang.mp4", effect="censor bar")
+    assert isinstance(failed.error, UsageError) and "box" in failed.error.fix
+    made, outcome = studio.make("add_effects", video="bang.mp4", effect="censor bar", box=[0.25, 0.2, 0.75, 0.8])
+    assert outcome.result is not None and any("box" in warning for warning in outcome.result.warnings)
+    picture = frames(made)[40]
+    assert picture[74:84, 100:220].max() < 40 and picture[10:30].mean() > 60
+
+
+def test_a_bubble_needs_words_and_shows_them(studio: EditingStudio) -> None:
+    assert isinstance(studio.run("add_effects", video="bang.mp4", effect="speech bubble").error, UsageError)
+    made, _ = studio.make("add_effects", video="bang.mp4", effect="speech bubble at 0.5 s", text="Boo!")
+    picture = frames(made)
+    white = (picture.min(axis=3) > 240).sum(axis=(1, 2))
+    assert white[36] > 1500 and white[6] < 100
+
+
+@pytest.mark.parametrize(
+    "args", [{"effect": "make me rich"}, {"effect": "flash", "at": "99"}, {"effect": "censor", "box": [0.5, 0.5]}]
+)
+def test_what_cannot_be_done_leaves_nothing_behind(studio: EditingStudio, args: dict[str, Any]) -> None:
+    outcome = studio.run("add_effects", video="bang.mp4", **args)
+    assert isinstance(outcome.error, UsageError)
+    assert len(studio.memory.list_assets(None, None, 50)) == 1
+
+
+def test_a_face_is_followed_over_looks_that_miss_it() -> None:
+    def box(x: float) -> tuple[float, float, float, float]:
+        return (x, 0.2, x + 0.2, 0.5)
+
+    looks = [(n / 5, [] if n in (3, 4) else [box(0.1 + 0.02 * n), (0.7, 0.7, 0.75, 0.78)]) for n in range(10)]
+    track = path_of(looks, None)
+    assert track is not None and (track.found, track.looks) == (8, 10)
+    assert track.keys[0][1] < 0.12 and track.keys[-1][1] > 0.26 and len(track.keys) <= 8
+    other = path_of(looks, (0.69, 0.7, 0.75, 0.79))
+    assert other is not None and abs(other.box[0] - 0.7) < 0.01
+    assert path_of([(0.0, [])], None) is None

@@ -1,0 +1,211 @@
+"""Renders that go wrong: a killed ffmpeg, damaged pieces, a full disk, a lost source, an encoder that fails; and the
+sound of many clips.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import opentimelineio as otio
+import psutil
+import pytest
+from editing_context import EditingStudio, coloured_film, counting_film, numbers
+from media_fixtures import make_wav
+
+from backends.media.audio import read_samples
+from backends.media.ffmpeg import FfmpegKilled, hardware_encoder, run_ffmpeg
+from backends.media.frames import read_frames
+from configs.errors import StudioError, UsageError
+from configs.settings import Settings
+from memory.records import Asset
+from tools.editing.render import in_time
+from tools.editing.specs import CaptionSpec, ClipSpec
+from tools.editing.timeline import build_timeline, save_timeline
+from tools.events import Progress
+
+
+@pytest.fixture
+def studio(settings: Settings) -> Iterator[EditingStudio]:
+    made = EditingStudio(settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def counting(studio: EditingStudio, tmp_path: Path) -> Asset:
+    return studio.attach(counting_film(tmp_path / "counting.mp4"))
+
+
+def clip(asset: Asset, start: float, seconds: float, source_in: float = 0, **more: Any) -> ClipSpec:
+    return ClipSpec(asset.id, Path(asset.path), start, seconds, source_in, **more)
+
+
+def saved(studio: EditingStudio, timeline: otio.schema.Timeline) -> str:
+    count = len(list(studio.workspace.home.glob("cut*.otio")))
+    return save_timeline(timeline, studio.workspace.home / f"cut{count}.otio").name
+
+
+def build(video: list[ClipSpec], audio: dict[str, list[ClipSpec]] | None = None, **more: Any) -> otio.schema.Timeline:
+    return build_timeline("t", 24, *more.pop("size", (160, 90)), video, audio or {}, **more)
+
+
+def kill_ffmpeg(times: int, killed: list[int], stop: threading.Event) -> None:
+    """End the first `times` encoders of this process, as a system without memory would."""
+    while not stop.is_set() and len(killed) < times:
+        for child in psutil.Process().children(recursive=True):
+            try:
+                if child.pid not in killed and "-filter_complex" in child.cmdline() and child.cpu_times().user > 0.02:
+                    child.kill()
+                    killed.append(child.pid)
+                    break
+            except psutil.Error:
+                continue
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("times", "status"), [(1, "done"), (40, "failed")])
+def test_a_killed_ffmpeg_is_tried_once_more(studio: EditingStudio, tmp_path: Path, times: int, status: str) -> None:
+    big = studio.attach(coloured_film(tmp_path / "big.mp4", 2.0, size=(1280, 720)))
+    graded = clip(big, 0, 2, effects=({"name": "grade", "look": "dreamy"},))
+    file = saved(studio, build([graded], size=(1280, 720)))
+    killed: list[int] = []
+    stop = threading.Event()
+    killer = threading.Thread(target=kill_ffmpeg, args=(times, killed, stop))
+    killer.start()
+    outcome = studio.run("render_timeline", timeline=file)
+    stop.set()
+    killer.join()
+    assert killed, "it was too fast to be killed"
+    assert outcome.status == status, outcome.error
+    if outcome.error is not None:
+        assert isinstance(outcome.error, FfmpegKilled) and "signal 9" in outcome.error.sentence
+        assert list(studio.workspace.assets.glob("*t.mp4")) == []
+    assert [path for path in (studio.workspace.cache / "segments").iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("damage", ["swapped", "cut short", "pictures lost", "empty"])
+def test_a_damaged_piece_is_made_again(studio: EditingStudio, counting: Asset, damage: str) -> None:
+    timeline = build([clip(counting, 0, 0.5), clip(counting, 0.5, 0.5, 0.5)])
+    film, _ = studio.make("render_timeline", timeline=saved(studio, timeline))
+    before = film.read_bytes()
+    one, two = sorted((studio.workspace.cache / "segments").glob("*.mp4"))
+    if damage == "swapped":
+        kept = one.read_bytes()
+        one.write_bytes(two.read_bytes())
+        two.write_bytes(kept)
+    elif damage == "cut short":
+        other = studio.workspace.cache / "short.mp4"
+        run_ffmpeg(["-f", "mov", "-i", str(one), "-c", "copy", "-frames:v", "5", "-f", "mp4", str(other)])
+        other.replace(one)
+    elif damage == "pictures lost":
+        one.with_suffix(".seen").write_bytes(b"")
+    else:
+        one.write_bytes(b"")
+    film, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
+    assert film.read_bytes() == before
+    assert outcome.result is not None and outcome.result.measurements["frames"] == 24
+
+
+def test_a_full_disk_is_said_so() -> None:
+    with pytest.raises(StudioError, match="The disk is full"):
+        run_ffmpeg(["-f", "lavfi", "-i", "testsrc2=d=1", "-f", "mpegts", "/dev/full"])
+
+
+def test_a_lost_source_is_named_and_the_earlier_film_stays(studio: EditingStudio, counting: Asset) -> None:
+    timeline = build([clip(counting, 0, 0.5)])
+    film, _ = studio.make("render_timeline", timeline=saved(studio, timeline))
+    studio.path(counting).unlink()
+    outcome = studio.run("render_timeline", timeline=saved(studio, timeline))
+    assert isinstance(outcome.error, UsageError)
+    assert outcome.error.sentence.startswith("The file of 'counting.mp4' is gone") and film.exists()
+
+
+@pytest.mark.skipif(bool(hardware_encoder()), reason="a hardware encoder works here")
+def test_an_encoder_that_fails_is_replaced_and_said_so(
+    studio: EditingStudio, counting: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.editing.render.chosen_encoder", lambda: "h264_nvenc")
+    film, outcome = studio.make("render_timeline", timeline=saved(studio, build([clip(counting, 0, 0.5)])))
+    assert numbers(film) == list(range(12))
+    assert outcome.result is not None and any("h264_nvenc failed" in warning for warning in outcome.result.warnings)
+    assert outcome.assets[0].params["encoder"] == "libx264"
+
+
+def test_pieces_meet_on_the_frame_grid(studio: EditingStudio, counting: Asset) -> None:
+    video = [clip(counting, n * 7 / 24, 7 / 24, n / 24) for n in range(12)]
+    film, facts = studio.make("render_timeline", timeline=saved(studio, build(video)))
+    times = [at for at, _ in read_frames(film)]
+    assert facts.result is not None and facts.result.measurements["frames"] == len(times) == 84
+    assert np.abs(np.array(times) - np.arange(84) / 24).max() < 1e-4
+
+
+def test_checks_and_the_contact_sheet_are_kept(studio: EditingStudio, counting: Asset) -> None:
+    timeline = build([clip(counting, 0, 1), clip(counting, 1, 1)], captions=[CaptionSpec(0.2, 1.8, "Hello there")])
+    _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
+    scores = {score.name: score for score in outcome.assets[0].scores}
+    assert scores["captions_in_frame"].passed is True
+    sheet = studio.workspace.home / str(outcome.assets[0].params["contact_sheet"])
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_caption_that_leaves_the_frame_fails_its_gate(
+    studio: EditingStudio, counting: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tools.editing import ass
+
+    real = ass._text
+    monkeypatch.setattr(ass, "_text", lambda *args: f"{{\\fscx900}}{real(*args)}")
+    timeline = build([clip(counting, 0, 1)], captions=[CaptionSpec(0, 1, "Far too wide a caption")])
+    _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
+    scores = {score.name: score for score in outcome.assets[0].scores}
+    assert scores["captions_in_frame"].passed is False and "Far too wide" in scores["captions_in_frame"].note
+
+
+def test_progress_says_how_long_it_will_take(
+    studio: EditingStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.editing.render.PACE_SECONDS", 0.2)
+    big = studio.attach(coloured_film(tmp_path / "big.mp4", 2.0, size=(1280, 720)))
+    video = [clip(big, n * 2, 2, effects=({"name": "grade", "look": look},))
+             for n, look in enumerate(("dreamy", "noir", "vivid"))]  # fmt: skip
+    studio.make("render_timeline", timeline=saved(studio, build(video, size=(1280, 720))))
+    notes = [event.note for event in studio.events if isinstance(event, Progress)]
+    assert any("left" in note for note in notes), notes
+    assert (in_time(0.2), in_time(75), in_time(200), in_time(4800)) == ("1 s", "75 s", "3 min", "1 h 20 min")
+
+
+def test_many_sounds_are_mixed_in_groups_and_sound_the_same(
+    studio: EditingStudio, tmp_path: Path, counting: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tone = studio.attach(make_wav(tmp_path / "tone.wav", 1.0, frequency=400, level=0.3))
+    sounds = [clip(tone, n * 0.25, 0.2, n * 0.02, gain_db=-n) for n in range(12)]
+    audio = {"effects": sounds[:6], "dialogue": sounds[6:]}
+    timeline = build([clip(counting, n, 1) for n in range(3)], audio)
+    film, _ = studio.make("render_timeline", timeline=saved(studio, timeline))
+    at_once = read_samples(film, 48_000)
+    monkeypatch.setattr("tools.editing.mix.GROUP", 4)
+    for file in (studio.workspace.cache / "sounds").iterdir():
+        file.unlink()
+    film, _ = studio.make("render_timeline", timeline=saved(studio, timeline))
+    grouped = read_samples(film, 48_000)
+    assert np.abs(at_once - grouped).max() < 0.01
+
+
+@pytest.mark.parametrize("db", [0.0, 6.0, 18.0])
+def test_music_steps_back_as_far_as_the_timeline_says(
+    studio: EditingStudio, tmp_path: Path, counting: Asset, db: float
+) -> None:
+    music = studio.attach(make_wav(tmp_path / "music.wav", 3.0, frequency=200, level=0.1))
+    voice = studio.attach(make_wav(tmp_path / "voice.wav", 1.5, frequency=3000, level=0.2))
+    sound = {"music": [clip(music, 0, 3)], "dialogue": [clip(voice, 1, 1.5)]}
+    timeline = build([clip(counting, n, 1) for n in range(3)], sound)
+    timeline.metadata["studio"]["ducking"] = {"music": db}
+    film, _ = studio.make("render_timeline", timeline=saved(studio, timeline))
+    heard = read_samples(film, 48_000)[:, 0]
+    levels = [float(np.abs(np.fft.rfft(heard[at : at + 12_000]))[50]) for at in (24_000, 96_000)]
+    assert 20 * np.log10(levels[0] / levels[1]) == pytest.approx(db, abs=2.5)

@@ -1,0 +1,259 @@
+"""remix_style for real: references come nearer, words become cards and boxes, the own timeline stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import opentimelineio as otio
+import pytest
+from editing_context import EditingStudio, coloured_film, frames
+from media_fixtures import make_png, make_video
+from numpy.typing import NDArray
+
+from backends.media.audio import read_samples
+from backends.media.probe import probe
+from backends.sound.result import Sound, SoundSegment, Words
+from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
+from configs.settings import Settings
+from memory.records import Asset
+from tools.editing.outline import effects_of
+from tools.editing.remix.recut import recut
+from tools.editing.remix.repaint import unsteady
+from tools.editing.specs import CaptionSpec, ClipSpec
+from tools.editing.timeline import build_timeline, load_timeline, save_timeline
+
+
+@pytest.fixture
+def studio(settings: Settings) -> Iterator[EditingStudio]:
+    made = EditingStudio(settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def film(studio: EditingStudio, tmp_path: Path) -> Asset:
+    return studio.attach(coloured_film(tmp_path / "film.mp4", 1.0))
+
+
+@pytest.fixture
+def cut(studio: EditingStudio, film: Asset) -> Asset:
+    """A film with its own timeline: two clips and a caption."""
+    clips = [ClipSpec(film.id, Path(film.path), 0, 0.5), ClipSpec(film.id, Path(film.path), 0.5, 0.5, 0.5)]
+    words = [CaptionSpec(0.2, 0.8, "Where are you going?")]
+    timeline = build_timeline("cut", 24, 160, 90, clips, {"source": clips}, words)
+    file = save_timeline(timeline, studio.workspace.home / "cut.otio")
+    _, outcome = studio.make("render_timeline", timeline=file.name)
+    return outcome.assets[0]
+
+
+def remix(studio: EditingStudio, video: Asset, **args: Any) -> tuple[NDArray[np.int16], Any]:
+    made, outcome = studio.make("remix_style", video=video.id, **args)
+    return frames(made), outcome
+
+
+def timeline_of(studio: EditingStudio, outcome: Any) -> otio.schema.Timeline:
+    return load_timeline(studio.path(next(asset for asset in outcome.assets if asset.kind == "timeline")))
+
+
+def test_a_preset_makes_a_film_a_timeline_and_says_what_it_did(studio: EditingStudio, film: Asset) -> None:
+    picture, outcome = remix(studio, film, style="film noir")
+    assert picture.shape == (24, 90, 160, 3)
+    assert np.abs(picture[..., 0] - picture[..., 2]).mean() < 6
+    assert outcome.result.summary.startswith("Remixed film.mp4 as noir")
+    names = [effect["name"] for clip in timeline_of(studio, outcome).find_clips() for effect in effects_of(clip)]
+    assert names == ["lut", "vignette", "film_grain", "band"]
+    assert outcome.assets[0].params["style"] == "noir"
+
+
+def test_the_same_seed_gives_the_same_bytes(studio: EditingStudio, film: Asset) -> None:
+    first, _ = studio.make("remix_style", video=film.id, style="vhs", seed=3)
+    whole = first.read_bytes()
+    for piece in (studio.workspace.cache / "segments").iterdir():
+        piece.unlink()
+    second, _ = studio.make("remix_style", video=film.id, style="vhs", seed=3)
+    assert second.read_bytes() == whole
+    third, _ = studio.make("remix_style", video=film.id, style="vhs", seed=4)
+    assert third.read_bytes() != whole
+
+
+def test_strength_0_returns_nearly_the_original(studio: EditingStudio, film: Asset) -> None:
+    original = frames(studio.path(film))
+    for style in ("silent film", "comic"):
+        picture, outcome = remix(studio, film, style=style, strength=0)
+        assert np.abs(picture - original).mean() < 2
+        assert not [effect for clip in timeline_of(studio, outcome).find_clips() for effect in effects_of(clip)]
+
+
+def test_a_reference_picture_comes_nearer_and_is_measured(studio: EditingStudio, film: Asset, tmp_path: Path) -> None:
+    model = studio.attach(make_png(tmp_path / "sunset.png", 80, 45, (200, 110, 50)))
+    picture, outcome = remix(studio, film, reference=model.id)
+    score = next(one for one in outcome.assets[0].scores if one.name == "palette_distance")
+    before = float(score.note.split()[0])
+    assert score.passed and score.value is not None and score.value < 0.6 * before
+    assert picture[..., 0].mean() > picture[..., 2].mean() + 25
+    cube = next(asset for asset in outcome.assets if asset.kind == "file")
+    assert cube.name.endswith(".cube") and studio.path(cube).read_text().startswith("LUT_3D_SIZE 33")
+
+
+def test_half_the_strength_goes_about_half_the_way(studio: EditingStudio, film: Asset, tmp_path: Path) -> None:
+    model = studio.attach(make_png(tmp_path / "sunset.png", 80, 45, (200, 110, 50)))
+    reached = []
+    for strength in (0.5, 1.0):
+        _, outcome = remix(studio, film, reference=model.id, strength=strength)
+        reached.append(outcome.result.measurements["palette_distance"])
+    assert reached[1] < reached[0] - 3
+
+
+def test_a_reference_film_also_gives_its_pace(studio: EditingStudio, tmp_path: Path) -> None:
+    colours = [(200, 60, 60), (60, 200, 60), (60, 60, 200), (200, 200, 60), (60, 200, 200), (200, 60, 200)]
+
+    def shots(each: float, bright: float) -> Any:
+        noise = np.random.default_rng(1).integers(-20, 20, (90, 160, 3))
+
+        def draw(at: float) -> NDArray[np.uint8]:
+            tint = np.array(colours[int(at / each) % 6]) * bright
+            return np.asarray((tint + np.roll(noise, int(at * 20), axis=1)).clip(0, 255), np.uint8)
+
+        return draw
+
+    slow = make_video(tmp_path / "slow.mp4", 9.0, width=160, height=90, frame=shots(3.0, 1.0), sound=False)
+    fast = make_video(tmp_path / "fast.mp4", 6.0, width=160, height=90, frame=shots(1.5, 0.6), sound=False)
+    model = studio.attach(fast)
+    made, outcome = studio.make("remix_style", video=studio.attach(slow).id, reference=model.id, pacing="recut")
+    assert probe(made).seconds == pytest.approx(4.5, abs=0.3)
+    assert "median shot 3.0 -> 1.5 s (wanted 1.5)" in outcome.result.summary
+
+
+def test_the_own_timeline_is_kept_and_its_words_become_boxes(studio: EditingStudio, cut: Asset) -> None:
+    _, outcome = remix(studio, cut, style="comic")
+    timeline = timeline_of(studio, outcome)
+    assert "its own timeline kept" in outcome.result.summary and "1 line as boxes" in outcome.result.summary
+    pictures = list(timeline.video_tracks()[0].find_clips())
+    assert len(pictures) == 2 and all(effects_of(clip)[0]["name"] == "lut" for clip in pictures)
+    captions = [clip for track in timeline.tracks if track.kind == "Subtitle" for clip in track.find_clips()]
+    assert [clip.media_reference.parameters["style"] for clip in captions] == ["comic"]
+
+
+def test_a_silent_film_has_cards_for_its_words_and_a_piano(studio: EditingStudio, cut: Asset) -> None:
+    made, outcome = studio.make("remix_style", video=cut.id, style="silent film")
+    timeline = timeline_of(studio, outcome)
+    clips = list(timeline.video_tracks()[0].find_clips())
+    cards = [clip for clip in clips if isinstance(clip.media_reference, otio.schema.GeneratorReference)]
+    assert [card.media_reference.parameters["text"] for card in cards] == ["Where are you going?"]
+    assert probe(made).seconds == pytest.approx(1.0 + 1.6 + 0.3 * 4, abs=0.1)
+    roles = [track.metadata["studio"]["role"] for track in timeline.audio_tracks()]
+    assert roles == ["music", "surface"]
+    assert np.abs(read_samples(made, 48_000)).mean() > 0.001
+    assert not [track for track in timeline.tracks if track.kind == "Subtitle" and list(track.find_clips())]
+
+
+def test_what_should_stay_stays(studio: EditingStudio, cut: Asset) -> None:
+    made, outcome = studio.make(
+        "remix_style", video=cut.id, style="silent film", captions="keep", sound="keep", pacing="keep"
+    )
+    assert probe(made).seconds == pytest.approx(1.0, abs=0.05)
+    timeline = timeline_of(studio, outcome)
+    names = {effect["name"] for clip in timeline.find_clips() for effect in effects_of(clip)}
+    assert "hold" not in names and "band" not in names
+    assert [track.metadata["studio"]["role"] for track in timeline.audio_tracks()] == ["source"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({}, "needs a style or a reference"),
+        ({"style": "quux"}, "no style 'quux'"),
+        ({"reference": "{self}"}, "own reference"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_leaves_nothing(
+    studio: EditingStudio, film: Asset, args: dict[str, str], message: str
+) -> None:
+    there = {asset.id for asset in studio.memory.list_assets()}
+    outcome = studio.run("remix_style", video=film.id, **{k: v.format(self=film.id) for k, v in args.items()})
+    assert outcome.error is not None and message in str(outcome.error)
+    assert {asset.id for asset in studio.memory.list_assets()} == there
+
+
+def record(lengths: list[float], sound: Sound | None = None) -> FilmRecord:
+    shots, start = [], 0.0
+    for index, length in enumerate(lengths, 1):
+        span = {"start": start, "end": start + length, "first_frame": round(start * 24), "frames": round(length * 24)}
+        clean = {"clean_first": round(start * 24), "clean_frames": round(length * 24)}
+        shots.append(Shot(index=index, opening="cut", keyframe=start + length / 2, **span, **clean))
+        start += length
+    times = tuple(float(at) for at in np.arange(0, start, 0.1))
+    motion = tuple(1.0 if at % 10 > 7 else 0.1 for at in times)
+    file = FilmFile(name="f", seconds=start, frames=round(start * 24), width=160, height=90, fps=24.0)
+    curves = Curves(seconds=times, motion=motion, luma=tuple(0.0 for _ in times))
+    return FilmRecord(film=file, aspects=("shots",), shots=tuple(shots), sound=sound, curves=curves)
+
+
+def test_long_shots_keep_their_liveliest_part_and_the_rhythm_stays() -> None:
+    made = recut(record([10.0, 10.0, 20.0]), 5.0)
+    assert [round(stretch.seconds, 1) for stretch in made] == [5.0, 5.0, 8.0]
+    assert made[0].start <= 7 and made[0].end > 9.5
+    assert "liveliest" in made[0].why
+
+
+def test_what_is_said_is_never_cut() -> None:
+    said = Sound(
+        seconds=20.0, words=(Words(start=1.0, end=3.0, text="hello"), Words(start=12.0, end=19.0, text="well"))
+    )
+    made = recut(record([10.0, 10.0], said), 4.0)
+    for line in said.words:
+        inside = [stretch for stretch in made if stretch.start <= line.start and stretch.end >= line.end]
+        cut = [stretch for stretch in made if stretch.start < line.end and stretch.end > line.start]
+        assert inside == cut
+
+
+def test_short_shots_are_slowed_a_little_and_only_in_silence() -> None:
+    assert [stretch.speed for stretch in recut(record([2.0, 2.0]), 4.0)] == [0.8, 0.8]
+    music = Sound(seconds=4.0, segments=(SoundSegment(start=0.0, end=2.0, label="music", confidence=0.9),))
+    assert [stretch.speed for stretch in recut(record([2.0, 2.0], music), 4.0)] == [1.0, 0.8]
+
+
+def test_without_a_gpu_the_pictures_are_not_drawn_again_and_that_is_said(studio: EditingStudio, film: Asset) -> None:
+    _, outcome = remix(studio, film, style="watercolour", repaint=True)
+    assert any("not drawn again: the image engine here is the preview" in text for text in outcome.result.warnings)
+    assert "wash" in outcome.assets[0].params["effects"]
+
+
+def test_an_engine_that_fails_leaves_the_grade(
+    studio: EditingStudio, film: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real edit_image without SDXL refuses to repaint."""
+    monkeypatch.setattr("tools.editing.remix.tool.unavailable", lambda ctx, seconds: "")
+    _, outcome = remix(studio, film, style="watercolour", repaint=True)
+    assert any("drawing stopped at picture 1" in text for text in outcome.result.warnings)
+
+
+def test_pictures_that_hold_together_take_the_films_place(
+    studio: EditingStudio, film: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """edit_image for real, with a change of light that needs no engine; the sound stays the film's."""
+    monkeypatch.setattr("tools.editing.remix.tool.unavailable", lambda ctx, seconds: "")
+    monkeypatch.setattr("tools.editing.remix.repaint.INSTRUCTION", "make it brighter")
+    picture, outcome = remix(studio, film, style="watercolour", repaint=True, strength=0.01)
+    assert len(picture) == 24
+    assert picture.mean() > frames(studio.path(film)).mean() + 8
+    assert np.abs(picture[0] - picture[2]).mean() < 0.5 < np.abs(picture[0] - picture[4]).mean()
+    timeline = timeline_of(studio, outcome)
+    painted = timeline.video_tracks()[0].find_clips()[0].metadata["studio"]["asset"]
+    assert painted != film.id
+    assert timeline.audio_tracks()[0].find_clips()[0].metadata["studio"]["asset"] == film.id
+
+
+def test_redrawn_pictures_that_boil_are_told_from_steady_ones() -> None:
+    rng = np.random.default_rng(0)
+    sheet = np.kron(rng.integers(60, 200, (40, 80, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    steady = [sheet[20:200, at * 2 : at * 2 + 320] for at in range(12)]
+    boiling = [
+        (frame.astype(int) + np.kron(rng.integers(-30, 30, (60, 107)), np.ones((3, 3)))[:180, :320, None]).clip(0, 255)
+        for frame in steady
+    ]
+    assert unsteady(steady, 8) == ""
+    assert "boil" in unsteady([frame.astype(np.uint8) for frame in boiling], 8)

@@ -1,0 +1,190 @@
+"""make_parody for real: executor, voices, renderer; the finished mp4 is looked at and listened to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from parody_clips import frame_number, jumping_clip
+from voice_studio import VoiceStudio, voice_studio
+
+from backends.media.audio import read_samples
+from backends.media.frames import read_frames
+from configs.errors import EngineError, UsageError
+from configs.settings import load_settings
+from memory.records import Asset
+from tools.editing.outline import outline
+from tools.editing.parody.make_parody import MakeParodyArgs, Voices
+from tools.editing.parody.topic_scripts import choose_structure, fill_script, story_of, topic_structures
+from tools.editing.timeline import load_timeline
+from tools.film.reading import read_story
+from tools.intake import attach
+
+FPS, JUMP = 24, 3.0
+RATE = 48_000
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceStudio]:
+    home = tmp_path_factory.mktemp("parody")
+    film = {"width": 256, "height": 144}
+    settings = load_settings(
+        home=home / "home", brain="offline", memory={"index": "numpy", "embedder": "letters"}, film=film
+    )
+    with voice_studio(settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def clip(studio: VoiceStudio, tmp_path_factory: pytest.TempPathFactory) -> Asset:
+    path = jumping_clip(tmp_path_factory.mktemp("clip") / "square.mp4")
+    return attach(path, studio.studio.workspace, studio.studio.memory, studio.studio.settings, "t")
+
+
+@pytest.fixture(scope="module")
+def horror(studio: VoiceStudio, clip: Asset) -> tuple[Any, Path]:
+    outcome, film = studio.made("make_parody", video=clip.id, recipe="horror_recut", seconds=11.5, subject="the square")
+    return outcome, studio.file(film)
+
+
+def beats(outcome: Any) -> dict[str, dict[str, Any]]:
+    return {beat["beat"]: beat for beat in outcome.result.data["beats"]}
+
+
+def test_the_film_is_exact_and_measured(horror: tuple[Any, Path], clip: Asset, studio: VoiceStudio) -> None:
+    outcome, film = horror
+    measured = outcome.result.measurements
+    assert sum(1 for _ in read_frames(film)) == round(11.5 * FPS) == measured["frames"]
+    assert measured["beats_on_moments"] == 1.0
+    assert measured["sounds_late_frames"] <= 1.0
+    assert measured["reading_time"] >= 1.0
+    assert measured["setup_before_payoff"] == 1.0
+    assert measured["funny"] is None
+    assert measured["loudness_lufs"] == pytest.approx(studio.studio.settings.film.loudness_lufs, abs=1.5)
+    assert studio.file(clip).is_file()
+
+
+def test_the_turn_is_seen_on_the_planted_moment(horror: tuple[Any, Path]) -> None:
+    """The frame after the black is the one in which the picture lurches, and the sting is heard on it."""
+    outcome, film = horror
+    turn = beats(outcome)["turn"]
+    assert turn["moment"]["at"] == pytest.approx(JUMP, abs=0.15)
+    first = round(turn["start"] * FPS)
+    pictures = [rgb for _, rgb in read_frames(film)]
+    assert pictures[first - 2].mean() < 5, "nothing is seen right before"
+    assert pictures[first].mean() > 30
+    sound = np.abs(read_samples(film, RATE)).max(axis=1)
+    dark = beats(outcome)["dark"]
+    quiet = sound[round((dark["start"] + 0.3) * RATE) : round(turn["start"] * RATE) - RATE // 50]
+    strike = sound[round(turn["start"] * RATE) - RATE // 50 :]
+    onset = np.argmax(strike > 0.1) / RATE - 0.02
+    assert quiet.max() < 0.05
+    assert abs(onset) <= 1 / FPS, f"the sting is {onset * 1000:.0f} ms off"
+
+
+def test_a_second_run_gives_the_same_film(horror: tuple[Any, Path], studio: VoiceStudio, clip: Asset) -> None:
+    _, film = studio.made("make_parody", video=clip.id, recipe="horror_recut", seconds=11.5, subject="the square")
+    assert studio.file(film).read_bytes() == horror[1].read_bytes()
+
+
+def test_a_freeze_holds_the_moment_while_somebody_speaks(studio: VoiceStudio, clip: Asset) -> None:
+    outcome, film = studio.made("make_parody", video=clip.id, recipe="freeze_frame", subject="<the> square", seed=1)
+    turn = beats(outcome)["turn"]
+    pictures = [rgb for _, rgb in read_frames(studio.file(film))]
+    wanted = round(turn["moment"]["at"] * FPS)
+    # The punch of the zoom is over by then: the bar code can be read.
+    held = [frame_number(pictures[round(turn["end"] * FPS) - back]) for back in (2, 6, 10)]
+    assert held == [pytest.approx(wanted, abs=1)] * 3
+    assert turn["line"]
+    cut, page, table = outcome.assets[1:4]
+    tracks = {track["role"]: track for track in outline(load_timeline(studio.file(cut)))["tracks"]}
+    spoken = tracks["dialogue"]["clips"][0]
+    assert spoken["start"] == pytest.approx(turn["start"] + 0.12 + 0.7, abs=1 / FPS)
+    assert tracks["effects"]["clips"][0]["name"] == "record scratch"
+    assert tracks["effects"]["clips"][0]["start"] == pytest.approx(turn["start"], abs=1 / FPS)
+    sheet = json.loads(studio.file(table).read_text(encoding="utf-8"))
+    assert sheet["beats"] == outcome.result.data["beats"]
+    assert "no measure" in sheet["notes"][-1]
+    html = studio.file(page).read_text(encoding="utf-8")
+    assert "<the>" not in html
+    assert "motion peak" in html
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({}, "nothing to make fun of"),
+        ({"topic": "???"}, "nothing to make fun of"),
+        ({"topic": "meetings", "seconds": 2.0}, "too short"),
+        ({"topic": "meetings", "recipe": "horror_recut"}, "needs a clip"),
+        ({"topic": "meetings", "language": "fr"}, "no parody lines"),
+    ],
+)
+def test_wrong_use_is_one_sentence(studio: VoiceStudio, args: dict[str, Any], said: str) -> None:
+    outcome = studio.call("make_parody", **args)
+    assert isinstance(outcome.error, UsageError)
+    assert said in f"{outcome.error.problem} {outcome.error.cause}"
+
+
+def test_without_a_voice_the_lines_are_written() -> None:
+    warned: list[str] = []
+
+    def call(*args: Any, **more: Any) -> Any:
+        raise EngineError("No voice engine runs")
+
+    voices = Voices(SimpleNamespace(call=call, warn=warned.append), "en")  # type: ignore[arg-type]
+    speak = voices.speaker({"narrator": "old man"}, {"emotion": "neutral", "intensity": 0.5})
+    assert speak("narrator", "Hello.") == 0.0
+    assert speak("narrator", "Hello again.") == 0.0
+    assert len(warned) == 1
+
+
+# -- topics --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", topic_structures())
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_a_script_is_read_as_it_is_written(name: str, language: str) -> None:
+    """The storyboard's reader gives every line to the one who says it."""
+    script = fill_script(getattr(topic_structures()[name], language), 'office {0} "meetings".')
+    assert "{" not in story_of(script, language)
+    story = read_story(story_of(script, language), (), language)
+    spoken = [(beat.line.character, beat.line.text) for beat in story.beats if beat.line is not None]
+    assert spoken == [(line.who, line.say) for line in script.lines]
+    order = [line.beat for line in script.lines]
+    assert order[0] == "setup"
+    assert order.index("turn") < order.index("payoff")
+    assert order.count("setup") >= 3
+
+
+def test_the_tone_chooses_a_structure_for_a_topic() -> None:
+    assert choose_structure("dramatic", "auto", 0)[0] == "the_quest"
+    assert choose_structure("satirical", "auto", 0)[0] == "mission"
+    assert choose_structure("", "experts", 0) == ("experts", "asked for")
+    assert {choose_structure("", "auto", seed)[0] for seed in range(20)} == set(topic_structures())
+
+
+def test_a_topic_is_filmed_and_stopped_after_its_turn(studio: VoiceStudio) -> None:
+    outcome, film = studio.made("make_parody", topic="tidying up", tone="dry", seconds=20)
+    frames = [rgb for _, rgb in read_frames(studio.file(film))]
+    assert len(frames) == round(20 * studio.studio.settings.film.fps)
+    rows = outcome.result.data["beats"]
+    roles = [row["role"] for row in rows]
+    assert roles[0] == "setup"
+    assert roles[-1] == "callback"
+    stop = next(row for row in rows if row["beat"] == "stop")
+    turn = next(row for row in rows if row["role"] == "turn" and row["line"])
+    assert stop["start"] == pytest.approx(turn["end"] + 0.15, abs=0.1)
+    assert outcome.result.measurements["reading_time"] >= 1.0
+    assert any("tidying up" in row["line"].lower() for row in rows)
+
+
+def test_arguments_have_their_limits() -> None:
+    for wrong in ({"seconds": 500}, {"seed": -1}, {"topic": "x" * 400}, {"colour": "red"}):
+        with pytest.raises(ValueError):
+            MakeParodyArgs.model_validate(wrong)

@@ -1,0 +1,305 @@
+"""Parodies before they are drawn: structures, choice, moments, time, words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fake_openai import FakeOpenAI, serve
+from parody_clips import jumping_clip
+from pydantic import ValidationError
+
+from backends.vision.record import FilmRecord
+from backends.voice.engine import EMOTIONS
+from configs.errors import UsageError
+from configs.settings import PROMPT_DIR, Settings
+from tools.analysis.reading import Wishes, read_film
+from tools.editing.effects.base import EFFECTS
+from tools.editing.parody.beats import find_beats
+from tools.editing.parody.choose import choose
+from tools.editing.parody.jokes import choices, fill, library, subject_names
+from tools.editing.parody.material import Material, material
+from tools.editing.parody.measures import in_order
+from tools.editing.parody.recipes import Recipe, parody_presets, tone_of
+from tools.editing.parody.script import Script, Wish, write_script
+from tools.editing.parody.writer import write_words
+
+RECIPES = parody_presets().recipes
+JUMP = 3.0
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    """A clip that stands still but for one lurch at 3 s."""
+    return measured(jumping_clip(tmp_path_factory.mktemp("planted") / "one.mp4"))
+
+
+@pytest.fixture(scope="module")
+def lively(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    clip = jumping_clip(tmp_path_factory.mktemp("planted") / "many.mp4", 16.0, jumps=(3.0, 8.0, 12.5))
+    return measured(clip)
+
+
+def measured(path: Path) -> Material:
+    with read_film(path, Wishes(("shots", "sound", "composition")), name=path.name) as reading:
+        record: FilmRecord = reading.record
+    return material(record)
+
+
+def speak(who: str, words: str) -> float:
+    return 0.06 * len(words)
+
+
+def told(name: str, found: Material, seconds: float = 0.0, **wish: Any) -> Script:
+    wished = Wish(round(seconds * 24), 24.0, wish.get("language", "en"), wish.get("seed", 0), wish.get("subject", ""))
+    return write_script(name, RECIPES[name], found, wished, speak)
+
+
+# -- the tables ----------------------------------------------------------------------------------------------------
+
+
+def test_there_are_many_different_structures() -> None:
+    shapes = {tuple((slot.role, slot.show) for slot in recipe.slots) for recipe in RECIPES.values()}
+    assert len(RECIPES) >= 6
+    assert len(shapes) == len(RECIPES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_has_words_voices_and_effects_that_exist(name: str) -> None:
+    recipe = RECIPES[name]
+    assert recipe.speaks["emotion"] in EMOTIONS
+    for slot in recipe.slots:
+        for kind, entry in (("say", slot.line), ("text", slot.text)):
+            for language in ("en", "it"):
+                assert not entry or library()[name][entry][kind][language], f"{slot.id} has no {kind} in {language}"
+        for effect in (*slot.effects, *recipe.effects, *recipe.grade):
+            assert effect["name"] in EFFECTS, effect
+
+
+def test_every_figure_in_the_lines_is_known() -> None:
+    known = {"subject", "Subject", "SUBJECT", "length", "at", "count", "earlier", "slow", "calm", "ratio", "moves"}
+    text = (PROMPT_DIR / "parody" / "lines.yaml").read_text(encoding="utf-8")
+    body = text[text.index("\nsubject:") :]
+    assert set(re.findall(r"\{(\w+)\}", body)) <= known
+    assert set(yaml.safe_load(text)) == {"subject", *RECIPES}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"slots": [{"id": "turn", "role": "turn", "show": "play", "takes": ["any"], "seconds": [1, 2, 3]}]},
+        {"likes": {"charm": 1.0}},
+        {"slots": [{"id": "a", "role": "setup", "show": "play", "moment": "later", "seconds": [1, 2, 3]}]},
+    ],
+)
+def test_a_broken_recipe_is_refused(change: dict[str, Any]) -> None:
+    whole = RECIPES["freeze_frame"].model_dump(mode="json")
+    with pytest.raises(ValidationError):
+        Recipe.model_validate({**whole, **change})
+
+
+@pytest.mark.parametrize(
+    ("said", "tone"),
+    [
+        ("dry", "dry"),
+        ("very OVERDRAMATIC please", "dramatic"),
+        ("un tono cupo", "dark"),
+        ("demenziale", "absurd"),
+        ("blue", ""),
+        ("", ""),
+    ],
+)
+def test_tones_are_read(said: str, tone: str) -> None:
+    assert tone_of(said) == tone
+
+
+# -- what the clip offers ------------------------------------------------------------------------------------------
+
+
+def test_the_lurch_is_found_and_measured(planted: Material) -> None:
+    peaks = planted.of("motion_peak")
+    assert [peak.at for peak in peaks] == [pytest.approx(JUMP, abs=0.15)]
+    assert planted.features["one_peak"].value > 0.5
+    assert planted.features["calm"].value > 0.5
+    ratio = planted.ratio(peaks[0])
+    assert ratio is not None
+    assert ratio > 3
+    assert planted.calm_before(peaks[0]) == pytest.approx(JUMP, abs=0.4)
+
+
+def test_the_choice_follows_the_figures_and_the_tone(planted: Material, lively: Material) -> None:
+    best, ranked = choose(planted, "")
+    assert ranked[0] == best
+    assert choose(planted, "dark")[0].name == "horror_recut"
+    assert choose(planted, "dry")[0].name == "nature_documentary"
+    # A figure is given for it, not only a name.
+    assert re.search(r"\d", best.why)
+    scores = {choice.name: choice.score for choice in ranked}
+    busier = {choice.name: choice.score for choice in choose(lively, "")[1]}
+    assert busier["epic_trailer"] > scores["epic_trailer"]
+
+
+def test_a_recipe_without_its_material_is_refused(tmp_path: Path) -> None:
+    still = measured(jumping_clip(tmp_path / "still.mp4", 4.0, jumps=(), sound=False))
+    with pytest.raises(UsageError, match="what it stands on"):
+        choose(still, "", "freeze_frame")
+    with pytest.raises(UsageError, match="no parody recipe"):
+        choose(still, "", "slapstick")
+    assert choose(still, "")[0].name in RECIPES
+
+
+# -- beats and time ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_beats_land_on_the_planted_moment(name: str, planted: Material) -> None:
+    script = told(name, planted)
+    turn = next(beat for beat in script.beats if beat.slot.role == "turn")
+    assert turn.moment is not None
+    assert turn.moment.at == pytest.approx(JUMP, abs=0.15)
+    assert in_order(script)
+    # The film under the turn shows its moment: what is seen at the hit is the moment, to the frame.
+    piece, clock = turn.pieces[0], turn.hits[0]
+    seen = piece.source_in + (0 if piece.frozen else clock * piece.speed)
+    assert seen == pytest.approx(turn.moment.at, abs=1 / 24)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_set_up_shows_the_turn(name: str, planted: Material) -> None:
+    script = told(name, planted)
+    before = [beat for beat in script.beats if beat.slot.role == "setup" and beat.slot.place == "before"]
+    turn = next(beat for beat in script.beats if beat.slot.role == "turn").moment
+    assert turn is not None
+    for beat in before:
+        for piece in beat.pieces:
+            assert piece.card or piece.source_in + piece.frames / 24 * piece.speed <= turn.at + 2 / 24
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("seconds", [9.0, 14.2, 25.0])
+def test_the_length_is_exact(name: str, seconds: float, lively: Material) -> None:
+    script = told(name, lively, seconds)
+    assert script.frames == round(seconds * 24)
+    clock = 0
+    for beat in script.beats:
+        assert beat.start == clock
+        assert sum(piece.frames for piece in beat.pieces) == beat.frames
+        assert all(piece.frames > 0 for piece in beat.pieces)
+        clock += beat.frames
+        for piece in beat.pieces:
+            end = piece.source_in + (0 if piece.frozen or piece.card else piece.frames / 24 * piece.speed)
+            assert -1e-6 <= piece.source_in <= end <= lively.seconds + 2 / 24
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_said_fits_its_beat(name: str, planted: Material) -> None:
+    presets = parody_presets()
+    for beat in told(name, planted).beats:
+        assert beat.frames / 24 >= beat.spoken
+        if beat.text:
+            late = beat.hits[0] if beat.slot.at == "moment" else 0.0
+            assert beat.frames / 24 - late >= presets.needed(beat.text) - 2 / 24, beat.text
+
+
+def test_a_long_parody_runs_through_further_turns(lively: Material) -> None:
+    script = told("horror_recut", lively, 30.0)
+    turns = {beat.moment.at for beat in script.beats if beat.slot.role == "turn" and beat.moment}
+    assert len(turns) > 1
+    assert sum(beat.slot.role == "callback" for beat in script.beats) == 1
+    assert script.beats[-1].slot.role == "callback"
+
+
+def test_a_length_that_cannot_be_told_is_refused_with_what_can(planted: Material) -> None:
+    with pytest.raises(UsageError, match=r"it takes \d"):
+        told("epic_trailer", planted, 170.0)
+    with pytest.raises(UsageError, match="cannot be told in 4"):
+        told("sports_replay", planted, 4.0)
+
+
+def test_the_same_seed_tells_the_same(planted: Material) -> None:
+    assert told("breaking_news", planted, seed=4).beats == told("breaking_news", planted, seed=4).beats
+    lines = {tuple(beat.line for beat in told("freeze_frame", planted, seed=seed).beats) for seed in range(6)}
+    assert len(lines) > 1
+
+
+def test_figures_in_words_are_the_measured_ones(planted: Material) -> None:
+    turn = planted.of("motion_peak")[0]
+    spoken = " ".join(beat.text for beat in told("freeze_frame", planted, seed=1).beats)
+    rewound = next(beat for beat in told("freeze_frame", planted, seed=1).beats if beat.slot.id == "rewind")
+    shown = float(re.search(r"[\d.]+", rewound.text)[0])  # type: ignore[index]
+    assert shown == pytest.approx(turn.at - rewound.pieces[0].source_in, abs=0.06)
+    assert rewound.text in spoken
+
+
+def test_italian_lines_use_a_comma(planted: Material) -> None:
+    script = told("silent_film", planted, language="it", subject="il coniglio")
+    assert "CONIGLIO" in script.beats[0].text
+    assert subject_names("l'orso", "it")["SUBJECT"] == "ORSO"
+    assert fill("{ratio} volte", {"ratio": "3,4"}) == "3,4 volte"
+    assert fill("{ratio} volte", {}) is None
+
+
+# -- a language model ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(settings: Settings) -> Iterator[tuple[FakeOpenAI, Settings]]:
+    fake = FakeOpenAI()
+    with serve(fake):
+        llm = settings.llm.model_copy(update={"base_url": fake.url, "model": "fake-7b", "timeout_s": 10.0})
+        yield fake, settings.model_copy(update={"brain": "auto", "llm": llm})
+
+
+def test_a_model_writes_the_words_and_is_asked_once_more(
+    served: tuple[FakeOpenAI, Settings], planted: Material
+) -> None:
+    fake, settings = served
+    recipe = RECIPES["freeze_frame"]
+    beats = find_beats(recipe, planted)
+    good = [
+        {"slot": "turn", "kind": "say", "words": "That is me, three seconds in."},
+        {"slot": "rewind", "kind": "text", "words": "EARLIER"},
+        {"slot": "again", "kind": "say", "words": "x" * 400},
+        {"slot": "nowhere", "kind": "say", "words": "ignored"},
+    ]
+    mended = [
+        {"slot": "again", "kind": "say", "words": "It all began calmly."},
+        {"slot": "still_me", "kind": "say", "words": "<b>Still me</b>"},
+    ]
+    fake.answers = [("write_lines", {"lines": good}), ("write_lines", {"lines": mended})]
+    words, why = write_words(settings, "freeze_frame", recipe, beats, planted, "dry", "en", "the square")
+    assert words == {
+        "turn": {"say": "That is me, three seconds in."},
+        "rewind": {"text": "EARLIER"},
+        "again": {"say": "It all began calmly."},
+    }
+    assert "still_me" in why
+    assert len(fake.requests) == 2
+    complaint = fake.requests[1]["messages"][-1]["content"]
+    assert "400 characters" in complaint
+    assert "still_me" in complaint
+    first = str(fake.requests[0]["messages"][0]["content"])
+    assert "motion peak at" in first
+    script = write_script("freeze_frame", recipe, planted, Wish(0, 24.0, "en", 0), speak, words)
+    assert script.written == {"turn", "rewind", "again"}
+    assert next(beat.line for beat in script.beats if beat.slot.id == "again") == "It all began calmly."
+
+
+def test_a_model_that_fails_costs_only_its_words(served: tuple[FakeOpenAI, Settings], planted: Material) -> None:
+    fake, settings = served
+    fake.fail_first, fake.fail_status = 99, 500
+    recipe = RECIPES["infomercial"]
+    words, why = write_words(settings, "infomercial", recipe, find_beats(recipe, planted), planted, "", "en", "")
+    assert words == {}
+    assert why
+
+
+def test_without_a_model_nobody_is_asked(settings: Settings, planted: Material) -> None:
+    recipe = RECIPES["infomercial"]
+    words, why = write_words(settings, "infomercial", recipe, find_beats(recipe, planted), planted, "", "en", "")
+    assert (words, why) == ({}, "the built-in brain writes no jokes")
+    assert choices("infomercial", "turn", "say", "de") == choices("infomercial", "turn", "say", "en")

@@ -1,0 +1,84 @@
+"""change_timeline: exact changes to an editable timeline, saved as its next version."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tools.editing.change.apply import apply, read_changes
+from tools.editing.change.assets import facts_finder
+from tools.editing.export import timeline_of
+from tools.editing.outline import describe, outline
+from tools.editing.program import read_program
+from tools.editing.render import render
+from tools.editing.render import summary as render_summary
+from tools.editing.sources import SourceFinder
+from tools.editing.timeline_file import load_timeline
+from tools.editing.versions import current, save_version, version_of
+from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+
+MOST_CHANGES = 500
+SAID = 6
+"""Sentences that are said in full; the rest is counted."""
+
+
+class ChangeTimelineArgs(ToolArgs):
+    timeline: str = Field(
+        description="The timeline, or a video made from one: asset id, name, path in the workspace, or 'last'."
+    )
+    changes: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=MOST_CHANGES,
+        description="Changes in order, each {'op': 'trim' | 'split' | 'insert' | 'overwrite' | 'ripple_delete' | "
+        "'move' | 'transition' | 'retime' | 'effect' | 'grade' | 'caption' | 'audio_gain' | 'duck' | 'freeze' | "
+        "'reverse' | 'crop' | 'reframe' | 'overlay' | 'title', 'clip': clip id, ...}. Times in seconds.",
+    )
+    render: Literal["no", "preview", "full"] = Field(
+        "no", description="'preview': also a small, quick film to look at; 'full': the finished film."
+    )
+
+
+class ChangeTimeline(Tool):
+    """Applies changes to a timeline, all of them or none."""
+
+    name = "change_timeline"
+    description = (
+        "Make exact changes to an editable timeline (trim, move, retime, transition, caption, ...), clips named by "
+        "their ids. Saves the next version; the versions before stay, and undo goes back. For an instruction in words "
+        "use edit_video."
+    )
+    Args = ChangeTimelineArgs
+    makes = "timeline"
+
+    def forecast(self, args: ChangeTimelineArgs, studio: Studio) -> Forecast:
+        return Forecast(seconds={"no": 0.5, "preview": 5.0, "full": 15.0}[args.render], disk_mib=1.0)
+
+    def run(self, args: ChangeTimelineArgs, ctx: ToolContext) -> ToolResult:
+        changes = read_changes(args.changes)
+        old = timeline_of(ctx.asset(args.timeline, "timeline", "video"), ctx)
+        newest = current(ctx.memory, old)
+        if newest.asset.id != old.id:
+            ctx.warn(f"'{old.name}' has a newer version ({newest.asset.id}); this change was made to {old.id}")
+        finder = SourceFinder(ctx)
+        made = apply(load_timeline(ctx.path(old)), changes, facts_finder(ctx, finder))
+        # Read as the renderer would: a version that could not be rendered is not kept.
+        read_program(made.timeline, finder.find)
+        rendered = render(made.timeline, ctx, preview=args.render == "preview") if args.render != "no" else None
+        sources = list(finder.assets)
+        saved = save_version(ctx, old, made.timeline, made.said, changes, sources=sources)
+        number = version_of(saved).number
+        assets, measured = [saved], {"version": number, "changes": len(changes)}
+        text = f"Version {number} of '{saved.name}': {_said(made.said)} Now {describe(made.timeline)}."
+        if rendered is not None:
+            title = saved.name.removesuffix(".otio")
+            assets.insert(0, rendered.save(ctx, f"{title}.mp4", parents=(saved.id,)))
+            text += f" {render_summary(rendered, title)}"
+            measured |= rendered.measurements
+        facts = {"said": list(made.said), "version": number, "outline": outline(made.timeline)}
+        return ToolResult(text.encode()[:SUMMARY_LIMIT].decode(errors="ignore"), tuple(assets), measured, data=facts)
+
+
+def _said(said: tuple[str, ...]) -> str:
+    more = len(said) - SAID
+    return " ".join(said[:SAID]) + (f" And {more} more changes." if more > 0 else "")

@@ -1,0 +1,134 @@
+"""A closer look at a clip, five times a second: how sharp it is and where its subject goes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import UsageError
+
+LOG = logging.getLogger("studio.editing")
+RATE = 5.0
+"""Samples per second."""
+VERSION = 3
+BLURRED, BLURRED_SHARE = 0.4, 0.65
+"""A stretch is blurred that is less sharp than this (0-1), and than this share of the clip's usual sharpness. Measured
+on photographs and drawings: 0.58-0.72 sharp, 0.15-0.28 after a Gaussian of 3 to 7 pixels at 320 wide."""
+FACE_HOLD = 1.0
+"""Seconds that a face stands for the subject after it was last found."""
+_WIDTH = 320
+GRID = (9, 16)
+
+
+@dataclass(frozen=True)
+class Closer:
+    """Samples every 1 / `RATE` seconds from the clip's first frame."""
+
+    sharpness: NDArray[np.float64]
+    """(N,) 0-1 at 320 pixels, whatever the light: 1 - the blur of Crete et al. 2007."""
+    subject: NDArray[np.float64]
+    """(N, 2) the subject's centre, shares of the picture: a face where one is found, else what draws the eye."""
+
+    view: NDArray[np.float64] = field(default_factory=lambda: np.zeros(GRID))
+    """Mean luma (0-255) over the clip in cells of `GRID`: how it is framed, whatever moves in it."""
+
+    def like(self, other: Closer) -> float:
+        """How alike two clips are framed, -1 to 1: the correlation of their views, whatever the light."""
+        one, two = self.view - self.view.mean(), other.view - other.view.mean()
+        size = float(np.sqrt((one**2).sum() * (two**2).sum()))
+        return float((one * two).sum()) / size if size > 1e-6 else 0.0
+
+    @property
+    def usual(self) -> float:
+        """The sharpness that most of the clip has."""
+        return float(np.median(self.sharpness)) if len(self.sharpness) else 0.0
+
+    def sharp_between(self, start: float, end: float) -> float:
+        """Mean sharpness from `start` to `end`, seconds."""
+        piece = self.sharpness[max(0, int(start * RATE)) : max(1, int(np.ceil(end * RATE)))]
+        return float(piece.mean()) if len(piece) else 0.0
+
+    def blurred(self, shortest: float = 0.6) -> tuple[tuple[float, float], ...]:
+        """Stretches that are far less sharp than the rest of the clip."""
+        from tools.editing.decision.facts import runs
+
+        found = runs(self.sharpness < min(BLURRED, BLURRED_SHARE * self.usual), 1 / RATE)
+        return tuple(span for span in found if span[1] - span[0] >= shortest)
+
+    def subject_at(self, seconds: float) -> tuple[float, float]:
+        if not len(self.subject):
+            return 0.5, 0.5
+        at = min(len(self.subject) - 1, max(0, round(seconds * RATE)))
+        return float(self.subject[at, 0]), float(self.subject[at, 1])
+
+
+def look_closer(path: Path, folder: Path, sha256: str, check: Callable[[], None]) -> Closer:
+    """The clip's closer look, kept in `folder` by the file's content. Raises UsageError when it is no film."""
+    key = hashlib.sha256(f"{sha256}:{VERSION}:{RATE}".encode()).hexdigest()[:32]
+    kept = folder / f"{key}.npz"
+    try:
+        with np.load(kept, allow_pickle=False) as data:
+            return Closer(data["sharpness"], data["subject"], data["view"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError) as error:
+        LOG.warning("the kept look %s cannot be used: %s", kept.name, error)
+    made = _measure(path, check)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = kept.with_suffix(".part")
+        with draft.open("wb") as file:
+            np.savez(file, sharpness=made.sharpness, subject=made.subject, view=made.view)
+        draft.replace(kept)
+    except OSError as error:
+        LOG.warning("the look is not kept: %s", error)
+    return made
+
+
+def _measure(path: Path, check: Callable[[], None]) -> Closer:
+    import cv2
+    from skimage.measure import blur_effect
+
+    from backends.media.frames import read_frames
+    from backends.vision.composition.figures import CascadeFaces
+    from backends.vision.composition.saliency import motion_against, saliency, subject_of
+    from backends.vision.composition.view import View
+    from backends.vision.frame import flow_between
+
+    sharpness: list[float] = []
+    places: list[tuple[float, float]] = []
+    view = np.zeros(GRID)
+    faces, seen, face = CascadeFaces(), -FACE_HOLD, (0.5, 0.5)
+    last: NDArray[np.uint8] | None = None
+    for seconds, rgb in read_frames(path, fps=RATE, width=_WIDTH):
+        check()
+        grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        blur = float(blur_effect(grey)) if grey.min() < grey.max() else np.nan
+        sharpness.append(1 - blur if np.isfinite(blur) else sharpness[-1] if sharpness else 1.0)
+        seen_as = View(rgb)
+        view += cv2.resize(grey, GRID[::-1], interpolation=cv2.INTER_AREA)
+        found = [figure for figure in faces.find(rgb) if figure.kind == "face"]
+        if found:
+            x0, y0, x1, y1 = max(found, key=lambda figure: _area(figure.box)).box
+            face, seen = ((x0 + x1) / 2, (y0 + y1) / 2), seconds
+        if seconds - seen < FACE_HOLD:
+            places.append(face)
+        else:
+            speed = motion_against(seen_as, flow_between(last, grey), RATE) if last is not None else None
+            subject = subject_of(saliency(seen_as, speed))
+            places.append(seen_as.whole(subject.x, subject.y))
+        last = grey
+    if not sharpness:
+        raise UsageError(f"'{path.name}' has no picture to look at")
+    count = len(sharpness)
+    return Closer(np.asarray(sharpness), np.asarray(places, np.float64).reshape(-1, 2), view / count)
+
+
+def _area(box: tuple[float, float, float, float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

@@ -1,0 +1,240 @@
+"""Cuts on the beats of music: an attached piece, or what a clip itself plays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.errors import UsageError
+from tools.editing.arrangement import Part
+from tools.editing.decision.pieces import FactsOf, Piece, room, shots_of
+from tools.editing.decision.select import window
+
+if TYPE_CHECKING:
+    from backends.sound.result import Sound
+
+USUAL_SHOT, QUICK_SHOT = 1.5, 0.7
+"""Seconds between cuts, about; a whole number of beats is taken."""
+FOOTAGE_SHARE = 0.75
+"""No more of the footage than this is used, so that there is something to choose between two cuts."""
+FEWEST_BEATS = 4
+BAR = 4
+"""Beats; four to a bar in nearly all music that films are cut to."""
+ENDING_S = 1.0
+"""Fade of picture and music at the end when the music goes on."""
+
+
+@dataclass(frozen=True)
+class Music:
+    """What a cut follows."""
+
+    name: str
+    sound: Sound
+    own: bool = False
+    """Whether it is the sound of one of the clips."""
+
+    def beats(self) -> list[float]:
+        """Seconds of its beats. Raises UsageError when no steady beat is heard."""
+        if len(self.sound.beats) < FEWEST_BEATS:
+            sure = f"{self.sound.bpm_confidence:.0%} sure of one" if self.sound.bpm_confidence else "none was found"
+            raise UsageError(
+                f"No steady beat is heard in '{self.name}'",
+                sure,
+                "Attach music with a clear beat, or ask for the best moments instead",
+            )
+        return list(self.sound.beats)
+
+
+@dataclass(frozen=True)
+class OnBeats:
+    """A cut that follows music."""
+
+    parts: tuple[Part, ...]
+    seconds: float
+    cuts: tuple[float, ...]
+    """Seconds of the beats that it cuts on."""
+    note: str
+
+
+def to_beat(
+    parts: Sequence[Part],
+    facts_of: FactsOf,
+    rate: Fraction,
+    music: Music,
+    *,
+    seconds: float = 0.0,
+    quick: bool = False,
+    shots: dict[str, float] | None = None,
+) -> OnBeats:
+    """Pieces of the parts, in their order, that change on beats; the film begins where the music does.
+
+    seconds: about how long, 0 = as the footage and the music allow (it ends on a beat in any case).
+    """
+    beats = music.beats()
+    period = float(np.median(np.diff(beats)))
+    step = _step(period, QUICK_SHOT if quick else USUAL_SHOT)
+    there = _footage(parts, facts_of, rate, shots)
+    longest = min(music.sound.seconds, there * (1.0 if seconds else FOOTAGE_SHARE), seconds or there)
+    marks = _marks(beats, longest, step)
+    note = (
+        f"{len(marks) - 1} pieces, a cut every {step} beats ({step * period:.2f} s) of '{music.name}' at "
+        f"{60 / period:.1f} bpm"
+    )
+    return _filled(parts, facts_of, rate, marks, period, note, shots)
+
+
+def match_music(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, music: Music) -> OnBeats:
+    """As long as the music (or as the footage lasts), cut at its tempo: each half of it is cut the faster the louder.
+
+    Ends with the music, or on the last bar that the footage fills.
+    """
+    beats = music.beats()
+    period = float(np.median(np.diff(beats)))
+    there = _footage(parts, facts_of, rate, None)
+    longest = min(music.sound.seconds, there)
+    whole = longest >= music.sound.seconds - 1e-6
+    levels = np.asarray(music.sound.curve_dbfs, float)
+    middle = float(np.median(levels)) if len(levels) else 0.0
+    marks, at = [0.0], 0
+    while True:
+        now = int(beats[min(at, len(beats) - 1)] / max(music.sound.curve_step, 1e-6))
+        loud = len(levels) > 0 and float(levels[now : now + 20].mean() if now < len(levels) else middle) > middle
+        at += BAR // 2 if loud and period * BAR / 2 >= 0.6 else BAR
+        if at >= len(beats) or beats[at] > longest - period:
+            break
+        marks.append(beats[at])
+    last = [beat for beat in beats if beat <= longest and beat > marks[-1] + period / 2]
+    marks.append(music.sound.seconds if whole else last[-1] if last else longest)
+    note = (
+        f"as long as '{music.name}' ({music.sound.seconds:.2f} s)" if whole
+        else f"'{music.name}' lasts {music.sound.seconds:.2f} s, the footage only {there:.2f} s: it ends on a beat"
+    ) + f", {60 / period:.1f} bpm, {len(marks) - 1} pieces cut on its bars and half bars"  # fmt: skip
+    return _filled(parts, facts_of, rate, marks, period, note, None)
+
+
+def _step(period: float, wanted: float) -> int:
+    """Beats between cuts: 1, 2, 4 or 8, whichever comes nearest to `wanted` seconds."""
+    return min((1, 2, 4, 8), key=lambda beats: abs(np.log(beats * period / wanted)))
+
+
+def _marks(beats: Sequence[float], longest: float, step: int) -> list[float]:
+    """0, every so many beats, and the last beat that fits."""
+    strong = [beat for beat in beats[::step] if 0.15 < beat <= longest + 1e-6]
+    if not strong:
+        raise UsageError(
+            "The footage is too short to be cut to the beat", f"there are {longest:.2f} s, the first beats come later"
+        )
+    last = [beat for beat in beats if strong[-1] + 1e-6 < beat <= longest + 1e-6]
+    return [0.0, *strong, *last[-1:]] if last and last[-1] - strong[-1] > 0.3 else [0.0, *strong]
+
+
+def _footage(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, shots: dict[str, float] | None) -> float:
+    if shots is None:
+        return float(sum(part.seconds for part in parts))
+    frames = 0
+    for part in parts:
+        facts = facts_of(part)
+        ids = {shot.index: facts.shot_id(shot) for shot in facts.record.shots}
+        frames += sum(last - first for index, first, last in shots_of(part, facts, rate) if ids[index] in shots)
+    return float(frames / rate)
+
+
+def _filled(
+    parts: Sequence[Part],
+    facts_of: FactsOf,
+    rate: Fraction,
+    marks: list[float],
+    period: float,
+    note: str,
+    shots: dict[str, float] | None,
+) -> OnBeats:
+    """A piece of the footage for each stretch between two marks: going through it from begin to end, each from its
+    share of the footage, inside one shot where that can be, where most happens."""
+    frames = [round(Fraction(mark).limit_denominator(100_000) * rate) for mark in marks]
+    slots = [last - first for first, last in pairwise(frames)]
+    line = _line(parts, facts_of, rate, shots)
+    whole, cursor, wanted, done = sum(last - first for _, first, last, _ in line), 0, sum(slots), 0
+    made: list[Part] = []
+    for number, length in enumerate(slots):
+        done += length
+        # What the slots still to come need stays for them.
+        latest = whole - (wanted - done)
+        share = max(cursor + length, min(latest, round(whole * done / wanted)))
+        run, cursor = _next(line, facts_of, rate, cursor, min(share, latest), length)
+        why = f"{run.why}; cut on the beat at {marks[number]:.2f} s" if number else f"{run.why}; opens the film"
+        made += [Piece(p.part, p.first, p.frames, why).made(rate) for p in _split(run, line)]
+    return OnBeats(tuple(made), float(frames[-1] / rate), tuple(marks[1:-1]), note)
+
+
+Line = list[tuple[Part, int, int, str]]
+
+
+def _line(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, shots: dict[str, float] | None) -> Line:
+    """The footage shot by shot."""
+    line: Line = []
+    for part in parts:
+        facts = facts_of(part)
+        ids = {shot.index: facts.shot_id(shot) for shot in facts.record.shots}
+        found = shots_of(part, facts, rate)
+        first, last = room(part, rate)
+        edges = [first, *(begin for _, begin, _ in found[1:]), last]
+        names = [ids[index] for index, _, _ in found]
+        for name, (begin, end) in zip(names, pairwise(edges), strict=True):
+            if shots is None or name in shots:
+                line.append((part, begin, end, name))
+    return line
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A piece that may run over the end of a shot: where on the line and how far into it, its frames, its reason."""
+
+    at: int
+    inside: int
+    frames: int
+    why: str
+
+
+def _next(line: Line, facts_of: FactsOf, rate: Fraction, cursor: int, until: int, length: int) -> tuple[_Run, int]:
+    """The best piece of `length` frames of the line from `cursor` on that ends by `until`, and where it ends."""
+    base, best, score, why = 0, None, -9.0, ""
+    for at, (part, first, last, name) in enumerate(line):
+        size = last - first
+        low, high = max(cursor - base, 0), min(until - base, size)
+        if high - low >= length:
+            facts = facts_of(part)
+            start, interest = window((part, first + low, first + high), length, facts, rate)
+            value = interest / facts.mean_interest
+            if value > score:
+                best, score = (at, start - first, base), value
+                why = f"{name}: {value:.1f} times as lively as the clip is on the whole"
+        base += size
+    if best is not None:
+        at, inside, base = best
+        return _Run(at, inside, length, why), base + inside + length
+    # No shot of the stretch is long enough: the piece runs on over a cut that is there already.
+    base = 0
+    for at, (_, first, last, name) in enumerate(line):
+        if cursor < base + last - first:
+            return _Run(at, cursor - base, length, f"{name}: the footage runs on over its own cut"), cursor + length
+        base += last - first
+    raise UsageError("The footage is too short for the music", "it ran out before the last beat")
+
+
+def _split(run: _Run, line: Line) -> list[Piece]:
+    made: list[Piece] = []
+    at, inside, left = run.at, run.inside, run.frames
+    while left > 0 and at < len(line):
+        part, first, last, _ = line[at]
+        frames = min(left, last - first - inside)
+        if made and made[-1].part is part and made[-1].last == first + inside:
+            made[-1] = Piece(part, made[-1].first, made[-1].frames + frames)
+        elif frames > 0:
+            made.append(Piece(part, first + inside, frames))
+        at, inside, left = at + 1, 0, left - frames
+    return made

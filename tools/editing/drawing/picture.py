@@ -1,0 +1,216 @@
+"""A piece of a clip, fitted to the film: inputs and the filter chain of its frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from backends.media.ffmpeg import filter_value, input_args
+from tools.editing.cut import Clock, Cut, Source
+from tools.editing.drawing.curve import curve
+from tools.editing.drawing.parts import TAGS, Files, Frame, Piece, Text, shifted
+from tools.editing.effects import Canvas, picture_filters
+
+SEEK_AHEAD = Fraction(5, 4)
+"""Seek so many source frames early: the frame that is still shown at a moment may have begun before it, and a decimal
+time may fall just behind the frame it means."""
+SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
+DECODER_THREADS = ["-threads", "1"]
+"""Several encoders run at once: more threads only hold more frames."""
+Fit = Callable[[str, tuple[float, float]], list[str]]
+"""Filters that fit a source to its place, from the clip's own time as an expression of `t`, and what of it is drawn."""
+
+
+def piece_chain(piece: Piece, frames: int, frame: Frame, files: Files, text: Text | None) -> tuple[list[str], str]:
+    """Input arguments and the filter chain that give exactly `frames` frames of a piece at the common size.
+
+    text: a title's.
+    """
+    cut = piece.cut
+    if cut.title is not None or cut.source is None:
+        opened, steps = _ground(cut, frames, frame, text, files)
+    else:
+        source = cut.source
+        opened, steps = source_frames(piece, source, frames, frame, lambda *at: conform(cut, source, frame, *at))
+    shown = (piece.first, piece.first + frames)
+    canvas = Canvas(frame.width, frame.height, frame.fps, cut.frames, files.tables, shown)
+    drawn = picture_filters(cut.effects, canvas)
+    if drawn:
+        steps += shifted(["format=yuv420p", *drawn], piece.first, frame)
+    return opened, ",".join([*steps, "format=yuv420p", TAGS, f"settb={frame.fps.denominator}/{frame.fps.numerator}"])
+
+
+def captions_filter(script: Path, fonts: Path) -> str:
+    return f"ass=filename={filter_value(script)}:fontsdir={filter_value(fonts)}"
+
+
+def title_steps(text: Text | None, files: Files, frame: Frame, options: str = "") -> list[str]:
+    """Filters that write a title."""
+    if text is None:
+        return []
+    script, path = text
+    return shifted([captions_filter(path, files.fonts) + options], script.ahead, frame)
+
+
+def _ground(cut: Cut, frames: int, frame: Frame, text: Text | None, files: Files) -> tuple[list[str], list[str]]:
+    """A gap's black, or a title on its ground."""
+    colour = f"0x{cut.title.ground[1:]}" if cut.title is not None else "black"
+    plain = f"color=c={colour}:s={frame.width}x{frame.height}:r={frame.rate}:d={frame.seconds(frames + 1)}"
+    opened = ["-f", "lavfi", "-i", f"{plain},format=rgb24"]
+    steps = [f"trim=end_frame={frames}", "setsar=1", "scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"]
+    steps += title_steps(text, files, frame)
+    return opened, steps
+
+
+def source_frames(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -> tuple[list[str], list[str]]:
+    """Input arguments and the steps that give `frames` frames of a piece's source, at its speed and fitted."""
+    if piece.cut.frozen or source.info.kind == "image":
+        return _still(piece, source, frames, frame, fit)
+    return _moving(piece, source, frames, frame, fit)
+
+
+def _still(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -> tuple[list[str], list[str]]:
+    """One picture, read and fitted once, and held; fitted frame by frame only where its framing moves."""
+    opened, steps = input_args(source.path, source.sniffed), []
+    if source.info.kind != "image":
+        opened, shift = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps)
+        steps.append(f"trim=start={float(max(Fraction(0), shift - frame_seconds(source) / 4)):.6f}")
+    held = [
+        f"tpad=stop_mode=clone:stop_duration={frame.seconds(frames + 2)}",
+        f"fps={frame.rate}:start_time=0",
+        f"trim=end_frame={frames}",
+    ]
+    steps += ["trim=end_frame=1", "setpts=0"]
+    if all(len(effect.get("keys", ())) <= 1 for effect in piece.cut.effects if effect["name"] == "reframe"):
+        return opened, [*steps, *fit("0", (0.0, 0.0)), *held]
+    begin = float(piece.first / frame.fps)
+    fitted = fit(f"({begin:.6f}+t)", (begin, begin + float(frames / frame.fps)))
+    return opened, [*steps, *held, *fitted]
+
+
+def _moving(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -> tuple[list[str], list[str]]:
+    cut, fps = piece.cut, frame.fps
+    clock = cut.clock(fps)
+    first = piece.first
+    if cut.backwards:
+        # Read forwards from the piece's end, then turned round.
+        clock, first = clock.turned(), cut.frames - piece.first - frames
+    at = first / fps
+    begin = cut.source_in + clock.passed(at)
+    # Before the source begins there is only its first picture to show, after its end only its last.
+    lead = 0
+    while begin < 0 and lead < frames:
+        lead += max(1, math.ceil(-begin * fps / max(clock.first, clock.last)))
+        begin = cut.source_in + clock.passed(at + lead / fps)
+    lead = min(lead, frames)
+    at += lead / fps
+    eaten = clock.passed((first + frames) / fps) - clock.passed(at)
+    opened, shift = open_source(source, begin, eaten)
+    steps = [*_paced(clock, at, shift), f"fps={frame.rate}:start_time=0"]
+    if lead:
+        steps.append(f"tpad=start_mode=clone:start={lead}")
+    steps += [f"tpad=stop_mode=clone:stop={frames}", f"trim=end_frame={frames}"]
+    span = (float(piece.first / fps), float((piece.first + frames) / fps))
+    now = f"({span[0]:.6f}+t)" if not cut.backwards else f"({span[1] - float(1 / fps):.6f}-t)"
+    steps += fit(now, span)
+    if cut.backwards:
+        steps.append("reverse")
+    return opened, steps
+
+
+def _paced(clock: Clock, at: Fraction, shift: Fraction) -> Iterator[str]:
+    """Source times turned into the piece's; the wanted frame lies `shift` behind the first that is read."""
+    if clock.steady:
+        yield f"setpts=(PTS-{float(shift):.6f}/TB)/{float(clock.first):.6f}"
+        return
+    # The clip's time t at which u seconds of its source have passed: the root of first*t + (last-first)/(2*D)*t^2 = u.
+    first, last, length = float(clock.first), float(clock.last), float(clock.seconds)
+    whole = float(clock.passed(clock.seconds))
+    passed = f"(T-{float(shift):.6f}+({float(clock.passed(at)):.9f}))"
+    root = f"2*{passed}/({first:.9f}+sqrt(max(0,{first**2:.9f}+({2 * (last - first) / length:.9f})*{passed})))"
+    after = f"{length:.9f}+({passed}-{whole:.9f})/{last:.9f}"
+    now = f"if(lt({passed},0),{passed}/{first:.9f},if(gt({passed},{whole:.9f}),{after},{root}))"
+    yield "settb=1/1000000"
+    yield f"setpts='({now}-({float(at):.9f}))/TB'"
+
+
+def open_source(source: Source, begin: Fraction, seconds: Fraction) -> tuple[list[str], Fraction]:
+    """Input arguments, and how far behind the seek point the wanted frame lies."""
+    info = source.info
+    each = frame_seconds(source)
+    length = info.frames * each if info.frames else Fraction(info.seconds)
+    begin = max(Fraction(0), min(begin, length - each))
+    seek = max(Fraction(0), begin - each * SEEK_AHEAD)
+    opened = input_args(source.path, source.sniffed, float(seek), float(seconds + 4 * each))
+    return [*DECODER_THREADS, *opened], begin - seek
+
+
+def frame_seconds(source: Source) -> Fraction:
+    """How long one frame of a film is seen."""
+    return 1 / (Fraction(source.info.fps).limit_denominator(1001) if source.info.fps else Fraction(25))
+
+
+def conform(cut: Cut, source: Source, frame: Frame, now: str, span: tuple[float, float]) -> list[str]:
+    """Fit into the frame with square pixels, BT.709 and video range; bars where the shapes differ.
+
+    now: the clip's own time in seconds as an expression of `t`; span: which of it is drawn.
+    """
+    wide, high = frame.width, frame.height
+    colours = colour_options(source)
+    steps = squared(source)
+    cropped, fills = framing(cut, frame, now, span)
+    steps += cropped
+    same = (source.info.width, source.info.height) == (wide, high) and not source.stretched and not cropped
+    if same or fills:
+        return [*steps, f"scale={wide}:{high}:{SCALER}:{colours}", "setsar=1", "format=yuv420p"]
+    fit = f"scale={wide}:{high}:force_original_aspect_ratio=decrease:force_divisible_by=2:{SCALER}:{colours}"
+    return [*steps, fit, "format=yuv420p", f"pad={wide}:{high}:(ow-iw)/2:(oh-ih)/2:black", "setsar=1"]
+
+
+def squared(source: Source) -> list[str]:
+    """Square pixels, where a source has others."""
+    return ["scale=w='max(2,trunc(iw*sar/2)*2)':h=ih:" + SCALER, "setsar=1"] if source.stretched else []
+
+
+def colour_options(source: Source) -> str:
+    """The scaler's options that bring a source to BT.709 in video range."""
+    if source.matrix:
+        return f"out_range=tv:in_color_matrix={source.matrix}:out_color_matrix=bt709"
+    return "out_range=tv" + (":out_color_matrix=bt709" if source.info.kind == "image" else "")
+
+
+def framing(cut: Cut, frame: Frame, now: str, span: tuple[float, float]) -> tuple[list[str], bool]:
+    """Filters that cut out the part of the picture that is shown, and whether it has the film's shape then."""
+    steps: list[str] = []
+    fills = False
+    for effect in cut.effects:
+        if effect["name"] == "crop":
+            steps.append(cropped(effect))
+            # The part fills the frame: what does not fit its shape is cut off evenly.
+            steps.append(_window(frame, "0.5", "0.5"))
+            fills = True
+        elif effect["name"] == "reframe":
+            keys: list[list[Any]] = effect.get("keys") or [[0.0, 0.5, 0.5]]
+            x = curve([(at, x) for at, x, _ in keys], now, span)
+            y = curve([(at, y) for at, _, y in keys], now, span)
+            steps.append(_window(frame, x, y))
+            fills = True
+    return steps, fills
+
+
+def cropped(effect: dict[str, Any]) -> str:
+    """The filter of a crop."""
+    x, y, w, h = (f"{float(effect[key]):.6f}" for key in ("x", "y", "width", "height"))
+    return f"crop=w='max(2,iw*{w})':h='max(2,ih*{h})':x='iw*{x}':y='ih*{y}':exact=1"
+
+
+def _window(frame: Frame, x: str, y: str) -> str:
+    """The largest part of the film's shape, around a middle in shares of the picture."""
+    shape = f"{frame.width}/{frame.height}"
+    return (
+        f"crop=w='max(2,min(iw,ih*{shape}))':h='max(2,min(ih,iw/({shape})))'"
+        f":x='clip(iw*({x})-ow/2,0,iw-ow)':y='clip(ih*({y})-oh/2,0,ih-oh)':exact=1"
+    )

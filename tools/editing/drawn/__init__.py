@@ -1,0 +1,1 @@
+"""Overlays that the studio draws itself: particles, speech bubbles, bars."""

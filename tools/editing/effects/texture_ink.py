@@ -1,0 +1,76 @@
+"""Drawn with a pen: ink along edges, and shadows in printed dots."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field
+
+from tools.editing.effects.base import Canvas, ClipEffect, effect
+
+_KEEP_COLOURS = "c1_mode=normal:c2_mode=normal"
+
+
+@effect
+class Ink(ClipEffect):
+    """Dark lines along the edges of things."""
+
+    name = "ink"
+    about = "ink lines along edges, as in comics and drawings"
+
+    strength: float = Field(0.6, ge=0, le=1, description="How dark.")
+    width: float = Field(0.5, ge=0, le=1, description="How broad.")
+    threshold: float = Field(0.3, ge=0, le=1, description="Fainter edges get no line.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        sigma = max(0.5, (0.0006 + 0.0022 * self.width) * canvas.height)
+        # Blurred edges are flatter: the gain gives them back what the blur took.
+        gain = 2.6 * sigma
+        floor = 255 * self.threshold
+        edges = f"lutyuv=y='255-clip((val-{floor:.1f})*2.2,0,255)':u=128:v=128"
+        return [
+            f"split[drawn][lines];[lines]gblur=sigma={sigma:.3f}:planes=1,sobel=planes=1:scale={gain:.3f},{edges}[pen];"
+            f"[drawn][pen]blend=c0_mode=multiply:c0_opacity={self.strength:.3f}:{_KEEP_COLOURS}"
+        ]
+
+
+@effect
+class Pencil(ClipEffect):
+    """Only what a soft pencil would draw: grey along edges and in rough places, the paper's white elsewhere."""
+
+    name = "pencil"
+    about = "a pencil drawing on white paper"
+
+    strength: float = Field(1.0, ge=0, le=1, description="How much of the picture gives way to the drawing.")
+    softness: float = Field(0.4, ge=0, le=1, description="How far the strokes spread.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        sigma = max(0.8, canvas.height * (0.002 + 0.012 * self.softness))
+        # Dodged by its own blurred negative, what is even becomes white and what differs from around it stays grey.
+        return [
+            f"split=3[under][grey][around];[around]negate=components=y,gblur=sigma={sigma:.3f}:planes=1[light];"
+            f"[grey][light]blend=c0_mode=dodge:{_KEEP_COLOURS},lutyuv=y='pow(val/255,2.2)*235'[strokes];"
+            f"[strokes][under]blend=all_mode=normal:all_opacity={self.strength:.3f}"
+        ]
+
+
+@effect
+class Halftone(ClipEffect):
+    """Shadows and half-tones in dots of a turned screen, the darker the larger."""
+
+    name = "halftone"
+    about = "printed dots in the shadows, as in old comics"
+
+    strength: float = Field(0.5, ge=0, le=1, description="How dark the dots are.")
+    rows: int = Field(110, ge=30, le=400, description="Dots from top to bottom.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        wide, high = canvas.width, canvas.height
+        turn = 2 * math.pi * self.rows / high / math.sqrt(2)
+        dots = f"lum='180+37*(cos((X+Y)*{turn:.6f})+cos((X-Y)*{turn:.6f}))':cb=128:cr=128"
+        soft = max(0.4, high / 1600)
+        return [
+            f"split[flat][tones];nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv420p,geq={dots}[screen];"
+            f"[tones][screen]blend=c0_mode=hardmix:{_KEEP_COLOURS},gblur=sigma={soft:.3f}:planes=1[dots];"
+            f"[flat][dots]blend=c0_mode=multiply:c0_opacity={self.strength:.3f}:{_KEEP_COLOURS}"
+        ]

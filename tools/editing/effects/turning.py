@@ -1,0 +1,48 @@
+"""The picture turned and mirrored."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from tools.editing.effects.base import Canvas, ClipEffect, Stage, effect
+
+
+@effect
+class Turn(ClipEffect):
+    """The picture turned clockwise; after a quarter turn it fills a film of the other shape."""
+
+    name = "turn"
+    about = "turns the picture by a quarter, half or three quarters"
+    stage: ClassVar[Stage] = Stage.FIT
+
+    degrees: Literal[90, 180, 270] = Field(description="Clockwise.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        if self.degrees == 180:
+            return ["hflip", "vflip"]
+        way = 1 if self.degrees == 90 else 2
+        # Fitted to the film it has bars; what is between them gets the film's shape when it lies on its side.
+        wide, high = canvas.width, canvas.height
+        if wide < high:
+            shown = max(2, round(wide * wide / high) // 2 * 2)
+            crop = f"crop={wide}:{shown}"
+        else:
+            shown = max(2, round(high * high / wide) // 2 * 2)
+            crop = f"crop={shown}:{high}"
+        return [crop, f"transpose={way}", f"scale={wide}:{high}:flags=bicubic", "setsar=1"]
+
+
+@effect
+class Flip(ClipEffect):
+    """The picture mirrored."""
+
+    name = "flip"
+    about = "mirrors the picture, left and right or top and bottom"
+    stage: ClassVar[Stage] = Stage.FIT
+
+    axis: Literal["horizontal", "vertical"] = Field("horizontal", description="horizontal swaps left and right.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        return ["hflip" if self.axis == "horizontal" else "vflip"]

@@ -1,0 +1,1 @@
+"""Timelines for other editors, and from them."""

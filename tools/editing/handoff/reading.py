@@ -1,0 +1,136 @@
+"""Cuts made elsewhere as OpenTimelineIO timelines: .otio, .otioz, EDL, FCPXML, FCP7 XML. All of it is data only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from configs.errors import UsageError
+from tools.editing.handoff.fcpxml_in import read_fcpxml
+from tools.editing.timeline_file import load_timeline
+
+if TYPE_CHECKING:
+    import opentimelineio as otio
+
+MAX_BYTES = 32 * 2**20
+MAX_ELEMENTS = 500_000
+HEAD = 4096
+EVENT = re.compile(r"^\s*\d{1,6}\s+\S+\s+\S+\s+[CDWK]", re.MULTILINE)
+"""'001  AX  V  C ...': an event of a CMX 3600 list."""
+TIMECODE = re.compile(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b")
+RATES = (24.0, 25.0, 30.0, 50.0, 60.0)
+FIX = "Give an .otio, .otioz, .edl, .fcpxml or Final Cut 7 .xml file"
+
+
+def read_cut(path: Path, fps: float = 0.0) -> tuple[otio.schema.Timeline, list[str]]:
+    """The timeline of a file, and what of it could not be read, one sentence each.
+
+    fps: of an EDL, which does not say it (0: the lowest usual rate that its timecodes can have). What the file is, its
+    content says. Raises UsageError when it is too large, damaged, or no cut.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"'{path.name}' is too large for a cut", f"{MAX_BYTES // 2**20} MiB are the limit")
+    if raw.startswith(b"PK\x03\x04") or raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return load_timeline(path), []
+    text = _text(raw)
+    if text.lstrip("\ufeff \t\r\n").startswith("<"):
+        return _xml(text, path)
+    if EVENT.search(text):
+        return _edl(text, path, fps)
+    raise UsageError(f"'{path.name}' holds no cut", "it is no timeline, no EDL and no editor's XML", FIX)
+
+
+def _text(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def _xml(text: str, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
+    import opentimelineio as otio
+
+    if "<!ENTITY" in text:
+        raise UsageError(f"'{path.name}' is not read", "it defines XML entities, which no editor's export does")
+    try:
+        root = ElementTree.fromstring(text.encode("utf-8") if "encoding=" in text[:200] else text)
+    except ElementTree.ParseError as error:
+        raise UsageError(f"'{path.name}' is damaged", f"its XML ends or breaks off ({error})"[:160], FIX) from error
+    if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
+        raise UsageError(f"'{path.name}' is too large for a cut", f"it has more than {MAX_ELEMENTS} elements")
+    if root.tag == "fcpxml":
+        return read_fcpxml(root)
+    if root.tag != "xmeml":
+        raise UsageError(f"'{path.name}' holds no cut", f"its XML is <{str(root.tag)[:40]}>", FIX)
+    try:
+        found = otio.adapters.read_from_string(text, adapter_name="fcp_xml")
+    except Exception as error:  # the adapter's parser fails in many ways on what it does not know
+        raise UsageError(f"'{path.name}' cannot be read", f"{type(error).__name__}: {error}"[:160], FIX) from error
+    return _first(found, path)
+
+
+def _edl(text: str, path: Path, fps: float) -> tuple[otio.schema.Timeline, list[str]]:
+    import opentimelineio as otio
+
+    rate = fps or _guessed(text)
+    try:
+        found = otio.adapters.read_from_string(text, adapter_name="cmx_3600", rate=rate, ignore_timecode_mismatch=True)
+    except Exception as error:  # as above
+        fix = "Give the rate that it was made at as fps" if "rate" in str(error) else FIX
+        raise UsageError(f"'{path.name}' cannot be read", f"{type(error).__name__}: {error}"[:160], fix) from error
+    timeline, notes = _first(found, path)
+    if not fps:
+        notes.append(f"An EDL does not say its rate: it was read at {rate:g} fps")
+    _name_sources(timeline)
+    _clear_black(timeline)
+    return timeline, notes
+
+
+def _guessed(text: str) -> float:
+    """The lowest usual rate that has all the frame numbers of a list."""
+    codes = TIMECODE.findall(text)
+    if any(mark == ";" for mark, _ in codes):
+        return 30000 / 1001
+    most = max((int(frame) for _, frame in codes), default=0)
+    return next((rate for rate in RATES if most < rate), RATES[-1])
+
+
+def _first(found: object, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
+    import opentimelineio as otio
+
+    if isinstance(found, otio.schema.Timeline):
+        return found, []
+    timelines = [one for one in found if isinstance(one, otio.schema.Timeline)] if hasattr(found, "__iter__") else []
+    if not timelines:
+        raise UsageError(f"'{path.name}' holds no cut", "there is no sequence in it", FIX)
+    notes = [f"{len(timelines) - 1} further sequences: left out"] if len(timelines) > 1 else []
+    return timelines[0], notes
+
+
+def _clear_black(timeline: otio.schema.Timeline) -> None:
+    """Events of the reels BL and BARS show nothing of a film."""
+    import opentimelineio as otio
+
+    for track in timeline.tracks:
+        for index, item in enumerate(track):
+            media = getattr(item, "media_reference", None)
+            if isinstance(media, otio.schema.GeneratorReference):
+                track[index] = otio.schema.Gap(source_range=item.source_range)
+
+
+def _name_sources(timeline: otio.schema.Timeline) -> None:
+    """After a dissolve the adapter gives a clip the source of the one before; the list's own comments know better."""
+    import opentimelineio as otio
+
+    for clip in timeline.find_clips():
+        comments = [str(one) for one in dict(clip.metadata.get("cmx_3600", {})).get("comments", ())]
+        to = next((one.partition(":")[2].strip() for one in comments if one.upper().startswith("TO CLIP:")), "")
+        if to:
+            media = otio.schema.ExternalReference(target_url=to)
+            clip.media_reference = media

@@ -1,0 +1,69 @@
+"""A contact sheet of a cut: a picture from the middle of every clip, with its number, time and name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import UsageError
+from tools.editing.handoff.written import clean
+from tools.editing.telling import clock
+
+if TYPE_CHECKING:
+    from tools.editing.change.desk import Desk
+    from tools.editing.change.slots import Slot
+    from tools.editing.program import Source
+
+Rgb = NDArray[np.uint8]
+"""(H, W, 3) uint8."""
+MOST = 60
+"""Pictures on a sheet at most; of longer cuts every n-th clip is shown."""
+WIDTH = 320
+
+
+def cut_sheet(desk: Desk, source_of: Callable[[Slot], Source], check: Callable[[], None]) -> tuple[Rgb, int]:
+    """The sheet, and how many clips are on it. Pictures are as in the sources: without effects and captions.
+
+    Raises UsageError when a source cannot be read, and what `check` raises when it is time to stop.
+    """
+    from backends.media.images import contact_sheet
+
+    slots = desk.main.slots
+    step = -(-len(slots) // MOST)
+    shown = list(enumerate(slots, 1))[::step]
+    pictures, captions = [], []
+    for number, slot in shown:
+        check()
+        pictures.append(_picture(slot, source_of(slot), desk.rate) if slot.media else _card(desk))
+        name = clean(slot.clip.name)[:28]
+        captions.append(f"{number}  ·  {clock(float(slot.start / desk.rate))}  ·  {name}")
+    return contact_sheet(pictures, captions, min(len(shown), 4 if len(shown) <= 16 else 6), WIDTH), len(shown)
+
+
+def _picture(slot: Slot, source: Source, rate: Fraction) -> Rgb:
+    from backends.media.frames import frames_at
+    from backends.media.images import load_image
+
+    if source.info.kind == "image":
+        return load_image(source.path)
+    played = slot.eaten(slot.frames // 2)
+    middle = slot.source + (slot.eaten(slot.frames) - played if slot.backwards else played)
+    last = source.info.seconds - (1 / source.info.fps if source.info.fps else 0.1)
+    at = min(float(middle / rate), max(0.0, last))
+    try:
+        return next(iter(frames_at(source.path, [at], width=WIDTH)))
+    except UsageError:
+        return next(iter(frames_at(source.path, [0.0], width=WIDTH)))  # its sound goes on longer than its picture
+
+
+def _card(desk: Desk) -> Rgb:
+    """A title card or another drawn clip: black, its text stands below."""
+    from tools.editing.outline import studio_data
+
+    data = studio_data(desk.timeline)
+    shape = (data.get("height") or 9) / (data.get("width") or 16)
+    return np.zeros((max(2, round(WIDTH * float(shape))), WIDTH, 3), np.uint8)

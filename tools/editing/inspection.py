@@ -1,0 +1,171 @@
+"""A render looked at through the small pictures of its pieces: black, frozen, and its cuts where they were planned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.vision.thresholds import thresholds
+from tools.editing.cut import Program
+from tools.editing.seeing import EDGE, read_seen
+from tools.editing.segments import Frame, Segment
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BLOCKS = (32, 18)
+"""Blocks that a picture is divided into to see whether anything in it moves."""
+LEAST_CONTEXT = 5
+"""Frames on both sides of a cut without which nobody could say that it is one."""
+PLAIN = 24.0
+"""Mean change of levels between two sides of a cut that anybody sees; less is a jump within a scene."""
+NEAR = 2
+"""Frames by which a found cut may lie beside the planned one."""
+MOST_LOOKS = 60
+"""Cuts that are looked at, evenly chosen: of a film of 500 clips, the others were drawn by the same code."""
+ANSWERS: dict[str, bool | None] = {"found": True, "missed": False, "alike": None}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was seen."""
+
+    black_share: float
+    frozen_share: float
+    planned: int
+    """Cuts and transitions between pictures that differ plainly, of those that were looked at."""
+    found: int
+    missed: tuple[float, ...]
+    """Seconds of those that were not found."""
+    broken: tuple[int, ...]
+    """Numbers of segments whose pictures are not all there."""
+
+
+def inspect(
+    segments: Sequence[Segment], pieces: Sequence[Path], frame: Frame, program: Program, check: Callable[[], None]
+) -> Inspection:
+    """Look at all pieces in order, holding the pictures of three of them at most."""
+    walk = _Walk(frame)
+    for number, (segment, piece) in enumerate(zip(segments, pieces, strict=True)):
+        check()
+        walk.look(number, segment, piece)
+    changes = _changes(segments)
+    step = max(1, -(-len(changes) // MOST_LOOKS))
+    planned, missed = 0, []
+    for first, last in changes[::step]:
+        check()
+        seen = _kept_found(segments, pieces, first, last, frame)
+        if seen is not None:
+            planned += 1
+            if not seen:
+                missed.append(round(float((segments[last].start) / frame.fps), 3))
+    return Inspection(
+        walk.share(walk.black),
+        walk.share(walk.frozen),
+        planned,
+        planned - len(missed),
+        tuple(missed),
+        tuple(walk.broken),
+    )
+
+
+class _Walk:
+    """Black and frozen stretches, from pictures that are up to some frames apart."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._last: tuple[int, NDArray[np.uint8]] | None = None
+        self._frames = 0
+        self.black: list[tuple[int, int, bool]] = []
+        self.frozen: list[tuple[int, int, bool]] = []
+        self.broken: list[int] = []
+
+    def look(self, number: int, segment: Segment, piece: Path) -> None:
+        import cv2
+
+        from tools.editing.seeing import seen_numbers
+
+        table = thresholds()
+        numbers, pictures = read_seen(piece, segment, self._frame)
+        if len(numbers) < len(seen_numbers(segment)):
+            self.broken.append(number)
+        for inside, rgb in zip(numbers, pictures, strict=True):
+            at, grey = segment.start + inside, cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+            before = self._last[0] if self._last is not None else at - 1
+            dark = cv2.countNonZero(cv2.compare(grey, table.black.luma, cv2.CMP_LE)) / grey.size
+            self.black.append((before, at, dark >= table.black.frame_share))
+            if self._last is not None:
+                moved = cv2.resize(cv2.absdiff(self._last[1], grey), BLOCKS, interpolation=cv2.INTER_AREA)
+                self.frozen.append((before, at, float(moved.max()) < table.frozen.block_change))
+            self._last = (at, grey)
+        self._frames = segment.start + segment.frames
+
+    def share(self, spans: Sequence[tuple[int, int, bool]]) -> float:
+        """Share of the film that lies in stretches long enough to count."""
+        shortest = thresholds().black.span_seconds if spans is self.black else thresholds().frozen.span_seconds
+        total = run = 0
+        for begin, end, flag in [*spans, (0, 0, False)]:
+            if flag:
+                run += end - begin
+            else:
+                total += run if run / self._frame.fps >= shortest else 0
+                run = 0
+        return min(1.0, total / self._frames) if self._frames else 0.0
+
+
+def _changes(segments: Sequence[Segment]) -> list[tuple[int, int]]:
+    """Pairs of segments (the last of the old picture, the first of the new one) that meet or have one between them."""
+    found = []
+    for number, (one, two) in enumerate(pairwise(segments)):
+        if two.blend and number + 2 < len(segments) and not segments[number + 2].blend:
+            found.append((number, number + 2))
+        elif not one.blend and not two.blend and one.pieces[0].cut is not two.pieces[0].cut:
+            found.append((number, number + 1))
+    return found
+
+
+def _kept_found(
+    segments: Sequence[Segment], pieces: Sequence[Path], first: int, last: int, frame: Frame
+) -> bool | None:
+    """`_found`, remembered beside the pieces: what did not change needs no second look."""
+    names = "\0".join(pieces[number].stem for number in range(first, last + 1))
+    note = pieces[first].with_name(f"{hashlib.sha256(names.encode()).hexdigest()[:32]}.look")
+    try:
+        return ANSWERS[note.read_text(encoding="utf-8")]
+    except (OSError, KeyError):
+        seen = _found(segments, pieces, first, last, frame)
+    note.write_text(next(word for word, answer in ANSWERS.items() if answer is seen), encoding="utf-8")
+    return seen
+
+
+def _found(segments: Sequence[Segment], pieces: Sequence[Path], first: int, last: int, frame: Frame) -> bool | None:
+    """Whether the detector sees the change between two segments; None where nobody could tell."""
+    import numpy as np
+
+    from backends.media.probe import MediaInfo
+    from backends.vision.cuts.sink import CutSink
+    from backends.vision.frame import Frame as Picture
+
+    _, old = read_seen(pieces[first], segments[first], frame)
+    _, new = read_seen(pieces[last], segments[last], frame)
+    old, new = old[-EDGE:], new[:EDGE]
+    if min(len(old), len(new)) < LEAST_CONTEXT:
+        return None
+    if float(np.abs(old[-1].astype(np.int16) - new[0]).mean()) < PLAIN:
+        return None
+    middle = [read_seen(pieces[n], segments[n], frame)[1] for n in range(first + 1, last)]
+    shown = np.concatenate([old, *middle, new])
+    fps = float(frame.fps)
+    info = MediaInfo("video", "mov", seconds=len(shown) / fps, fps=fps, width=frame.width, height=frame.height)
+    sink = CutSink(info, network="own")
+    before: Picture | None = None
+    for index, rgb in enumerate(shown):
+        before = Picture(index, index / fps, np.ascontiguousarray(rgb), before)
+        sink.see(before)
+    begin, end = len(old) - NEAR, len(shown) - len(new) + NEAR
+    return any(one.first_frame <= end and one.first_frame + one.frames >= begin for one in sink.transitions())

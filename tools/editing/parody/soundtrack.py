@@ -1,0 +1,152 @@
+"""The sounds of a parody: effects with their accents on the beats, and music that steps aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends.sound.foley import accent, make_sound
+from memory.records import Asset
+from tools.editing.parody.beats import Beat
+from tools.editing.parody.recipes import SlotSound, parody_presets
+from tools.editing.parody.script import Script
+from tools.editing.specs import ClipSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tools.spec import ToolContext
+
+MUSIC_FADE = 0.25
+LINE_GAP = 0.12
+"""Seconds between the end of a line and the sound that answers it."""
+RATE = 48_000
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A sound effect on the timeline."""
+
+    name: str
+    beat: str
+    at: float
+    """Seconds of its accent on the timeline."""
+    wanted: str
+    """What it falls on: start, moment, end, line_end."""
+
+
+def cue_times(beat: Beat, sound: SlotSound, fps: float) -> list[float]:
+    """Seconds on the timeline on which a slot's sound falls."""
+    start = beat.start / fps
+    if sound.at == "moment":
+        return [start + hit for hit in beat.hits]
+    if sound.at == "end":
+        return [start + beat.frames / fps]
+    if sound.at == "line_end":
+        return [start + parody_presets().line_delay(beat.slot) + beat.spoken + LINE_GAP] if beat.spoken else [start]
+    return [start]
+
+
+def effect_clips(script: Script, ctx: ToolContext) -> tuple[list[Cue], list[ClipSpec]]:
+    """Every sound effect, its accent on its time; a sound longer than what is left of the film is cut."""
+    total = script.frames / script.fps
+    made: dict[tuple[str, float], Asset] = {}
+    cues: list[Cue] = []
+    clips: list[ClipSpec] = []
+    for beat in script.beats:
+        for sound in beat.slot.sounds:
+            for at in cue_times(beat, sound, script.fps):
+                length = beat.frames / script.fps if sound.fill else 0.0
+                key = (sound.name, round(length, 3))
+                if key not in made:
+                    made[key] = _sound_asset(ctx, sound.name, length)
+                seconds = float(made[key].params["seconds"])
+                begin = at - accent(sound.name, length)
+                cut = max(0.0, -begin)
+                left = min(seconds - cut, total - (begin + cut))
+                if left < 2 / script.fps:
+                    continue
+                audio = made[key]
+                clips.append(
+                    ClipSpec(
+                        audio.id,
+                        Path(audio.path),
+                        begin + cut,
+                        left,
+                        source_in=cut,
+                        name=sound.name.replace("_", " "),
+                        gain_db=sound.gain_db,
+                        source_seconds=seconds,
+                    )
+                )
+                cues.append(Cue(sound.name, beat.name, at, sound.at))
+    return cues, clips
+
+
+def sound_clip(ctx: ToolContext, name: str, at: float, total: float) -> ClipSpec:
+    """A sound effect whose accent falls on `at` seconds of a film of `total` seconds."""
+    audio = _sound_asset(ctx, name, 0.0)
+    begin, seconds = at - accent(name), float(audio.params["seconds"])
+    cut = max(0.0, -begin)
+    left = max(0.05, min(seconds - cut, total - begin - cut))
+    label = name.replace("_", " ")
+    return ClipSpec(audio.id, Path(audio.path), begin + cut, left, source_in=cut, name=label, source_seconds=seconds)
+
+
+def _sound_asset(ctx: ToolContext, name: str, seconds: float) -> Asset:
+    samples = make_sound(name, seconds)
+    length = len(samples) / RATE
+    return _kept(ctx, samples, name.replace("_", " "), {"sound": name, "seconds": length})
+
+
+def _kept(ctx: ToolContext, samples: NDArray[Any], name: str, params: dict[str, Any]) -> Asset:
+    from backends.voice.wav import write_wav
+
+    ctx.cancel.check()
+    file = ctx.scratch(".wav")
+    write_wav(file, samples, RATE)
+    return ctx.save(
+        file,
+        "audio",
+        name,
+        engine="studio synth",
+        engine_version="1",
+        params=params,
+        summary=f"{name}, synthesised, {params['seconds']:.1f} s",
+    )
+
+
+def music_clips(script: Script, ctx: ToolContext) -> list[ClipSpec]:
+    """The bed, silent where a slot wants none: one piece of music, heard through windows."""
+    from backends.sound.beds import make_bed
+
+    music = script.recipe.music
+    if music is None:
+        return []
+    total = script.frames / script.fps
+    samples = make_bed(music.bed, total)
+    audio = _kept(ctx, samples, f"{music.bed} music", {"bed": music.bed, "seconds": total})
+    spans: list[list[float]] = []
+    for beat in script.beats:
+        start, end = beat.start / script.fps, (beat.start + beat.frames) / script.fps
+        if not beat.slot.music:
+            continue
+        if spans and abs(spans[-1][1] - start) < 1e-6:
+            spans[-1][1] = end
+        else:
+            spans.append([start, end])
+    return [
+        ClipSpec(
+            audio.id,
+            Path(audio.path),
+            start,
+            end - start,
+            source_in=start,
+            name=f"{music.bed} music",
+            gain_db=music.gain_db,
+            effects=({"name": "fade_out", "seconds": min(MUSIC_FADE, (end - start) / 2)},),
+            source_seconds=total,
+        )
+        for start, end in spans
+    ]

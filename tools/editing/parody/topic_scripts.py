@@ -1,0 +1,87 @@
+"""Scripts about any topic: two characters, a structure, a few lines; `prompts/parody/topics.yaml`, checked."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from configs.errors import UsageError
+from configs.settings import PROMPT_DIR
+
+SAYS = {"en": "says", "it": "dice"}
+
+
+class TopicLine(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    who: str
+    beat: Literal["setup", "turn", "payoff"]
+    say: str
+
+
+class TopicScript(BaseModel):
+    """A script in one language."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: str
+    scene: str
+    lines: tuple[TopicLine, ...] = Field(min_length=3)
+    stop: str
+    last: str
+
+
+class TopicStructure(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    structure: str
+    tones: dict[str, float]
+    sound: str
+    en: TopicScript
+    it: TopicScript
+
+
+@cache
+def topic_structures() -> dict[str, TopicStructure]:
+    """prompts/parody/topics.yaml."""
+    loaded = yaml.safe_load((PROMPT_DIR / "parody" / "topics.yaml").read_text(encoding="utf-8"))
+    return {name: TopicStructure.model_validate(entry) for name, entry in loaded.items()}
+
+
+def choose_structure(tone: str, wanted: str, seed: int) -> tuple[str, str]:
+    """A structure's name and why: as asked, by tone, else by the seed. Raises UsageError for an unknown one."""
+    known = topic_structures()
+    if wanted != "auto":
+        if wanted not in known:
+            raise UsageError(
+                f"A topic cannot be told as '{wanted[:40]}'",
+                "that structure needs a clip, or does not exist",
+                f"Use auto or one of {', '.join(known)}",
+            )
+        return wanted, "asked for"
+    best = max((structure.tones.get(tone, 0.0) for structure in known.values()), default=0.0)
+    names = sorted(name for name, structure in known.items() if structure.tones.get(tone, 0.0) == best)
+    name = random.Random(seed).choice(names)
+    return name, f"the tone '{tone}' suits it {best:.0%}" if tone and best else "no tone was given; the seed chose it"
+
+
+def fill_script(script: TopicScript, topic: str) -> TopicScript:
+    """The script about a topic; the topic is data: braces and quotation marks are taken out."""
+    plain = " ".join("".join(c for c in topic if c not in '{}"“”«»<>').split()).strip(" .!?")[:80]
+    facts = {"topic": plain, "Topic": plain[:1].upper() + plain[1:], "TOPIC": plain.upper()}
+
+    def told(text: str) -> str:
+        return text.format_map(facts)
+
+    lines = tuple(line.model_copy(update={"say": told(line.say)}) for line in script.lines)
+    changes = {"first": told(script.first), "stop": told(script.stop), "last": told(script.last), "lines": lines}
+    return script.model_copy(update=changes)
+
+
+def story_of(script: TopicScript, language: str) -> str:
+    """The script as a story that the studio's storyboards understand."""
+    return " ".join([script.scene, *(f'{line.who} {SAYS[language]}: "{line.say}"' for line in script.lines)])

@@ -1,0 +1,1 @@
+"""Effects placed on measured moments."""

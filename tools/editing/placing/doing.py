@@ -1,0 +1,282 @@
+"""Effects put on a timeline: each in its own way, at the places that were found for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from configs.errors import UsageError
+from tools.editing.drawn.bubble import speech_bubble
+from tools.editing.drawn.keep import LOOP_SECONDS, particles, picture
+from tools.editing.drawn.particles import KINDS
+from tools.editing.drawn.track import Track, face_track
+from tools.editing.effects import EFFECTS, ClipEffect
+from tools.editing.moments import Box
+from tools.editing.outline import studio_data
+from tools.editing.placing.board import Board
+from tools.editing.placing.places import Spot
+from tools.editing.placing.wishes import Wish
+from tools.editing.presets import editing_presets
+
+if TYPE_CHECKING:
+    from memory.records import Asset
+    from tools.spec import ToolContext
+
+TIMED = ("freeze", "stutter", "reverse", "speed_ramp")
+"""Effects that make the film longer; they come first, the last of them first."""
+STUTTER_SECONDS = 0.125
+INSET_WIDTH, INSET_MARGIN = 0.3, 0.025
+FADE_SECONDS = 0.25
+"""Of insets and bubbles."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the wishes share."""
+
+    film: Asset
+    strength: float | None
+    seed: int
+    inset: Asset | None
+    """What a picture in picture shows; None = the film itself, at its liveliest."""
+    liveliest: float
+    box: Box | None
+    """Where to put what should follow a face, when none can be found; shares of the picture."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """An effect that was put on."""
+
+    effect: str
+    at: float
+    """Seconds of the film as it was."""
+    seconds: float
+    why: str
+
+    def facts(self) -> dict[str, Any]:
+        return {**asdict(self), "at": round(self.at, 3), "seconds": round(self.seconds, 3)}
+
+
+@dataclass
+class Doer:
+    """Puts effects on a board."""
+
+    board: Board
+    request: Request
+    ctx: ToolContext
+
+    def do(self, wishes: Sequence[tuple[Wish, Sequence[Spot]]]) -> list[Done]:
+        """All of them; in order of time. Raises UsageError when one cannot be put where it should."""
+        order = [(wish, spot) for wish, found in wishes for spot in found]
+        timed = sorted((one for one in order if one[0].effect in TIMED), key=lambda one: -one[1].at)
+        others = [one for one in order if one[0].effect not in TIMED]
+        made: list[Done] = []
+        for number, (wish, spot) in enumerate([*timed, *others]):
+            self.ctx.cancel.check()
+            self.ctx.progress(number, len(order), f"placing {wish.effect.replace('_', ' ')}")
+            made.append(self._one(wish, spot))
+        self.board.settle()
+        return sorted(made, key=lambda done: done.at)
+
+    def _one(self, wish: Wish, spot: Spot) -> Done:
+        own: dict[str, Callable[[Wish, Spot], float]] = {
+            "freeze": self._freeze,
+            "stutter": self._stutter,
+            "reverse": self._reverse,
+            "speed_ramp": self._ramp,
+            "picture_in_picture": self._inset,
+            "censor": self._censor,
+            "mosaic": self._mosaic,
+            "speech_bubble": self._bubble,
+        }
+        make = own.get(wish.effect) or (self._particles if wish.effect in KINDS else self._filter)
+        return Done(wish.effect, spot.at, make(wish, spot), spot.why)
+
+    def strength(self, wish: Wish) -> float:
+        if self.request.strength is not None:
+            return self.request.strength
+        return wish.strength if wish.strength is not None else 0.5
+
+    def _why(self, wish: Wish, spot: Spot) -> str:
+        return f"{wish.effect.replace('_', ' ')} at {spot.at:.2f} s: {spot.why}"[:400]
+
+    def _filter(self, wish: Wish, spot: Spot) -> float:
+        effect, kind = self._values(wish, spot)
+        why = self._why(wish, spot)
+        if spot.why == "all of it" and not spot.seconds:
+            self.board.everywhere(effect, why)
+            return self.board.seconds
+        if "at" not in kind.model_fields:
+            name = wish.effect.replace("_", " ")
+            raise UsageError(f"'{name}' is a look of the whole film", "it has no moments", "Ask for it without a place")
+        self.board.effect(effect, spot.at, spot.seconds, why)
+        return spot.seconds or float(kind.model_fields["seconds"].default)
+
+    def _values(self, wish: Wish, spot: Spot) -> tuple[dict[str, Any], type[ClipEffect]]:
+        """The effect as a timeline has it, and its class."""
+        if wish.effect in editing_presets().grades:
+            share = self.strength(wish) if self.request.strength is not None or wish.strength is not None else 1.0
+            return {"name": "grade", "look": wish.effect, "strength": share}, EFFECTS["grade"]
+        kind = EFFECTS[wish.effect]
+        wanted: dict[str, Any] = {"strength": self.strength(wish), "seed": self.request.seed}
+        if spot.where is not None:
+            x0, y0, x1, y1 = spot.where
+            wanted["focus"] = [round((x0 + x1) / 2, 4), round((y0 + y1) / 2, 4)]
+        return {"name": wish.effect, **{k: v for k, v in wanted.items() if k in kind.model_fields}}, kind
+
+    def _freeze(self, wish: Wish, spot: Spot) -> float:
+        why, seconds = self._why(wish, spot), spot.seconds or 1.6
+        held = self.board.freeze(spot.at, seconds, why)
+        zoom = {"name": "slow_zoom", "strength": 0.2 * self.strength(wish), "seed": self.request.seed}
+        if spot.where is not None:
+            zoom["focus"] = [(spot.where[0] + spot.where[2]) / 2, (spot.where[1] + spot.where[3]) / 2]
+        self.board.effect(zoom, spot.at, held.seconds, why)
+        if wish.text:
+            self.board.caption(wish.text, held.start, held.seconds, "meme", why)
+        return held.seconds
+
+    def _stutter(self, wish: Wish, spot: Spot) -> float:
+        times = 2 + round(4 * self.strength(wish))
+        return times * self.board.stutter(spot.at, STUTTER_SECONDS, times, self._why(wish, spot))
+
+    def _reverse(self, wish: Wish, spot: Spot) -> float:
+        first, last = self.board.boomerang(spot.at, spot.seconds or 0.9, self._why(wish, spot))
+        return last - first
+
+    def _ramp(self, wish: Wish, spot: Spot) -> float:
+        slowest = 0.75 - 0.55 * self.strength(wish)
+        first, last = self.board.ramp(spot.at, spot.seconds or 1.2, slowest, self._why(wish, spot))
+        return last - first
+
+    def _span(self, spot: Spot) -> tuple[float, float]:
+        """Begin and length of a spot on the timeline as it is now; one without a length reaches to the end."""
+        begin = self.board.now(spot.at) if spot.at > 0 else 0.0
+        room = self.board.seconds - begin
+        return begin, min(spot.seconds, room) if spot.seconds else room
+
+    def _particles(self, wish: Wish, spot: Spot) -> float:
+        width, height = self._size()
+        made = particles(
+            wish.effect, width / height, self.board.fps, self.strength(wish), self.request.seed, self.ctx
+        )  # fmt: skip
+        begin, length = self._span(spot)
+        whole = self.board.find(made.id).seconds or LOOP_SECONDS
+        done = 0.0
+        while length - done > 0.5 / self.board.fps:
+            part = min(whole, length - done)
+            key = {"at": 0.0, "x": 0.5, "y": 0.5, "width": 1.0, "height": 1.0}
+            self.board.overlay(made.id, begin + done, part, [key], self._why(wish, spot))
+            done += part
+        return length
+
+    def _inset(self, wish: Wish, spot: Spot) -> float:
+        shown = self.request.inset or self.request.film
+        facts = self.board.find(shown.id)
+        begin, length = self._span(spot)
+        first = 0.0
+        if facts.kind == "video":
+            length = min(length, facts.seconds)
+            if self.request.inset is None:
+                first = max(0.0, min(self.request.liveliest, facts.seconds - length))
+        width, height = self._size()
+        wide = INSET_WIDTH * (0.6 + 0.8 * self.strength(wish))
+        tall = wide * width / height / self._shape(shown)
+        at = {"x": 1 - INSET_MARGIN - wide / 2, "y": 1 - INSET_MARGIN * width / height - tall / 2, "width": wide}
+        self.board.overlay(shown.id, begin, length, _faded(at, length), self._why(wish, spot), first)
+        return length
+
+    def _bubble(self, wish: Wish, spot: Spot) -> float:
+        if not wish.text:
+            raise UsageError("A speech bubble needs words", fix="Say what it should read, in quotation marks")
+        width, height = self._size()
+        begin, length = self._span(spot)
+        face = spot.where or self._face(spot, length) or self.request.box
+        mouth = (0.5, 0.6)
+        if face is not None:
+            mouth = ((face[0] + face[2]) / 2, face[1] + 0.78 * (face[3] - face[1]))
+        else:
+            self.ctx.warn(f"No face could be found at {spot.at:.2f} s; the bubble points to the middle")
+        bubble = speech_bubble(wish.text, width, height, mouth, face)
+        params = {"bubble": wish.text, "size": [width, height], "mouth": list(mouth), "face": list(face or ())}
+        made = picture(bubble.image, "speech-bubble.png", params, self.ctx)
+        at = {"x": bubble.key.x, "y": bubble.key.y, "width": bubble.key.width}
+        self.board.overlay(made.id, begin, length, _faded(at, length), self._why(wish, spot))
+        return length
+
+    def _censor(self, wish: Wish, spot: Spot) -> float:
+        from PIL import Image
+
+        begin, length = self._span(spot)
+        size = 0.75 + 0.5 * self.strength(wish)
+        keys = [
+            {"at": max(0.0, at - spot.at), "x": (x0 + x1) / 2, "y": y0 + 0.4 * (y1 - y0),
+             "width": 1.25 * size * (x1 - x0), "height": 0.3 * size * (y1 - y0)}
+            for at, x0, y0, x1, y1 in self._path(wish, spot, length)
+        ]  # fmt: skip
+        bar = picture(Image.new("RGBA", (64, 16), (0, 0, 0, 255)), "censor-bar.png", {"bar": [64, 16]}, self.ctx)
+        self.board.overlay(bar.id, begin, length, keys, self._why(wish, spot))
+        return length
+
+    def _mosaic(self, wish: Wish, spot: Spot) -> float:
+        begin, length = self._span(spot)
+        path = self._path(wish, spot, length)
+        wide = 1.35 * max(x1 - x0 for _, x0, _, x1, _ in path)
+        high = 1.45 * max(y1 - y0 for _, _, y0, _, y1 in path)
+        for clip in self.board.clips():
+            first, last = max(begin, clip.start), min(begin + length, clip.end)
+            if last - first < 0.5 / self.board.fps:
+                continue
+            keys = [
+                [at - spot.at + begin - clip.start, (x0 + x1) / 2, (y0 + y1) / 2] for at, x0, y0, x1, y1 in path
+            ]  # fmt: skip
+            effect = {"name": "mosaic", "keys": keys, "width": min(1.0, wide), "height": min(1.0, high),
+                      "strength": self.strength(wish)}  # fmt: skip
+            self.board.effect(effect, spot.at + first - begin, last - first, self._why(wish, spot))
+        return length
+
+    def _path(self, wish: Wish, spot: Spot, length: float) -> tuple[tuple[float, float, float, float, float], ...]:
+        """Where the face is, or the box that was given. Raises UsageError when there is neither."""
+        track = None if self.request.box and wish.place not in ("face", "reaction") else self._track(spot, length)
+        if track is not None:
+            if track.found < track.looks:
+                self.ctx.warn(
+                    f"The face at {spot.at:.2f} s was found in {track.found} of {track.looks} looks; "
+                    "between them its path is guessed"
+                )
+            return track.keys
+        if spot.where is not None:
+            self.ctx.warn(f"The face at {spot.at:.2f} s could not be followed; it is hidden where it was seen once")
+            return ((spot.at, *spot.where),)
+        if self.request.box is not None:
+            self.ctx.warn(f"No face could be found at {spot.at:.2f} s; the given box is used")
+            return ((spot.at, *self.request.box),)
+        raise UsageError(
+            f"No face could be found at {spot.at:.2f} s", "only frontal faces are found without a face model",
+            "Give a box: x0, y0, x1, y1 as shares of the picture",
+        )  # fmt: skip
+
+    def _track(self, spot: Spot, length: float) -> Track | None:
+        return face_track(self.request.film, spot.at, spot.at + length, spot.where, self.ctx)
+
+    def _face(self, spot: Spot, length: float) -> Box | None:
+        track = self._track(spot, min(length, 1.0))
+        return track.box if track is not None else None
+
+    def _size(self) -> tuple[int, int]:
+        own = studio_data(self.board.timeline)
+        return int(own.get("width", 1280)), int(own.get("height", 720))
+
+    def _shape(self, shown: Asset) -> float:
+        from backends.media.probe import probe
+
+        info = probe(self.ctx.path(shown))
+        return info.width / info.height if info.width and info.height else 16 / 9
+
+
+def _faded(at: dict[str, float], length: float) -> list[dict[str, float]]:
+    """Keys that come and go softly at one place."""
+    soft = min(FADE_SECONDS, length / 3)
+    steps = ((0.0, 0.0), (soft, 1.0), (max(soft, length - soft), 1.0), (length, 0.0))
+    return [{**at, "at": moment, "opacity": light} for moment, light in steps]

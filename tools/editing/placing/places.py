@@ -1,0 +1,192 @@
+"""Where a wish goes: measured moments of the film, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from configs.errors import UsageError
+from tools.editing.moments import Box, Moment, MomentKind, moments, shot_at
+from tools.editing.placing.wishes import Wish
+from tools.editing.placing.words import effect_words, entries
+
+if TYPE_CHECKING:
+    from backends.vision.record import FilmRecord
+    from tools.analysis.aspects import Aspect
+
+MOST = 400
+"""Of one effect in one film."""
+APART = {"flash": 1 / 3, "zoom_punch": 0.2, "shake": 0.4, "glitch": 0.3, "stutter": 1.0, "freeze": 1.0, "reverse": 2.0}
+"""Seconds between two of an effect. More than three flashes in a second can cause seizures (WCAG 2.3.1)."""
+ELBOW = 2.0
+"""Seconds that effects which change the film's time keep from each other, where they can."""
+AFTER_LOUD = 1.2
+"""A silence this soon after a bang is a comic pause."""
+NEEDS: dict[str, tuple[Aspect, ...]] = {
+    "beat": ("sound",),
+    "onset": ("sound",),
+    "loud": ("sound",),
+    "silence": ("sound",),
+    "motion_peak": ("shots",),
+    "stillness": ("shots",),
+    "cut": ("shots",),
+    "face": ("shots", "composition"),
+    "reaction": ("shots", "composition", "sound"),
+    "funny": ("shots", "composition", "sound"),
+    "repetition": ("shots", "composition"),
+    "word": ("shots", "sound", "content"),
+}
+"""What must be measured of a film for a place."""
+INSIDE, EDGE = {"speed_ramp", "reverse", "stutter", "freeze"}, 0.3
+"""Effects that need something before and after them: not within so many seconds of the film's ends."""
+WAITING = {"freeze", "zoom_punch", "deep_fry"}
+WAIT, MOST_WAIT = 0.35, 0.6
+"""Share of a shot, and seconds at most, after which these come."""
+SPOKEN = {"motion_peak": "the strongest motion", "cut": "a cut", "funny": "the funniest moment"}
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where an effect happens, in seconds of the film."""
+
+    at: float
+    seconds: float
+    """0 = at the effect's own length, or to the end for what lasts."""
+    why: str
+    where: Box | None = None
+    shot: int = 0
+
+
+def needs(wishes: Sequence[Wish]) -> tuple[Aspect, ...]:
+    """What must be measured for these wishes; () when their places are known without."""
+    found: set[Aspect] = set()
+    for wish in wishes:
+        if wish.times:
+            continue
+        for place in (wish.place,) if wish.place else entries()[wish.effect].auto:
+            found |= set(NEEDS.get(place, ()))
+    return tuple(sorted(found))
+
+
+def spots(wish: Wish, record: FilmRecord | None, seconds: float, taken: Sequence[float] = ()) -> list[Spot]:
+    """Where the effect goes in a film of `seconds`, in order of time.
+
+    record: None when nothing had to be measured. taken: moments near which it goes only when there are no others.
+    Raises UsageError when a time lies outside the film, or the film has
+    no moment of the kind that was asked for.
+    """
+    entry = entries()[wish.effect]
+    length = wish.seconds or entry.seconds
+    if wish.times:
+        return _thinned(wish, [_given(wish, at, length, seconds, record) for at in sorted(wish.times)])
+    tried: list[str] = []
+    for place in (wish.place,) if wish.place else entry.auto:
+        found = list(_of(place, wish, record, length, seconds, taken))
+        if found:
+            return _thinned(wish, found)
+        tried.append(place)
+    raise UsageError(
+        f"The film has no place for '{wish.effect}'",
+        f"nothing in it was measured as {' or '.join(name.replace('_', ' ') for name in tried)}"
+        + (f" ('{wish.word}' is not said where words were found)" if wish.word else ""),
+        "Say a time, such as 'at 2.5 seconds'",
+    )
+
+
+def funny(record: FilmRecord) -> list[Moment]:
+    """Moments in order of how funny they promise to be: a reaction, a pause after a bang, a burst of motion."""
+    table = effect_words().funny
+    loud = moments(record, "loud")
+    found: list[tuple[float, Moment]] = []
+    for moment in moments(record, "reaction", "motion_peak", "loud", "repetition", "stillness"):
+        found.append((table.get(moment.kind, 0.0) * (0.4 + 0.6 * moment.strength), moment))
+    for pause in moments(record, "silence", "stillness"):
+        before = [bang for bang in loud if 0 <= pause.at - bang.at <= AFTER_LOUD]
+        if before:
+            found.append((table["after_loud"] * (0.4 + 0.6 * before[-1].strength), pause))
+    return [moment for _, moment in sorted(found, key=lambda one: (-one[0], one[1].at))]
+
+
+def _given(wish: Wish, at: float, length: float, seconds: float, record: FilmRecord | None) -> Spot:
+    if not 0 <= at < seconds:
+        raise UsageError(f"{at:g} s lies outside the film", f"it lasts {seconds:.2f} s", "Give an earlier time")
+    shot = shot_at(record, at) if record is not None else 0
+    return Spot(at, length, "as asked", _face_in(record, shot), shot)
+
+
+def _of(
+    place: str, wish: Wish, record: FilmRecord | None, length: float, seconds: float, taken: Sequence[float]
+) -> Iterator[Spot]:
+    if place == "whole":
+        yield Spot(0.0, 0.0 if not wish.seconds else wish.seconds, "all of it")
+        return
+    if place == "start":
+        yield Spot(0.0, length, "the start")
+        return
+    if place == "end":
+        span = length or 1.0
+        yield Spot(max(0.0, seconds - span), span, "the end")
+        return
+    if record is None:
+        return
+    found = funny(record) if place == "funny" else moments(record, cast("MomentKind", place))
+    if place == "word":
+        wanted = {_plain(word) for word in wish.word.split()}
+        found = [moment for moment in found if _plain(moment.note) in wanted]
+    else:
+        found = [moment for moment in found if moment.at < seconds - 0.05]
+    free = [moment for moment in found if all(abs(moment.at - other) > ELBOW for other in taken)]
+    if wish.effect in INSIDE:
+        free = [moment for moment in free if EDGE < moment.at < seconds - EDGE] or free
+    for moment in _chosen(place, wish, free or found):
+        yield _spot(place, moment, length, record, wish.effect in WAITING)
+
+
+def _chosen(place: str, wish: Wish, found: list[Moment]) -> list[Moment]:
+    most = entries()[wish.effect].most
+    if wish.every or most == "each":
+        return found
+    count = 1 if wish.place else most
+    if place in ("cut", "word", "beat"):
+        # They are equals: spread over the film rather than the first ones.
+        step = max(1, len(found) // count)
+        return found[::step][:count] if not wish.place or count > 1 else found[:1]
+    best = found if place == "funny" else sorted(found, key=lambda moment: -moment.strength)
+    return sorted(best[:count], key=lambda moment: moment.at)
+
+
+def _spot(place: str, moment: Moment, length: float, record: FilmRecord, waits: bool) -> Spot:
+    """A moment as a place; what lasts (a face, a stillness) gives its own length."""
+    lasting = moment.seconds if moment.kind in ("face", "stillness", "silence", "reaction") else 0.0
+    span = length or (lasting if place in ("face", "stillness", "silence") else 0.0)
+    if place == "face" and lasting:
+        span = min(span, lasting)
+    # The first picture of a new shot is rarely its face: a reaction is held when it has begun.
+    later = min(MOST_WAIT, WAIT * moment.seconds) if moment.kind in ("reaction", "repetition", "face") else 0.0
+    name = SPOKEN.get(place, place.replace("_", " "))
+    why = f"{name}: {moment.note}" if place != "word" else f"the word '{moment.note}'"
+    return Spot(
+        moment.at + (later if waits else 0.0), span, why, moment.where or _face_in(record, moment.shot), moment.shot
+    )
+
+
+def _thinned(wish: Wish, found: list[Spot]) -> list[Spot]:
+    """In order of time, none too close to the one before."""
+    apart = APART.get(wish.effect, 0.0)
+    kept: list[Spot] = []
+    for spot in sorted(found, key=lambda one: one.at):
+        if not kept or spot.at - kept[-1].at >= apart - 1e-6:
+            kept.append(spot)
+    return kept[:MOST]
+
+
+def _face_in(record: FilmRecord | None, shot: int) -> Box | None:
+    if record is None:
+        return None
+    faces = [moment for moment in moments(record, "face") if moment.shot == shot and moment.where]
+    return max(faces, key=lambda moment: moment.strength).where if faces else None
+
+
+def _plain(word: str) -> str:
+    return "".join(letter for letter in word.casefold() if letter.isalnum())

@@ -1,0 +1,60 @@
+"""Sounds that a style puts under a film, made by the studio and kept as assets."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.editing.remix.presets import Bed
+
+if TYPE_CHECKING:
+    from memory.records import Asset
+    from tools.spec import ToolContext
+
+_RATE = 48_000
+_LONGEST_PIANO = 900.0
+PARTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "hiss": (("surface", "hiss"),),
+    "crackle": (("surface", "crackle"),),
+    "piano": (("music", "ragtime"), ("surface", "crackle")),
+}
+"""Role on the timeline and sound, per bed."""
+
+
+def make_beds(bed: Bed, seconds: float, seed: int, ctx: ToolContext) -> list[tuple[str, Asset]]:
+    """The sounds of a bed as (role, asset), as long as the film."""
+    made = []
+    for role, name in PARTS.get(bed, ()):
+        ctx.progress(0, 1, f"making the {name}")
+        file = _written(_samples(name, seconds, seed), ctx.scratch(".wav"))
+        asset = ctx.save(
+            file, "audio", f"{name}.wav", engine="studio", seed=seed, params={"bed": name, "seconds": seconds},
+            summary=f"{name}, {seconds:.1f} s, made by the studio",
+        )  # fmt: skip
+        made.append((role, asset))
+    return made
+
+
+def _samples(name: str, seconds: float, seed: int) -> NDArray[np.float32]:
+    if name != "ragtime":
+        from backends.sound.surface import surface_noise
+
+        return surface_noise(name, seconds, seed)
+    from backends.sound.beds import make_bed
+
+    piece = make_bed(name, min(max(seconds, 0.5), _LONGEST_PIANO), seed)
+    return np.asarray(np.resize(piece, (round(seconds * _RATE), 2)) if seconds > _LONGEST_PIANO else piece)
+
+
+def _written(samples: NDArray[np.float32], path: Path) -> Path:
+    """16-bit WAV of (n, 2) float samples."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        file.writeframes((samples.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
+    return path
