@@ -74,6 +74,8 @@ READ: dict[str, list[dict[str, Any]]] = {
     "congela il momento più divertente": [{"effect": "freeze", "place": "funny"}],
     "film_grain": [{"effect": "film_grain"}],
     "black and white with confetti": [{"effect": "black_and_white"}, {"effect": "confetti"}],
+    "FREEZE at 0.7 s with AWW": [{"effect": "freeze", "times": (0.7,), "text": "AWW"}],
+    "RGB split": [{"effect": "glitch"}],
     "blur the face": [{"effect": "mosaic"}],
 }  # fmt: skip
 

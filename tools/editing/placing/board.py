@@ -133,6 +133,12 @@ class Board:
             own = {**effect, "at": max(0.0, first - clip.start), "seconds": last - first}
             self._waiting.append(AddEffect(clip=clip.id, effect=own, rationale=why))
 
+    def longest(self, effect: dict[str, Any], why: str) -> Shown:
+        """An effect on the whole of the longest clip; that clip."""
+        clip = max(self.clips(), key=lambda one: (one.seconds, -one.start))
+        self._waiting.append(AddEffect(clip=clip.id, effect=effect, rationale=why))
+        return clip
+
     def everywhere(self, effect: dict[str, Any], why: str) -> None:
         """An effect on all clips, from their beginning to their end."""
         for clip in self.clips():

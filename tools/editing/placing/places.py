@@ -40,6 +40,10 @@ NEEDS: dict[str, tuple[Aspect, ...]] = {
 """What must be measured of a film for a place."""
 INSIDE, EDGE = {"speed_ramp", "reverse", "stutter", "freeze"}, 0.3
 """Effects that need something before and after them: not within so many seconds of the film's ends."""
+WHOLE, LONGEST = "all of it", "the longest shot"
+"""Places that are no moments."""
+MOVES = {"slow_zoom", "pull_back"}
+"""Effects that would start anew with every clip: without a place they go to the longest one."""
 WAITING = {"freeze", "zoom_punch", "deep_fry"}
 WAIT, MOST_WAIT = 0.35, 0.6
 """Share of a shot, and seconds at most, after which these come."""
@@ -119,7 +123,7 @@ def _of(
     place: str, wish: Wish, record: FilmRecord | None, length: float, seconds: float, taken: Sequence[float]
 ) -> Iterator[Spot]:
     if place == "whole":
-        yield Spot(0.0, 0.0 if not wish.seconds else wish.seconds, "all of it")
+        yield Spot(0.0, wish.seconds, LONGEST if wish.effect in MOVES and not wish.seconds else WHOLE)
         return
     if place == "start":
         yield Spot(0.0, length, "the start")
