@@ -68,7 +68,7 @@ def open_time(desk: Desk, at: int, frames: int) -> None:
     for lane, slot in desk.every():
         if slot.start >= at:
             slot.start += frames
-        elif lane.role in BEDS and slot.end >= end > at:
+        elif lane.role in BEDS and slot.end >= end >= at:
             _lengthen(slot, frames, desk.rate)
     for lane in desk.lanes:
         lane.length += frames if lane.length >= at else 0
