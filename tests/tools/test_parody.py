@@ -32,9 +32,13 @@ RATE = 48_000
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceStudio]:
     home = tmp_path_factory.mktemp("parody")
-    film = {"width": 256, "height": 144}
+    film = {"width": 160, "height": 90, "fps": 8}
     settings = load_settings(
-        home=home / "home", brain="offline", memory={"index": "numpy", "embedder": "letters"}, film=film
+        home=home / "home",
+        brain="offline",
+        memory={"index": "numpy", "embedder": "letters"},
+        film=film,
+        image={"width": 160, "height": 90, "preview_samples": 2},
     )
     with voice_studio(settings) as made:
         yield made
