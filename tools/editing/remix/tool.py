@@ -76,6 +76,7 @@ class RemixStyle(Tool):
     )
     Args = RemixStyleArgs
     makes = "video"
+    retried = False  # another seed changes no colour
 
     def forecast(self, args: RemixStyleArgs, studio: Studio) -> Forecast:
         looks = bool(args.reference) + (args.pacing == "recut")
