@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from media_fixtures import make_video
 from parody_clips import frame_number, jumping_clip
 from voice_studio import VoiceStudio, voice_studio
 
@@ -133,6 +134,14 @@ def test_wrong_use_is_one_sentence(studio: VoiceStudio, args: dict[str, Any], sa
     outcome = studio.call("make_parody", **args)
     assert isinstance(outcome.error, UsageError)
     assert said in f"{outcome.error.problem} {outcome.error.cause}"
+
+
+def test_a_clip_in_which_nothing_can_turn_is_refused(studio: VoiceStudio, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "blink.mp4", 0.2, width=160, height=90)
+    blink = attach(path, studio.studio.workspace, studio.studio.memory, studio.studio.settings, "t")
+    outcome = studio.call("make_parody", video=blink.id)
+    assert isinstance(outcome.error, UsageError)
+    assert "too short" in outcome.error.problem
 
 
 def test_without_a_voice_the_lines_are_written() -> None:
