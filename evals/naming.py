@@ -8,7 +8,9 @@ from typing import Any
 from configs.errors import UsageError
 from memory.store import Memory
 
-FILE_ARGUMENTS = frozenset({"video", "image", "audio", "timeline", "asset", "picture", "subtitles", "source"})
+FILE_ARGUMENTS = frozenset(
+    {"video", "image", "audio", "timeline", "asset", "picture", "subtitles", "source", "music", "reference", "file"}
+)
 CHARACTER_ARGUMENTS = frozenset({"character", "speaker"})
 LAST = ("last", "$last")
 

@@ -23,6 +23,7 @@ from backends.media.cielab import lab_of
 from backends.media.cube import Table, look_up, write_cube
 from backends.media.ffmpeg import ffmpeg_path, filter_value
 from tools.editing.effects import Canvas, picture_filters
+from tools.editing.effects.lut import grey_curve
 from tools.editing.remix.grade import Grade, bake, graded, lightness_falls, steepest
 from tools.editing.remix.presets import remix_presets
 from tools.editing.remix.transfer import transfer
@@ -67,15 +68,24 @@ def _exactness(grade: Grade) -> dict[str, float]:
     even = np.random.default_rng(0).random((8000, 3))
     seen = np.concatenate([scene(name) for name in SCENES])
     spread, shown = (_apart(look_up(table, rgb), graded(rgb, grade)) for rgb in (even, seen))
+    luma = _by_luma(seen, grade) if grade.plain_grey else None
     return {
         "even_mean": _round(spread.mean()),
         "even_p99": _round(np.quantile(spread, 0.99)),
         "scenes_mean": _round(shown.mean()),
         "scenes_p99": _round(np.quantile(shown, 0.99)),
         "matrix_and_curves_mean": _round(_apart(_simpler(seen, graded(seen, grade)), graded(seen, grade)).mean()),
+        **({} if luma is None else {"luma_mean": _round(luma.mean()), "luma_p99": _round(np.quantile(luma, 0.99))}),
         "lightness_falls": _round(lightness_falls(table)),
         "steepest": _round(steepest(table)),
     }
+
+
+def _by_luma(rgb: Floats, grade: Grade) -> Floats:
+    """How far black and white by a curve of luma is from the grade."""
+    levels = grey_curve(grade)
+    luma = np.interp(rgb @ (0.2126, 0.7152, 0.0722), np.linspace(0, 1, len(levels)), levels)
+    return _apart(np.repeat(luma[:, None], 3, axis=1), graded(rgb, grade))
 
 
 def _apart(one: Floats, other: Floats) -> Floats:

@@ -14,6 +14,7 @@ from media_fixtures import gradient, make_video, make_wav
 
 from backends.media.ffmpeg import input_args, run_ffmpeg
 from backends.media.guard import sniff
+from backends.vision.record import Curves
 from configs.errors import UsageError
 from configs.settings import Settings
 from tools.editing.drawn.track import path_of
@@ -74,6 +75,8 @@ READ: dict[str, list[dict[str, Any]]] = {
     "congela il momento più divertente": [{"effect": "freeze", "place": "funny"}],
     "film_grain": [{"effect": "film_grain"}],
     "black and white with confetti": [{"effect": "black_and_white"}, {"effect": "confetti"}],
+    "FREEZE at 0.7 s with AWW": [{"effect": "freeze", "times": (0.7,), "text": "AWW"}],
+    "RGB split": [{"effect": "glitch"}],
     "blur the face": [{"effect": "mosaic"}],
 }  # fmt: skip
 
@@ -118,6 +121,18 @@ def test_places_are_measured_ones_with_reasons() -> None:
         spots(Wish("flash", times=(11.0,)), None, 10.0)
     with pytest.raises(UsageError, match="no place"):
         spots(Wish("censor", "face"), record, 10.0)
+
+
+def test_in_a_calm_film_the_most_motion_is_taken_and_in_a_still_one_nothing() -> None:
+    calm = made_record().model_copy(update={"sound": None})
+    times = tuple(at / 10 for at in range(100))
+    motion = tuple(0.02 + 0.0001 * at for at in range(100))
+    calm = calm.model_copy(update={"curves": Curves(seconds=times, motion=motion, luma=(90.0,) * 100)})
+    (spot,) = spots(Wish("speed_ramp", "motion_peak"), calm, 10.0)
+    assert spot.at > 9.0 and "nothing stands out" in spot.why
+    still = calm.model_copy(update={"curves": Curves(seconds=times, motion=(0.0,) * 100, luma=(90.0,) * 100)})
+    with pytest.raises(UsageError, match="no place"):
+        spots(Wish("speed_ramp", "motion_peak"), still, 10.0)
 
 
 def test_flashes_come_no_faster_than_three_a_second() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -62,7 +63,7 @@ def test_a_typewriter_writes_letter_by_letter(studio: EditingStudio) -> None:
     film, _ = studio.make("add_captions", video="flat.mp4", text="letter by letter it comes", style="typewriter")
     drawn = (np.abs(frames(film) - 90).max(axis=3) > 40).sum(axis=(1, 2))
     assert drawn[0] < 0.15 * drawn[-1] and drawn[8] < 0.6 * drawn[-1]
-    assert all(later >= earlier - 4 for earlier, later in zip(drawn, drawn[1:], strict=False))
+    assert all(later >= earlier - 4 for earlier, later in pairwise(drawn))
 
 
 def test_times_come_from_what_was_said() -> None:

@@ -310,3 +310,23 @@ def test_effects_go_where_they_are_seen_or_heard() -> None:
     for change in ({"op": "grade", "look": "sepia"}, {"op": "crop", "x": 0, "y": 0, "width": 0.5, "height": 0.5}):
         with pytest.raises(UsageError, match="is for pictures"):
             do({**change, "clip": music})
+
+
+def test_the_films_fades_stay_at_its_ends() -> None:
+    faded = do(
+        {"op": "transition", "clip": A, "kind": "fade", "seconds": 0.5},
+        {"op": "effect", "clip": C, "effect": {"name": "fade_out", "seconds": 0.5}},
+    ).timeline
+    for change in ({"op": "move", "clip": A, "after": C}, {"op": "ripple_delete", "clip": A}):
+        made = do(change, to=faded)
+        first, last = by_id(made.timeline, ids(made.timeline)[0]), by_id(made.timeline, ids(made.timeline)[-1])
+        assert effects_of(first) == [{"name": "fade_in", "seconds": 0.5}], "the second clip begins the film now"
+        assert effects_of(last) == [{"name": "fade_out", "seconds": 0.5}]
+        assert "the film's fade in is on 'b'" in made.said[0]
+        every = [effect["name"] for clip in made.timeline.video_tracks()[0].find_clips() for effect in effects_of(clip)]
+        assert sorted(every) == ["fade_in", "fade_out"]
+
+
+def test_music_that_reached_to_the_end_goes_on_under_what_is_added_there() -> None:
+    made = do({"op": "title", "at": 6, "seconds": 2, "text": "The End"}).timeline
+    assert places(made, "music") == [("song", 0, 192, 0)]

@@ -287,3 +287,12 @@ def _nothing() -> Any:
     from tools.editing.program import Source
 
     return Source(Path("a.mp4"), "0", "vid-1", None, None)  # type: ignore[arg-type]
+
+
+def test_effects_with_branches_meet_in_a_transition(studio: EditingStudio, counting: Asset) -> None:
+    half = ({"name": "grade", "look": "sepia", "strength": 0.5},)
+    mix: dict[str, Any] = {"transition": "dissolve", "transition_seconds": 0.25}
+    video = [clip(counting, 0, 0.5, effects=half), clip(counting, 0.5, 0.5, effects=half, **mix)]
+    corner = clip(counting, 0.25, 0.5, effects=half, place=Place((Key(0, 0.5, 0.5, 0.5),)))
+    _, facts = render(studio, build([*video, corner]))
+    assert facts["frames"] == 24

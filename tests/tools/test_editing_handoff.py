@@ -386,3 +386,14 @@ def test_hostile_bundles_take_nothing_in(studio: EditingStudio, cut: Asset, tmp_
         assert isinstance(studio.run("import_timeline", file=name).error, UsageError)
         assert {asset.id for asset in studio.memory.list_assets()} == before
         assert not list(tmp_path.rglob("evil*"))
+
+
+def test_fcpxml_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    deep = '<gap lane="1" offset="0s" duration="1s">' * 3000 + "</gap>" * 3000
+    path = tmp_path / "deep.fcpxml"
+    path.write_text(
+        "<fcpxml><resources><format id='r1' frameDuration='1/24s'/></resources><project><sequence format='r1'>"
+        f"<spine><gap offset='0s' duration='1s'>{deep}</gap></spine></sequence></project></fcpxml>"
+    )
+    with pytest.raises(UsageError, match="nested too deeply"):
+        read_cut(path)

@@ -11,6 +11,7 @@ from skimage.color import deltaE_ciede2000
 from backends.media.cielab import lab_of
 from backends.media.cube import look_up
 from configs.errors import UsageError
+from tools.editing.effects.lut import grey_curve
 from tools.editing.remix.distance import directions, palette_distance, pixels
 from tools.editing.remix.grade import Grade, Tint, bake, graded, lightness_falls, skin, steepest
 from tools.editing.remix.presets import palette_table, remix_presets
@@ -38,6 +39,18 @@ def test_the_table_is_the_grade_to_within_what_an_eye_sees(name: str) -> None:
     error = deltaE_ciede2000(lab_of(look_up(bake(grade), rgb)), lab_of(graded(rgb, grade)))
     assert float(error.mean()) < 0.5
     assert float(np.quantile(error, 0.99)) < 2.5
+
+
+def test_black_and_white_by_luma_is_near_the_table() -> None:
+    plain = [name for name in PRESETS if remix_presets().presets[name].grade.plain_grey]
+    assert set(plain) == {"noir", "manga", "pencil_sketch"}
+    rgb = np.concatenate([scene((0.35, 0.65, 0.25), (0.55, 0.7, 0.95)), scene((0.95, 0.6, 0.35), (0.3, 0.35, 0.4))])
+    for name in plain:
+        grade = remix_presets().presets[name].grade
+        levels = grey_curve(grade)
+        luma = np.interp(rgb @ (0.2126, 0.7152, 0.0722), np.linspace(0, 1, len(levels)), levels)
+        error = deltaE_ciede2000(lab_of(np.repeat(luma[:, None], 3, axis=1)), lab_of(graded(rgb, grade)))
+        assert float(error.mean()) < 1.7
 
 
 def test_at_strength_0_nothing_changes() -> None:

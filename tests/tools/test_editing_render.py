@@ -264,6 +264,7 @@ def test_scores_are_measured_and_a_black_film_fails_its_gate(studio: EditingStud
         "seconds": True,
         "black_share": True,
         "frozen_share": True,
+        "pieces_as_drawn": True,
     }
     night = studio.attach(_solid(tmp_path / "night.mp4"))
     file = save_timeline(build([clip(night, 0, 2)]), studio.workspace.home / "night.otio")

@@ -22,6 +22,7 @@ from backends.sound.surface import surface_noise
 from configs.errors import UsageError
 from configs.settings import Settings
 from tools.editing.effects import Canvas, effect_facts, make_effect, picture_filters, sound_filters
+from tools.editing.remix.grade import graded
 from tools.editing.remix.presets import palette_table, remix_presets
 from tools.editing.specs import ClipSpec
 from tools.editing.timeline import build_timeline, save_timeline
@@ -75,6 +76,15 @@ def test_black_and_white_has_no_colour(film: Path, tmp_path: Path) -> None:
     made = drawn(film, [{"name": "lut", "table": "noir"}], tmp_path)
     lab = lab_of(made[::6] / 255)
     assert np.hypot(lab[..., 1], lab[..., 2]).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["noir", "pencil_sketch"])
+def test_greys_by_a_curve_of_luma_are_those_of_the_grade(name: str, tmp_path: Path) -> None:
+    steps = counting_film(tmp_path / "steps.mp4", FRAMES, sound=False)
+    greys = drawn(steps, [], tmp_path)[:, 45, 80] / 255
+    made = drawn(steps, [{"name": "lut", "table": name}], tmp_path)[:, 45, 80] / 255
+    wanted = lab_of(graded(greys, remix_presets().presets[name].grade))
+    assert np.abs(lab_of(made)[:, 0] - wanted[:, 0]).max() < 1.0
 
 
 def test_a_weaker_table_changes_less_and_has_another_key(film: Path, tmp_path: Path) -> None:

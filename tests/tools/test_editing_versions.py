@@ -246,3 +246,19 @@ def test_any_changes_render_to_the_frame(studio: EditingStudio, cut: Asset, seed
         undo(studio.memory, cut)
     back = current(studio.memory, cut).asset
     assert back.id == cut.id and studio.path(back).read_bytes() == first
+
+
+def test_a_full_disk_leaves_the_version_before(
+    studio: EditingStudio, cut: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clip,) = clips(studio, cut)
+
+    def full(self: Path, *args: object, **more: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        outcome = studio.run("change_timeline", timeline=cut.id, changes=[{"op": "reverse", "clip": clip}])
+    assert outcome.error is not None and "No space left" in outcome.error.sentence
+    assert current(studio.memory, cut).asset.id == cut.id and len(versions(studio.memory, cut)) == 1
+    assert current(studio.memory, change(studio, cut, {"op": "reverse", "clip": clip})).number == 2

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from media_fixtures import make_video
 from parody_clips import frame_number, jumping_clip
 from voice_studio import VoiceStudio, voice_studio
 
@@ -32,9 +33,13 @@ RATE = 48_000
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceStudio]:
     home = tmp_path_factory.mktemp("parody")
-    film = {"width": 256, "height": 144}
+    film = {"width": 160, "height": 90, "fps": 8}
     settings = load_settings(
-        home=home / "home", brain="offline", memory={"index": "numpy", "embedder": "letters"}, film=film
+        home=home / "home",
+        brain="offline",
+        memory={"index": "numpy", "embedder": "letters"},
+        film=film,
+        image={"width": 160, "height": 90, "preview_samples": 2},
     )
     with voice_studio(settings) as made:
         yield made
@@ -129,6 +134,14 @@ def test_wrong_use_is_one_sentence(studio: VoiceStudio, args: dict[str, Any], sa
     outcome = studio.call("make_parody", **args)
     assert isinstance(outcome.error, UsageError)
     assert said in f"{outcome.error.problem} {outcome.error.cause}"
+
+
+def test_a_clip_in_which_nothing_can_turn_is_refused(studio: VoiceStudio, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "blink.mp4", 0.2, width=160, height=90)
+    blink = attach(path, studio.studio.workspace, studio.studio.memory, studio.studio.settings, "t")
+    outcome = studio.call("make_parody", video=blink.id)
+    assert isinstance(outcome.error, UsageError)
+    assert "too short" in outcome.error.problem
 
 
 def test_without_a_voice_the_lines_are_written() -> None:

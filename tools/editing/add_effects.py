@@ -19,7 +19,7 @@ from tools.editing.change.assets import facts_finder
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
 from tools.editing.placing.doing import TIMED, Doer, Done, Request
-from tools.editing.placing.places import Spot, needs, spots
+from tools.editing.placing.places import LONGEST, WHOLE, Spot, needs, spots
 from tools.editing.placing.wishes import Wish, place_of, read_wishes
 from tools.editing.program import Source
 from tools.editing.render import render
@@ -179,7 +179,7 @@ def _told(done: list[Done]) -> str:
     for effect, count in counts.items():
         first = [one for one in done if one.effect == effect][:SAID]
         places = [
-            f"({one.why})" if one.why == "all of it" else f"at {one.at:.2f} s ({one.why[:110]})" for one in first
+            f"({one.why})" if one.why in (WHOLE, LONGEST) else f"at {one.at:.2f} s ({one.why[:110]})" for one in first
         ]  # fmt: skip
         more = f" and {count - len(first)} more places" if count > len(first) else ""
         parts.append(f"{effect.replace('_', ' ')} {', '.join(places)}{more}")

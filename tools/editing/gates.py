@@ -76,7 +76,10 @@ def measure(made: Render, check: Callable[[], None]) -> Verdict:
     if program.words:
         scores.append(_captions(captions_in_frame(program.words, made.frame, made.cache, check)))
     sheet, wrong = contact_sheet(made.film, made.frame, made.segments, made.pieces, made.cache / "sheets", check)
-    return Verdict(tuple(scores), tuple(sorted({*seen.broken, *wrong})), sheet)
+    broken = tuple(sorted({*seen.broken, *wrong}))
+    right = round(1 - len(broken) / len(made.pieces), 3)
+    scores.append(Score("pieces_as_drawn", right, "measured", "contact sheet", 1.0, not broken))
+    return Verdict(tuple(scores), broken, sheet)
 
 
 def _loudness(level: float | None, lufs: float | None) -> Score:

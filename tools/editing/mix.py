@@ -19,7 +19,7 @@ RATE = 48_000
 """Samples per second of every mix."""
 SPARE_SECONDS = 0.25
 """Read a little more than is kept: decoders round to packets."""
-GROUP = 24
+GROUP = 10
 """Clips that one ffmpeg opens at once: each costs memory, a two-hour source some 20 MB of index alone."""
 RAMP_STEP = 0.1
 """Seconds of a speed ramp that are played at one speed."""

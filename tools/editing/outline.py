@@ -26,7 +26,7 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
         for clip in track.find_clips():
             span = clip.trimmed_range_in_parent()
             own, media = studio_data(clip), clip.media_reference
-            fact: dict[str, Any] = {"id": own.get("id", ""), "name": clip.name, "asset": own.get("asset", "")}
+            fact: dict[str, Any] = {"id": _text(own, "id"), "name": clip.name, "asset": _text(own, "asset")}
             if span is not None:
                 fact["start"] = round(span.start_time.to_seconds(), 4)
                 fact["seconds"] = round(span.duration.to_seconds(), 4)
@@ -39,8 +39,8 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
                 fact["effects"] = effects
             if any(isinstance(effect, otio.schema.FreezeFrame) for effect in clip.effects):
                 fact["frozen"] = True
-            if own.get("gain_db"):
-                fact["gain_db"] = float(own["gain_db"])
+            if gain := gain_of(clip):
+                fact["gain_db"] = gain
             if clip in joins:
                 join = joins[clip]
                 fact["transition"] = str(studio_data(join).get("kind", "dissolve"))
@@ -52,12 +52,26 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
     return {
         "name": timeline.name,
         "seconds": round(_seconds(timeline), 4),
-        "fps": meta.get("fps", ""),
-        "width": meta.get("width", 0),
-        "height": meta.get("height", 0),
+        "fps": _rate(meta),
+        "width": meta["width"] if isinstance(meta.get("width"), int) else 0,
+        "height": meta["height"] if isinstance(meta.get("height"), int) else 0,
         "tracks": tracks,
         "markers": [marker.name for marker in timeline.tracks.markers],
     }
+
+
+def _rate(meta: Mapping[str, Any]) -> str:
+    """The noted rate where it is one, else ''."""
+    try:
+        rate = Fraction(_text(meta, "fps"))
+    except (ValueError, ZeroDivisionError):
+        return ""
+    return str(meta["fps"]) if 0 < rate < 1000 else ""
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _seconds(timeline: otio.schema.Timeline) -> float:
@@ -90,6 +104,13 @@ def studio_data(thing: Any) -> dict[str, Any]:
     """What the studio noted on a timeline, track or clip; {} on things made elsewhere."""
     data = thing.metadata.get("studio")
     return dict(data) if isinstance(data, Mapping) else {}
+
+
+def gain_of(clip: Any) -> float:
+    """A clip's gain in dB; 0 where none is noted, or something that is no gain."""
+    gain = studio_data(clip).get("gain_db", 0.0)
+    usable = isinstance(gain, (int, float)) and not isinstance(gain, bool) and -200 <= gain <= 200
+    return float(gain) if usable else 0.0
 
 
 def plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from tools.editing.segments import Frame, Segment
 
 if TYPE_CHECKING:
     import numpy as np
+    from av import Packet, VideoFrame
     from numpy.typing import NDArray
 
 PICTURES = 12
@@ -81,17 +82,23 @@ def _pictures(film: Path, starts: Sequence[int], frame: Frame) -> Iterator[NDArr
             near = round(1 / frame.fps / stream.time_base / 2)
             # Decoding times run ahead of the pictures': seek from a little before, then go to the very packet.
             container.seek(max(0, at - round(SEEK_BACK / frame.fps / stream.time_base)), stream=stream)
-            packets = (one for one in container.demux(stream) if one.pts is not None)
-            packet = next((one for one in packets if one.pts >= at - near and one.is_keyframe), None)
+            packet = next((one for one in container.demux(stream) if _begins(one, at - near)), None)
             context = stream.codec_context
             shown = [] if packet is None else [*context.decode(packet), *context.decode(None)]
             context.flush_buffers()
             found = next((one for one in shown if one.pts is not None and abs(one.pts - at) <= near), None)
-            yield (
-                None
-                if found is None
-                else found.to_ndarray(format="rgb24", width=_even(WIDTH), height=_fit(frame), interpolation="AREA")
-            )
+            yield None if found is None else _small(found, frame)
+
+
+def _begins(packet: Packet, at: int) -> bool:
+    return packet.is_keyframe and packet.pts is not None and packet.pts >= at
+
+
+def _small(shown: VideoFrame, frame: Frame) -> NDArray[np.uint8]:
+    import numpy as np
+
+    small = shown.to_ndarray(format="rgb24", width=_even(WIDTH), height=_fit(frame), interpolation="AREA")
+    return np.asarray(small, np.uint8)
 
 
 def _fit(frame: Frame) -> int:

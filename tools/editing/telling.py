@@ -40,6 +40,13 @@ def clock(seconds: float) -> str:
 
 def effect_in_words(effect: dict[str, Any]) -> str:
     """'2x', 'sepia at 50%', 'fade in 0.5 s', 'crop', an effect of another program by its name."""
+    try:
+        return _in_words(effect)
+    except (KeyError, TypeError, ValueError):
+        return str(effect.get("name"))  # values that the studio did not write
+
+
+def _in_words(effect: dict[str, Any]) -> str:
     name = str(effect["name"])
     if name == "speed":
         return f"{effect['factor']:g}x"

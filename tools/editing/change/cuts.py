@@ -117,7 +117,9 @@ def ripple_delete(desk: Desk, change: RippleDelete, find: FindAsset) -> str:
             return f"Took {slot.label} away from '{lane.track.name}'; everything else stays at its time"
         label, lost = slot.label, desk.time(slot.frames)
         _keep_some(desk, slot.start, slot.end)
+        ends = _ends(desk)
         close_time(desk, slot.start, slot.end)
+        _hand_fades_on(desk, ends)
         return f"Took {label} away and closed the gap, {lost} less"
     begin, end = desk.frames(change.start), desk.frames(change.end)
     if begin >= end:
@@ -128,7 +130,9 @@ def ripple_delete(desk: Desk, change: RippleDelete, find: FindAsset) -> str:
     if end > desk.length:
         raise UsageError(f"The film ends at {desk.time(desk.length)}", f"{change.end:.2f} s lies behind it")
     _keep_some(desk, begin, end)
+    ends = _ends(desk)
     close_time(desk, begin, end, tear=True)
+    _hand_fades_on(desk, ends)
     return f"Took {desk.time(begin)} to {desk.time(end)} out of all tracks, {desk.time(end - begin)} less"
 
 
@@ -171,8 +175,35 @@ def _move_picture(desk: Desk, slot: Slot, other: Slot | None, *, after: bool) ->
     to = other.end if after else other.start
     if to in (slot.start, slot.end):
         raise UsageError(f"{slot.label} is already {'after' if after else 'before'} {other.label}")
+    ends = _ends(desk)
     reorder(desk, slot.start, slot.end, to)
+    _hand_fades_on(desk, ends)
     return f"Moved {slot.label} {'after' if after else 'before'} {other.label}"
+
+
+def _ends(desk: Desk) -> list[tuple[str, Slot, list[Slot]]]:
+    """The names of the fades that a film begins and ends with, the clips that have them, and their sound."""
+    slots = desk.main.slots
+    ends = [("fade_in", slots[0])] * (slots[0].start == 0) + [("fade_out", slots[-1])]
+    return [(name, slot, [sound for _, sound in desk.linked(slot)]) for name, slot in ends]
+
+
+def _hand_fades_on(desk: Desk, ends: list[tuple[str, Slot, list[Slot]]]) -> None:
+    """The fade that the film began or ended with stays there when another picture is first or last now."""
+    desk.main.slots.sort(key=lambda one: one.start)
+    for name, old, sounds in ends:
+        new = desk.main.slots[0 if name == "fade_in" else -1]
+        fade = next((effect for effect in old.effects if effect["name"] == name), None)
+        if new is old or fade is None or (name == "fade_in" and new.start):
+            continue
+        for each in (old, *sounds):
+            each.set_effects([effect for effect in each.effects if effect["name"] != name])
+        heard = [sound for _, sound in desk.linked(new)] if sounds else []
+        for each in (new, *heard):
+            others = [effect for effect in each.effects if effect["name"] != name]
+            seconds = min(float(fade["seconds"]), float(each.frames / desk.rate))
+            each.set_effects([*others, {**fade, "seconds": seconds}])
+        desk.notes.append(f"the film's {name.replace('_', ' ')} is on {new.label} now")
 
 
 def _moment(desk: Desk, seconds: float) -> int:

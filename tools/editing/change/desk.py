@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 from configs.errors import UsageError
 from tools.editing.change.ids import Ids
 from tools.editing.change.slots import Slot
-from tools.editing.nested import unnested
-from tools.editing.outline import CAPTION_KIND, studio_data
+from tools.editing.effects import check_effect
+from tools.editing.nested import read_place, unnested
+from tools.editing.outline import CAPTION_KIND, plain, studio_data
 from tools.editing.specs import frame_rate
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 EDGE = 1
 """Sound is rounded up to whole frames: its ends may lie this many frames from its picture's."""
 MAX_ID = 120
+MOST_SPEED = 1000
 PICTURE, OVERLAY, CAPTIONS = "video", "overlay", "captions"
 PLAIN_ROLE = {"Video": PICTURE, "Audio": "audio", CAPTION_KIND: CAPTIONS}
 BEDS = frozenset({"music", "ambience"})
@@ -80,12 +83,10 @@ class Desk:
         self.rate = _rate(timeline)
         self.notes: list[str] = []
         """What a change brought with it, said after it."""
-        named = [str(studio_data(clip).get("id", "")) for clip in timeline.find_clips()]
-        used = meta.get("ids")
-        self.ids = Ids(
-            filter(None, named),
-            {str(key): number for key, number in used.items() if isinstance(number, int)} if used else {},
-        )
+        named = [str(name) for clip in timeline.find_clips() if (name := studio_data(clip).get("id"))]
+        used = plain(meta.get("ids"))
+        known = used if isinstance(used, dict) else {}
+        self.ids = Ids(named, {key: number for key, number in known.items() if isinstance(number, int)})
         self._seen: set[str] = set()
         self.lanes = [self._lane(track, n) for n, track in enumerate(self.timeline.tracks, 1)]
         self.markers = [self._frame(marker.marked_range.start_time) for marker in self.timeline.tracks.markers]
@@ -250,6 +251,7 @@ class Desk:
             end = round(clock * self.rate)
             if isinstance(item, otio.schema.Clip) and end > cursor:
                 slot = Slot(item, cursor, end - cursor, _seconds(span.start_time) * self.rate)
+                _check(slot)
                 self._name(slot, number, len(lane.slots) + 1)
                 if pending is not None and cursor:
                     slot.transition = pending
@@ -307,13 +309,43 @@ def relative(path: Path) -> str:
     return str(target)
 
 
+def _check(slot: Slot) -> None:
+    """Other programs write stills as a speed of 0 and backwards play as one below it.
+
+    Raises UsageError for speeds, effects and places that cannot be.
+    """
+    import opentimelineio as otio
+
+    for number, effect in enumerate(slot.clip.effects):
+        if not isinstance(effect, otio.schema.LinearTimeWarp) or isinstance(effect, otio.schema.FreezeFrame):
+            continue
+        speed = float(effect.time_scalar)
+        if not math.isfinite(speed) or abs(speed) > MOST_SPEED:
+            raise UsageError(f"{slot.label} has no usable speed", f"{speed:g}")
+        if abs(speed) < 1 / MOST_SPEED:
+            slot.clip.effects[number] = otio.schema.FreezeFrame(name="freeze")
+        elif speed < 0:
+            effect.time_scalar = -speed
+            slot.clip.effects.append(
+                otio.schema.Effect(name="reverse", effect_name="studio.reverse", metadata={"studio": {}})
+            )
+    for each in slot.effects:
+        if each["name"] not in ("speed", "foreign"):
+            check_effect(each)
+    if place := studio_data(slot.clip).get("place"):
+        read_place(plain(place), str(slot.clip.name))
+    first, last = slot.speeds()
+    if not slot.frozen and slot.media and min(first, last) <= 0:
+        raise UsageError(f"{slot.label} has no usable speed", "its ramp stands still")
+
+
 def _rate(timeline: otio.schema.Timeline) -> Fraction:
     """The exact rate that the timeline notes, else the one of its times. Raises UsageError for none that can be."""
     noted = studio_data(timeline).get("fps")
     try:
         rate = Fraction(str(noted)) if noted is not None else frame_rate(timeline.duration().rate)
         frame_rate(float(rate))
-    except (ValueError, ZeroDivisionError, OverflowError) as error:
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
         raise UsageError(f"The timeline '{timeline.name}' has no usable frame rate", f"'{str(noted)[:40]}'") from error
     return rate
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.editing.change.desk import CAPTIONS, Desk, Lane
 from tools.editing.change.slots import Slot
-from tools.editing.outline import plain, studio_data
+from tools.editing.outline import gain_of, plain, studio_data
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -141,8 +141,8 @@ def _changed(one: Desk, two: Desk, before: _Item, after: _Item, moved: bool) -> 
         yield Difference("caption" if words else "trimmed", clip_id, f"{label} lasts {what}{where}")
     yield from _looks(one, two, old, new)
     mine, theirs = plain(studio_data(old.clip)), plain(studio_data(new.clip))
-    if mine.get("gain_db", 0.0) != theirs.get("gain_db", 0.0):
-        yield Difference("sound", clip_id, f"{label} plays at {_gain(theirs)} instead of {_gain(mine)}")
+    if gain_of(old.clip) != gain_of(new.clip):
+        yield Difference("sound", clip_id, f"{label} plays at {_gain(new)} instead of {_gain(old)}")
     if mine.get("place") != theirs.get("place"):
         yield Difference("place", clip_id, f"{label} lies elsewhere on the picture")
 
@@ -182,8 +182,8 @@ def _speed(slot: Slot) -> str:
     return f"{float(first):g}x" if first == last else f"{float(first):g}x to {float(last):g}x"
 
 
-def _gain(data: dict[str, Any]) -> str:
-    gain = float(data.get("gain_db", 0.0))
+def _gain(slot: Slot) -> str:
+    gain = gain_of(slot.clip)
     return "silence" if gain <= -120 else f"{gain:+.1f} dB"
 
 

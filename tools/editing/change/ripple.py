@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from tools.editing.change.desk import BEDS, CAPTIONS, Desk, Lane
-from tools.editing.change.slots import Slot, twin
+from tools.editing.change.slots import Slot, spoken, twin
 
 Map = Callable[[int], int]
 """From a frame of the film before to the same moment after."""
@@ -68,7 +68,7 @@ def open_time(desk: Desk, at: int, frames: int) -> None:
     for lane, slot in desk.every():
         if slot.start >= at:
             slot.start += frames
-        elif lane.role in BEDS and slot.end >= end > at:
+        elif lane.role in BEDS and slot.end >= end >= at:
             _lengthen(slot, frames, desk.rate)
     for lane in desk.lanes:
         lane.length += frames if lane.length >= at else 0
@@ -197,11 +197,9 @@ def _anchor(desk: Desk, lane: Lane, slot: Slot, shift: Map, *, whole: bool) -> N
 
 def _resize_words(slot: Slot, frames: int) -> None:
     """Another length for a caption; its words are spread over it."""
-    parameters = getattr(slot.clip.media_reference, "parameters", None)
-    words = parameters.get("words") if parameters is not None else None
-    if parameters is not None and words:
+    if words := spoken(slot.clip):
         share = frames / slot.frames
-        parameters["words"] = [[float(a) * share, float(b) * share, str(text)] for a, b, text in words]
+        slot.clip.media_reference.parameters["words"] = [[a * share, b * share, text] for a, b, text in words]
     slot.frames = frames
 
 

@@ -35,7 +35,8 @@ class Slot:
 
     @cached_property
     def id(self) -> str:
-        return str(studio_data(self.clip).get("id", ""))
+        own = studio_data(self.clip).get("id")
+        return own if isinstance(own, str) else ""
 
     @property
     def label(self) -> str:
@@ -112,7 +113,7 @@ class Slot:
         self.source += behind if self.backwards else ahead
         _cut_words(self.clip, Fraction(first) / rate, Fraction(last) / rate)
         place = plain(studio_data(self.clip).get("place"))
-        if isinstance(place, dict) and first:
+        if isinstance(place, dict) and place.get("keys") and first:
             moved = {**place, "keys": _later(list(place["keys"]), float(first / rate))}
             self.own(place=moved)
         self.start, self.frames = self.start + first, last - first
@@ -192,17 +193,25 @@ def _mixed(one: Any, two: Any, share: float) -> Any:
 
 def _cut_words(clip: otio.schema.Clip, begin: Fraction, end: Fraction) -> None:
     """Words of a caption count from its first frame; those outside are gone."""
-    parameters = getattr(clip.media_reference, "parameters", None)
-    words = parameters.get("words") if parameters is not None else None
-    if not words:
-        return
     low, high = float(begin), float(end)
-    kept = [
-        [max(float(start), low) - low, min(float(stop), high) - low, str(text)]
-        for start, stop, text in words
-        if float(stop) > low and float(start) < high
-    ]
-    clip.media_reference.parameters["words"] = kept
+    if words := spoken(clip):
+        clip.media_reference.parameters["words"] = [
+            [max(start, low) - low, min(stop, high) - low, text]
+            for start, stop, text in words
+            if stop > low and start < high
+        ]
+
+
+def spoken(clip: otio.schema.Clip) -> list[tuple[float, float, str]]:
+    """A caption's words with the seconds they are said at; [] without, or with something that is none."""
+    parameters = getattr(clip.media_reference, "parameters", None)
+    try:
+        return [
+            (float(start), float(stop), str(text))
+            for start, stop, text in (parameters.get("words") if parameters is not None else None) or ()
+        ]
+    except (TypeError, ValueError):
+        return []
 
 
 def _exact(value: Any) -> Fraction:

@@ -11,7 +11,7 @@ from tools.editing.change.making import FindAsset, caption_of, clips_of
 from tools.editing.change.model import AddCaption, AddOverlay, AudioGain, Duck
 from tools.editing.change.slots import Slot
 from tools.editing.effects import check_effect
-from tools.editing.outline import CAPTION_KIND, plain, studio_data
+from tools.editing.outline import CAPTION_KIND, gain_of, plain, studio_data
 from tools.editing.specs import Key
 
 MUTE_DB, LOUDEST_DB = -120.0, 24.0
@@ -24,7 +24,7 @@ def audio_gain(desk: Desk, change: AudioGain, find: FindAsset) -> str:
     if not sounds:
         raise UsageError(f"{slot.label} has no sound on the timeline", fix="Name a clip of a sound track")
     for sound in sounds:
-        gain = float(studio_data(sound.clip).get("gain_db", 0.0)) + change.db
+        gain = gain_of(sound.clip) + change.db
         if change.db <= MUTE_DB:
             gain = MUTE_DB
         if gain > LOUDEST_DB:
@@ -32,7 +32,7 @@ def audio_gain(desk: Desk, change: AudioGain, find: FindAsset) -> str:
         sound.own(gain_db=max(MUTE_DB, gain) or None)
         _fade(desk, sound, "fade_in", change.fade_in)
         _fade(desk, sound, "fade_out", change.fade_out)
-    now = float(studio_data(sounds[0].clip).get("gain_db", 0.0))
+    now = gain_of(sounds[0].clip)
     said = f"Muted {slot.label}" if now <= MUTE_DB else f"Set {slot.label} to {now:+.1f} dB"
     ends = [f"{name} {seconds:g} s" for name, seconds in (("in over", change.fade_in), ("out over", change.fade_out))
             if seconds]  # fmt: skip

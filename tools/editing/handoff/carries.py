@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tools.editing.change.desk import BEDS, CAPTIONS, OVERLAY, PICTURE, Desk
 from tools.editing.change.slots import Slot
-from tools.editing.outline import plain, studio_data
+from tools.editing.outline import gain_of, plain, studio_data
 
 NAMED = 3
 """So many clips are named in a sentence; the rest is counted."""
@@ -90,7 +90,7 @@ def _other_tracks(desk: Desk, carries: Carries) -> Iterator[str]:
         most = f", {carries.sound_tracks} are the most" if carries.sound_tracks else ", the format has pictures only"
         yield f"{len(left)} of {len(sounds)} tracks of sound: left out{most} ({names})"
         sounds = sounds[: carries.sound_tracks]
-    gains = [slot for lane in sounds for slot in lane.slots if studio_data(slot.clip).get("gain_db")]
+    gains = [slot for lane in sounds for slot in lane.slots if gain_of(slot.clip)]
     if gains and not carries.gain:
         yield f"gain of {_count(gains, 'clip')}: lost ({_names(gains)})"
     ducked = plain(studio_data(desk.timeline)).get("ducking") or any(lane.role in BEDS for lane in sounds)

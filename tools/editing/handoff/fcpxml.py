@@ -18,7 +18,7 @@ from tools.editing.change.desk import OVERLAY, PICTURE, Desk, Lane
 from tools.editing.change.slots import Slot
 from tools.editing.handoff.carries import Carries, lost_in
 from tools.editing.handoff.written import Written, clean
-from tools.editing.outline import studio_data
+from tools.editing.outline import gain_of, studio_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +179,7 @@ class _Writer:
         ]  # fmt: skip
 
     def _volume(self, made: Element, sound: Slot) -> None:
-        gain = float(studio_data(sound.clip).get("gain_db", 0.0))
+        gain = gain_of(sound.clip)
         if gain:
             volume = Element("adjust-volume", amount=f"{max(QUIETEST_DB, gain):g}dB")
             made.insert(1 if made.find("timeMap") is not None else 0, volume)

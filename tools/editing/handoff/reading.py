@@ -65,7 +65,10 @@ def _xml(text: str, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
     if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
         raise UsageError(f"'{path.name}' is too large for a cut", f"it has more than {MAX_ELEMENTS} elements")
     if root.tag == "fcpxml":
-        return read_fcpxml(root)
+        try:
+            return read_fcpxml(root)
+        except RecursionError as error:
+            raise UsageError(f"'{path.name}' is not read", "its clips are nested too deeply") from error
     if root.tag != "xmeml":
         raise UsageError(f"'{path.name}' holds no cut", f"its XML is <{str(root.tag)[:40]}>", FIX)
     try:

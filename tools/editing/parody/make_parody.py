@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ASPECTS: tuple[Aspect, ...] = ("shots", "sound", "composition")
 STAGES = 5
+LEAST_CLIP_SECONDS = 0.8
 
 
 class MakeParodyArgs(ToolArgs):
@@ -190,6 +191,12 @@ def footage(film: Asset, ctx: ToolContext) -> tuple[Footage, Material]:
 
     record = seen(film, ctx, *ASPECTS)
     facts = record.film
+    if facts.seconds < LEAST_CLIP_SECONDS:
+        raise UsageError(
+            f"{film.name} is too short for a parody",
+            f"it lasts {facts.seconds:.2f} s, and nothing can turn in less than {LEAST_CLIP_SECONDS:g} s",
+            "Use a longer clip",
+        )
     width, height = (side - side % 2 for side in (facts.width, facts.height))
     fps = float(frame_rate(facts.fps))
     lufs = record.sound.loudness_lufs if record.sound is not None else None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tools.editing.change.apply import FindAsset
 
 EDGE = 1e-3
+LEFT_SECONDS = 0.25
+"""A shorter rest of a clip is seen as a fault."""
 TIMED = {"speed", "ramp", "reverse"}
 
 
@@ -133,6 +135,12 @@ class Board:
             own = {**effect, "at": max(0.0, first - clip.start), "seconds": last - first}
             self._waiting.append(AddEffect(clip=clip.id, effect=own, rationale=why))
 
+    def longest(self, effect: dict[str, Any], why: str) -> Shown:
+        """An effect on the whole of the longest clip; that clip."""
+        clip = max(self.clips(), key=lambda one: (one.seconds, -one.start))
+        self._waiting.append(AddEffect(clip=clip.id, effect=effect, rationale=why))
+        return clip
+
     def everywhere(self, effect: dict[str, Any], why: str) -> None:
         """An effect on all clips, from their beginning to their end."""
         for clip in self.clips():
@@ -173,7 +181,7 @@ class Board:
         """A stretch around a moment is played, played backwards, and played again; its begin and end."""
         middle, before = self.now(at), self.seconds
         clip = self._plain(self.clip_at(middle), "a reverse")
-        first, last = max(clip.start, middle - seconds / 2), min(clip.end, middle + seconds / 2)
+        first, last = self._around(clip, middle, seconds)
         source = max(0.0, clip.source_in + first - clip.start)
         new = NewClip(asset=clip.asset, source_start=source, seconds=last - first)
         self.change(*(Insert(at=last, new=new, rationale=why) for _ in range(2)))
@@ -185,10 +193,11 @@ class Board:
         """Slow down towards a moment and speed up again behind it; the stretch's begin and end."""
         middle, before = self.now(at), self.seconds
         clip = self._plain(self.clip_at(middle), "a speed ramp")
-        first, last = max(clip.start, middle - seconds / 2), min(clip.end, middle + seconds / 2)
-        middle = min(max(middle, first + 2 / self.fps), last - 2 / self.fps)
-        if last - first < 4 / self.fps:
+        first, last = self._around(clip, middle, seconds)
+        if last - first < 8 / self.fps:
             raise UsageError("The shot is too short for a speed ramp", f"it lasts {clip.seconds:.2f} s")
+        # Near a clip's end both slopes still need room.
+        middle = min(max(middle, first + (last - first) / 4), last - (last - first) / 4)
         for edge in (last, middle, first):
             shown = self.clip_at(edge - 0.5 / self.fps) if edge > clip.start + EDGE else None
             if shown is not None and shown.start + EDGE < edge < shown.end - EDGE:
@@ -199,6 +208,14 @@ class Board:
         self.change(Retime(clip=coming.id, factor=1.0, factor_end=slowest, rationale=why))
         self.longer(at, before)
         return first, last
+
+    def _around(self, clip: Shown, middle: float, seconds: float) -> tuple[float, float]:
+        """A stretch of a clip around a moment; what little would be left at the clip's ends belongs to it."""
+        first, last = middle - seconds / 2, middle + seconds / 2
+        return (
+            clip.start if first < clip.start + LEFT_SECONDS else first,
+            clip.end if last > clip.end - LEFT_SECONDS else last,
+        )
 
     def _plain(self, clip: Shown, what: str) -> Shown:
         timed = sorted(TIMED & set(clip.effects))

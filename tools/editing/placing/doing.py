@@ -15,7 +15,7 @@ from tools.editing.effects import EFFECTS, ClipEffect
 from tools.editing.moments import Box
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
-from tools.editing.placing.places import Spot
+from tools.editing.placing.places import LONGEST, WHOLE, Spot
 from tools.editing.placing.wishes import Wish
 from tools.editing.presets import editing_presets
 
@@ -105,7 +105,9 @@ class Doer:
     def _filter(self, wish: Wish, spot: Spot) -> float:
         effect, kind = self._values(wish, spot)
         why = self._why(wish, spot)
-        if spot.why == "all of it" and not spot.seconds:
+        if spot.why == LONGEST:
+            return self.board.longest(effect, why).seconds
+        if spot.why == WHOLE and not spot.seconds:
             self.board.everywhere(effect, why)
             return self.board.seconds
         if "at" not in kind.model_fields:

@@ -21,6 +21,8 @@ APART = {"flash": 1 / 3, "zoom_punch": 0.2, "shake": 0.4, "glitch": 0.3, "stutte
 """Seconds between two of an effect. More than three flashes in a second can cause seizures (WCAG 2.3.1)."""
 ELBOW = 2.0
 """Seconds that effects which change the film's time keep from each other, where they can."""
+STIRS = 0.01
+"""Widths per second below which nothing moves."""
 AFTER_LOUD = 1.2
 """A silence this soon after a bang is a comic pause."""
 NEEDS: dict[str, tuple[Aspect, ...]] = {
@@ -40,6 +42,10 @@ NEEDS: dict[str, tuple[Aspect, ...]] = {
 """What must be measured of a film for a place."""
 INSIDE, EDGE = {"speed_ramp", "reverse", "stutter", "freeze"}, 0.3
 """Effects that need something before and after them: not within so many seconds of the film's ends."""
+WHOLE, LONGEST = "all of it", "the longest shot"
+"""Places that are no moments."""
+MOVES = {"slow_zoom", "pull_back"}
+"""Effects that would start anew with every clip: without a place they go to the longest one."""
 WAITING = {"freeze", "zoom_punch", "deep_fry"}
 WAIT, MOST_WAIT = 0.35, 0.6
 """Share of a shot, and seconds at most, after which these come."""
@@ -119,7 +125,7 @@ def _of(
     place: str, wish: Wish, record: FilmRecord | None, length: float, seconds: float, taken: Sequence[float]
 ) -> Iterator[Spot]:
     if place == "whole":
-        yield Spot(0.0, 0.0 if not wish.seconds else wish.seconds, "all of it")
+        yield Spot(0.0, wish.seconds, LONGEST if wish.effect in MOVES and not wish.seconds else WHOLE)
         return
     if place == "start":
         yield Spot(0.0, length, "the start")
@@ -131,6 +137,8 @@ def _of(
     if record is None:
         return
     found = funny(record) if place == "funny" else moments(record, cast("MomentKind", place))
+    if not found and place in ("funny", "motion_peak"):
+        found = _most_motion(record)
     if place == "word":
         wanted = {_plain(word) for word in wish.word.split()}
         found = [moment for moment in found if _plain(moment.note) in wanted]
@@ -141,6 +149,17 @@ def _of(
         free = [moment for moment in free if EDGE < moment.at < seconds - EDGE] or free
     for moment in _chosen(place, wish, free or found):
         yield _spot(place, moment, length, record, wish.effect in WAITING)
+
+
+def _most_motion(record: FilmRecord) -> list[Moment]:
+    """In a calm film in which nothing stands out: where most moves, if anything does."""
+    curve = record.curves
+    pairs = [(moved, at) for moved, at in zip(curve.motion, curve.seconds, strict=False) if moved > STIRS]
+    if not pairs:
+        return []
+    moved, at = max(pairs)
+    note = f"nothing stands out, most motion is {moved:.2f} widths/s"
+    return [Moment("motion_peak", at, 0.0, 0.5, shot_at(record, at), note=note)]
 
 
 def _chosen(place: str, wish: Wish, found: list[Moment]) -> list[Moment]:

@@ -13,6 +13,7 @@ MOST_WISHES = 8
 QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]{1,200})[\"“”«»„]|(?<!\w)['‘]([^'‘’]{2,200})['’](?!\w)")
 CAPITALS = r"[A-ZÀ-Þ0-9][A-ZÀ-Þ0-9'’?!.,-]*"
 SHOUTED = re.compile(rf"(?<![\w'])(?:{CAPITALS}\s+)*[A-ZÀ-Þ][A-ZÀ-Þ0-9'’?!-]+(?:\s+{CAPITALS})*")
+ABBREVIATIONS = {"RGB", "VHS", "PIP", "BPM", "GIF", "MP4", "FPS"}
 CLOCK = re.compile(r"(?<![\d:])(\d{1,3}):(\d{2}(?:[.,]\d+)?)(?![\d:])")
 SPAN = re.compile(
     r"(?:from|between|da)\s+(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?|secondi)?\s*(?:to|and|until|till|-|a|e)\s*"
@@ -151,8 +152,15 @@ def _without_texts(wish: str) -> tuple[list[str], str]:
 
     plain = QUOTED.sub(keep, wish.replace("\x00", " "))
     if plain != plain.upper():
-        plain = SHOUTED.sub(lambda match: keep(match) if len(match.group()) > 3 else match.group(), plain)
+        plain = SHOUTED.sub(lambda match: keep(match) if _is_text(match.group()) else match.group(), plain)
     return texts, re.sub(r"\s+", " ", plain.lower())
+
+
+def _is_text(shouted: str) -> bool:
+    """Whether capitals are words to be shown, and no abbreviation or an effect that is asked for loudly."""
+    plain = shouted.strip().lower()
+    loud = any(re.fullmatch("|".join(entry.words), plain) for entry in entries().values())
+    return len(plain) >= 3 and shouted.strip() not in ABBREVIATIONS and not loud
 
 
 def _nearest(plain: str) -> str:

@@ -57,6 +57,12 @@ class Grade(BaseModel):
     neutrals: float = Field(0.5, ge=0, le=1)
     """How much of the tints greys are spared; pulls never reach them."""
 
+    @property
+    def plain_grey(self) -> bool:
+        """Whether all that comes out is untinted grey: then a curve of luma is near enough to a table."""
+        tinted = self.shadows or self.midtones or self.highlights or (self.palette and self.pull)
+        return self.saturation == 0 and not tinted
+
     @field_validator("tone")
     @classmethod
     def _rises(cls, tone: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

@@ -76,6 +76,7 @@ class RemixStyle(Tool):
     )
     Args = RemixStyleArgs
     makes = "video"
+    retried = False  # another seed changes no colour
 
     def forecast(self, args: RemixStyleArgs, studio: Studio) -> Forecast:
         looks = bool(args.reference) + (args.pacing == "recut")
@@ -248,8 +249,9 @@ class _Remix:
             what.append("its own timeline kept")
         elif self.pace:
             what.append(self.pace)
-        named = self.wanted.name if self.wanted is not None else f"like {reference.name if reference else ''}"
+        like = reference.name if reference is not None else ""
+        named = f"as {self.wanted.name}" if self.wanted is not None else f"to look like {like}"
         return (
-            f"Remixed {self.asset.name} as {named}: {'; '.join(what) or 'nothing changed at strength 0'}. "
+            f"Remixed {self.asset.name} {named}: {'; '.join(what) or 'nothing changed at strength 0'}. "
             f"Result {program.seconds:.2f} s, {rendered.width}x{rendered.height} at {float(program.fps):g} fps."
         )
