@@ -63,7 +63,9 @@ class AnalyzeAudio(Tool):
         report_file.write_text(text, encoding="utf-8")
         picture = draw_sound(sound, asset.name, _figures_line(sound, info))
         save_png(picture_file, picture, {"Title": f"Sound of {asset.name}", "Source": asset.id})
-        report = ctx.save(report_file, "report", f"Sound report on {asset.name}.json", parents=(asset.id,), summary=summary)
+        report = ctx.save(
+            report_file, "report", f"Sound report on {asset.name}.json", parents=(asset.id,), summary=summary
+        )
         sheet = ctx.save(
             picture_file,
             "image",
