@@ -397,3 +397,16 @@ def test_fractions_of_a_frame_do_not_add_up() -> None:
     assert program.frames == 2500
     assert program.seconds == pytest.approx(100)
     assert program.fps == Fraction(25)
+
+
+@pytest.mark.parametrize("word", ["last", "$last", "LAST"])
+def test_a_timeline_names_files_and_speaks_no_words_of_the_chat(
+    studio: EditingStudio, counting: Asset, word: str
+) -> None:
+    timeline = build([clip(counting, 0, 0.5)])
+    for piece in timeline.find_clips():
+        piece.metadata["studio"]["asset"] = word
+        piece.media_reference.target_url = word
+    file = save_timeline(timeline, studio.workspace.home / "foreign.otio")
+    error = studio.run("render_timeline", timeline=file.name).error
+    assert isinstance(error, UsageError) and "not in the studio" in str(error)

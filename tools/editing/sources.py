@@ -39,7 +39,7 @@ class SourceFinder:
         inside = "" if "://" in path or path.startswith("/") else path
         reason = "the timeline names no file"
         for ref in (asset_id, inside, name):
-            if not ref:
+            if not ref or ref.lstrip("$").casefold() == "last":  # words of a chat; in a timeline they are names
                 continue
             try:
                 asset = self._ctx.asset(ref, "video", "image", "audio")
