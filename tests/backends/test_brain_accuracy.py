@@ -33,6 +33,8 @@ TOOLS = [
     "analyze_audio",
     "edit_video",
     "render_timeline",
+    "change_timeline",
+    "import_timeline",
     "export_timeline",
     "add_captions",
     "add_effects",

@@ -60,7 +60,9 @@ def test_no_wish_is_in_two_suites() -> None:
     assert [w for w, n in wishes.items() if n > 1] == []
 
 
-@pytest.mark.parametrize(("names", "least"), [(("foundation", "images", "analysis"), 190), (("held_out",), 60)])
+@pytest.mark.parametrize(
+    ("names", "least"), [(("foundation", "images", "analysis", "editing"), 245), (("held_out",), 60)]
+)
 def test_suites_are_large_and_cover_every_tool(names: tuple[str, ...], least: int) -> None:
     cases = [case for name in names for case in load_suite(name)]
     assert len(cases) >= least

@@ -210,7 +210,7 @@ class _Work:
         passed, drawn = time.monotonic() - self._begun, ready - before
         if passed >= PACE_SECONDS and drawn > 0:
             left = passed * (self.program.seconds - ready) / drawn
-            note += f", about {in_time(left)} left" if left >= 1 else ""
+            note += f", about {in_time(left)} left"
         self.progress(ready, note)
 
 

@@ -14,7 +14,10 @@ from backends.llm.offline.wish import FILE_NAME
 _JOIN = re.compile(
     r"\b(?:join|merge|concatenate|combine|stitch|splice|glue|append|one after the other|back to "
     r"back|together|unisci|attacca|insieme|incolla|both (?:clips|videos)|these (?:two|three|\d) (?:clips|videos)|"
-    r"(?:the|all|my) (?:two |three |attached |\d )?(?:clips|videos)|with a (?:crossfade|dissolve|wipe) between)\b",
+    r"(?:the|all|my|these|both) (?:two |three |four |attached |\d )?(?:clips|videos|takes)|best takes?|"
+    r"with a (?:crossfade|dissolve|wipe) between|crossfade from|transition between|"
+    r"(?:put|place) (?:the )?(?:clip|video)? ?\S+ (?:after|before) \S+|"
+    r"(?:i|le|tutti i) (?:due |tre )?(?:clip|video|filmati|riprese))\b",
     re.IGNORECASE,
 )
 _BARE_EDIT = re.compile(
@@ -25,6 +28,10 @@ _BARE_EDIT = re.compile(
     ),
     re.IGNORECASE,
 )
+_MUSICAL = re.compile(
+    r"\b(?:beats?|rhythm|music|song|track|soundtrack|tempo|ritmo|battito|musica|canzone|brano)\b", re.IGNORECASE
+)
+"""Wishes that an attached sound belongs to."""
 _PLACE_WORDS = r"(?:on|at|over|across|in|onto|to|into|above|below|under|sul|sulla|in|al|alla|nel)"
 
 
@@ -51,7 +58,19 @@ def edit_video(request: Request) -> list[Call]:
     instruction = request.answers.get("instruction") or instruction_of(request)
     if _BARE_EDIT.fullmatch(FILE_NAME.sub("", instruction).strip(" .!")):
         raise Ask("instruction", "need_instruction_video")
-    return [Call("edit_video", {"video": video, "instruction": instruction})]
+    args: dict[str, Any] = {"video": video, "instruction": instruction}
+    if music := _music(request):
+        args["music"] = music
+    return [Call("edit_video", args)]
+
+
+def _music(request: Request) -> str | None:
+    """The attached or named sound that the cut shall follow."""
+    named = any((kind_of_extension(m.group("ext")) or "") == "audio" for m in FILE_NAME.finditer(request.text))
+    attached = any(file.kind == "audio" for file in request.facts.attachments)
+    if not named and not (attached and _MUSICAL.search(request.wish.blank_quotes)):
+        return None
+    return find_file(request, "audio")
 
 
 def instruction_of(request: Request) -> str:
@@ -152,14 +171,23 @@ def caption_text(request: Request) -> str:
 
 
 def add_effects(request: Request) -> list[Call]:
-    """video, effect."""
+    """video, effect, at, text, strength."""
     text = request.wish.blank_quotes
     found = lexicon().group("effects").names(text)
     effect = request.answers.get("effect", "").strip() or (found[0] if found else _named_effect(text))
     video = need_file(request, "video", "which_video")
     if not effect:
         raise Ask("effect", "need_effect", ("film grain", "vignette", "vhs", "glow"))
-    return [Call("add_effects", {"video": video, "effect": effect})]
+    args: dict[str, Any] = {"video": video, "effect": effect}
+    place = lexicon().group("effect_places").first(text)
+    moment = re.search(rf"\b(?:at|a|al)\s+(?:second\s+)?({slots.NUMBER})\s*(?:seconds?|secs?|s|secondi)\b", text, re.I)
+    if place:
+        args["at"] = place
+    elif moment and (at := slots.seconds(moment.group())) is not None:
+        args["at"] = f"{at:g}"
+    if request.wish.quotes and effect in ("freeze", "speech bubble"):
+        args["text"] = request.wish.quotes[0].content
+    return [Call("add_effects", args)]
 
 
 def remix_style(request: Request) -> list[Call]:
@@ -175,9 +203,35 @@ def remix_style(request: Request) -> list[Call]:
         )
         style = like.group(1) if like and not re.search(r"\b(?:video|clip|film|style)\b", like.group(1), re.I) else ""
     video = need_file(request, "video", "which_video")
-    if not style:
+    reference = _reference(request, video)
+    if reference:
+        style = found[0] if found else ""
+    elif not style:
         raise Ask("style", "need_style", tuple(request.facts.styles[:5]) or ("watercolor", "anime", "comic", "noir"))
-    return [Call("remix_style", {"video": video, "style": style})]
+    args: dict[str, Any] = {"video": video}
+    if style:
+        args["style"] = style
+    if reference:
+        args["reference"] = reference
+    return [Call("remix_style", args)]
+
+
+def _reference(request: Request, video: str) -> str | None:
+    """The picture (or second film) whose look is wanted: one that is named, or attached beside the film."""
+    text = request.wish.blank_quotes
+    like = re.search(
+        r"\b(?:like|look of|colou?rs (?:of|from)|grade of|palette of|match(?:es|ing)?|come|colori d\w+|"
+        r"in the style of)\b",
+        text, re.I,
+    )  # fmt: skip
+    pictures = any((kind_of_extension(m.group("ext")) or "") == "image" for m in FILE_NAME.finditer(request.text))
+    attached = [file for file in request.facts.attachments if file.kind == "image"]
+    nouns = r"\b(?:picture|photo|image|painting|frame|reference|immagine|foto|quadro|riferimento)\b"
+    shown = re.search(nouns, text, re.I)
+    if like and (pictures or (attached and shown)):
+        found = find_file(request, "image")
+        return found if found != video else None
+    return None
 
 
 def make_parody(request: Request) -> list[Call]:

@@ -1,0 +1,73 @@
+"""Calls that change a timeline by its times, and that take one in."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backends.llm.offline.references import need_file
+from backends.llm.offline.request import Ask, Call, Request
+
+_CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d+)?"
+_TIME = rf"({_CLOCK}|\d+(?:[.,]\d+)?)\s*(?:s\b|secs?\b|seconds?\b|second[io]\b)?"
+_SPAN = re.compile(
+    rf"\b(?:from|between|da|dal|dai|tra|fra|seconds?|secondi)\s+(?:second[oi]?\s+|seconds?\s+|da\s+)*{_TIME}\s*"
+    rf"(?:to|and|until|-|–|a|al|ai|e)\s+(?:second[oi]?\s+)?{_TIME}|\b{_TIME}\s*(?:to|-|–)\s*{_TIME}",
+    re.IGNORECASE,
+)
+_AT = re.compile(rf"\b(?:at|a|al)\s+(?:second[oi]?\s+|the\s+)?{_TIME}", re.IGNORECASE)
+_GONE = re.compile(r"\b(?:take out|cut(?: out)?|remove|delete|ripple delete|drop|togli|taglia|elimina|leva)\b", re.I)
+_CARD = re.compile(r"\b(?:title|card|title card|titolo|cartello)\b", re.I)
+_DUCK = re.compile(r"\b(?:duck|lower|under|abbassa|sotto)\b", re.I)
+_DECIBELS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:dB|decibels?)\b", re.I)
+CARD_S = 2.0
+DUCK_DB = 12.0
+
+
+def change_timeline(request: Request) -> list[Call]:
+    """timeline, changes: those that need no clip's id (a stretch taken out, a caption, a card, ducked music)."""
+    timeline = need_file(request, "film", "which_timeline")
+    change = _change(request)
+    if change is None:
+        raise Ask("changes", "need_changes")
+    return [Call("change_timeline", {"timeline": timeline, "changes": [change]})]
+
+
+def import_timeline(request: Request) -> list[Call]:
+    """file, fps."""
+    args: dict[str, Any] = {"file": need_file(request, "timeline", "which_timeline")}
+    rate = re.search(r"\b(\d{2,3}(?:[.,]\d+)?)\s*(?:fps|frames per second|fotogrammi al secondo)\b", request.text, re.I)
+    if rate:
+        args["fps"] = _number(rate.group(1))
+    return [Call("import_timeline", args)]
+
+
+def _change(request: Request) -> dict[str, Any] | None:
+    text = " ".join(part for part in (request.wish.blank_quotes, request.answers.get("changes", "")) if part)
+    quoted = request.wish.quotes[0].content.strip() if request.wish.quotes else ""
+    span = _SPAN.search(text)
+    times = [_seconds(group) for group in span.groups() if group] if span else []
+    if quoted and _CARD.search(text):
+        at = _AT.search(text)
+        start = _seconds(at.group(1)) if at else 0.0
+        return {"op": "title", "at": start, "seconds": CARD_S, "text": quoted}
+    if quoted and len(times) == 2:
+        return {"op": "caption", "start": times[0], "end": times[1], "text": quoted}
+    if len(times) == 2 and _GONE.search(text):
+        return {"op": "ripple_delete", "start": times[0], "end": times[1]}
+    if _DUCK.search(text) and re.search(r"\b(?:music|musica|ambience|song)\b", text, re.I):
+        amount = _DECIBELS.search(text)
+        return {"op": "duck", "track": "music", "db": _number(amount.group(1)) if amount else DUCK_DB}
+    return None
+
+
+def _seconds(said: str) -> float:
+    total = 0.0
+    for part in said.split(":"):
+        total = total * 60 + _number(part)
+    return total
+
+
+def _number(said: str) -> float:
+    value = float(said.replace(",", "."))
+    return int(value) if value.is_integer() else value
