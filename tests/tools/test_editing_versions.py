@@ -24,7 +24,7 @@ from tools.editing.change.apply import apply, read_changes
 from tools.editing.change.desk import Desk
 from tools.editing.change.diff import differences
 from tools.editing.timeline import load_timeline
-from tools.editing.versions import current, redo, undo, versions
+from tools.editing.versions import current, gone_last, redo, undo, versions
 
 
 @pytest.fixture
@@ -88,6 +88,21 @@ def test_undo_and_redo_walk_the_versions(studio: EditingStudio, cut: Asset) -> N
     with pytest.raises(UsageError, match="nothing to redo"):
         redo(memory, cut)
     assert len(versions(memory, cut)) == 4 and all(studio.path(v.asset).is_file() for v in versions(memory, cut))
+
+
+def test_last_stays_on_the_timeline_that_was_undone(studio: EditingStudio, cut: Asset) -> None:
+    memory, (clip,) = studio.memory, clips(studio, cut)
+    studio.make("edit_video", video="counting.mp4", instruction="keep the last 0.5 seconds")
+    two = change(studio, cut, {"op": "grade", "clip": clip, "look": "sepia"})
+    assert gone_last(memory) is None, "nothing was undone"
+    undo(memory, two)
+    assert memory.find_asset("last", ("timeline",), "").id != cut.id, "the newest to be seen is another film's"
+    found = gone_last(memory)
+    assert found is not None and found.id == cut.id
+    assert redo(memory, found).asset.id == two.id and gone_last(memory) is None
+    undo(memory, two)
+    studio.make("edit_video", video="counting.mp4", instruction="keep the first 0.25 seconds")
+    assert gone_last(memory) is None, "something newer was made"
 
 
 def test_undo_in_the_chat_goes_a_version_back(studio: EditingStudio, cut: Asset) -> None:

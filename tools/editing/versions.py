@@ -139,6 +139,21 @@ def redo(memory: Memory, asset: Asset) -> Version:
     return undone[-1]
 
 
+def gone_last(memory: Memory) -> Asset | None:
+    """What counts now of the timeline whose newest version was undone; None when something newer is there to see.
+
+    Who undoes the last version and then says 'last' means the same timeline, not the one that was made before it.
+    """
+    newest = memory.list_assets("timeline", limit=1, include_hidden=True)
+    if not newest or not newest[0].hidden or NOTE not in newest[0].params:
+        return None
+    seen = memory.list_assets("video", limit=1)
+    if seen and seen[0].created_at > newest[0].created_at:
+        return None
+    shown = [version for version in versions(memory, newest[0]) if not version.asset.hidden]
+    return shown[-1].asset if shown else None
+
+
 def _films(memory: Memory, asset: Asset) -> list[str]:
     return [child.id for child in memory.children(asset.id) if child.kind == "video"]
 

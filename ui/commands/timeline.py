@@ -146,8 +146,10 @@ def _read(which: str, workspace: Workspace, memory: Memory) -> tuple[otio.schema
 
 def _asset(ref: str, memory: Memory) -> Asset:
     """A timeline, or the one that a film was made from; one that was undone is found by its id."""
-    from tools.editing.versions import original
+    from tools.editing.versions import gone_last, original
 
+    if ref.strip().casefold() == "last" and (before := gone_last(memory)):
+        return before
     try:
         asset = memory.find_asset(ref, ("timeline", "video"))
     except StudioError:
