@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from backends.media.ffmpeg import FfmpegKilled, input_args, run_ffmpeg
-from backends.media.guard import sniff
+from backends.media.guard import open_container, sniff
 from configs.errors import Cancelled, StudioError
 from tools.editing.ass import font_folder, script
 from tools.editing.encoder import encoder_args, ticks
@@ -167,12 +168,34 @@ def join_segments(
         args += [*input_args(sound, sniff(sound)), "-map", "0:v:0", "-map", "1:a:0", "-c:a", "copy"]
     else:
         args += ["-map", "0:v:0"]
-    args += ["-c:v", "copy", "-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"]
+    args += ["-c:v", "copy", *_even_clock(paths, segments, frame), "-map_metadata", "-1", "-map_chapters", "-1"]
+    args += ["-fflags", "+bitexact"]
     args += ["-movflags", "+faststart", "-video_track_timescale", str(ticks(frame.fps)), "-f", "mp4", str(target)]
     try:
         run_ffmpeg(args, cancel=check, timeout_s=1800)
     finally:
         listing.unlink(missing_ok=True)
+
+
+def _even_clock(paths: Sequence[Path], segments: Sequence[Segment], frame: Frame) -> list[str]:
+    """Decode times that advance by a frame each, where pieces are too short to hold frames back as the others do.
+
+    A container counts its length in decode times: a film that begins or ends with such a piece would be too short or
+    too long by as many frames as the encoder holds back.
+    """
+    longest = max(range(len(segments)), key=lambda number: segments[number].frames)
+    held = held_back(paths[longest], frame.fps)
+    if min(segment.frames for segment in segments) > held:
+        return []
+    each = f"{frame.fps.denominator}/{frame.fps.numerator}/TB"
+    return ["-bsf:v", f"setts=pts=PTS:dts='round((N-{held})*{each})'"]
+
+
+def held_back(piece: Path, fps: Fraction) -> int:
+    """By how many frames an encoder decodes ahead of what is shown, for the sake of B-frames."""
+    with open_container(piece, "mov") as container:
+        packet = next(container.demux(video=0))
+        return max(0, round(-float((packet.dts or 0) * packet.time_base) * fps))
 
 
 def prune(cache: Path) -> None:
