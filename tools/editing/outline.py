@@ -132,8 +132,9 @@ def effects_of(clip: otio.schema.Clip) -> list[dict[str, Any]]:
             continue  # no speed, but one frame for as long as the clip lasts
         if isinstance(effect, otio.schema.LinearTimeWarp):
             found.append({"name": "speed", "factor": float(effect.time_scalar)})
-        elif str(effect.effect_name).startswith("studio."):
-            found.append({"name": str(effect.effect_name).removeprefix("studio."), **plain(studio_data(effect))})
+        elif str(effect.effect_name).startswith("studio.") and effect.effect_name != "studio.foreign":
+            values = {**plain(studio_data(effect)), "name": str(effect.effect_name).removeprefix("studio.")}
+            found.append({"name": values.pop("name"), **values})
         else:
             found.append({"name": "foreign", "effect": str(effect.effect_name or effect.name)})
     return found

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from configs.errors import UsageError
 from tools.editing.cut import Cut, Program, Source, Words
 from tools.editing.nested import TITLE_GENERATOR, read_place, unnested
-from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, plain, studio_data
-from tools.editing.specs import Direction, Spoken, TitleSpec, TransitionName, frame_rate
+from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, gain_of, plain, studio_data
+from tools.editing.specs import Direction, Spoken, TitleSpec, TransitionName
+from tools.editing.times import rate_of, seconds_of
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -20,6 +21,8 @@ __all__ = ["MAX_CLIPS", "MAX_SECONDS", "Cut", "Find", "Program", "Source", "Word
 
 MAX_CLIPS = 2000
 MAX_SECONDS = 4 * 3600
+MAX_SIDE = 8192
+MAX_DUCK = 60
 OVERLAY = "overlay"
 
 Find = Callable[[str, str], Source]
@@ -43,7 +46,7 @@ def read_program(timeline: otio.schema.Timeline, find: Find) -> Program:
     track = pictures[0] if len(pictures) == 1 else otio.algorithms.flatten_stack(pictures)
     if sum(sum(1 for _ in one.find_clips()) for one in tracks) > MAX_CLIPS:
         raise UsageError(f"The timeline '{timeline.name}' has more than {MAX_CLIPS} clips")
-    rate = Fraction(str(meta["fps"])) if "fps" in meta else frame_rate(timeline.duration().rate)
+    rate = rate_of(timeline)
     video = list(_cuts(track, rate, "video", find))
     frames = video[-1].end if video else 0
     if not frames:
@@ -60,7 +63,6 @@ def read_program(timeline: otio.schema.Timeline, find: Find) -> Program:
     ]
     overlays = [cut for one in over for cut in _cuts(one, rate, OVERLAY, find) if cut.source or cut.title]
     words = [word for subs in tracks if subs.kind == CAPTION_KIND for word in _words(subs, rate)]
-    ducking = meta.get("ducking")
     return Program(
         name=str(timeline.name or "Untitled"),
         fps=rate,
@@ -72,13 +74,22 @@ def read_program(timeline: otio.schema.Timeline, find: Find) -> Program:
         words=tuple(sorted(words, key=lambda word: (word.start, word.end))),
         overlays=tuple(cut for cut in overlays if cut.start < frames),
         keep_loudness=meta.get("loudness") == "keep",
-        ducking=tuple((str(role), float(db)) for role, db in ducking.items()) if isinstance(ducking, dict) else (),
+        ducking=tuple(_ducked(meta.get("ducking"))),
     )
 
 
+def _ducked(noted: object) -> Iterator[tuple[str, float]]:
+    """How far each role of sound steps back, dB; what is no such figure is passed over."""
+    for role, db in noted.items() if isinstance(noted, dict) else ():
+        if isinstance(db, (int, float)) and not isinstance(db, bool) and 0 <= db <= MAX_DUCK:
+            yield str(role), float(db)
+
+
 def _size(meta: Mapping[str, Any], video: list[Cut]) -> tuple[int, int]:
-    """Even pixels: what the timeline says, else the first clip's."""
-    width, height = int(meta.get("width", 0)), int(meta.get("height", 0))
+    """Even pixels: what the timeline says, else the first clip's. Raises UsageError for sizes that cannot be."""
+    width, height = meta.get("width") or 0, meta.get("height") or 0
+    if not all(isinstance(side, int) and 0 <= side <= MAX_SIDE for side in (width, height)):
+        raise UsageError("The timeline has no usable size", f"{str(width)[:40]} x {str(height)[:40]} pixels")
     if not (width and height):
         info = next((cut.source.info for cut in video if cut.source), None)
         width, height = (info.width, info.height) if info else (1280, 720)
@@ -119,8 +130,8 @@ def _blended(cut: Cut, transition: otio.schema.Transition, rate: Fraction) -> Cu
         cut,
         blend=cast("Any", kind if kind in get_args(TransitionName) and kind != "cut" else "dissolve"),
         direction=cast("Any", direction if direction in get_args(Direction) else "left"),
-        before=round(seconds_of(transition.in_offset) * rate),
-        after=round(seconds_of(transition.out_offset) * rate),
+        before=max(0, round(seconds_of(transition.in_offset) * rate)),
+        after=max(0, round(seconds_of(transition.out_offset) * rate)),
     )
 
 
@@ -130,11 +141,10 @@ def _clip(clip: otio.schema.Clip, cut: Cut, find: Find) -> Cut:
     from tools.editing.effects import read_effects
 
     media, own = clip.media_reference, plain(studio_data(clip))
-    gain = own.get("gain_db", 0.0)
     cut = replace(
         cut,
         effects=read_effects(clip),
-        gain_db=float(gain) if isinstance(gain, (int, float)) else 0.0,
+        gain_db=gain_of(clip),
         frozen=any(isinstance(effect, otio.schema.FreezeFrame) for effect in clip.effects),
         place=read_place(own.get("place"), str(clip.name)) if cut.role == OVERLAY else None,
         clip_id=str(own.get("id", "")),
@@ -190,8 +200,3 @@ def _spoken(words: object) -> Iterator[Spoken]:
         match row:
             case [int() | float() as start, int() | float() as end, str() as text] if 0 <= start <= end:
                 yield Spoken(float(start), float(end), text)
-
-
-def seconds_of(time: otio.opentime.RationalTime) -> Fraction:
-    """Exact seconds: NTSC rates are stored as decimals, but mean thousandths of 1001."""
-    return Fraction(time.value).limit_denominator(1_000_000) / frame_rate(time.rate)

@@ -74,6 +74,8 @@ def load_timeline(path: Path) -> otio.schema.Timeline:
         raise UsageError(problem, f"OpenTimelineIO refuses it ({str(error)[:160]})", fix) from error
     if not isinstance(timeline, otio.schema.Timeline):
         raise UsageError(problem, "its schema is unknown", fix)
+    if timeline.tracks is None:
+        raise UsageError(problem, "it has no tracks", fix)
     return timeline
 
 

@@ -18,7 +18,7 @@ from tools.editing.change.slots import Slot
 from tools.editing.effects import check_effect
 from tools.editing.nested import read_place, unnested
 from tools.editing.outline import CAPTION_KIND, plain, studio_data
-from tools.editing.specs import frame_rate
+from tools.editing.times import rate_of, seconds_of
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -80,7 +80,7 @@ class Desk:
         self.timeline: otio.schema.Timeline = timeline.clone()
         self.timeline.tracks[:] = [track if track.parent() is None else track.clone() for track in unnested(timeline)]
         meta = studio_data(timeline)
-        self.rate = _rate(timeline)
+        self.rate = rate_of(timeline)
         self.notes: list[str] = []
         """What a change brought with it, said after it."""
         named = [str(name) for clip in timeline.find_clips() if (name := studio_data(clip).get("id"))]
@@ -108,7 +108,8 @@ class Desk:
         return round(Fraction(seconds) * self.rate)
 
     def time(self, frames: int | Fraction) -> str:
-        return f"{float(Fraction(frames) / self.rate):.2f} s"
+        seconds = float(Fraction(frames) / self.rate)
+        return f"{seconds:.2f} s" if abs(seconds) < 1e6 else f"{seconds:g} s"
 
     def every(self) -> Iterator[tuple[Lane, Slot]]:
         for lane in self.lanes:
@@ -236,7 +237,8 @@ class Desk:
     def _lane(self, track: otio.schema.Track, number: int) -> Lane:
         import opentimelineio as otio
 
-        role = str(studio_data(track).get("role") or PLAIN_ROLE.get(str(track.kind), str(track.kind).lower()))
+        role = " ".join(str(studio_data(track).get("role") or "").split())[:60]
+        role = role or PLAIN_ROLE.get(str(track.kind), str(track.kind).lower())
         lane = Lane(track, role)
         clock, cursor, pending = Fraction(0), 0, None
         for item in list(track):
@@ -247,15 +249,16 @@ class Desk:
                 cause = f"its track '{track.name}' holds a {type(item).__name__}"
                 raise UsageError("A timeline inside a timeline cannot be changed", cause, "Flatten it in its editor")
             span = item.trimmed_range()
-            clock += _seconds(span.duration)
+            clock += seconds_of(span.duration)
             end = round(clock * self.rate)
             if isinstance(item, otio.schema.Clip) and end > cursor:
-                slot = Slot(item, cursor, end - cursor, _seconds(span.start_time) * self.rate)
+                slot = Slot(item, cursor, end - cursor, seconds_of(span.start_time) * self.rate)
                 _check(slot)
                 self._name(slot, number, len(lane.slots) + 1)
                 if pending is not None and cursor:
                     slot.transition = pending
-                    slot.before, slot.after = self._frame(pending.in_offset), self._frame(pending.out_offset)
+                    slot.before = max(0, self._frame(pending.in_offset))
+                    slot.after = max(0, self._frame(pending.out_offset))
                 lane.slots.append(slot)
             pending, cursor = None, end
         lane.length = cursor
@@ -271,15 +274,15 @@ class Desk:
             available = getattr(slot.clip.media_reference, "available_range", None)
             if available is not None and available.start_time.value:
                 # Editors write times of the camera's clock; the file itself begins at zero.
-                slot.source -= _seconds(available.start_time) * self.rate
+                slot.source -= seconds_of(available.start_time) * self.rate
                 slot.clip.media_reference.available_range = self.span(
-                    0, int(_seconds(available.duration) * self.rate + Fraction(1, 1000))
+                    0, int(seconds_of(available.duration) * self.rate + Fraction(1, 1000))
                 )
         slot.own(id=self.ids.new(clip_id or f"clip-t{track}c{number}"))
         self._seen.add(slot.id)
 
     def _frame(self, time: otio.opentime.RationalTime) -> int:
-        return round(_seconds(time) * self.rate)
+        return round(seconds_of(time) * self.rate)
 
     def moment(self, frames: Fraction | int) -> otio.opentime.RationalTime:
         """A frame of the film as OpenTimelineIO's time."""
@@ -330,24 +333,17 @@ def _check(slot: Slot) -> None:
                 otio.schema.Effect(name="reverse", effect_name="studio.reverse", metadata={"studio": {}})
             )
     for each in slot.effects:
-        if each["name"] not in ("speed", "foreign"):
+        if each["name"] == "speed":
+            factor = each.get("factor")
+            if not isinstance(factor, (int, float)) or not 0 < factor <= MOST_SPEED:
+                raise UsageError(f"{slot.label} has no usable speed", f"'{str(factor)[:40]}'")
+        elif each["name"] != "foreign":
             check_effect(each)
     if place := studio_data(slot.clip).get("place"):
         read_place(plain(place), str(slot.clip.name))
     first, last = slot.speeds()
     if not slot.frozen and slot.media and min(first, last) <= 0:
         raise UsageError(f"{slot.label} has no usable speed", "its ramp stands still")
-
-
-def _rate(timeline: otio.schema.Timeline) -> Fraction:
-    """The exact rate that the timeline notes, else the one of its times. Raises UsageError for none that can be."""
-    noted = studio_data(timeline).get("fps")
-    try:
-        rate = Fraction(str(noted)) if noted is not None else frame_rate(timeline.duration().rate)
-        frame_rate(float(rate))
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
-        raise UsageError(f"The timeline '{timeline.name}' has no usable frame rate", f"'{str(noted)[:40]}'") from error
-    return rate
 
 
 def _rank(lane: Lane, order: list[str]) -> int:
@@ -374,8 +370,3 @@ def _fit_transitions(lane: Lane, desk: Desk) -> None:
                 slot.transition = None
             left = f"shortened to {desk.time(slot.before + slot.after)}" if slot.transition is not None else "gone"
             desk.notes.append(f"the transition into {slot.label} is {left}, as the clips are too short")
-
-
-def _seconds(time: otio.opentime.RationalTime) -> Fraction:
-    """Exact seconds: NTSC rates are stored as decimals, but mean thousandths of 1001."""
-    return Fraction(time.value).limit_denominator(1_000_000) / frame_rate(time.rate)
