@@ -103,8 +103,11 @@ def font_folder(cache: Path) -> Path:
             target = folder / face.file.name
             if not target.exists():
                 draft = target.with_suffix(f".{uuid.uuid4().hex}.part")
-                shutil.copyfile(face.file, draft)
-                draft.replace(target)
+                try:
+                    shutil.copyfile(face.file, draft)
+                    draft.replace(target)
+                finally:
+                    draft.unlink(missing_ok=True)  # half a font would be read as one
     return folder
 
 

@@ -34,7 +34,11 @@ STYLES = (
 
 class AddCaptionsArgs(ToolArgs):
     video: str = Field(description="The clip: asset id, attached file's name, path in the workspace, or 'last'.")
-    text: str = Field("", description="What to write, exactly as it should be read. Leave empty with `subtitles`.")
+    text: str = Field(
+        "",
+        max_length=20_000,
+        description="What to write, exactly as it should be read. Leave empty with `subtitles`.",
+    )
     position: Literal["bottom", "top", "center"] = Field("bottom", description="Where on the picture.")
     style: Literal["auto", "subtitle", "meme", "karaoke", "title", "lower_third", "typewriter", "comic", "silent"] = (
         Field("auto", description=STYLES)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from configs.errors import UsageError
 from tools.editing import wishes as w
+from tools.editing.lettering import checked
 from tools.editing.lexicon import Lexicon, lexicon
 from tools.editing.operations import (
     Caption,
@@ -51,6 +52,8 @@ def decide(instruction: str) -> list[Operation]:
     lex = lexicon()
     if len(instruction) > MAX_CHARACTERS:
         raise UsageError(f"The instruction has {len(instruction)} characters", f"{MAX_CHARACTERS} are the limit")
+    # Halves of characters that JSON can carry, but no file.
+    instruction = instruction.encode(errors="replace").decode()
     text, quotes = _take_quotes(instruction)
     if not text.strip(f" {HOLE}") and not quotes:
         raise UsageError("The edit instruction is empty", fix=f"Ask for {_can(lex)}")
@@ -190,6 +193,7 @@ def _clause(found: list[Found], last: Kind | None) -> tuple[list[Operation], Kin
         made.append(replace(effect, span=where) if ranged else effect)  # type: ignore[call-arg]
     card = next((item.value for item in found if item.kind == "card"), None)
     for item in texts:
+        checked(item.value)
         if card is not None:
             made.append(w.TitleCard(item.said, item.value, card))
             continue

@@ -59,15 +59,7 @@ def set_text(text: str, style_name: str, width: int, height: int) -> Setting:
     style = presets.styles.get(style_name)
     if style is None:
         raise UsageError(f"There is no caption style '{style_name}'", fix=f"Use one of {', '.join(presets.styles)}")
-    plain = clean(text)
-    if not plain:
-        raise UsageError("The caption has no text", fix="Say what it should read")
-    if len(plain) > presets.characters:
-        raise UsageError(
-            f"The caption has {len(plain)} characters",
-            f"at most {presets.characters} fit into one",
-            "Shorten it, or give subtitles as an .srt file",
-        )
+    plain = checked(text)
     if style.uppercase:
         plain = plain.upper()
     known = faces(style)
@@ -82,6 +74,20 @@ def set_text(text: str, style_name: str, width: int, height: int) -> Setting:
         )
     lines, size = _fit(kept, style, width, height, known)
     return Setting(tuple(tuple(_runs(line, known)) for line in lines), size, missing)
+
+
+def checked(text: str) -> str:
+    """The text as it will be drawn. Raises UsageError when it is empty or too long for one caption."""
+    plain, most = clean(text), caption_presets().characters
+    if not plain:
+        raise UsageError("The caption has no text", fix="Say what it should read")
+    if len(plain) > most:
+        raise UsageError(
+            f"The caption has {len(plain)} characters",
+            f"at most {most} fit into one",
+            "Shorten it, or give subtitles as an .srt file",
+        )
+    return plain
 
 
 def clean(text: str) -> str:

@@ -231,7 +231,7 @@ def _caption_track(number: int, texts: list[tuple[int, int, CaptionSpec]], rate:
             parameters=_caption(caption),
         )
         clip = otio.schema.Clip(
-            name=caption.text[:40], media_reference=words, source_range=_range(0, end - start, rate)
+            name=str(words.parameters["text"])[:40], media_reference=words, source_range=_range(0, end - start, rate)
         )
         clip.metadata["studio"] = {"id": f"caption-{number}-{len(track)}"}
         track.append(clip)
@@ -240,7 +240,9 @@ def _caption_track(number: int, texts: list[tuple[int, int, CaptionSpec]], rate:
 
 
 def _caption(caption: CaptionSpec) -> dict[str, Any]:
-    parameters: dict[str, Any] = {"text": caption.text, "style": caption.style, "position": caption.position}
+    # Halves of characters, which JSON may carry, fit into no file.
+    text = caption.text.encode(errors="replace").decode()
+    parameters: dict[str, Any] = {"text": text, "style": caption.style, "position": caption.position}
     if caption.words:
         # Since the caption's start, so that they stay right when it is moved.
         parameters["words"] = [

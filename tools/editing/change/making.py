@@ -13,6 +13,7 @@ from configs.errors import UsageError
 from tools.editing.change.desk import OVERLAY, PICTURE, Desk, SourceFacts, relative
 from tools.editing.change.model import NewClip
 from tools.editing.change.slots import Slot
+from tools.editing.lettering import set_text
 from tools.editing.outline import CAPTION_GENERATOR
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FindAsset = Callable[[str], SourceFacts]
 """Facts of an asset by its id. Raises UsageError when there is none, or when it cannot be put on a timeline."""
 TITLE_GENERATOR = "studio.title"
+USUAL_FRAME = (1280, 720)
 SOURCE_SOUND = "source"
 """Role of the sound that belongs to pictures."""
 
@@ -86,9 +88,12 @@ def title_of(desk: Desk, start: int, frames: int, text: str, style: str, ground:
 def _words(desk: Desk, name: str, kind: str, parameters: dict[str, Any], start: int, frames: int) -> Slot:
     import opentimelineio as otio
 
+    text = str(parameters["text"])
+    # Set once for a usual frame: what no render could draw is no change.
+    set_text(text, str(parameters["style"]), *USUAL_FRAME)
     media = otio.schema.GeneratorReference(name=name, generator_kind=kind, parameters=parameters)
     clip = otio.schema.Clip(
-        name=str(parameters["text"])[:40], media_reference=media, source_range=_range(0, frames, desk.rate)
+        name=" ".join(text.split())[:40], media_reference=media, source_range=_range(0, frames, desk.rate)
     )
     clip.metadata["studio"] = {"id": desk.ids.new(name)}
     return Slot(clip, start, frames, Fraction(0))

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from tools.editing.specs import CaptionStyleName, Direction, TransitionName
 
+ROLE = r"^\w[\w .\-]{0,39}$"
+"""Of a track: it stands in sentences and in file listings."""
+
 
 class Change(BaseModel):
     """Base of all changes."""
@@ -49,7 +52,11 @@ class NewClip(BaseModel):
     asset: str = Field(description="Asset id of a video, picture or sound.")
     source_start: float = Field(0.0, ge=0)
     seconds: float = Field(gt=0, description="How long it is on the timeline.")
-    track: str = Field("video", description="'video', 'overlay', or a role of sound: dialogue, music, effects, ...")
+    track: str = Field(
+        "video",
+        pattern=ROLE,
+        description="'video', 'overlay', or a role of sound: dialogue, music, effects, ...",
+    )
 
 
 class Insert(Change):
@@ -142,7 +149,7 @@ class Duck(Change):
     """How far music and ambience step back under speech."""
 
     op: Literal["duck"] = "duck"
-    track: str = Field("music", description="Role of the sound that steps back.")
+    track: str = Field("music", pattern=ROLE, description="Role of the sound that steps back.")
     db: float = Field(ge=0, le=40, description="0 = not at all.")
 
 

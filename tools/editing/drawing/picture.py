@@ -166,7 +166,12 @@ def conform(cut: Cut, source: Source, frame: Frame, now: str, span: tuple[float,
     same = (source.info.width, source.info.height) == (wide, high) and not source.stretched and not cropped
     if same or fills:
         return [*steps, f"scale={wide}:{high}:{SCALER}:{colours}", "setsar=1", "format=yuv420p"]
-    fit = f"scale={wide}:{high}:force_original_aspect_ratio=decrease:force_divisible_by=2:{SCALER}:{colours}"
+    shape = f"{wide}:{high}:force_original_aspect_ratio=decrease:force_divisible_by=2"
+    if source.info.height * wide < 2 * source.info.width:
+        shape = f"{wide}:2"  # a ribbon so flat that the scaler would leave nothing of it
+    elif source.info.width * high < 2 * source.info.height:
+        shape = f"2:{high}"
+    fit = f"scale={shape}:{SCALER}:{colours}"
     return [*steps, fit, "format=yuv420p", f"pad={wide}:{high}:(ow-iw)/2:(oh-ih)/2:black", "setsar=1"]
 
 
