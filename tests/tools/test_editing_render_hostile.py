@@ -174,3 +174,34 @@ def test_a_full_disk_leaves_no_half_font(
     outcome = studio.run("add_captions", video=counting.id, text="hello")
     assert isinstance(outcome.error, StudioError) and "No space left" in outcome.error.sentence
     assert list((studio.workspace.cache / "fonts").iterdir()) == [] and len(studio.memory.list_assets()) == 1
+
+
+@pytest.mark.parametrize(("source", "record"), [("00", "01"), ("10", "01"), ("01", "00")])
+def test_a_list_whose_clock_is_not_its_sources(studio: EditingStudio, counting: Asset, source: str, record: str,
+                                               tmp_path: Path) -> None:  # fmt: skip
+    rows = ((1, 0, 12, 0), (2, 4, 10, 12))
+    events = [
+        f"{number:03}  AX  V  C  {source}:00:00:{first:02} {source}:00:00:{last:02} "
+        f"{record}:00:00:{at:02} {record}:00:00:{at + last - first:02}\n* FROM CLIP NAME: counting.mp4\n"
+        for number, first, last, at in rows
+    ]
+    (tmp_path / "cut.edl").write_text("TITLE: T\nFCM: NON-DROP FRAME\n\n" + "".join(events))
+    listed = studio.attach(tmp_path / "cut.edl")
+    _, outcome = studio.make("import_timeline", file=listed.id, fps=24)
+    made, _ = studio.make("render_timeline", timeline=outcome.assets[0].id)
+    assert numbers(made) == [*range(12), *range(4, 10)]
+
+
+@pytest.mark.parametrize(("start", "shown"), [(6, [6, 7, 8, 9, 10, 11]), (-500, None)])
+def test_a_track_that_shows_a_part_of_itself(
+    studio: EditingStudio, counting: Asset, start: int, shown: list[int] | None
+) -> None:
+    cut = build_timeline("t", 24, 160, 90, [clip(counting, 0, 12)], {})
+    time = otio.opentime.RationalTime
+    cut.tracks[0].source_range = otio.opentime.TimeRange(time(start, 24), time(6, 24))
+    (studio.workspace.home / "cut.otio").write_text(otio.adapters.write_to_string(cut, "otio_json"))
+    outcome = studio.run("render_timeline", timeline="cut.otio")
+    if shown is None:
+        assert isinstance(outcome.error, UsageError) and "\n" not in outcome.error.sentence
+    else:
+        assert outcome.error is None and numbers(studio.path(outcome.assets[0])) == shown

@@ -26,7 +26,7 @@ def unnested(timeline: otio.schema.Timeline) -> list[otio.schema.Track]:
     """
     import opentimelineio as otio
 
-    top = [track for track in timeline.tracks if isinstance(track, otio.schema.Track)]
+    top = [_shown(track) for track in timeline.tracks if isinstance(track, otio.schema.Track)]
     if len(top) < len(timeline.tracks):
         loose = [item for item in timeline.tracks if not isinstance(item, otio.schema.Track)]
         top += [track for item in loose for track in _tracks_of(item, 0)]
@@ -79,6 +79,17 @@ def _tracks_of(item: Any, depth: int) -> list[otio.schema.Track]:
     return made
 
 
+def _shown(track: otio.schema.Track) -> otio.schema.Track:
+    """The part of a track of the film itself that its `source_range` leaves; the track where it has none."""
+    if track.source_range is None:
+        return track
+    whole = track.clone()
+    whole.source_range = None
+    made = _trimmed(whole, track)
+    made.source_range = None
+    return made
+
+
 def _trimmed(track: otio.schema.Track, item: Any) -> otio.schema.Track:
     import opentimelineio as otio
 
@@ -90,6 +101,8 @@ def _trimmed(track: otio.schema.Track, item: Any) -> otio.schema.Track:
         raise UsageError(
             f"The nested timeline '{item.name}' is cut through a transition", "it cannot be rendered so"
         ) from error
+    except (otio.exceptions.OTIOError, ValueError) as error:
+        raise UsageError(f"The part that is shown of '{item.name}' cannot be", str(error)[:120]) from error
 
 
 def _one(tracks: list[otio.schema.Track], whole: otio.opentime.RationalTime) -> list[Any]:

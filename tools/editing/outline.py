@@ -24,7 +24,7 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
         clips = []
         joins = {after: item for item, after in pairwise(track) if isinstance(item, otio.schema.Transition)}
         for clip in track.find_clips():
-            span = clip.trimmed_range_in_parent()
+            span = _span(clip)
             own, media = studio_data(clip), clip.media_reference
             fact: dict[str, Any] = {"id": _text(own, "id"), "name": clip.name, "asset": _text(own, "asset")}
             if span is not None:
@@ -58,6 +58,14 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
         "tracks": tracks,
         "markers": [marker.name for marker in timeline.tracks.markers],
     }
+
+
+def _span(clip: otio.schema.Clip) -> otio.opentime.TimeRange | None:
+    """Where a clip lies on its track; None where the track shows nothing of it."""
+    try:
+        return clip.trimmed_range_in_parent()
+    except ValueError:
+        return None
 
 
 def _rate(meta: Mapping[str, Any]) -> str:

@@ -60,7 +60,7 @@ def _xml(text: str, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
         raise UsageError(f"'{path.name}' is not read", "it defines XML entities, which no editor's export does")
     try:
         root = ElementTree.fromstring(text.encode("utf-8") if "encoding=" in text[:200] else text)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UsageError(f"'{path.name}' is damaged", f"its XML ends or breaks off ({error})"[:160], FIX) from error
     if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
         raise UsageError(f"'{path.name}' is too large for a cut", f"it has more than {MAX_ELEMENTS} elements")
@@ -74,7 +74,7 @@ def _xml(text: str, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
     try:
         found = otio.adapters.read_from_string(text, adapter_name="fcp_xml")
     except Exception as error:  # the adapter's parser fails in many ways on what it does not know
-        raise UsageError(f"'{path.name}' cannot be read", f"{type(error).__name__}: {error}"[:160], FIX) from error
+        raise UsageError(f"'{path.name}' cannot be read", _why(error), FIX) from error
     return _first(found, path)
 
 
@@ -86,13 +86,22 @@ def _edl(text: str, path: Path, fps: float) -> tuple[otio.schema.Timeline, list[
         found = otio.adapters.read_from_string(text, adapter_name="cmx_3600", rate=rate, ignore_timecode_mismatch=True)
     except Exception as error:  # as above
         fix = "Give the rate that it was made at as fps" if "rate" in str(error) else FIX
-        raise UsageError(f"'{path.name}' cannot be read", f"{type(error).__name__}: {error}"[:160], fix) from error
+        raise UsageError(f"'{path.name}' cannot be read", _why(error), fix) from error
     timeline, notes = _first(found, path)
     if not fps:
         notes.append(f"An EDL does not say its rate: it was read at {rate:g} fps")
     _name_sources(timeline)
     _clear_black(timeline)
     return timeline, notes
+
+
+def _why(error: Exception) -> str:
+    """An adapter's own words, where it has some; Python's say nothing to an editor."""
+    words = " ".join(str(error).split())[:160]
+    own = isinstance(error, ValueError) and not words.startswith(("invalid literal", "could not convert"))
+    if own or type(error).__module__ != "builtins":
+        return words or type(error).__name__
+    return "something that the format needs is missing, or is no number"
 
 
 def _guessed(text: str) -> float:
@@ -121,6 +130,8 @@ def _clear_black(timeline: otio.schema.Timeline) -> None:
     import opentimelineio as otio
 
     for track in timeline.tracks:
+        # The adapter notes how far the list's clock lies from its first source's; it cuts nothing off.
+        track.source_range = None
         for index, item in enumerate(track):
             media = getattr(item, "media_reference", None)
             if isinstance(media, otio.schema.GeneratorReference):
