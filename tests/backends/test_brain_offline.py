@@ -62,6 +62,50 @@ def test_recipes(brain: OfflineBrain, wish: str, tools: list[str]) -> None:
         assert found[1][1] == {"text": "hi", "character": "Luca"}
 
 
+@pytest.mark.parametrize(
+    ("wish", "args"),
+    [
+        ("zoom on every beat and let it snow", {"effect": "zoom on every beat and let it snow"}),
+        (
+            'freeze frame at 3 seconds with the caption "Oh NO"',
+            {"effect": 'freeze frame at 3 seconds with the caption "Oh NO"'},
+        ),
+        ("add a heavy vignette to this clip", {"effect": "add a heavy vignette to this clip"}),
+        ("add film grain to this clip", {"effect": "film grain"}),
+        ("put a flash on every cut", {"effect": "flash", "at": "cuts"}),
+    ],
+)
+def test_a_wish_for_effects_goes_over_whole_when_it_says_more_than_a_name(
+    brain: OfflineBrain, wish: str, args: dict[str, Any]
+) -> None:
+    assert calls(brain, wish, attachments=[BUNNY]) == [("add_effects", {"video": BUNNY["id"], **args})]
+
+
+def test_an_id_names_an_asset_of_another_conversation(brain: OfflineBrain) -> None:
+    assert calls(brain, "make vid-690b5416aa look like a silent movie") == [
+        ("remix_style", {"video": "vid-690b5416aa", "style": "silent movie"})
+    ]
+    assert question(brain, "make img-690b5416aa look like a silent movie, restyle the video")
+
+
+@pytest.mark.parametrize("wish", ["redo", "redo the last edit", "ripristina la modifica annullata"])
+def test_redo_is_no_undo(brain: OfflineBrain, wish: str) -> None:
+    reading = understand(brain, wish, assets=[BUNNY])
+    assert not reading.tools and "studio timeline redo" in reading.reason
+
+
+@pytest.mark.parametrize(
+    ("wish", "args"),
+    [
+        ("spoof this clip as a nature documentary", {"video": BUNNY["id"], "recipe": "nature_documentary"}),
+        ("make a parody about mondays, deadpan, 10 seconds", {"topic": "mondays", "tone": "deadpan", "seconds": 10}),
+        ("fai una parodia di questo video, tono epico", {"video": BUNNY["id"], "tone": "dramatic"}),
+    ],
+)
+def test_a_parody_has_its_film_structure_and_tone(brain: OfflineBrain, wish: str, args: dict[str, Any]) -> None:
+    assert calls(brain, wish, assets=[BUNNY]) == [("make_parody", args)]
+
+
 def test_a_story_is_never_cut_at_its_verbs(brain: OfflineBrain) -> None:
     story = "a cook burns the soup, then cuts the bread and draws a smile on it, and says 'Enjoy!'"
     assert calls(brain, f"a short film about {story}") == [("make_film", {"story": story})]

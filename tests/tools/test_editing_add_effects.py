@@ -20,7 +20,7 @@ from configs.settings import Settings
 from tools.editing.drawn.track import path_of
 from tools.editing.placing.places import Spot, funny, needs, spots
 from tools.editing.placing.wishes import Wish, place_of, read_wishes
-from tools.editing.placing.words import entries
+from tools.editing.placing.words import effect_words, entries
 from tools.editing.timeline import load_timeline, outline
 
 BANG = 1.5
@@ -78,6 +78,14 @@ READ: dict[str, list[dict[str, Any]]] = {
     "FREEZE at 0.7 s with AWW": [{"effect": "freeze", "times": (0.7,), "text": "AWW"}],
     "RGB split": [{"effect": "glitch"}],
     "blur the face": [{"effect": "mosaic"}],
+    "zoom on every beat and let it snow": [
+        {"effect": "zoom_punch", "place": "beat", "every": True}, {"effect": "snow"},
+    ],
+    "zoom a ogni battuta e fai nevicare": [
+        {"effect": "zoom_punch", "place": "beat", "every": True}, {"effect": "snow"},
+    ],
+    "glitch between 1 and 2 seconds": [{"effect": "glitch", "times": (1.0,), "seconds": 1.0}],
+    "una scossa forte sui colpi": [{"effect": "shake", "place": "loud", "strength": 0.85}],
 }  # fmt: skip
 
 
@@ -93,6 +101,25 @@ def test_an_unknown_effect_is_refused_with_the_nearest(wish: str, near: str) -> 
     with pytest.raises(UsageError) as caught:
         read_wishes(wish)
     assert f"nearest is '{near}'" in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ("add a lens flare", "nearest are 'glow' or 'flash'"),
+        ("snow and fog", "nearest are 'blur' or 'dreamy'"),
+        ("fade out", "edit_video does it"),
+    ],
+)
+def test_an_effect_that_is_not_there_is_refused_with_what_comes_nearest(wish: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_wishes(wish)
+    assert said in caught.value.sentence
+
+
+def test_what_comes_nearest_is_there() -> None:
+    for entry in effect_words().missing.values():
+        assert set(entry.near) <= set(entries()) and (entry.near or entry.tool)
 
 
 def test_where_can_be_said_apart() -> None:

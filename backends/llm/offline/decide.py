@@ -70,6 +70,8 @@ def _fresh(
     words, request = lexicon(), Request(wish, wish, facts, language, answers or {}, (), recent)
     if key := dialogue.refusal(wish):
         return Decision(DECLINE, text=words.say(key, language), language=language)
+    if dialogue.asks_redo(wish):
+        return Decision(DECLINE, text=words.say("redo", language), language=language)
     if key := dialogue.small_talk(wish, sure=False):
         able = [name for name, _ in reader.read(request).ranking if name in BUILDERS] if key == "yes_can" else []
         intent = able[0] if able else ""

@@ -21,6 +21,19 @@ def _guards() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(patterns(words["harmful"]), re.I), re.compile(patterns(words["outside"]), re.I)
 
 
+_REDO = re.compile(
+    r"(?:please )?redo(?: (?:it|that|this|what (?:i|you) (?:have )?(?:just )?undid|(?:the |my )?(?:last )?(?:undone )?"
+    r"(?:edit|change|step|cut|undo|one)))?|(?:bring back|restore|put back|redo)\b.{0,30}\b(?:undid|undone|un-did)"
+    r"|undo the undo|(?:ripristina|rifai|rimetti)\b.{0,30}\bannullat[oaie]",
+    re.IGNORECASE,
+)
+
+
+def asks_redo(wish: Wish) -> bool:
+    """Whether a wish wants back what was undone; 'redo the clip as a comic' does not."""
+    return _REDO.fullmatch(wish.command.strip(" .!")) is not None
+
+
 def refusal(wish: Wish) -> str | None:
     """Key of the refusal that a wish earns by its words alone: harmful, or reaching outside the studio."""
     harmful, outside = _guards()

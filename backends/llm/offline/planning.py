@@ -76,7 +76,7 @@ def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
         same = (
             bool(merged)
             and reading.intent == merged[-1][1].intent
-            and reading.intent in ("edit_video", "edit_image", "remember", "search_memory")
+            and reading.intent in ("edit_video", "edit_image", "add_effects", "remember", "search_memory")
         )
         if merged and (weak or same):
             merged[-1] = ((merged[-1][0][0], span[1]), merged[-1][1])

@@ -32,6 +32,10 @@ _INTO_FILM = re.compile(
     r"\b(?:into|in|to)\s+(?:an?|the|un)\s+(?:[\w-]+\s+){0,3}?(?:films?|movies?|shorts?|videos?|clips?|animations?|filmat[oi]|cort[oi])\b",
     re.IGNORECASE,
 )
+_FRAME_OF_FILM = re.compile(
+    r"\b(?:hold|freeze|stop|keep|ferma|congela|tieni)\b.{0,30}\b(?:frame|picture|fotogramma|immagine)\b", re.IGNORECASE
+)
+"""A frame that a film stands still on is no picture of its own."""
 _STORY_WORDS = 4
 _SEED_NAME = "luca"
 _SURE = 0.97
@@ -132,7 +136,7 @@ class Reader:
         """Move probability to what the attached and newest files allow."""
         chances = dict(chances)
         text = request.wish.blank_quotes
-        named = mentioned_kind(text)
+        named = "video" if _FRAME_OF_FILM.search(text) else mentioned_kind(text)
         kind = named if named in ("video", "image", "audio") else None
         pronoun = (
             kind is None or re.search(r"\b(?:it|this|that|them|him|her|lo|la|quest[oa])\b", text, re.I) is not None

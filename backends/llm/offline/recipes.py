@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from backends.llm.offline import film_calls, image_calls, memory_calls, timeline_calls, video_calls, voice_calls
+from backends.llm.offline import (
+    effect_calls,
+    film_calls,
+    image_calls,
+    memory_calls,
+    timeline_calls,
+    video_calls,
+    voice_calls,
+)
 from backends.llm.offline.lexicon import lexicon, patterns
 from backends.llm.offline.request import Call, Refer, Request
 from backends.llm.offline.wish import Wish
 
 Builder = Callable[[Request], list[Call]]
 
-_MODULES = (image_calls, voice_calls, video_calls, timeline_calls, film_calls, memory_calls)
+_MODULES = (image_calls, voice_calls, video_calls, effect_calls, timeline_calls, film_calls, memory_calls)
 
 BUILDERS: Mapping[str, Builder] = {
     name: getattr(module, name)

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz
 from backends.llm.facts import CharacterFact, FileFact
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.request import Ask, Request
-from backends.llm.offline.wish import FILE_NAME
+from backends.llm.offline.wish import ASSET_ID, FILE_NAME, ID_KINDS
 
 SUITABLE = {
     "video": ("video",),
@@ -40,7 +40,7 @@ _ORDINALS = {
     "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
     "prima": 0, "primo": 0, "seconda": 1, "secondo": 1, "terza": 2, "terzo": 2,
 }  # fmt: skip
-_ASSET_ID = re.compile(r"\b[a-z]{2,12}-[0-9a-f]{6,40}\b")
+_SHORTEST_ID = 11
 _FUZZY_NAME = 88.0
 """rapidfuzz ratio above which a file name with a slip is still the attached file."""
 
@@ -83,7 +83,7 @@ def need_file(request: Request, want: str, key: str) -> str:
         chosen = _match_name(answer, [*request.facts.attachments, *request.facts.assets], SUITABLE[want])
         if chosen:
             return chosen
-        if FILE_NAME.search(answer) or _ASSET_ID.search(answer):
+        if FILE_NAME.search(answer) or ASSET_ID.search(answer):
             return answer.strip()
     found = find_file(request, want)
     if found is None:
@@ -110,6 +110,8 @@ def mentioned_kind(text: str) -> str | None:
     file = FILE_NAME.search(text)
     if file:
         return kind_of_extension(file.group("ext"))
+    if (asset := ASSET_ID.search(text)) and (kind := ID_KINDS.get(asset.group().partition("-")[0])):
+        return kind
     return lexicon().group("reference_nouns").first(text)
 
 
@@ -211,8 +213,9 @@ def _is_a(character: CharacterFact, noun: str) -> bool:
 def _named(request: Request, kinds: tuple[str, ...]) -> list[str]:
     text, files = request.wish.text, [*request.facts.attachments, *request.facts.assets]
     found: dict[str, None] = {}
-    for match in _ASSET_ID.finditer(text):
-        if any(file.id == match.group() for file in files):
+    for match in ASSET_ID.finditer(text):
+        told = ID_KINDS.get(match.group().partition("-")[0])
+        if any(file.id == match.group() for file in files) or (told in kinds and len(match.group()) > _SHORTEST_ID):
             found[match.group()] = None
     for match in FILE_NAME.finditer(text):
         known = _match_name(match.group(), files, kinds)

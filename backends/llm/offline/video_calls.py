@@ -170,31 +170,12 @@ def caption_text(request: Request) -> str:
     return ""
 
 
-def add_effects(request: Request) -> list[Call]:
-    """video, effect, at, text, strength."""
-    text = request.wish.blank_quotes
-    found = lexicon().group("effects").names(text)
-    effect = request.answers.get("effect", "").strip() or (found[0] if found else _named_effect(text))
-    video = need_file(request, "video", "which_video")
-    if not effect:
-        raise Ask("effect", "need_effect", ("film grain", "vignette", "vhs", "glow"))
-    args: dict[str, Any] = {"video": video, "effect": effect}
-    place = lexicon().group("effect_places").first(text)
-    moment = re.search(rf"\b(?:at|a|al)\s+(?:second\s+)?({slots.NUMBER})\s*(?:seconds?|secs?|s|secondi)\b", text, re.I)
-    if place:
-        args["at"] = place
-    elif moment and (at := slots.seconds(moment.group())) is not None:
-        args["at"] = f"{at:g}"
-    if request.wish.quotes and effect in ("freeze", "speech bubble"):
-        args["text"] = request.wish.quotes[0].content
-    return [Call("add_effects", args)]
-
-
 def remix_style(request: Request) -> list[Call]:
     """video, style."""
     text = request.wish.blank_quotes
     found = slots.style(text, request.facts.styles, bare=True)
-    style = request.answers.get("style", "").strip() or (found[0] if found else "")
+    looks = lexicon().group("film_looks").names(text)
+    style = request.answers.get("style", "").strip() or (found[0] if found else looks[0] if looks else "")
     if not style:
         like = re.search(
             r"\b(?:look like|as|into|in)\s+(?:an?\s+|the\s+)?([^,.;]+?)(?:\s+(?:version|style|look))?[.!]?$",
@@ -234,6 +215,14 @@ def _reference(request: Request, video: str) -> str | None:
     return None
 
 
+_OF_FILM = re.compile(
+    r"(?:this|that|the|my|our|quest[oa]|il|lo|la|quel|mio|last|attached|\s)+(?:videos?|clips?|films?|movies?|footage|"
+    r"short|filmat[oi])\b|(?:it|this)\b",
+    re.IGNORECASE,
+)
+"""A topic that is the film at hand: 'this clip as a nature documentary'."""
+
+
 def make_parody(request: Request) -> list[Call]:
     """video or topic, tone, seconds."""
     text = request.wish.blank_quotes
@@ -241,7 +230,8 @@ def make_parody(request: Request) -> list[Call]:
     refers = re.search(
         (
             r"\b(?:this|that|the|my|attached|last|questo|il|mio)\s+(?:\w+\s+)?(?:video|clip|film|movie|"
-            r"footage|short|trailer|commercial|ad|filmato)\b|\b(?:it|this)\b[.!]?$|out of this"
+            r"footage|short|trailer|commercial|ad|filmato)\b|\b(?:it|this)\b[.!]?$|out of this|"
+            r"\b(?:turn|make|recut|transform|change) (?:it|this)\b|\b(?:fanne|fallo|trasformalo|rendilo)\b"
         ),
         text,
         re.I,
@@ -249,13 +239,16 @@ def make_parody(request: Request) -> list[Call]:
     topic = request.answers.get("topic", "").strip() or _topic(request)
     attached = any(file.kind == "video" for file in request.facts.attachments) or FILE_NAME.search(text)
     video = find_file(request, "video") if refers or attached else None
-    if video and (attached or not topic):
+    if video and (attached or not topic or _OF_FILM.match(topic)):
         args["video"] = video
     elif topic:
         args["topic"] = topic
     else:
         raise Ask("topic", "need_topic")
-    tone = lexicon().group("tones").first(text.replace(topic, " ") if topic else text)
+    said = text.replace(topic, " ") if args.get("topic") else text
+    if "video" in args and (recipe := lexicon().group("parody_recipes").first(said)):
+        args["recipe"] = recipe
+    tone = lexicon().group("tones").first(said)
     if tone:
         args["tone"] = tone
     if length := slots.seconds(text):
@@ -268,7 +261,7 @@ def _topic(request: Request) -> str:
         r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|take|fun|advert|"
 r"broadcast|video)\s+(?:of|about|on|for|at|su|sui|sulle|di|del|dei|delle|della|un|in "
 r"giro)\s+(.+)$|"
-        r"\b(?:spoof|parody|parodize|ridicule|mock)\s+(.+)$|\b(?:prendi in giro)\s+(.+)$",
+        r"^\W*(?:spoof|parody|parodize|ridicule|mock)\s+(.+)$|\b(?:prendi in giro)\s+(.+)$",
         request.command, re.I,
     )  # fmt: skip
     if not match:
@@ -284,15 +277,11 @@ r"giro)\s+(.+)$|"
         flags=re.I,
     )
     topic = re.sub(r"[\s,]*\b(?:with\s+an?\s+\w+\s+tone|tone\s+\w+|in\s+an?\s+\w+\s+tone)\b", "", topic, flags=re.I)
+    topic = re.sub(
+        rf",\s*(?:very\s+|tono\s+)?(?:{lexicon().group('tones').pattern})\b(?:\s+tone)?", "", topic, flags=re.I
+    )
     topic = slots.tidy(topic.rstrip(" .!"))
     vague = re.fullmatch(
         r"(?:(?:the|this|that|my|attached|a|it|questo|il)\s*)*(?:video|clip|film|movie|footage|filmato)?", topic, re.I
     )
     return "" if vague else topic
-
-
-def _named_effect(text: str) -> str:
-    match = re.search(
-        r"\b(?:an?|the|some|un|l')\s*([\w-]+(?:\s[\w-]+)?)\s+(?:effect|filter)\b|\beffett[oi]\s+([\w-]+)", text, re.I
-    )
-    return next((group for group in match.groups() if group), "") if match else ""

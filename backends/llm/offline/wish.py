@@ -21,6 +21,12 @@ FILE_NAME = re.compile(
     r"otio|otioz|edl|fcpxml|xml|srt|vtt|txt)(?!\w)",
     re.IGNORECASE,
 )
+ASSET_ID = re.compile(r"\b[a-z]{2,12}-[0-9a-f]{6,40}\b")
+ID_KINDS = {
+    "img": "image", "aud": "audio", "vid": "video", "tml": "timeline", "sub": "subtitle", "brd": "storyboard",
+}  # fmt: skip
+"""Kind of an asset by the beginning of its id, for those that another conversation made."""
+_ID_NOUN = {"image": "picture"}
 _EXT_NOUN = {
     **dict.fromkeys(("mp4", "mov", "mkv", "webm", "avi", "m4v", "gif"), "the video"),
     **dict.fromkeys(("wav", "mp3", "flac", "ogg", "m4a", "aac"), "the audio"),
@@ -171,6 +177,7 @@ def matching_form(command: str) -> str:
     if re.search(r"[a-z]", text):
         text = _CAPITALS.sub(_shouted, text)
     text = FILE_NAME.sub(lambda match: _EXT_NOUN.get(match.group("ext").lower(), "the file"), text)
+    text = ASSET_ID.sub(_noun_of_id, text)
     if not _MAKING.match(text):
         text = _EQUATION.sub(" equation ", text)
     text = text.lower().replace("’", "'")
@@ -180,6 +187,11 @@ def matching_form(command: str) -> str:
     text = re.sub(r"[.:;!?]+(?=\s|$)|[()\[\]{}<>|\\#*_=+~^\"`“”«»]", " ", text)
     text = re.sub(r"\s*,\s*", ", ", text)
     return " ".join(text.split()).strip(" ,.-")
+
+
+def _noun_of_id(match: re.Match[str]) -> str:
+    kind = ID_KINDS.get(match.group().partition("-")[0])
+    return f"the {_ID_NOUN.get(kind, kind)}" if kind else match.group()
 
 
 def _shouted(match: re.Match[str]) -> str:
@@ -224,6 +236,7 @@ def _correct(
     name_words = {word.lower(): word for name in names for word in re.findall(r"[^\W\d_]+", name)}
     protected = [(match.start(), match.end()) for match in _QUOTES.finditer(raw)]
     protected += [(match.start(), match.end()) for match in FILE_NAME.finditer(raw)]
+    protected += [(match.start(), match.end()) for match in ASSET_ID.finditer(raw)]
     pieces: list[str] = []
     fixes: list[tuple[int, int, int, int]] = []
     position = shift = 0

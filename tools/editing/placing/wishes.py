@@ -16,9 +16,13 @@ SHOUTED = re.compile(rf"(?<![\w'])(?:{CAPITALS}\s+)*[A-ZÀ-Þ][A-ZÀ-Þ0-9'’?!
 ABBREVIATIONS = {"RGB", "VHS", "PIP", "BPM", "GIF", "MP4", "FPS"}
 CLOCK = re.compile(r"(?<![\d:])(\d{1,3}):(\d{2}(?:[.,]\d+)?)(?![\d:])")
 SPAN = re.compile(
-    r"(?:from|between|da)\s+(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?|secondi)?\s*(?:to|and|until|till|-|a|e)\s*"
+    r"(?:from|between|da|tra|fra)\s+(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?|secondi)?\s*(?:to|and|until|till|-|a|e)\s*"
     r"(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?|secondi)?\b"
 )
+BETWEEN_NUMBERS = re.compile(
+    r"((?:between|tra|fra)\s+(?:second[oi]?s?\s+)?\d+(?:[.,]\d+)?\s*(?:s|secs?|seconds?|secondi)?)\s+(?:and|e)\s+(?=\d)()"
+)
+"""'between 1 and 2 seconds': this 'and' stands between no wishes."""
 MOMENT = re.compile(
     r"(?:\bat|\bby|\bafter|\bsecond|@|\ba)\s+(?:second\s+)?(\d+(?:[.,]\d+)?)(?!\s*(?:%|percent|times|x\b))"
 )
@@ -54,8 +58,10 @@ def read_wishes(wish: str) -> list[Wish]:
     """
     texts, plain = _without_texts(wish)
     made: list[Wish] = []
-    for part in split(plain, effect_words().between):
+    for part in split(BETWEEN_NUMBERS.sub(r"\1 - \2", plain), effect_words().between):
         effects = _effects_in(part)
+        if not effects:
+            _refuse_missing(part)
         if made and made[-1].times and (more := re.fullmatch(r"\s*([\d:]+(?:[.,]\d+)?)\s*(?:s\w*)?\s*", part)):
             made[-1] = replace(made[-1], times=(*made[-1].times, _seconds(more.group(1))))
         elif not effects and made:
@@ -98,6 +104,16 @@ def place_of(at: str, wish: Wish) -> Wish:
     raise UsageError(
         f"'{at[:40]}' is no place for an effect", fix=f"Did you mean '{near[0]}'?" if near else "Use 'auto' or seconds"
     )
+
+
+def _refuse_missing(part: str) -> None:
+    """Raise UsageError for an effect that is asked for by name and is not there, with what comes nearest."""
+    for name, entry in effect_words().missing.items():
+        if any(found(part, entry.words)):
+            if entry.tool:
+                raise UsageError(f"'{name}' is no effect of add_effects", f"{entry.tool} does it", "Ask for it there")
+            near = " or ".join(f"'{one.replace('_', ' ')}'" for one in entry.near)
+            raise UsageError(f"There is no effect '{name}'", f"nearest are {near}", f"Ask for {near}")
 
 
 def _effects_in(part: str) -> list[str]:

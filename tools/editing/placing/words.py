@@ -31,10 +31,21 @@ class EffectWords(Preset):
     """How long; 0 = at the effect's own length, or to the end."""
 
 
+class Missing(Preset):
+    """An effect that people ask for and that is not there."""
+
+    words: tuple[str, ...]
+    near: tuple[str, ...] = ()
+    """Names of the effects that come nearest."""
+    tool: str = ""
+    """The tool that does it instead."""
+
+
 class Words(Preset):
     """The whole table."""
 
     effects: dict[str, EffectWords]
+    missing: dict[str, Missing]
     places: dict[Place, tuple[str, ...]]
     every: tuple[str, ...]
     between: tuple[str, ...]
@@ -43,7 +54,8 @@ class Words(Preset):
 
     @model_validator(mode="after")
     def _compiles(self) -> Words:
-        for patterns in (*(one.words for one in self.effects.values()), *self.places.values(), self.every):
+        spoken = [one.words for one in self.effects.values()] + [one.words for one in self.missing.values()]
+        for patterns in (*spoken, *self.places.values(), self.every):
             for pattern in patterns:
                 re.compile(pattern)
         return self

@@ -1,0 +1,76 @@
+"""Calls that put effects on a film: a bare name fills the arguments, a longer wish goes to the tool as it is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backends.llm.offline import slots
+from backends.llm.offline.effect_words import effects_in, says_more
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.references import need_file
+from backends.llm.offline.request import Ask, Call, Refer, Request
+from backends.llm.offline.wish import ASSET_ID, FILE_NAME
+
+_AT_SECOND = re.compile(
+    rf"\b(?:at|a|al)\s+(?:second\s+)?({slots.NUMBER})\s*(?:seconds?|secs?|s|secondi)\b", re.IGNORECASE
+)
+_CUTS = ("fade", "hold")
+"""Effects by name that the cutter does."""
+_WITH_TEXT = ("freeze", "speech_bubble")
+_SINGULAR = re.compile(r"\b(?:face|reaction|beat|cut|volto|viso|reazione)$", re.IGNORECASE)
+_ALL = re.compile(r"\b(?:every|each|ogni|to the beat|on the beat|over)\b", re.IGNORECASE)
+
+
+def add_effects(request: Request) -> list[Call]:
+    """video, effect, at, text.
+
+    The tool reads several effects, places, times, strengths and texts out of one sentence, so a wish that holds more
+    than a name with its place is passed whole.
+    """
+    text = without_names(request.wish.blank_quotes)
+    answer = request.answers.get("effect", "").strip()
+    named = effects_in(text)
+    if named and not answer and all(name in _CUTS for name, _ in named):
+        raise Refer("edit_video")
+    found = lexicon().group("effects").names(text)
+    effect = answer or (found[0] if found else named[0][1] if named else _named_effect(text))
+    video = need_file(request, "video", "which_video")
+    if not effect:
+        raise Ask("effect", "need_effect", ("film grain", "vignette", "vhs", "glow"))
+    if named and not answer and _tells_more(text, named, bool(request.wish.quotes)):
+        return [Call("add_effects", {"video": video, "effect": without_names(request.command).strip(" .!")})]
+    args: dict[str, Any] = {"video": video, "effect": effect}
+    place = lexicon().group("effect_places").first(text)
+    moment = _AT_SECOND.search(text)
+    if place:
+        args["at"] = place
+    elif moment and (at := slots.seconds(moment.group())) is not None:
+        args["at"] = f"{at:g}"
+    if request.wish.quotes and effect in ("freeze", "speech bubble"):
+        args["text"] = request.wish.quotes[0].content
+    return [Call("add_effects", args)]
+
+
+def without_names(text: str) -> str:
+    """A text without names of files and ids of assets: the numbers in them are no times."""
+    return " ".join(ASSET_ID.sub(" ", FILE_NAME.sub(" ", text)).split())
+
+
+def _tells_more(text: str, named: list[tuple[str, str]], quoted: bool) -> bool:
+    """Whether a wish says more than one effect, one place or time, and the text that belongs to it."""
+    if len(named) > 1 or (quoted and named[0][0] not in _WITH_TEXT):
+        return True
+    places = [match.group() for _, match in lexicon().group("effect_places").find_all(text)]
+    if any(_SINGULAR.search(place) and not _ALL.search(place) for place in places):
+        return True
+    for said in (*places, named[0][1]):
+        text = text.replace(said, " ", 1)
+    return says_more(_AT_SECOND.sub(" ", text))
+
+
+def _named_effect(text: str) -> str:
+    match = re.search(
+        r"\b(?:an?|the|some|un|l')\s*([\w-]+(?:\s[\w-]+)?)\s+(?:effect|filter)\b|\beffett[oi]\s+([\w-]+)", text, re.I
+    )
+    return next((group for group in match.groups() if group), "") if match else ""
