@@ -211,3 +211,22 @@ def test_plurals_name_places_and_times(text: str, place: str, time: str) -> None
     assert (story.set, story.time_of_day) == (place, time)
     assert read_story("two boats, three trees").props == ("boat", "tree")
     assert read_story("Sunsets over the sea").people == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            'Anna waits. Anna says: "You are late." Bruno, a young man in a suit, says: "Sorry, the train was late."',
+            [("Anna", "You are late."), ("Bruno", "Sorry, the train was late.")],
+        ),
+        ('Luca shouts "Go!" "No!" says Sara.', [("Luca", "Go!"), ("Sara", "No!")]),
+        ('"You are late!" Anna says. Bruno says: "Sorry."', [("Anna", "You are late!"), ("Bruno", "Sorry.")]),
+        (
+            'Anna dice: "Sei in ritardo." Bruno, un ragazzo in giacca, risponde: "Scusa."',
+            [("Anna", "Sei in ritardo."), ("Bruno", "Scusa.")],
+        ),
+    ],
+)
+def test_a_line_that_ends_a_sentence_leaves_the_next_to_who_comes_then(text: str, lines: list[tuple[str, str]]) -> None:
+    assert [(beat.line.character, beat.line.text) for beat in read_story(text).beats if beat.line] == lines

@@ -85,7 +85,7 @@ def read_story(text: str, known: Collection[str] = (), language: str = "en") -> 
     """Understand a story. `known`: names in memory; `language`: of lines that do not tell their own."""
     story = strip_request(text)
     marked, quotes = take_quotes(story)
-    sentences = _sentences(marked)
+    sentences = _sentences(marked, quotes)
     notes = []
     if len(sentences) > MAX_SENTENCES:
         notes.append(f"Only the first {MAX_SENTENCES} of {len(sentences)} sentences were read.")
@@ -110,9 +110,21 @@ def read_story(text: str, known: Collection[str] = (), language: str = "en") -> 
     )
 
 
-def _sentences(text: str) -> list[str]:
-    parts = re.split(r"(?<=[.!?;])\s+|\n+", text)
+def _sentences(text: str, quotes: Sequence[str]) -> list[str]:
+    """Sentences; one ends where its quotation ends: 'Anna says: "Late." Bruno, in a suit, says ...' are two."""
+    parts = [piece for part in re.split(r"(?<=[.!?;])\s+|\n+", text) for piece in _after_quotations(part, quotes)]
     return [part.strip() for part in parts if part.strip(" .!?;\n")]
+
+
+def _after_quotations(text: str, quotes: Sequence[str]) -> list[str]:
+    """The text cut behind each quotation that has its speaker before it and a capital behind it."""
+    cuts = [0]
+    for mark in MARK.finditer(text):
+        led = text[cuts[-1] : mark.start()].strip()
+        ends = quotes[int(mark.group(1))].rstrip().endswith((".", "!", "?", "…")) or led.endswith(":")
+        if led and ends and re.match(r"\s+[A-ZÀ-Þ]", text[mark.end() :]):
+            cuts.append(mark.end())
+    return [text[one:other] for one, other in zip(cuts, [*cuts[1:], len(text)], strict=True)]
 
 
 def _place(sentence: str) -> tuple[str, str]:
