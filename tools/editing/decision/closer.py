@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,10 +68,17 @@ class Closer:
         return float(self.subject[at, 0]), float(self.subject[at, 1])
 
 
-def look_closer(path: Path, folder: Path, sha256: str, check: Callable[[], None]) -> Closer:
-    """The clip's closer look, kept in `folder` by the file's content. Raises UsageError when it is no film."""
-    key = hashlib.sha256(f"{sha256}:{VERSION}:{RATE}".encode()).hexdigest()[:32]
-    kept = folder / f"{key}.npz"
+def look_closer(
+    path: Path, folder: Path, sha256: str, check: Callable[[], None], near: Collection[float] = ()
+) -> Closer:
+    """The clip's closer look, kept in `folder` by the file's content. Raises UsageError when it is no film.
+
+    near: seconds at which the subject is wanted; then it is looked for there only (elsewhere it keeps its last place),
+    a face stands for its own sample alone, and the sharpness is not measured (it is 1).
+    """
+    only = frozenset(max(0, round(seconds * RATE)) for seconds in near)
+    said = f":{sorted(only)}" if only else ""
+    kept = folder / f"{hashlib.sha256(f'{sha256}:{VERSION}:{RATE}{said}'.encode()).hexdigest()[:32]}.npz"
     try:
         with np.load(kept, allow_pickle=False) as data:
             return Closer(data["sharpness"], data["subject"], data["view"])
@@ -79,7 +86,7 @@ def look_closer(path: Path, folder: Path, sha256: str, check: Callable[[], None]
         pass
     except (OSError, ValueError, KeyError) as error:
         LOG.warning("the kept look %s cannot be used: %s", kept.name, error)
-    made = _measure(path, check)
+    made = _measure(path, check, only)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         draft = kept.with_suffix(".part")
@@ -91,7 +98,8 @@ def look_closer(path: Path, folder: Path, sha256: str, check: Callable[[], None]
     return made
 
 
-def _measure(path: Path, check: Callable[[], None]) -> Closer:
+def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Closer:
+    """only: numbers of the samples at which the subject is looked for; empty = at all, with the sharpness."""
     import cv2
     from skimage.measure import blur_effect
 
@@ -106,10 +114,15 @@ def _measure(path: Path, check: Callable[[], None]) -> Closer:
     view = np.zeros(GRID)
     faces, seen, face = CascadeFaces(), -FACE_HOLD, (0.5, 0.5)
     last: NDArray[np.uint8] | None = None
-    for seconds, rgb in read_frames(path, fps=RATE, width=_WIDTH):
+    for number, (seconds, rgb) in enumerate(read_frames(path, fps=RATE, width=_WIDTH)):
         check()
         grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        blur = float(blur_effect(grey)) if grey.min() < grey.max() else np.nan
+        if only and number not in only:
+            sharpness.append(1.0)
+            places.append(places[-1] if places else (0.5, 0.5))
+            last = grey
+            continue
+        blur = float(blur_effect(grey)) if not only and grey.min() < grey.max() else np.nan
         sharpness.append(1 - blur if np.isfinite(blur) else sharpness[-1] if sharpness else 1.0)
         seen_as = View(rgb)
         view += cv2.resize(grey, GRID[::-1], interpolation=cv2.INTER_AREA)
@@ -117,7 +130,7 @@ def _measure(path: Path, check: Callable[[], None]) -> Closer:
         if found:
             x0, y0, x1, y1 = max(found, key=lambda figure: _area(figure.box)).box
             face, seen = ((x0 + x1) / 2, (y0 + y1) / 2), seconds
-        if seconds - seen < FACE_HOLD:
+        if found or (not only and seconds - seen < FACE_HOLD):
             places.append(face)
         else:
             speed = motion_against(seen_as, flow_between(last, grey), RATE) if last is not None else None

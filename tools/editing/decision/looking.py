@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,14 @@ class Looking:
         made = Facts(number, asset.name, record, look)
         self._facts[(key, closer)] = made
         return made
+
+    def near(self, part: Part, seconds: Collection[float]) -> Facts:
+        """What is known of a part's clip, with where its subject is at these seconds of it."""
+        facts, asset = self.facts(part), self._assets[part.source.asset_id]
+        self._ctx.progress(0, 1, f"looking closer at the cuts of {asset.name}")
+        folder = self._ctx.workspace.cache / "looks"
+        look = look_closer(self._ctx.path(asset), folder, asset.sha256, self._ctx.cancel.check, seconds)
+        return Facts(facts.number, facts.name, facts.record, look)
 
     def close(self, part: Part) -> Facts:
         return self.facts(part, closer=True)

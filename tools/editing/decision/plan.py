@@ -94,7 +94,10 @@ def _chosen(made: Arrangement, wish: w.Operation, known: Looking, tables: dict[s
         case w.Montage():
             return _montage(made, wish, known, tables)
         case w.MatchCuts():
-            return *shots.match_cuts(shots.units(parts, known.close, rate, "shot"), rate), {}
+            near = shots.edges(shots.units(parts, facts, rate, "shot"), rate)
+            looked = {(key := part.source.asset_id): known.near(part, near[key]) for part in parts}
+            met = shots.units(parts, lambda part: looked[part.source.asset_id], rate, "shot")
+            return *shots.match_cuts(met, rate), {}
         case w.Trailer(seconds=seconds, text=text):
             cut = trailer.trailer(parts, facts, rate, seconds=seconds, title=text or titled(parts[0].name))
             return list(cut.parts), cut.note, {"cards": (*made.cards, *cut.cards)}

@@ -179,7 +179,16 @@ def match_cuts(found: list[Unitary], rate: Fraction) -> tuple[list[Part], str]:
             "Match cuts need at least three shots to choose from", f"{len(found)} can be told apart", "Name more clips"
         )
     count = len(found)
-    cost = [[_apart(one, other, rate)[0] if one is not other else 0.0 for other in found] for one in found]
+    ends = [_subject(one, rate, end=True) for one in found]
+    begins = [_subject(one, rate, end=False) for one in found]
+    palettes = [one.shot.composition.colours if one.shot and one.shot.composition else () for one in found]
+    means = [_mean_lab(palette) if palette else None for palette in palettes]
+
+    def apart(a: int, b: int) -> tuple[float, str]:
+        colours = _distance(means[a], means[b])
+        return _apart(found[a], found[b], ends[a], begins[b], colours)
+
+    cost = [[apart(a, b)[0] if a != b else 0.0 for b in range(count)] for a in range(count)]
     before = sum(cost[a][a + 1] for a in range(count - 1))
     if count <= ORDER:
         rest = min(permutations(range(1, count)), key=lambda way: _length((0, *way), cost))
@@ -192,7 +201,7 @@ def match_cuts(found: list[Unitary], rate: Fraction) -> tuple[list[Part], str]:
         why = (
             "opens, as in the clip"
             if place == 0
-            else f"matches {found[order[place - 1]].name}: " + _apart(found[order[place - 1]], found[at], rate)[1]
+            else f"matches {found[order[place - 1]].name}: " + apart(order[place - 1], at)[1]
         )
         made += found[at].made(rate, f"{found[at].name} {why}")
     figures = f"mean difference {after / (count - 1):.2f}, before {before / (count - 1):.2f}"
@@ -232,15 +241,29 @@ def _improved(order: list[int], cost: list[list[float]]) -> list[int]:
     return order
 
 
-def _apart(one: Unitary, other: Unitary, rate: Fraction) -> tuple[float, str]:
-    """How different the end of one shot and the beginning of another look, 0 alike to about 3, and in words."""
-    here, there = _subject(one, rate, end=True), _subject(other, rate, end=False)
+def edges(found: Sequence[Unitary], rate: Fraction) -> dict[str, list[float]]:
+    """Per clip (asset id) the seconds at which `match_cuts` asks where the subject is."""
+    made: dict[str, list[float]] = {}
+    for one in found:
+        for end in (False, True):
+            piece = one.pieces[-1] if end else one.pieces[0]
+            made.setdefault(piece.part.source.asset_id, []).append(_edge(one, rate, end=end))
+    return made
+
+
+def _apart(
+    one: Unitary, other: Unitary, here: tuple[float, float], there: tuple[float, float], colours: float
+) -> tuple[float, str]:
+    """How different the end of one shot and the beginning of another look, 0 alike to about 3, and in words.
+
+    here, there: where their subjects are; colours: how far apart theirs are (CIE76: 2 is hardly
+    seen, 50 is another colour).
+    """
     moved = ((here[0] - there[0]) ** 2 + (here[1] - there[1]) ** 2) ** 0.5
     total, said = 2 * moved, [f"subject at ({here[0]:.2f}, {here[1]:.2f}) and ({there[0]:.2f}, {there[1]:.2f})"]
     if one.shot is not None and other.shot is not None:
         first, second = one.shot.composition, other.shot.composition
         if first is not None and second is not None:
-            colours = colours_apart(first.colours, second.colours)
             total += colours / 60
             said.append(f"colours {colours:.0f} apart (CIE76)")
             if first.scale in SCALES and second.scale in SCALES:
@@ -258,27 +281,28 @@ def _apart(one: Unitary, other: Unitary, rate: Fraction) -> tuple[float, str]:
 
 
 def _subject(one: Unitary, rate: Fraction, *, end: bool) -> tuple[float, float]:
-    piece = one.pieces[-1] if end else one.pieces[0]
-    begin, last = piece.seconds(rate)
     if one.facts.closer is not None:
-        return one.facts.closer.subject_at(max(begin, last - 0.1) if end else begin + 0.1)
+        return one.facts.closer.subject_at(_edge(one, rate, end=end))
     return one.shot.composition.subject if one.shot is not None and one.shot.composition is not None else (0.5, 0.5)
 
 
-def colours_apart(one: Sequence[Colour], other: Sequence[Colour]) -> float:
-    """Distance of two palettes' means in CIELAB (CIE76): 2 is hardly seen, 50 is another colour."""
-    import numpy as np
+def _edge(one: Unitary, rate: Fraction, *, end: bool) -> float:
+    """Seconds of the clip just inside a shot's end or beginning."""
+    begin, last = (one.pieces[-1] if end else one.pieces[0]).seconds(rate)
+    return max(begin, last - 0.1) if end else begin + 0.1
 
-    means = [_mean_lab(palette) for palette in (one, other)]
-    return float(np.linalg.norm(means[0] - means[1])) if one and other else 0.0
+
+def _distance(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> float:
+    """Distance of two palettes' means in CIELAB (CIE76), 0 when one was not measured."""
+    return 0.0 if one is None or other is None else float(((one - other) ** 2).sum() ** 0.5)
 
 
 def _mean_lab(palette: Sequence[Colour]) -> NDArray[np.float64]:
     import numpy as np
     from skimage.color import rgb2lab
 
-    codes = [colour.hex.lstrip("#") for colour in palette] or ["000000"]
+    codes = [colour.hex.lstrip("#") for colour in palette]
     rgb = np.array([[int(code[at : at + 2], 16) for at in (0, 2, 4)] for code in codes], np.float64)
-    share = np.array([colour.share for colour in palette] or [1.0], np.float64)
+    share = np.array([colour.share for colour in palette], np.float64)
     lab = np.asarray(rgb2lab(rgb[None] / 255)[0], np.float64)
     return np.asarray((lab * share[:, None]).sum(axis=0) / max(float(share.sum()), 1e-9), np.float64)
