@@ -8,6 +8,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from configs.errors import UsageError
+from tools.editing import wishes as w
 from tools.editing.decide import decide
 from tools.editing.operations import Caption, Grade, Highlight, Keep, Span, Speed, in_words
 from tools.editing.presets import editing_presets
@@ -180,3 +181,9 @@ def test_a_long_instruction_is_read_quickly() -> None:
 
 def test_highlight_has_a_usual_length() -> None:
     assert decide("find the best part") == [Highlight("best part", 3.0)]
+
+
+@pytest.mark.parametrize("said", ['a 20 second trailer titled "Carrots"', 'a trailer of 20 s with the title "Carrots"'])
+def test_a_trailers_title_stands_on_its_cards_only(said: str) -> None:
+    (trailer,) = decide(said)
+    assert isinstance(trailer, w.Trailer) and (trailer.text, trailer.seconds) == ("Carrots", 20)

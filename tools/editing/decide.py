@@ -230,7 +230,8 @@ _ORDER: tuple[type[Operation], ...] = (
 
 def _ordered(operations: list[Operation]) -> list[Operation]:
     made = [_titled(operation, operations) for operation in operations]
-    made = [one for one in made if not (isinstance(one, w.TitleCard) and _in_trailer(one, operations))]
+    titles = {one.text for one in made if isinstance(one, w.Trailer)}
+    made = [one for one in made if not (titles and _titles(one, titles))]
     picks = {(type(one), one.seconds if hasattr(one, "seconds") else 0) for one in made if isinstance(one, CHOOSERS)}
     spans = any(isinstance(one, Keep) for one in made)
     lively = any(isinstance(one, Highlight) for one in made) and any(isinstance(one, Remove) for one in made)
@@ -252,8 +253,9 @@ def _titled(operation: Operation, operations: list[Operation]) -> Operation:
     return replace(operation, text=texts[0]) if isinstance(operation, w.Trailer) and texts else operation
 
 
-def _in_trailer(card: w.TitleCard, operations: list[Operation]) -> bool:
-    return any(isinstance(one, w.Trailer) for one in operations)
+def _titles(operation: Operation, titles: set[str]) -> bool:
+    """Whether a text stands on the trailer's own cards: it is not written a second time."""
+    return isinstance(operation, w.TitleCard) or (isinstance(operation, Caption) and operation.text in titles)
 
 
 def _not_understood(instruction: str, made: list[Operation], unknown: list[str], lex: Lexicon) -> UsageError:
