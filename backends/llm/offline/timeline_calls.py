@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from backends.llm.offline.references import need_file
-from backends.llm.offline.request import Ask, Call, Request
+from backends.llm.offline.request import Ask, Call, Refer, Request
 
 _CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d+)?"
 _TIME = rf"({_CLOCK}|\d+(?:[.,]\d+)?)\s*(?:s\b|secs?\b|seconds?\b|second[io]\b)?"
@@ -20,6 +20,8 @@ _GONE = re.compile(r"\b(?:take out|cut(?: out)?|remove|delete|ripple delete|drop
 _CARD = re.compile(r"\b(?:title|card|title card|titolo|cartello)\b", re.I)
 _DUCK = re.compile(r"\b(?:duck|lower|under|abbassa|sotto)\b", re.I)
 _DECIBELS = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:dB|decibels?)\b", re.I)
+_MADE_ANEW = re.compile(r"\b(?:turn|make|render|export|play)\b.{0,30}\b(?:mp4|into a (?:film|video|movie))\b", re.I)
+"""'I changed the timeline, turn it into an mp4 again'."""
 CARD_S = 2.0
 DUCK_DB = 12.0
 
@@ -28,6 +30,8 @@ def change_timeline(request: Request) -> list[Call]:
     """timeline, changes: those that need no clip's id (a stretch taken out, a caption, a card, ducked music)."""
     timeline = need_file(request, "film", "which_timeline")
     change = _change(request)
+    if change is None and _MADE_ANEW.search(request.wish.blank_quotes):
+        raise Refer("render_timeline")
     if change is None:
         raise Ask("changes", "need_changes")
     return [Call("change_timeline", {"timeline": timeline, "changes": [change]})]
