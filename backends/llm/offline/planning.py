@@ -116,6 +116,8 @@ def plan(steps: list[Step], request: Request) -> Decision:
                 matched=first.matched,
             )
         for call in new:
+            if call.tool == "render_timeline" and call in calls:
+                continue
             if facts.tools and call.tool not in facts.tools:
                 text = dialogue.no_tool(call.tool, language)
                 return Decision(DECLINE, text=text, language=language, p=first.p, matched=first.matched)

@@ -30,7 +30,7 @@ def change_timeline(request: Request) -> list[Call]:
     """timeline, changes: those that need no clip's id (a stretch taken out, a caption, a card, ducked music)."""
     timeline = need_file(request, "film", "which_timeline")
     change = _change(request)
-    if change is None and _MADE_ANEW.search(request.wish.blank_quotes):
+    if change is None and _MADE_ANEW.search(request.whole.blank_quotes):
         raise Refer("render_timeline")
     if change is None:
         raise Ask("changes", "need_changes")
