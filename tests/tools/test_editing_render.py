@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,14 @@ from media_fixtures import make_png, make_wav
 
 from backends.media.audio import read_samples
 from backends.media.ffmpeg import encode_args, ffmpeg_path
+from backends.media.guard import sniff
 from backends.media.probe import probe
 from configs.errors import Cancelled, UsageError
 from configs.settings import Settings
 from memory.records import Asset
+from tools.editing.cut import Source
+from tools.editing.level import finished_sound
+from tools.editing.mix import audible
 from tools.editing.presets import editing_presets
 from tools.editing.program import read_program
 from tools.editing.segments import plan
@@ -410,3 +416,26 @@ def test_a_timeline_names_files_and_speaks_no_words_of_the_chat(
     file = save_timeline(timeline, studio.workspace.home / "foreign.otio")
     error = studio.run("render_timeline", timeline=file.name).error
     assert isinstance(error, UsageError) and "not in the studio" in str(error)
+
+
+def test_a_mix_is_the_same_whatever_else_runs(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
+    """What is left in the compressor when one of its inputs ends depends on how ffmpeg's threads happen to run."""
+    music = studio.attach(make_wav(tmp_path / "music.wav", seconds=3.0, frequency=110))
+    voice = studio.attach(make_wav(tmp_path / "voice.wav", seconds=0.5, frequency=700))
+    sound = {"music": [clip(music, 0, 3)], "ambience": [clip(music, 0, 3)], "dialogue": [clip(voice, 1, 0.5)]}
+    video = [clip(counting, 0, 1), clip(counting, 1, 1), clip(counting, 2, 1)]
+    assets = {asset.id: asset for asset in (counting, music, voice)}
+
+    def find(asset_id: str, url: str) -> Source:
+        path = studio.path(assets[asset_id])
+        return Source(path, assets[asset_id].sha256, asset_id, sniff(path), probe(path))
+
+    program = read_program(build(video, sound), find)
+    cuts = audible(program)
+
+    def mixed(number: int) -> str:
+        folder = tmp_path / str(number)
+        return hashlib.sha256(finished_sound(program, cuts, -16.0, folder, lambda: None).file.read_bytes()).hexdigest()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(mixed, range(18)))) == 1

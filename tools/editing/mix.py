@@ -105,8 +105,11 @@ def mix_args(program: Program, cuts: Sequence[Cut], stems: Sequence[Stem] = (), 
         chains.append(f"[{number}:a:0]{_delay(stem.start) or 'anull'}[c{number}]")
         buses.setdefault(stem.role, []).append(f"[c{number}]")
     length = f"apad=whole_len={total},atrim=end_sample={total}"
+    # When one input of the compressor ends, it drops what it has not yet used of the other: some milliseconds, as the
+    # threads happen to run. So silence ends, not the sound.
+    longer = f"apad=whole_len={total + RATE},atrim=end_sample={total + RATE}"
     for role, (name, labels) in _named(buses).items():
-        chains.append(f"{''.join(labels)}{_sum(len(labels))}{length}[{name}]")
+        chains.append(f"{''.join(labels)}{_sum(len(labels))}{longer}[{name}]")
         buses[role] = [f"[{name}]"]
     outputs = _ducked(buses, chains, dict(program.ducking))
     chains.append(f"{''.join(outputs)}{_sum(len(outputs))}{length}{tail}[a]")
