@@ -14,6 +14,8 @@ from backends.media.probe import probe
 from configs.errors import UsageError
 from configs.settings import Settings
 from evals.footage.edits import FPS, Footage, Planted, footage, music, talk, variety, write_wave
+from evals.footage.world import Rgb, look, world, write_clip
+from tools.editing.decision.closer import look_closer
 from tools.editing.timeline import load_timeline
 
 WORDS = ((0.8, 2.1), (3.6, 5.0), (5.5, 6.6), (9.0, 10.6))
@@ -175,6 +177,25 @@ def test_a_vertical_crop_follows_the_subject(studio: EditingStudio, tmp_path: Pa
     seen = frames(film)
     red = (seen[..., 0] > 150) & (seen[..., 1] < 110) & (seen[..., 2] < 110)
     assert (red[6:].sum(axis=(1, 2)) > 200).mean() > 0.9, "the ball stays in the narrow picture"
+
+
+def test_who_stands_still_after_moving_is_still_the_subject(tmp_path: Path) -> None:
+    """A grey figure on a lively ground draws no eye by its look: only its motion tells that it is one."""
+    ground = look(world(5, (360, 640)), (320, 180), 1.0, size=(180, 320))
+
+    def frame(at: int) -> Rgb:
+        picture = ground.copy()
+        left = 40 + round(30 * np.sin(min(at, 24) / 4))
+        picture[90:150, left : left + 34] = ground[20:80, 200:234]
+        return picture
+
+    film = write_clip(tmp_path / "still.mp4", (frame(at) for at in range(72)), fps=24)
+    found = look_closer(film, tmp_path / "looks", "x", lambda: None)
+    assert all(abs(found.subject_at(seconds)[0] - 0.2) < 0.12 for seconds in (1.2, 2.0, 2.8))
+    cut_away = (*(frame(at) for at in range(36)), *(look(world(6, (360, 640)), (320, 180), 1.0, size=(180, 320)),) * 36)
+    other = look_closer(write_clip(tmp_path / "cut.mp4", cut_away, fps=24), tmp_path / "looks", "y", lambda: None)
+    alone = look_closer(write_clip(tmp_path / "one.mp4", cut_away[36:], fps=24), tmp_path / "looks", "z", lambda: None)
+    assert other.subject_at(2.6) == pytest.approx(alone.subject_at(1.0), abs=0.1), "a cut ends the memory"
 
 
 def test_the_same_edit_is_the_same_film(studio: EditingStudio) -> None:

@@ -7,21 +7,30 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import UsageError
 
+if TYPE_CHECKING:
+    from backends.vision.composition.view import View
+
 LOG = logging.getLogger("studio.editing")
 RATE = 5.0
 """Samples per second."""
-VERSION = 3
+VERSION = 4
 BLURRED, BLURRED_SHARE = 0.4, 0.65
 """A stretch is blurred that is less sharp than this (0-1), and than this share of the clip's usual sharpness. Measured
 on photographs and drawings: 0.58-0.72 sharp, 0.15-0.28 after a Gaussian of 3 to 7 pixels at 320 wide."""
 FACE_HOLD = 1.0
 """Seconds that a face stands for the subject after it was last found."""
+TRAIL_SECONDS = 5.0
+"""In which what has moved fades as the subject: who stands still for a moment is still looked at."""
+_CUT, _PANS = 18.0, 0.02
+"""Mean change of luma from one sample to the next from which it is another shot; widths per sample by which the camera
+moves so far that where something moved says little of where it is."""
 _WIDTH = 320
 GRID = (9, 16)
 
@@ -105,15 +114,15 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
 
     from backends.media.frames import read_frames
     from backends.vision.composition.figures import CascadeFaces
-    from backends.vision.composition.saliency import motion_against, saliency, subject_of
+    from backends.vision.composition.saliency import saliency, subject_of
     from backends.vision.composition.view import View
-    from backends.vision.frame import flow_between
 
     sharpness: list[float] = []
     places: list[tuple[float, float]] = []
     view = np.zeros(GRID)
     faces, seen, face = CascadeFaces(), -FACE_HOLD, (0.5, 0.5)
     last: NDArray[np.uint8] | None = None
+    trail = _Trail()
     for number, (seconds, rgb) in enumerate(read_frames(path, fps=RATE, width=_WIDTH)):
         check()
         grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -133,14 +142,42 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
         if found or (not only and seconds - seen < FACE_HOLD):
             places.append(face)
         else:
-            speed = motion_against(seen_as, flow_between(last, grey), RATE) if last is not None else None
-            subject = subject_of(saliency(seen_as, speed))
+            subject = subject_of(saliency(seen_as, trail.follow(seen_as, last, grey) if last is not None else None))
             places.append(seen_as.whole(subject.x, subject.y))
         last = grey
     if not sharpness:
         raise UsageError(f"'{path.name}' has no picture to look at")
     count = len(sharpness)
     return Closer(np.asarray(sharpness), np.asarray(places, np.float64).reshape(-1, 2), view / count)
+
+
+class _Trail:
+    """Where something moved lately: the last motion of each cell, fading."""
+
+    def __init__(self) -> None:
+        self._left: NDArray[np.float32] | None = None
+
+    def follow(self, view: View, last: NDArray[np.uint8], grey: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """(h, w) widths per second, as `motion_against` gives it, of now or what is left of before; None at a cut.
+
+        last, grey: (H, W) the sample before and this one.
+        """
+        import cv2
+
+        from backends.vision.composition.saliency import motion_against
+        from backends.vision.frame import flow_between
+
+        if float(cv2.absdiff(last, grey).mean()) > _CUT:
+            self._left = None
+            return None
+        flow = flow_between(last, grey)
+        speed = motion_against(view, flow, RATE)
+        camera = np.median(flow.reshape(-1, 2), axis=0)
+        if float(np.hypot(*camera)) > _PANS * grey.shape[1]:
+            self._left = None
+        left = self._left if self._left is not None else np.zeros_like(speed)
+        self._left = np.maximum(speed, left * np.float32(np.exp(-1 / (RATE * TRAIL_SECONDS))))
+        return self._left
 
 
 def _area(box: tuple[float, float, float, float]) -> float:
