@@ -122,7 +122,7 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
     view = np.zeros(GRID)
     faces, seen, face = CascadeFaces(), -FACE_HOLD, (0.5, 0.5)
     last: NDArray[np.uint8] | None = None
-    trail = _Trail()
+    trail, opening = _Trail(), list[int]()
     for number, (seconds, rgb) in enumerate(read_frames(path, fps=RATE, width=_WIDTH)):
         check()
         grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -142,12 +142,18 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
         if found or (not only and seconds - seen < FACE_HOLD):
             places.append(face)
         else:
-            subject = subject_of(saliency(seen_as, trail.follow(seen_as, last, grey) if last is not None else None))
+            speed = trail.follow(seen_as, last, grey) if last is not None else None
+            subject = subject_of(saliency(seen_as, speed))
             places.append(seen_as.whole(subject.x, subject.y))
+            if speed is None and not only:
+                opening.append(number)
         last = grey
     if not sharpness:
         raise UsageError(f"'{path.name}' has no picture to look at")
     count = len(sharpness)
+    for number in opening:
+        # Of a shot's first picture nothing tells what moves; its second one knows.
+        places[number] = places[min(number + 1, count - 1)]
     return Closer(np.asarray(sharpness), np.asarray(places, np.float64).reshape(-1, 2), view / count)
 
 
