@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import threading
 import tracemalloc
+from collections.abc import Iterator
 
 import psutil
+import pytest
 from arbiter_engines import Bench, until
 
 SWAPS = 200
+
+
+@pytest.fixture(autouse=True)
+def _no_log_is_kept() -> Iterator[None]:
+    """pytest keeps every record of a test, which would count as memory left behind."""
+    log = logging.getLogger("studio")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    yield
+    log.setLevel(level)
 
 
 def _figures() -> tuple[int, int, int]:
