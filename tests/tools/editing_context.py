@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import opentimelineio as otio
 from media_fixtures import gradient, make_video
 from numpy.typing import NDArray
 
@@ -16,6 +17,8 @@ from configs.settings import Settings
 from configs.workspace import Workspace
 from memory.records import Asset
 from memory.store import Memory
+from tools.editing.specs import ClipSpec
+from tools.editing.timeline import build_timeline, save_timeline
 from tools.events import Event
 from tools.executor import Executor, Run
 from tools.intake import attach
@@ -90,3 +93,19 @@ def frames(film: Path) -> NDArray[np.int16]:
 
 def _no_engine(name: str) -> Any:
     raise AssertionError(f"editing asked for the engine {name}")
+
+
+def clip(asset: Asset, start: float, seconds: float, source_in: float = 0, **more: Any) -> ClipSpec:
+    return ClipSpec(asset.id, Path(asset.path), start, seconds, source_in, **more)
+
+
+def render(studio: EditingStudio, timeline: otio.schema.Timeline, **args: Any) -> tuple[Path, dict[str, Any]]:
+    count = len(list(studio.workspace.home.glob("cut*.otio")))
+    file = save_timeline(timeline, studio.workspace.home / f"cut{count}.otio")
+    film, outcome = studio.make("render_timeline", timeline=file.name, **args)
+    assert outcome.result is not None
+    return film, outcome.result.measurements
+
+
+def build(video: list[ClipSpec], audio: dict[str, list[ClipSpec]] | None = None, **more: Any) -> otio.schema.Timeline:
+    return build_timeline("t", more.pop("fps", 24), 160, 90, video, audio or {}, **more)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +13,18 @@ import numpy as np
 import opentimelineio as otio
 import psutil
 import pytest
-from editing_context import EditingStudio, coloured_film, counting_film, numbers
+from editing_context import EditingStudio, coloured_film, numbers
 from media_fixtures import make_wav
 
 from backends.media.audio import read_samples
 from backends.media.ffmpeg import FfmpegKilled, hardware_encoder, run_ffmpeg
 from backends.media.frames import read_frames
 from configs.errors import StudioError, UsageError
-from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.render import in_time
 from tools.editing.specs import CaptionSpec, ClipSpec
 from tools.editing.timeline import build_timeline, save_timeline
 from tools.events import Progress
-
-
-@pytest.fixture
-def studio(settings: Settings) -> Iterator[EditingStudio]:
-    made = EditingStudio(settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def counting(studio: EditingStudio, tmp_path: Path) -> Asset:
-    return studio.attach(counting_film(tmp_path / "counting.mp4"))
 
 
 def clip(asset: Asset, start: float, seconds: float, source_in: float = 0, **more: Any) -> ClipSpec:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,53 +12,19 @@ from typing import Any
 import numpy as np
 import opentimelineio as otio
 import pytest
-from editing_context import EditingStudio, coloured_film, counting_film, frames, numbers
-from media_fixtures import make_png, make_wav
+from editing_context import EditingStudio, build, clip, coloured_film, counting_film, frames, numbers, render
+from media_fixtures import make_png
 
-from backends.media.audio import read_samples
-from backends.media.ffmpeg import encode_args, ffmpeg_path
-from backends.media.guard import sniff
 from backends.media.probe import probe
 from configs.errors import Cancelled, UsageError
 from configs.settings import Settings
 from memory.records import Asset
-from tools.editing.cut import Source
-from tools.editing.level import finished_sound
-from tools.editing.mix import audible
 from tools.editing.presets import editing_presets
 from tools.editing.program import read_program
 from tools.editing.segments import plan
 from tools.editing.specs import CaptionSpec, ClipSpec
 from tools.editing.timeline import build_timeline, save_timeline
 from tools.spec import CancelToken
-
-
-@pytest.fixture
-def studio(settings: Settings) -> Iterator[EditingStudio]:
-    made = EditingStudio(settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def counting(studio: EditingStudio, tmp_path: Path) -> Asset:
-    return studio.attach(counting_film(tmp_path / "counting.mp4"))
-
-
-def clip(asset: Asset, start: float, seconds: float, source_in: float = 0, **more: Any) -> ClipSpec:
-    return ClipSpec(asset.id, Path(asset.path), start, seconds, source_in, **more)
-
-
-def render(studio: EditingStudio, timeline: otio.schema.Timeline, **args: Any) -> tuple[Path, dict[str, Any]]:
-    count = len(list(studio.workspace.home.glob("cut*.otio")))
-    file = save_timeline(timeline, studio.workspace.home / f"cut{count}.otio")
-    film, outcome = studio.make("render_timeline", timeline=file.name, **args)
-    assert outcome.result is not None
-    return film, outcome.result.measurements
-
-
-def build(video: list[ClipSpec], audio: dict[str, list[ClipSpec]] | None = None, **more: Any) -> otio.schema.Timeline:
-    return build_timeline("t", more.pop("fps", 24), 160, 90, video, audio or {}, **more)
 
 
 def test_every_frame_is_where_the_timeline_says(studio: EditingStudio, counting: Asset) -> None:
@@ -203,61 +165,6 @@ def test_size_and_preview(studio: EditingStudio, tmp_path: Path) -> None:
     tall = build_timeline("t", 24, 1920, 1080, [clip(wide, 0, 1 / 24)], {})
     film, _ = render(studio, tall, preview=True)
     assert (probe(film).width, probe(film).height) == (960, 540)
-
-
-def test_sound_lies_where_it_should_and_is_levelled(studio: EditingStudio, counting: Asset, tmp_path: Path) -> None:
-    tone = studio.attach(make_wav(tmp_path / "tone.wav", 1.0, level=0.05))
-    film, facts = render(studio, build([clip(counting, 0, 1), clip(counting, 1, 1)], {"dialogue": [clip(tone, 1, 1)]}))
-    heard = np.abs(read_samples(film, 48_000)).max(axis=1)
-    assert len(heard) == pytest.approx(96_000, abs=1100)
-    assert heard[:47_000].max() < 0.01
-    assert heard[50_000:90_000].max() > 0.1
-    assert facts["loudness_lufs"] == pytest.approx(studio.settings.film.loudness_lufs, abs=1.0)
-
-
-def test_music_steps_back_while_somebody_speaks(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
-    music = studio.attach(make_wav(tmp_path / "music.wav", 3.0, frequency=200, level=0.2))
-    voice = studio.attach(make_wav(tmp_path / "voice.wav", 1.0, frequency=3000, level=0.4))
-    video = [clip(counting, number, 1) for number in range(3)]
-    film, _ = render(studio, build(video, {"music": [clip(music, 0, 3)], "dialogue": [clip(voice, 1, 1)]}))
-    sound = read_samples(film, 48_000)[:, 0]
-
-    def music_level(second: float) -> float:
-        part = sound[int(second * 48_000) : int((second + 0.25) * 48_000)]
-        return float(np.abs(np.fft.rfft(part))[50])  # 200 Hz in steps of 4 Hz
-
-    assert music_level(1.5) < 0.6 * music_level(0.5)
-    assert music_level(2.7) > 0.8 * music_level(0.5)
-
-
-def test_speed_and_gain_reach_the_sound(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
-    rising = np.concatenate([np.zeros(24_000), 0.5 * np.sin(2 * np.pi * 500 * np.arange(24_000) / 48_000)])
-    tone = studio.attach(make_wav(tmp_path / "rising.wav", samples=rising))
-    fast = clip(tone, 0, 0.5, effects=({"name": "speed", "factor": 2.0},))
-    back = clip(tone, 0.5, 1, effects=({"name": "reverse"},), gain_db=-20)
-    timeline = build([clip(counting, 0, 1), clip(counting, 1, 0.5)], {"effects": [fast, back]})
-    timeline.metadata["studio"]["loudness"] = "keep"
-    film, _ = render(studio, timeline)
-    loud = [float(np.abs(part).max()) for part in np.array_split(read_samples(film, 48_000)[:72_000], 6)]
-    assert loud[0] < 0.02 and loud[1] > 0.3, "twice as fast: silent for a quarter second"
-    assert 0.01 < loud[2] < 0.08 and 0.01 < loud[3] < 0.08 and loud[5] < 0.02, "backwards and 20 dB down"
-
-
-def test_surround_sound_is_folded_down(studio: EditingStudio, tmp_path: Path) -> None:
-    path = tmp_path / "surround.mp4"
-    command = [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", "color=gray:s=160x90:d=1:r=24", "-f", "lavfi", "-i"]
-    command += ["aevalsrc=0|0|0.5*sin(880*PI*t)|0|0|0:c=5.1:d=1:s=48000", *encode_args(), "-ac", "6", str(path)]
-    subprocess.run(command, check=True)
-    asset = studio.attach(path)
-    film, _ = render(studio, build([clip(asset, 0, 1)], {"dialogue": [clip(asset, 0, 1)]}))
-    assert probe(film).channels == 2
-    assert np.abs(read_samples(film, 48_000)).max(axis=0).min() > 0.1, "the centre is heard left and right"
-
-
-def test_no_sound_makes_a_silent_file(studio: EditingStudio, counting: Asset) -> None:
-    film, facts = render(studio, build([clip(counting, 0, 0.5)]))
-    assert not probe(film).has_audio
-    assert "loudness_lufs" not in facts
 
 
 def test_scores_are_measured_and_a_black_film_fails_its_gate(studio: EditingStudio, tmp_path: Path) -> None:
@@ -416,26 +323,3 @@ def test_a_timeline_names_files_and_speaks_no_words_of_the_chat(
     file = save_timeline(timeline, studio.workspace.home / "foreign.otio")
     error = studio.run("render_timeline", timeline=file.name).error
     assert isinstance(error, UsageError) and "not in the studio" in str(error)
-
-
-def test_a_mix_is_the_same_whatever_else_runs(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
-    """What is left in the compressor when one of its inputs ends depends on how ffmpeg's threads happen to run."""
-    music = studio.attach(make_wav(tmp_path / "music.wav", seconds=3.0, frequency=110))
-    voice = studio.attach(make_wav(tmp_path / "voice.wav", seconds=0.5, frequency=700))
-    sound = {"music": [clip(music, 0, 3)], "ambience": [clip(music, 0, 3)], "dialogue": [clip(voice, 1, 0.5)]}
-    video = [clip(counting, 0, 1), clip(counting, 1, 1), clip(counting, 2, 1)]
-    assets = {asset.id: asset for asset in (counting, music, voice)}
-
-    def find(asset_id: str, url: str) -> Source:
-        path = studio.path(assets[asset_id])
-        return Source(path, assets[asset_id].sha256, asset_id, sniff(path), probe(path))
-
-    program = read_program(build(video, sound), find)
-    cuts = audible(program)
-
-    def mixed(number: int) -> str:
-        folder = tmp_path / str(number)
-        return hashlib.sha256(finished_sound(program, cuts, -16.0, folder, lambda: None).file.read_bytes()).hexdigest()
-
-    with ThreadPoolExecutor(6) as pool:
-        assert len(set(pool.map(mixed, range(18)))) == 1

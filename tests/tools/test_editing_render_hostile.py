@@ -5,36 +5,23 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import opentimelineio as otio
 import pytest
-from editing_context import EditingStudio, coloured_film, counting_film, numbers
+from editing_context import EditingStudio, coloured_film, numbers
 
 from backends.media.guard import open_container
 from configs.errors import StudioError, UsageError
-from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.specs import CaptionSpec, ClipSpec
 from tools.editing.timeline import build_timeline
 
 NAN, INF = float("nan"), float("inf")
 Spoil = Callable[[dict[str, Any]], None]
-
-
-@pytest.fixture
-def studio(settings: Settings) -> Iterator[EditingStudio]:
-    made = EditingStudio(settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def counting(studio: EditingStudio, tmp_path: Path) -> Asset:
-    return studio.attach(counting_film(tmp_path / "counting.mp4"))
 
 
 def clip(asset: Asset, start: int, frames: int, first: int = 0, **more: Any) -> ClipSpec:

@@ -1,0 +1,101 @@
+"""The sound of rendered timelines: placed, levelled, ducked, folded down, and the same to the bit each time."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from editing_context import EditingStudio, build, clip, render
+from media_fixtures import make_wav
+
+from backends.media.audio import read_samples
+from backends.media.ffmpeg import encode_args, ffmpeg_path
+from backends.media.guard import sniff
+from backends.media.probe import probe
+from memory.records import Asset
+from tools.editing.cut import Source
+from tools.editing.level import finished_sound
+from tools.editing.mix import audible
+from tools.editing.program import read_program
+
+
+def test_sound_lies_where_it_should_and_is_levelled(studio: EditingStudio, counting: Asset, tmp_path: Path) -> None:
+    tone = studio.attach(make_wav(tmp_path / "tone.wav", 1.0, level=0.05))
+    film, facts = render(studio, build([clip(counting, 0, 1), clip(counting, 1, 1)], {"dialogue": [clip(tone, 1, 1)]}))
+    heard = np.abs(read_samples(film, 48_000)).max(axis=1)
+    assert len(heard) == pytest.approx(96_000, abs=1100)
+    assert heard[:47_000].max() < 0.01
+    assert heard[50_000:90_000].max() > 0.1
+    assert facts["loudness_lufs"] == pytest.approx(studio.settings.film.loudness_lufs, abs=1.0)
+
+
+def test_music_steps_back_while_somebody_speaks(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
+    music = studio.attach(make_wav(tmp_path / "music.wav", 3.0, frequency=200, level=0.2))
+    voice = studio.attach(make_wav(tmp_path / "voice.wav", 1.0, frequency=3000, level=0.4))
+    video = [clip(counting, number, 1) for number in range(3)]
+    film, _ = render(studio, build(video, {"music": [clip(music, 0, 3)], "dialogue": [clip(voice, 1, 1)]}))
+    sound = read_samples(film, 48_000)[:, 0]
+
+    def music_level(second: float) -> float:
+        part = sound[int(second * 48_000) : int((second + 0.25) * 48_000)]
+        return float(np.abs(np.fft.rfft(part))[50])  # 200 Hz in steps of 4 Hz
+
+    assert music_level(1.5) < 0.6 * music_level(0.5)
+    assert music_level(2.7) > 0.8 * music_level(0.5)
+
+
+def test_speed_and_gain_reach_the_sound(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
+    rising = np.concatenate([np.zeros(24_000), 0.5 * np.sin(2 * np.pi * 500 * np.arange(24_000) / 48_000)])
+    tone = studio.attach(make_wav(tmp_path / "rising.wav", samples=rising))
+    fast = clip(tone, 0, 0.5, effects=({"name": "speed", "factor": 2.0},))
+    back = clip(tone, 0.5, 1, effects=({"name": "reverse"},), gain_db=-20)
+    timeline = build([clip(counting, 0, 1), clip(counting, 1, 0.5)], {"effects": [fast, back]})
+    timeline.metadata["studio"]["loudness"] = "keep"
+    film, _ = render(studio, timeline)
+    loud = [float(np.abs(part).max()) for part in np.array_split(read_samples(film, 48_000)[:72_000], 6)]
+    assert loud[0] < 0.02 and loud[1] > 0.3, "twice as fast: silent for a quarter second"
+    assert 0.01 < loud[2] < 0.08 and 0.01 < loud[3] < 0.08 and loud[5] < 0.02, "backwards and 20 dB down"
+
+
+def test_surround_sound_is_folded_down(studio: EditingStudio, tmp_path: Path) -> None:
+    path = tmp_path / "surround.mp4"
+    command = [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", "color=gray:s=160x90:d=1:r=24", "-f", "lavfi", "-i"]
+    command += ["aevalsrc=0|0|0.5*sin(880*PI*t)|0|0|0:c=5.1:d=1:s=48000", *encode_args(), "-ac", "6", str(path)]
+    subprocess.run(command, check=True)
+    asset = studio.attach(path)
+    film, _ = render(studio, build([clip(asset, 0, 1)], {"dialogue": [clip(asset, 0, 1)]}))
+    assert probe(film).channels == 2
+    assert np.abs(read_samples(film, 48_000)).max(axis=0).min() > 0.1, "the centre is heard left and right"
+
+
+def test_no_sound_makes_a_silent_file(studio: EditingStudio, counting: Asset) -> None:
+    film, facts = render(studio, build([clip(counting, 0, 0.5)]))
+    assert not probe(film).has_audio
+    assert "loudness_lufs" not in facts
+
+
+def test_a_mix_is_the_same_whatever_else_runs(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
+    """What is left in the compressor when one of its inputs ends depends on how ffmpeg's threads happen to run."""
+    music = studio.attach(make_wav(tmp_path / "music.wav", seconds=3.0, frequency=110))
+    voice = studio.attach(make_wav(tmp_path / "voice.wav", seconds=0.5, frequency=700))
+    sound = {"music": [clip(music, 0, 3)], "ambience": [clip(music, 0, 3)], "dialogue": [clip(voice, 1, 0.5)]}
+    video = [clip(counting, 0, 1), clip(counting, 1, 1), clip(counting, 2, 1)]
+    assets = {asset.id: asset for asset in (counting, music, voice)}
+
+    def find(asset_id: str, url: str) -> Source:
+        path = studio.path(assets[asset_id])
+        return Source(path, assets[asset_id].sha256, asset_id, sniff(path), probe(path))
+
+    program = read_program(build(video, sound), find)
+    cuts = audible(program)
+
+    def mixed(number: int) -> str:
+        folder = tmp_path / str(number)
+        return hashlib.sha256(finished_sound(program, cuts, -16.0, folder, lambda: None).file.read_bytes()).hexdigest()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(mixed, range(18)))) == 1
