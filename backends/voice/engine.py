@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.gpu.engine import Engine
+
+if TYPE_CHECKING:
+    from backends.voice.emotion import Prosody
 
 EMOTIONS = (
     "neutral", "happy", "sad", "angry", "afraid", "surprised", "tender", "excited", "whispering", "sarcastic",
@@ -37,6 +41,32 @@ class VoiceProfile:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A recording whose voice and manner a cloning engine takes over."""
+
+    path: str
+    """Absolute; a sound of 3 to 10 s."""
+    text: str = ""
+    """What is said in it; '' where nobody wrote it down."""
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class VoiceSource:
+    """What a cloning engine needs to speak as one character."""
+
+    engine: str = ""
+    """The engine that the weights belong to; '' when any engine that clones will do."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """'gpt' and 'sovits' for GPT-SoVITS: absolute paths; empty = the engine's own base weights."""
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    """By emotion (EMOTIONS); 'neutral' serves every emotion that has none of its own."""
+
+    def reference(self, emotion: str) -> Reference | None:
+        return self.references.get(emotion) or self.references.get("neutral")
+
+
+@dataclass(frozen=True)
 class SpeechRequest:
     text: str
     voice: VoiceProfile
@@ -46,6 +76,10 @@ class SpeechRequest:
     intensity: float = 0.7
     """0..1."""
     seed: int = 0
+    source: VoiceSource | None = None
+    """For engines that clone; None: a voice from the description."""
+    prosody: Prosody | None = None
+    """Worked out already (a blend, a point of a curve): used in place of emotion and intensity by engines that can."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +110,15 @@ class SpeechResult:
 @dataclass(frozen=True)
 class VoiceCapabilities:
     languages: frozenset[str]
+    """Primary tags."""
     clones: bool
-    emotion: str
-    """none | reference | vector | text | prosody."""
+    """True: needs a VoiceSource with a reference."""
+    emotion: frozenset[str]
+    """The ways in which it takes an emotion: reference, vector, text, prosody; empty: none."""
     timings: bool
     sample_rate: int
+    memory_mib: int = 0
+    """While active: of the GPU, or of main memory for an engine on the CPU."""
 
 
 class VoiceEngine(Engine, Protocol):

@@ -82,7 +82,12 @@ class EspeakEngine:
         if tags:
             tags |= set(voices_config()["espeak"]["languages"])
         return VoiceCapabilities(
-            languages=frozenset(tags), clones=False, emotion="prosody", timings=True, sample_rate=SAMPLE_RATE
+            languages=frozenset(tags),
+            clones=False,
+            emotion=frozenset({"prosody"}),
+            timings=True,
+            sample_rate=SAMPLE_RATE,
+            memory_mib=NEED_MIB,
         )
 
     def speak(self, request: SpeechRequest) -> SpeechResult:
@@ -92,7 +97,7 @@ class EspeakEngine:
         """
         library = self._require()
         started = time.perf_counter()
-        mood = prosody(request.emotion, request.intensity)
+        mood = request.prosody or prosody(request.emotion, request.intensity)
         casting = cast(request.voice, espeak_voice(request.language), mood)
         segments = read_line(request.text, species_of(request.voice), request.language.split("-")[0])
         if not segments:
