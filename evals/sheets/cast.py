@@ -58,6 +58,9 @@ NONNO = person(
 BIP = CharacterLook(kind="robot", body=rgb("5cc0ae"), accent=rgb("f5a23c"), height=0.85)
 MICIO = CharacterLook(kind="cat", body=rgb("e39a4f"), accent=rgb("fbeedd"), eyes=rgb("6fa24a"), height=0.7)
 FIDO = CharacterLook(kind="dog", body=rgb("b9793f"), accent=rgb("f6e7cf"), eyes=rgb("5a3a22"), height=0.8)
+VOLPE = CharacterLook(kind="fox", body=rgb("d9742c"), accent=rgb("fbf3e4"), eyes=rgb("7a5a2c"), height=0.75)
+LEPRE = CharacterLook(kind="rabbit", body=rgb("b8a894"), accent=rgb("f0c9c0"), eyes=rgb("5a3a22"), height=0.65)
+ORSO = CharacterLook(kind="bear", body=rgb("7a5233"), accent=rgb("dcb98c"), eyes=rgb("3b2a20"), height=1.2)
 PIO = CharacterLook(kind="bird", body=rgb("4f9bd6"), accent=rgb("f4b13e"), eyes=rgb("3a2a20"), height=0.55)
 SCUTTLE = CharacterLook(kind="seagull", body=rgb("f4f2ec"), accent=rgb("f2a63a"), eyes=rgb("4a3a2a"), height=0.6)
 GROK = CharacterLook(kind="monster", body=rgb("8a6bc4"), accent=rgb("f4d58a"), eyes=rgb("3f9c6a"), height=1.5)
@@ -114,5 +117,6 @@ AGES: dict[str, CharacterLook] = {
 }  # fmt: skip
 """One man through his life."""
 KINDS: dict[str, CharacterLook] = {
-    "human": LUCA, "robot": BIP, "cat": MICIO, "dog": FIDO, "bird": PIO, "seagull": SCUTTLE, "monster": GROK,
+    "human": LUCA, "robot": BIP, "cat": MICIO, "dog": FIDO, "fox": VOLPE, "rabbit": LEPRE, "bear": ORSO,
+    "bird": PIO, "seagull": SCUTTLE, "monster": GROK,
 }  # fmt: skip

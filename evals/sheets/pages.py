@@ -122,7 +122,7 @@ def kinds() -> Page:
     close = tuple(Cell(kind, _alone(cast.KINDS[kind], "CU", expression="tender", look_at="camera")) for kind in KINDS)
     side = tuple(Cell(kind, _alone(cast.KINDS[kind], "LS", "walking", "happy", 65.0)) for kind in KINDS)
     return Page("kinds", f"{len(KINDS)} kinds of characters", (
-        Row("greeting", whole, 7, 1.25), Row("close up", close, 7, 0.9), Row("walking", side, 7, 1.1)))  # fmt: skip
+        Row("greeting", whole, 5, 1.25), Row("close up", close, 5, 0.9), Row("walking", side, 5, 1.1)))  # fmt: skip
 
 
 def sets() -> Page:

@@ -16,7 +16,7 @@ from backends.image.layout.characters.mouth import open_area
 from backends.image.layout.mesh import JOINTS, CharacterModel, MeshPart
 from backends.image.layout.scene import CharacterLook, PosedCharacter
 
-CREATURES = ("cat", "dog", "bird", "seagull", "monster")
+CREATURES = ("cat", "dog", "fox", "rabbit", "bear", "bird", "seagull", "monster")
 
 
 @pytest.fixture(autouse=True)

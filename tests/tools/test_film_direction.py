@@ -100,7 +100,7 @@ def test_a_storyboard_goes_through_json() -> None:
         ("a boy with curly brown hair", {"kind": "human", "age": "child", "hair_style": "curly"}),
         ("a girl with long red hair and green eyes in a yellow raincoat", {"hair_style": "long", "top": "coat"}),
         ("a tiny robot", {"kind": "robot"}),
-        ("a fox wearing a blue scarf", {"kind": "dog", "accessories": ("scarf:#3f74b8",)}),
+        ("a fox wearing a blue scarf", {"kind": "fox", "accessories": ("scarf:#3f74b8",)}),
         ("an old fisherman", {"age": "elder", "accessories": ("cap", "beard")}),
         ("una bambina con capelli ricci neri", {"age": "child", "hair_style": "curly"}),
         ("a bald man with glasses", {"hair_style": "bald", "accessories": ("glasses",)}),

@@ -189,6 +189,9 @@ def test_who_is_described_is_nobody_else(text: str, people: list[str]) -> None:
     ("text", "place", "time"),
     [
         ("8 sunsets over the sea", "beach", "sunset"),
+        ("a fox in a snowy forest at night", "snow", "night"),
+        ("a snowy day in the park", "snow", "day"),
+        ("un orso nel bosco, nevica", "snow", "day"),
         ("stormy nights", "void", "night"),
         ("dark forests", "forest", "day"),
         ("beaches after storms", "beach", "storm"),

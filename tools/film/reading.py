@@ -140,6 +140,9 @@ def _place(sentence: str) -> tuple[str, str]:
         )
     ]
     place = led[-1] if led else (sets[0][1] if sets else "")
+    snowed = lexicon("world")["snowed"]
+    if place in snowed["sets"] and set(re.findall(r"[\w-]+", low)) & set(snowed["words"]):
+        place = "snow"
     return place, _time(sentence)
 
 

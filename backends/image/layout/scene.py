@@ -17,7 +17,7 @@ _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 Scale = Literal["ECU", "CU", "MCU", "MS", "MLS", "LS", "ELS"]
 Angle = Literal["eye", "low", "high", "overhead", "dutch", "over_shoulder"]
 
-KINDS = ("human", "robot", "cat", "dog", "bird", "seagull", "monster")
+KINDS = ("human", "robot", "cat", "dog", "fox", "rabbit", "bear", "bird", "seagull", "monster")
 HAIR_STYLES = ("curly", "short", "long", "bob", "ponytail", "braids", "bun", "spiky", "afro", "bald")
 TOPS = ("tshirt", "shirt", "sweater", "hoodie", "coat", "dress", "overalls", "spacesuit")
 BOTTOMS = ("shorts", "trousers", "skirt", "none")

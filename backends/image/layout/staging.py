@@ -19,8 +19,8 @@ GAP = 0.04
 """Metres that stay free between two bodies."""
 SHOWN = 0.35
 """Share of a head's radius that the edge of somebody in front may reach into it."""
-_FRAMES = {"robot": "robot", "cat": "plush", "dog": "plush", "monster": "plush", "bird": "feathered",
-           "seagull": "feathered"}  # fmt: skip
+_FRAMES = {"robot": "robot", "bird": "feathered", "seagull": "feathered",
+           **dict.fromkeys(("cat", "dog", "fox", "rabbit", "bear", "monster"), "plush")}  # fmt: skip
 _BIG_HAIR = {"afro": 1.45, "curly": 1.32, "spiky": 1.35, "long": 1.30, "bob": 1.30, "braids": 1.30, "ponytail": 1.30}
 
 

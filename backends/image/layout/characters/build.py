@@ -20,7 +20,7 @@ FACE_LABELS = (
 """Names of the parts that `build_face` may give. A robot's eyes are lamps and change too: see `face_labels`."""
 ROBOT_FACE_LABELS = ("eye_l", "eye_r", "glint_l", "glint_r", "mouth")
 
-_CREATURES = ("cat", "dog", "bird", "seagull", "monster")
+_CREATURES = ("cat", "dog", "fox", "rabbit", "bear", "bird", "seagull", "monster")
 _BODIES = {"human": build_human, "robot": build_robot, **dict.fromkeys(_CREATURES, build_creature)}
 _FACES = {"human": build_human_face, "robot": build_robot_face, **dict.fromkeys(_CREATURES, build_creature_face)}
 

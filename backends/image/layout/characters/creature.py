@@ -13,7 +13,8 @@ from backends.image.layout.characters import materials
 from backends.image.layout.characters.beaks import beak_halves, beak_meshes
 from backends.image.layout.characters.cache import Meshes, cached
 from backends.image.layout.characters.creature_bodies import body_meshes, foot_mesh, paw_mesh
-from backends.image.layout.characters.creature_heads import HEADS, CreatureHead
+from backends.image.layout.characters.creature_head import CreatureHead
+from backends.image.layout.characters.creature_heads import HEADS
 from backends.image.layout.characters.face import FaceRig, eyeball_meshes, face_meshes, mouth_shape
 from backends.image.layout.characters.mouth import mouth_ball
 from backends.image.layout.characters.placement import Placement
@@ -110,7 +111,7 @@ def _face(c: _Creature) -> list[MeshPart]:
 
 
 def _head_mesh(head: CreatureHead) -> Mesh:
-    mesh = polygonise(head.field, (-1.25, -1.15, -1.05), (1.25, 1.5, 1.5), 0.046)
+    mesh = polygonise(head.field, (-1.25, -1.15, -1.05), (1.25, head.top, 1.5), 0.046)
     if not head.has_mouth:
         return mesh
     v = mesh.vertices
@@ -126,7 +127,7 @@ def _head(c: _Creature) -> list[MeshPart]:
     items += eyeball_meshes(rig, c.posed.expression, c.rig.gaze)
     ears = materials.mix(look.body, (0.25, 0.14, 0.08), 0.45)
     surface = {
-        "nose": materials.gloss((0.10, 0.08, 0.08) if look.kind == "dog" else (0.90, 0.50, 0.52), 0.3),
+        "nose": materials.gloss((0.10, 0.08, 0.08) if look.kind in ("dog", "fox", "bear") else (0.90, 0.50, 0.52), 0.3),
         "whiskers": materials.hair((0.95, 0.95, 0.93)), "ears": materials.hair(ears),
         "tuft": materials.hair(materials.shade(look.body, 0.85)),
         "horns": materials.gloss(materials.mix(look.accent, (0.95, 0.90, 0.78), 0.6), 0.4),
@@ -174,7 +175,7 @@ def _body_colors(c: _Creature, name: str, mesh: Mesh, accent: RGB) -> NDArray[np
     if name == "tail":
         far = np.linalg.norm(mesh.vertices - c.rig.pelvis.origin, axis=1)
         return _mixed(
-            look.body, accent, materials.smoothstep(0.30, 0.33, far.astype(np.float32)) * (look.kind == "cat")
+            look.body, accent, materials.smoothstep(0.30, 0.33, far.astype(np.float32)) * (look.kind in ("cat", "fox"))
         )
     w, _, y = c.body["belly"]
     below = y - c.body["chest"][2]
@@ -195,7 +196,7 @@ def _model(c: _Creature, parts: tuple[MeshPart, ...]) -> CharacterModel:
             f"{s}_hip": place.point(leg.hip), f"{s}_knee": place.point(leg.knee), f"{s}_ankle": place.point(leg.ankle),
             f"{s}_eye": place.point(frame.at(side * head.eye[0] * r, head.eye[1] * r, (head.eye[2] + head.eye_r) * r)),
         }  # fmt: skip
-        if c.posed.look.kind in ("cat", "dog"):
+        if c.posed.look.kind in ("cat", "dog", "fox", "rabbit", "bear"):
             joints[f"{s}_ear"] = place.point(frame.at(side * 0.70 * r, 0.95 * r, 0.0))
     hands = {f"{s}_hand": place.point(rig.arms[s].hand.at(0, 0.45 * c.body["hand"], 0)) for s in SIDES}
     top = max(float(p.vertices[:, 1].max()) for p in parts)

@@ -70,6 +70,18 @@ def _tail(kind: str, rig: Rig) -> Mesh:
     elif kind == "dog":
         points = [p.at(0, 0.0, -0.08), p.at(0.01, 0.05, -0.16), p.at(0.02, 0.15, -0.19), p.at(0.03, 0.22, -0.15)]
         q, r = spline(points, [0.034, 0.036, 0.030, 0.010], 30)
+    elif kind == "fox":
+        points = [
+            p.at(0.01, -0.03, -0.07),
+            p.at(0.06, -0.09, -0.19),
+            p.at(0.17, -0.04, -0.27),
+            p.at(0.26, 0.10, -0.26),
+            p.at(0.28, 0.24, -0.20),
+        ]
+        q, r = spline(points, [0.028, 0.055, 0.085, 0.070, 0.008], 44)
+    elif kind in ("rabbit", "bear"):
+        size = 0.055 if kind == "rabbit" else 0.042
+        q, r = spline([p.at(0, 0.0, -0.06), p.at(0, 0.01, -0.09), p.at(0, 0.02, -0.13)], [size, size, 0.012], 16)
     else:
         points = [p.at(0, -0.03, -0.06), p.at(0, -0.10, -0.18), p.at(0.06, -0.12, -0.28), p.at(0.13, -0.06, -0.34)]
         q, r = spline(points, [0.075, 0.055, 0.036, 0.010], 34)

@@ -3,77 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.image.layout.characters import sdf
+from backends.image.layout.characters.creature_head import CreatureHead, cone_ears, near, sockets, soft, whiskers
+from backends.image.layout.characters.creature_heads_wild import bear_head, fox_head, rabbit_head
 from backends.image.layout.characters.mouth import MouthPlace
 from backends.image.layout.characters.sdf import Field
 from backends.image.layout.characters.skeleton import turn
 from backends.image.layout.characters.surface import Mesh, joined, polygonise
 from backends.image.layout.characters.sweep import ball, spline, tube
-
-# A tint says how much accent colour a point of the head takes: (N, 3) -> (N,) in 0..1.
-Tint = Callable[[NDArray], NDArray]
-
-
-@dataclass(frozen=True)
-class CreatureHead:
-    field: Field
-    tint: Tint
-    eye: tuple[float, float, float]
-    """x, y, z of the left eye's middle."""
-    eye_r: float
-    iris: float
-    place: MouthPlace
-    brow_y: float
-    extras: Callable[[], dict[str, Mesh]]
-    """Parts by name; see creature.py for their colours."""
-    has_mouth: bool = True
-    cant: float = 9.0
-
-
-def _soft(x: NDArray, lo: float, hi: float) -> NDArray:
-    t = np.clip((x - lo) / (hi - lo), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def _near(p: NDArray, center: tuple[float, float, float], radii: tuple[float, float, float]) -> NDArray:
-    d = np.sqrt((((p * [1, 1, 1]) - center) ** 2 / np.square(radii)).sum(axis=1))
-    return 1 - _soft(d, 0.85, 1.15)
-
-
-def _sockets(face: Field, eye: tuple[float, float, float], r: float) -> Field:
-    holes = sdf.pair(
-        lambda s: sdf.ellipsoid((s * eye[0], eye[1], eye[2] + 0.06), np.array([0.98, 1.10, 0.92]) * r * 0.94)
-    )
-    return sdf.subtract(face, holes, 0.10)
-
-
-def _cone_ears(base: tuple[float, float, float], tip: tuple[float, float, float], wide: float, thin: float) -> Field:
-    def ear(s: float) -> Field:
-        a, b = np.array(base) * [s, 1, 1], np.array(tip) * [s, 1, 1]
-        blades = [
-            sdf.capsule(a + np.array([s * o, -abs(o) * 0.3, 0]), b, wide * 0.62, thin)
-            for o in (-wide * 0.7, 0.0, wide * 0.7)
-        ]
-        hollow = sdf.capsule(a + np.array([0, 0.06, wide * 0.75]), b + np.array([0, -0.10, 0.16]), wide * 0.62, thin)
-        return sdf.subtract(sdf.union(blades, 0.08), hollow, 0.06)
-
-    return sdf.pair(ear)
-
-
-def _whiskers() -> Mesh:
-    rows = []
-    for s in (1.0, -1.0):
-        for i, tilt in enumerate((0.14, 0.02, -0.11)):
-            start = np.array([s * 0.30, -0.36 - 0.05 * i, 0.86])
-            end = start + np.array([s * 0.72, tilt, -0.20])
-            p, _ = spline([start, (start + end) / 2 + [0, 0.04, 0.05], end], [1, 1, 1], 9)
-            rows.append(tube(p, np.linspace(0.013, 0.004, 9), 6))
-    return joined(rows)
 
 
 def cat_head() -> CreatureHead:
@@ -83,20 +24,20 @@ def cat_head() -> CreatureHead:
     cheeks = sdf.pair(lambda s: sdf.ellipsoid((s * 0.58, -0.42, 0.28), (0.50, 0.40, 0.46)))
     muzzle = sdf.pair(lambda s: sdf.ellipsoid((s * 0.15, -0.40, 0.78), (0.27, 0.22, 0.22)))
     face = sdf.union([sdf.union([skull, cheeks], 0.30), muzzle], 0.20)
-    face = _sockets(face, eye, r)
-    face = sdf.union([face, _cone_ears((0.58, 0.66, 0.02), (0.80, 1.30, 0.0), 0.27, 0.03)], 0.08)
+    face = sockets(face, eye, r)
+    face = sdf.union([face, cone_ears((0.58, 0.66, 0.02), (0.80, 1.30, 0.0), 0.27, 0.03)], 0.08)
 
     def tint(p: NDArray) -> NDArray:
         x = np.abs(p[:, 0])
-        muzzle_tint = _near(p, (0, -0.55, 0.85), (0.50, 0.36, 0.5))
-        inner = (p[:, 1] > 0.80) * _soft(p[:, 2], 0.02, 0.12) * (np.abs(x - 0.70) < 0.22)
+        muzzle_tint = near(p, (0, -0.55, 0.85), (0.50, 0.36, 0.5))
+        inner = (p[:, 1] > 0.80) * soft(p[:, 2], 0.02, 0.12) * (np.abs(x - 0.70) < 0.22)
         return np.asarray(np.maximum(muzzle_tint, inner * 0.9))
 
     def extras() -> dict[str, Mesh]:
         nose = sdf.union(
             [sdf.ellipsoid((0, -0.235, 0.985), (0.125, 0.07, 0.08)), sdf.sphere((0, -0.285, 0.985), 0.05)], 0.06
         )
-        return {"nose": polygonise(nose, (-0.2, -0.4, 0.8), (0.2, -0.1, 1.15), 0.022), "whiskers": _whiskers()}
+        return {"nose": polygonise(nose, (-0.2, -0.4, 0.8), (0.2, -0.1, 1.15), 0.022), "whiskers": whiskers()}
 
     return CreatureHead(face, tint, eye, r, 0.74, MouthPlace(-0.56, 0.27, 0.035), 0.44, extras)
 
@@ -108,11 +49,11 @@ def dog_head() -> CreatureHead:
     jaw = sdf.ellipsoid((0, -0.42, 0.30), (0.72, 0.50, 0.62))
     muzzle = sdf.ellipsoid((0, -0.42, 0.72), (0.54, 0.40, 0.56))
     face = sdf.union([sdf.union([skull, jaw], 0.30), muzzle], 0.20)
-    face = _sockets(face, eye, r)
+    face = sockets(face, eye, r)
 
     def tint(p: NDArray) -> NDArray:
-        patch = _near(p, (0.36, 0.12, 0.7), (0.34, 0.40, 0.6))
-        return np.asarray(np.maximum(_near(p, (0, -0.48, 0.95), (0.58, 0.42, 0.62)), 0.0 * patch))
+        patch = near(p, (0.36, 0.12, 0.7), (0.34, 0.40, 0.6))
+        return np.asarray(np.maximum(near(p, (0, -0.48, 0.95), (0.58, 0.42, 0.62)), 0.0 * patch))
 
     def extras() -> dict[str, Mesh]:
         nose = sdf.union(
@@ -139,7 +80,7 @@ def monster_head() -> CreatureHead:
     skull = sdf.union(
         [sdf.ellipsoid((0, 0.06, 0), (0.96, 0.94, 0.88)), sdf.ellipsoid((0, -0.50, 0.08), (1.06, 0.54, 0.84))], 0.30
     )
-    face = _sockets(skull, eye, r)
+    face = sockets(skull, eye, r)
 
     def tint(p: NDArray) -> NDArray:
         rng = np.random.default_rng(4)
@@ -149,7 +90,7 @@ def monster_head() -> CreatureHead:
         ):
             a, e = np.radians(az), np.radians(el)
             at = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)]) * 0.95
-            spots = np.maximum(spots, 1 - _soft(np.linalg.norm(p - at, axis=1), size * 0.8, size))
+            spots = np.maximum(spots, 1 - soft(np.linalg.norm(p - at, axis=1), size * 0.8, size))
         return 0.85 * spots
 
     def extras() -> dict[str, Mesh]:
@@ -177,10 +118,10 @@ def bird_head() -> CreatureHead:
     face = sdf.union(
         [sdf.ellipsoid((0, 0.03, 0), (0.94, 0.95, 0.92)), sdf.ellipsoid((0, -0.6, 0.0), (0.82, 0.5, 0.78))], 0.3
     )
-    face = _sockets(face, eye, r)
+    face = sockets(face, eye, r)
 
     def tint(p: NDArray) -> NDArray:
-        cheek = _near(np.abs(p) * [1, 0, 0] + p * [0, 1, 1], (0.52, -0.32, 0.72), (0.20, 0.14, 0.3))
+        cheek = near(np.abs(p) * [1, 0, 0] + p * [0, 1, 1], (0.52, -0.32, 0.72), (0.20, 0.14, 0.3))
         return 0.5 * cheek
 
     def extras() -> dict[str, Mesh]:
@@ -203,7 +144,7 @@ def seagull_head() -> CreatureHead:
     face = sdf.union(
         [sdf.ellipsoid((0, 0.05, 0), (0.86, 0.93, 0.90)), sdf.ellipsoid((0, -0.62, -0.05), (0.76, 0.5, 0.70))], 0.35
     )
-    face = _sockets(face, eye, r)
+    face = sockets(face, eye, r)
 
     def extras() -> dict[str, Mesh]:
         return {"tuft": ball((0.10, 0.05, 0.16), 10, 14).moved(turn(-20), (0, 0.97, -0.1))}
@@ -223,5 +164,6 @@ def seagull_head() -> CreatureHead:
 
 
 HEADS: dict[str, Callable[[], CreatureHead]] = {
-    "cat": cat_head, "dog": dog_head, "monster": monster_head, "bird": bird_head, "seagull": seagull_head,
+    "cat": cat_head, "dog": dog_head, "fox": fox_head, "rabbit": rabbit_head, "bear": bear_head,
+    "monster": monster_head, "bird": bird_head, "seagull": seagull_head,
 }  # fmt: skip
