@@ -275,6 +275,23 @@ def test_the_breaker_opens_and_the_user_may_try_again(bench: Make) -> None:
     b.touch("llm")
 
 
+def test_a_death_that_opens_the_breaker_is_told_once_to_who_waited(
+    bench: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    b = bench({"llm": 60, "other": 10}, kinds={"llm": MortalEngine}, rules={"crashes": 1, "watch_seconds": 60.0})
+    held = b.arbiter.lease(["llm"], "one")
+    waiting = [b.in_thread("llm", holder="two"), b.in_thread("llm", holder="three")]
+    until(lambda: len(b.arbiter.waiting()) == 2)
+    b.engines["llm"].dead = "killed by signal 9"
+    held.release()
+    for asked in waiting:
+        with pytest.raises(EngineError, match="left alone after 1 failure"):
+            asked.done()
+    b.touch("other")  # the loop goes on
+    assert not b.arbiter.waiting()
+    assert not [record for record in caplog.records if record.name == "asyncio"], "nobody is answered twice"
+
+
 def test_the_breaker_lets_one_try_through_after_its_window(bench: Make) -> None:
     b = bench({"llm": 60}, rules={"crashes": 2, "crash_window_seconds": 600})
     now = [1000.0]

@@ -78,7 +78,7 @@ class Turns:
         while head is not None and self._board.is_grantable(head, self.closed):
             key = head.key
             if not self._grant(head):
-                return head
+                return self._queue.head(key)  # it may have been sent away with its engine's death
             head = self._queue.head(key)
         return head
 

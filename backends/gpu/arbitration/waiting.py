@@ -43,7 +43,9 @@ class WaitingRoom:
         self._leave(waiter, "cancelled")
 
     def refuse(self, waiter: Waiter, error: StudioError) -> None:
-        """Send it away with a reason, whether it waited or not."""
+        """Send it away with a reason, whether it waited or not; one that has its answer keeps that."""
+        if waiter.done:
+            return
         self._leave(waiter, "failed")
         waiter.deliver(copy.copy(error))  # each caller raises its own: a shared one would collect all their tracebacks
 
