@@ -92,6 +92,13 @@ class VoiceSettings(Section):
     recogniser: str = "voice/faster-whisper-small"
     """A faster-whisper model folder (CTranslate2), below the warehouse unless absolute: writes down what is said where
     no subtitles tell it. '' = none."""
+    speaker_encoder: str = ""
+    """A folder, below the warehouse unless absolute, with one .onnx speaker model (WeSpeaker, CAM++) or a transformers
+    x-vector model (WavLM): tells voices apart. '' = the GE2E encoder packaged in resemblyzer."""
+    diariser: str = "voice/speaker-diarization-community-1"
+    """A pyannote.audio pipeline's folder: who speaks when. '' or not there = clustering of speaker vectors."""
+    separator: str = "voice/separator"
+    """A folder with weights of demucs (htdemucs) or audio-separator: voices without the music. '' = none."""
 
     def resolved_engine(self) -> str:
         return "espeak" if self.engine == "auto" else self.engine
