@@ -16,6 +16,7 @@ from backends.voice.script import sounds_lexicon
 from backends.voice.wav import write_wav
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.line import SpokenLine, check_length, synthesise_line
+from tools.voice.routing import Route, likely_language, route
 
 NARRATOR = "Narrator"
 SECONDS_PER_CHARACTER = 0.0006
@@ -65,7 +66,11 @@ class Speak(Tool):
     time_limit_s = 300.0
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
-        return frozenset({studio.voice_engine()})
+        return frozenset({self._route(args, studio).engine})
+
+    def _route(self, args: Any, studio: Studio) -> Route:
+        language = likely_language(studio, args.character, args.language, args.text)
+        return route(studio, args.character, language, args.emotion)
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         characters = len(args.text)
@@ -75,6 +80,8 @@ class Speak(Tool):
         started = time.perf_counter()
         engine = ctx.engine("voice")
         speaker = find_speaker(ctx, args.character)
+        for note in self._route(args, Studio(ctx.settings, ctx.workspace, ctx.memory)).notes:
+            ctx.warn(note)
         text = args.text or _sound_instead(speaker, ctx)
         language = choose_language(args.language, text, speaker, engine.capabilities().languages, ctx)
         line = synthesise_line(
