@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import opentimelineio as otio
 import pytest
-from editing_context import EditingStudio, coloured_film, frames
+from editing_context import EditingStudio, coloured_film, frames, stop_at
 from media_fixtures import make_png, make_video
 from numpy.typing import NDArray
 
@@ -24,6 +24,7 @@ from tools.editing.remix.recut import recut
 from tools.editing.remix.repaint import unsteady
 from tools.editing.specs import CaptionSpec, ClipSpec
 from tools.editing.timeline import build_timeline, load_timeline, save_timeline
+from tools.executor import Run
 
 
 @pytest.fixture
@@ -176,6 +177,20 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(
     outcome = studio.run("remix_style", video=film.id, **{k: v.format(self=film.id) for k, v in args.items()})
     assert outcome.error is not None and message in str(outcome.error)
     assert {asset.id for asset in studio.memory.list_assets()} == there
+
+
+def test_a_stopped_remix_leaves_nothing_and_goes_on_later(studio: EditingStudio, film: Asset) -> None:
+    there = {asset.id for asset in studio.memory.list_assets()}
+    token, listen = stop_at("drawing the picture")
+    args = {"video": film.id, "style": "silent film"}
+    outcome = studio.executor.run("remix_style", args, Run(thread="t", step="a", emit=listen, cancel=token))
+    assert outcome.status == "cancelled"
+    assert {asset.id for asset in studio.memory.list_assets()} == there
+    _, again = remix(studio, film, style="silent film")
+    sounds = [asset for asset in studio.memory.list_assets("audio") if asset.tool == "remix_style"]
+    assert {asset.name for asset in sounds} == {"ragtime.wav", "crackle.wav"}
+    assert {asset.id for asset in sounds} <= set(again.assets[0].parents)
+    assert all(studio.path(asset).is_file() for asset in sounds)
 
 
 def record(lengths: list[float], sound: Sound | None = None) -> FilmRecord:

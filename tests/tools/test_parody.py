@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from editing_context import stop_at
 from media_fixtures import make_video
 from parody_clips import frame_number, jumping_clip
 from voice_studio import VoiceStudio, voice_studio
@@ -23,6 +24,7 @@ from tools.editing.outline import outline
 from tools.editing.parody.make_parody import MakeParodyArgs, Voices
 from tools.editing.parody.topic_scripts import choose_structure, fill_script, story_of, topic_structures
 from tools.editing.timeline import load_timeline
+from tools.executor import Run
 from tools.film.reading import read_story
 from tools.intake import attach
 
@@ -155,6 +157,17 @@ def test_without_a_voice_the_lines_are_written() -> None:
     assert speak("narrator", "Hello.") == 0.0
     assert speak("narrator", "Hello again.") == 0.0
     assert len(warned) == 1
+
+
+def test_a_stopped_parody_keeps_only_what_was_spoken(studio: VoiceStudio, clip: Asset) -> None:
+    """Lines are steps of their own, which a second try finds again; sounds belong to the film."""
+    there = {asset.id for asset in studio.studio.memory.list_assets(limit=1000)}
+    token, listen = stop_at("drawing the picture")
+    args = {"video": clip.id, "recipe": "sports_replay"}
+    outcome = studio.executor.run("make_parody", args, Run(thread="t", step="stop", emit=listen, cancel=token))
+    assert outcome.status == "cancelled"
+    new = [asset for asset in studio.studio.memory.list_assets(limit=1000) if asset.id not in there]
+    assert {asset.tool for asset in new} == {"speak"}
 
 
 # -- topics --------------------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ class _Making:
     ctx: ToolContext
 
     def run(self) -> ToolResult:
+        from tools.editing.held import HeldContext
         from tools.editing.parody.compose import compose
         from tools.editing.parody.measures import parody_scores
         from tools.editing.render import render
@@ -104,17 +105,19 @@ class _Making:
         script, choice, ranked, why_words = self._script(found, clip)
         ctx.progress(2, STAGES, "laying out the beats")
         title = f"{Path(film.name).stem}-{script.name.replace('_', '-')}"
-        made = compose(title, script, clip, found, self.voices.lines, ctx)
+        held = HeldContext(ctx)
+        made = compose(title, script, clip, found, self.voices.lines, held)
         if made.left_out:
             ctx.warn(f"Effects that do not exist here were left out: {', '.join(made.left_out)}")
         ctx.progress(3, STAGES, "rendering")
-        rendered = render(made.timeline, ctx)
+        rendered = render(made.timeline, held)
         scores = parody_scores(script, made, rendered.program)
         for score in scores:
             if score.passed is False:
                 ctx.warn(f"{score.name} is {score.value:g}, the mark is {score.threshold:g}")
         rendered = replace(rendered, scores=(*rendered.scores, *scores))
         ctx.progress(4, STAGES, "writing the beat sheet")
+        rendered = held.record(rendered, made.timeline)
         return keep(args, ctx, Told(script, choice, ranked, why_words), made, rendered, film)
 
     def _known(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +13,7 @@ from pydantic import Field
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.arrangement import picture_seconds
+from tools.editing.held import HeldContext
 from tools.editing.remix.beds import make_beds
 from tools.editing.remix.colours import Colours, colours_of, distance_before, nearness
 from tools.editing.remix.distance import pixels
@@ -107,6 +108,11 @@ class _Remix:
     ctx: ToolContext
     pace: str = ""
     """How long shots were and are, when they were cut anew."""
+    held: HeldContext = field(init=False)
+    """Sounds and pictures made for this film are recorded with it, not before."""
+
+    def __post_init__(self) -> None:
+        self.held = HeldContext(self.ctx)
 
     def make(self) -> ToolResult:
         args, ctx = self.args, self.ctx
@@ -127,9 +133,9 @@ class _Remix:
         heard = args.strength >= _HEARD
         lines = 0
         if args.captions == "auto" and heard and self.style.captions != "keep":
-            lines = write_words(scheme, self.style.captions, self._words(scheme), ctx)
+            lines = write_words(scheme, self.style.captions, self._words(scheme), self.held)
         effects = self._dress(scheme, colours, heard, painted=painted is not None)
-        rendered = render(scheme.timeline, ctx)
+        rendered = render(scheme.timeline, self.held)
         if reference is not None:
             before = distance_before(film_pixels, reference)
             score = nearness(rendered.file, rendered.program.seconds, before, reference, args.strength)
@@ -186,7 +192,7 @@ class _Remix:
         made: Asset | None = None
         if not why and self.wanted is not None:
             about = self.wanted.name.replace("_", " ")
-            made, why = repaint(self.asset, source, about, self.args.seed, self.ctx)
+            made, why = repaint(self.asset, source, about, self.args.seed, self.ctx, self.held)
         if made is None:
             self.ctx.warn(f"The pictures were not drawn again: {why}. Colours and textures were changed instead")
         return made
@@ -197,7 +203,7 @@ class _Remix:
         if args.sound == "auto" and heard:
             if self.style.mute:
                 without_sound(scheme)
-            lay_beds(scheme, make_beds(self.style.bed, scheme.seconds, args.seed, self.ctx))
+            lay_beds(scheme, make_beds(self.style.bed, scheme.seconds, args.seed, self.held))
         textures = picture_effects(self.style, args.strength, args.seed, paced=args.pacing != "keep")
         textures = [each for each in textures if not (painted and each["name"] in DRAWN)]
         picture = [*([colours.effect] if colours.effect is not None else []), *textures]
@@ -210,6 +216,7 @@ class _Remix:
         effects: list[dict[str, Any]], lines: int,
     ) -> ToolResult:  # fmt: skip
         args, ctx = self.args, self.ctx
+        rendered = self.held.record(rendered, scheme.timeline)
         facts: dict[str, Any] = {
             "style": self.wanted.name if self.wanted is not None else "",
             "reference": self.model.id if self.model is not None else "",
