@@ -15,7 +15,8 @@ from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import sounds_lexicon
 from backends.voice.wav import write_wav
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.line import SpokenLine, check_length, synthesise_line
+from tools.voice.line import SpokenLine, check_length
+from tools.voice.line_cache import LineCache, spoken_line
 from tools.voice.routing import Route, likely_language, route
 
 NARRATOR = "Narrator"
@@ -84,7 +85,9 @@ class Speak(Tool):
             ctx.warn(note)
         text = args.text or _sound_instead(speaker, ctx)
         language = choose_language(args.language, text, speaker, engine.capabilities().languages, ctx)
-        line = synthesise_line(
+        kept = LineCache.of(ctx.workspace)
+        line = spoken_line(
+            kept,
             engine,
             text,
             speaker.voice,
@@ -114,7 +117,7 @@ class Speak(Tool):
         return ToolResult(
             summary=summary,
             assets=(asset,),
-            measurements=_measurements(line, time.perf_counter() - started),
+            measurements={**_measurements(line, time.perf_counter() - started), "from_cache": kept.hits > 0},
             warnings=line.warnings,
             data={
                 "duration": line.duration,
