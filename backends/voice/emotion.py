@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -100,6 +100,21 @@ def prosody_between(have: Prosody, want: Prosody) -> Prosody:
         else:
             values[item.name] = new - old
     return Prosody(**values)
+
+
+def prosody_with(base: Prosody, changes: Mapping[str, float]) -> Prosody:
+    """`base` and some fields of Prosody on top: factors multiply, frequencies replace, the rest adds up.
+
+    Raises UsageError naming a field that there is not.
+    """
+    values: dict[str, float] = {}
+    known = {item.name for item in fields(Prosody)}
+    for name, change in changes.items():
+        if name not in known:
+            raise UsageError(f"There is no prosody '{name}'", fix=f"Choose from: {', '.join(sorted(known))}")
+        old = float(getattr(base, name))
+        values[name] = old * change if name in _FACTORS else change if name in _FREQUENCIES else old + change
+    return replace(base, **values)
 
 
 def _frequency(name: str, full: Mapping[str, Prosody], amounts: Mapping[str, float]) -> float:

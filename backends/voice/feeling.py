@@ -12,6 +12,8 @@ from backends.voice.engine import EMOTIONS
 from configs.errors import UsageError
 
 DEFAULT_INTENSITY = 0.7
+MANNERS = ("whispering", "sarcastic")
+"""Manners of speaking rather than feelings."""
 _WHOLE = 1e-6
 """Room for the rounding of written shares."""
 
@@ -190,6 +192,5 @@ def _nearest(feeling: Feeling, felt: float, named: tuple[str, ...]) -> str:
     felt_ones = tuple(emotion for emotion in named if emotion != "neutral")
     if len(felt_ones) == 1:
         return felt_ones[0]
-    # Manners of speaking are no feelings: only who asks for them gets them.
-    feelings = tuple(emotion for emotion in EMOTIONS if emotion not in ("whispering", "sarcastic"))
+    feelings = tuple(emotion for emotion in EMOTIONS if emotion not in MANNERS)
     return nearest_of(feeling, felt, tuple(dict.fromkeys((*felt_ones, *feelings))))

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.engine import SpeechRequest, SpeechResult, VoiceProfile
+from backends.voice.engine import SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
 from backends.voice.espeak import EspeakEngine
 from backends.voice.loudness import integrated_lufs
 from backends.voice.wav import read_wav
@@ -49,6 +49,9 @@ class Troubled:
 
     def __init__(self, inner: EspeakEngine, fault: str, faults: int) -> None:
         self.inner, self.fault, self.faults, self.asked = inner, fault, faults, list[SpeechRequest]()
+
+    def capabilities(self) -> VoiceCapabilities:
+        return self.inner.capabilities()
 
     def speak(self, request: SpeechRequest) -> SpeechResult:
         self.asked.append(request)
