@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backends.voice.casting import voices_config
-from backends.voice.emotion import emotion_named
+from backends.voice.feeling import emotion_text
 from backends.voice.wav import read_wav, resample, write_wav
 from configs.errors import UsageError
 from memory.records import Asset
@@ -24,13 +24,13 @@ class DialogueLine(BaseModel):
 
     character: str = Field("", description="Who says it; '' is the narrator.")
     text: str = Field(description="The words to say.")
-    emotion: str = Field("neutral", description="How it is said: neutral, happy, sad, angry, afraid, ...")
+    emotion: str = Field("neutral", description="How it is said: happy, 'happy 0.6 + afraid', 'from sad to happy', ...")
     language: str = Field("", description="Language such as en or it; '' takes the character's or the text's own.")
 
     @field_validator("emotion")
     @classmethod
     def _known_emotion(cls, value: str) -> str:
-        return emotion_named(value)
+        return emotion_text(value)
 
 
 class SpeakDialogueArgs(ToolArgs):

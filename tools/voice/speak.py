@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from backends.voice.emotion import emotion_named
 from backends.voice.engine import EMOTIONS, VoiceProfile
+from backends.voice.feeling import emotion_text
 from backends.voice.language import detect_language, language_tag
 from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import sounds_lexicon
@@ -29,14 +29,18 @@ class SpeakArgs(ToolArgs):
         description="The words to say, as written in the script. *beeps* or *laughs* between asterisks are performed."
     )
     character: str = Field("", description="Who says it: a remembered character's name; '' is the narrator.")
-    emotion: str = Field("neutral", description=f"How it is said, one of: {', '.join(EMOTIONS)}.")
+    emotion: str = Field(
+        "neutral",
+        description=f"How it is said: one of {', '.join(EMOTIONS)}; a blend such as 'happy 0.6 + afraid 0.4'; "
+        "or a change along the line such as 'from sad to happy'.",
+    )
     language: str = Field("", description="Language such as en or it; '' takes the character's or the text's own.")
     intensity: float = Field(0.7, ge=0, le=1, description="Strength of the emotion, 0 to 1.")
 
     @field_validator("emotion")
     @classmethod
     def _known_emotion(cls, value: str) -> str:
-        return emotion_named(value)
+        return emotion_text(value)
 
     @field_validator("text")
     @classmethod
