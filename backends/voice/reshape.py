@@ -25,6 +25,8 @@ Samples = NDArray[np.float32]
 Words = Sequence[tuple[float, float, str]]
 
 PEAK = 0.98
+WHISPERED = 0.8
+"""Share of breath from which on no pitch is heard."""
 SHORTEST_S = 0.1
 """Less has no pitch to speak of."""
 WIDEST_ST = 9.0
@@ -56,6 +58,11 @@ def praat_missing() -> str:
     if find_spec("parselmouth") is None:
         return "the package praat-parselmouth is not installed (pip install 'animation-ai-studio[offline]')"
     return ""
+
+
+def has_contour(prosody: Prosody) -> bool:
+    """Whether `prosody` bends phrases; not for whispers, which have no melody."""
+    return prosody.whisper < WHISPERED and bool(prosody.final or prosody.accent or prosody.stretch != 1.0)
 
 
 def reshape(samples: Samples, rate: int, prosody: Prosody, *, seed: int = 0) -> Samples:
@@ -117,9 +124,8 @@ def bend(
     """
     seconds = len(samples) / rate
     still = Reshaped(samples.astype(np.float32), Pace.even(seconds, 1.0))
-    has_contour = bool(prosody.final or prosody.accent or prosody.stretch != 1.0)
     plain = only_contour or (prosody.pitch == 0 and prosody.range == 1 and prosody.rate == 1)
-    if (plain and not has_contour) or seconds < SHORTEST_S or not np.any(samples):
+    if (plain and not has_contour(prosody)) or seconds < SHORTEST_S or not np.any(samples):
         return still
     missing = praat_missing()
     if missing:
@@ -155,6 +161,8 @@ def _bend(
         semitones = np.interp(at, at[voiced], shift[voiced])
     elif pace.is_even_at_one:
         return Reshaped(samples.astype(np.float32), pace)
+    # Praat fills unvoiced stretches at random places: the same input shall give the same bytes.
+    parselmouth.praat.run("random_initializeWithSeedUnsafelyButPredictably(1)")
     manipulation = call([sound, pitch], "To Manipulation")
     _replace_pitch(manipulation, semitones, at, sound.duration)
     _replace_durations(manipulation, pace, sound.duration)
@@ -167,7 +175,7 @@ def _bend(
 
 def _pitch(sound: Any) -> Any:
     """Pitch with a floor and a ceiling of this speaker's (De Looze & Hirst 2008, Speech Prosody: two passes)."""
-    rough = sound.to_pitch_ac(time_step=0.02, pitch_floor=PITCH_HZ[0], pitch_ceiling=PITCH_HZ[1])
+    rough = sound.to_pitch_ac(time_step=0.04, pitch_floor=PITCH_HZ[0], pitch_ceiling=PITCH_HZ[1])
     heard = rough.selected_array["frequency"]
     heard = heard[heard > 0]
     floor, ceiling = PITCH_HZ

@@ -15,7 +15,7 @@ from backends.voice.engine import Phoneme
 Words = Sequence[tuple[float, float, str]]
 Track = NDArray[np.float64]
 
-FRAME_S = 0.01
+FRAME_S = 0.015
 """Distance of pitch frames."""
 WORD_PAUSE_S, VOICE_PAUSE_S = 0.09, 0.22
 """A silence between words, or between voiced stretches, that parts phrases."""
