@@ -86,7 +86,10 @@ class VisionSettings(Section):
 
 
 class VoiceSettings(Section):
-    engine: Literal["auto", "espeak"] = "auto"
+    engine: Literal["auto", "espeak", "gpt_sovits", "qwen3_tts"] = "auto"
+    """'auto': each character's own, else the first of `configs/tts_config.yaml` that can speak the line."""
+    gpt_sovits_url: str = ""
+    """A GPT-SoVITS server (api_v2.py) that runs on its own, e.g. http://127.0.0.1:9880; '' = the studio starts one."""
     language: str = "en"
     loudness_lufs: float = Field(-18.0, ge=-40, le=-6)
     recogniser: str = "voice/faster-whisper-small"
