@@ -13,15 +13,25 @@ from backends.voice.feeling import emotion_text
 from backends.voice.language import detect_language, language_tag
 from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import sounds_lexicon
-from backends.voice.wav import write_wav
+from backends.voice.wav import voice_tags, write_wav
+from configs.character_voices import has_own_voices
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.line import SpokenLine, check_length
 from tools.voice.line_cache import LineCache, spoken_line
-from tools.voice.routing import Route, likely_language, route
+from tools.voice.routing import (
+    VOICE_ENGINES,
+    Route,
+    engine_named,
+    likely_language,
+    own_language,
+    preset_voice,
+    route,
+)
 
 NARRATOR = "Narrator"
-SECONDS_PER_CHARACTER = 0.0006
-"""Engine, treatment and measuring on two cores; a line of 60 characters takes about 0.05 s."""
+SECONDS_PER_CHARACTER = {"espeak": 0.0006, "gpt_sovits": 0.01, "qwen3_tts": 0.06}
+"""espeak: measured on two cores, measuring included (60 characters: 0.05 s). The others, until they were measured here:
+from real-time factors of 0.03 to 0.1 (GPT-SoVITS' README) and 0.75 (Qwen3-TTS, RTX 4090), at 14 characters a second."""
 
 
 class SpeakArgs(ToolArgs):
@@ -36,6 +46,14 @@ class SpeakArgs(ToolArgs):
     )
     language: str = Field("", description="Language such as en or it; '' takes the character's or the text's own.")
     intensity: float = Field(0.7, ge=0, le=1, description="Strength of the emotion, 0 to 1.")
+    engine: str = Field(
+        "", description=f"Voice engine, only when one is asked for by name: {', '.join(VOICE_ENGINES)}."
+    )
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, value: str) -> str:
+        return engine_named(value)
 
     @field_validator("emotion")
     @classmethod
@@ -75,17 +93,19 @@ class Speak(Tool):
 
     def _route(self, args: Any, studio: Studio) -> Route:
         language = likely_language(studio, args.character, args.language, args.text)
-        return route(studio, args.character, language, args.emotion)
+        return route(studio, args.character, language, args.emotion, engine=args.engine)
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         characters = len(args.text)
-        return Forecast(seconds=0.15 + SECONDS_PER_CHARACTER * characters, disk_mib=0.1 + characters * 0.0035)
+        per_character = SECONDS_PER_CHARACTER[self._route(args, studio).engine]
+        return Forecast(seconds=0.15 + per_character * characters, disk_mib=0.1 + characters * 0.0035)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         started = time.perf_counter()
         engine = ctx.engine("voice")
         speaker = find_speaker(ctx, args.character)
-        for note in self._route(args, Studio(ctx.settings, ctx.workspace, ctx.memory)).notes:
+        chosen = self._route(args, Studio(ctx.settings, ctx.workspace, ctx.memory))
+        for note in chosen.notes:
             ctx.warn(note)
         text = args.text or _sound_instead(speaker, ctx)
         language = choose_language(args.language, text, speaker, engine.capabilities().languages, ctx)
@@ -99,10 +119,11 @@ class Speak(Tool):
             emotion=args.emotion,
             intensity=args.intensity,
             target_lufs=ctx.settings.voice.loudness_lufs,
+            source=chosen.source if engine.capabilities().clones else None,
             on_try=lambda number, tries: ctx.progress(number - 1, tries, "speaking" if number == 1 else "trying again"),
         )
         file = ctx.scratch(".wav")
-        write_wav(file, line.samples, line.sample_rate)
+        write_wav(file, line.samples, line.sample_rate, tags=voice_tags(line.engine, speaker.name))
         quoted = _short(text, 200)
         how = "" if line.request.emotion == "neutral" else f", {line.request.emotion}"
         summary = f"{speaker.name} says '{quoted}' ({language}{how}, {line.duration:.1f} s, engine {line.engine})"
@@ -134,16 +155,23 @@ class Speak(Tool):
 
 
 def find_speaker(ctx: ToolContext, character: str) -> Speaker:
-    """The character's voice from memory; for an unknown one a voice from its name, with a warning."""
+    """The character's voice from memory or the table of voices; for others one from the name, with a warning."""
     name = character.strip()
     if not name:
         return Speaker(voice_from_description(NARRATOR, ""), NARRATOR)
+    studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
     entry = ctx.memory.resolve_character(name)
+    preset = preset_voice(studio, name, entry)
+    language = own_language(studio, name)
     if entry is not None:
-        own = entry.data.get("language")
-        return Speaker(
-            voice_from_fields(entry.name, entry.text, entry.data), entry.name, own if isinstance(own, str) else ""
-        )
+        data = dict(entry.data)
+        if preset is not None and has_own_voices(ctx.settings):  # the user's own table; memory's own fields win
+            data["voice"] = {**preset[1].voice.fields(), **(data.get("voice") or {})}
+        return Speaker(voice_from_fields(entry.name, entry.text, data), entry.name, language)
+    if preset is not None:
+        written, voice = preset
+        profile = voice_from_fields(written, voice.description, {"voice": voice.voice.fields()})
+        return Speaker(profile, written, language)
     near = ctx.memory.nearest_characters(name, 3)
     hint = f"; known are {', '.join(near)}" if near else ""
     ctx.warn(f"No character '{name[:60]}' is remembered, so the voice was made from the name alone{hint}.")
