@@ -34,6 +34,9 @@ class Cloning(Part):
     low_rate_hz: int
     two_voices: dict[str, float]
     """By the beginning of the encoder's name."""
+    two_voices_windows: int
+    two_voices_few: float
+    """Taken off where there are fewer windows."""
     two_voices_share: float
     test_line: dict[str, str]
     similarity_wanted: float
