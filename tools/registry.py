@@ -18,6 +18,7 @@ TOOLS: dict[str, str] = {
     "check_identity": "tools.image.check_identity:CheckIdentity",
     "speak": "tools.voice.speak:Speak",
     "speak_dialogue": "tools.voice.dialogue:SpeakDialogue",
+    "build_voice_dataset": "tools.voice.dataset.tool:BuildVoiceDataset",
     "lip_sync": "tools.voice.lip_sync:LipSync",
     "analyze_video": "tools.analysis.video:AnalyzeVideo",
     "analyze_image": "tools.analysis.picture:AnalyzeImage",
