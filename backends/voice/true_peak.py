@@ -18,7 +18,7 @@ BLOCK = 8192
 EDGE = 32
 """Samples read on each side of a block: the filter reaches 10."""
 NEAR_DB = 3.5
-"""How far a peak between samples may stand above them: 3 dB for a tone at a quarter of the rate, the worst usual one."""
+"""How far a peak between samples may stand above them: 3 dB for a tone at a quarter of the rate, the worst usual."""
 
 
 def true_peak_dbtp(samples: Samples) -> float:

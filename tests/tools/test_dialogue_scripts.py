@@ -142,7 +142,7 @@ def test_a_table_without_a_heading(tmp_path: Path) -> None:
 
 
 def test_a_table_without_words_says_which_column_is_meant(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'character', 'Dialouge'.*Call 'Dialouge' text"):
+    with pytest.raises(UsageError, match=r"'character', 'Dialouge'.*Call 'Dialouge' text"):
         _read(tmp_path, "lines.csv", "character,Dialouge\nLuca,Ciao\n")
 
 
@@ -157,7 +157,8 @@ def test_subtitles_that_name_who_speaks(tmp_path: Path) -> None:
 
 
 def test_webvtt_with_voice_tags(tmp_path: Path) -> None:
-    vtt = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Luca>Hello.</v>\n\n00:03.000 --> 00:04.000\n<v.loud Giulia>Go <b>on</b>!\n"
+    cues = ("00:01.000 --> 00:02.000\n<v Luca>Hello.</v>", "00:03.000 --> 00:04.000\n<v.loud Giulia>Go <b>on</b>!")
+    vtt = "WEBVTT\n\n" + "\n\n".join(cues)
     assert _said(_read(tmp_path, "film.vtt", vtt)) == [("Luca", "Hello."), ("Giulia", "Go on!")]
 
 
@@ -209,7 +210,7 @@ def test_scenes_are_found_by_number_and_words(tmp_path: Path) -> None:
     script = _read(tmp_path, "film.fountain", FOUNTAIN)
     assert find_scene(script, "2") == find_scene(script, "beach") == find_scene(script, "Scene 2") == 1
     assert [line.character for line in script.only(1).lines] == ["Giulia", "McCoy"]
-    with pytest.raises(UsageError, match="Did you mean 2, 'EXT. BEACH - DAY'"):
+    with pytest.raises(UsageError, match=r"Did you mean 2, 'EXT\. BEACH - DAY'"):
         find_scene(script, "EXT. BEECH - DAY")
     with pytest.raises(UsageError, match="the script has 2"):
         find_scene(script, "7")

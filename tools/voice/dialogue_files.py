@@ -87,7 +87,7 @@ class DialogueFiles:
             own = [one for one in self.placed if one.line.scene == index]
             start = own[0].start
             first, last = round(start * self.rate), round((max(one.end for one in own) + tail) * self.rate)
-            name = f"{self._title} - {heading}"
+            name = f"{self._title} - {heading.replace('.', '')}"  # a dot would end the file's name
             said = f"scene {index + 1}, {heading}: {len(own)} lines"
             saved.append(self._sound(name, self.mixed.samples[first:last], own, start, said, (whole.id,)))
         return saved

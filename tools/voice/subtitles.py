@@ -83,7 +83,8 @@ def _shown(line: Said) -> str:
         return inner if emphasis and read else f"[{inner}]"
 
     text = _DIRECTION.sub(written, line.text).replace("-->", "→").replace("*", "")
-    return " ".join(re.sub(r"\s*(--+)", "—", text).split())
+    text = re.sub(r"(?<=\S)\s+--+\s+(?=\S)", " — ", text)
+    return " ".join(re.sub(r"\s*--+", "—", text).split())
 
 
 def _pieces(line: Said) -> list[_Caption]:
