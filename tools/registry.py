@@ -19,6 +19,8 @@ TOOLS: dict[str, str] = {
     "speak": "tools.voice.speak:Speak",
     "speak_dialogue": "tools.voice.dialogue:SpeakDialogue",
     "build_voice_dataset": "tools.voice.dataset.tool:BuildVoiceDataset",
+    "clone_voice": "tools.voice.clone:CloneVoice",
+    "check_voice": "tools.voice.check_voice:CheckVoice",
     "lip_sync": "tools.voice.lip_sync:LipSync",
     "analyze_video": "tools.analysis.video:AnalyzeVideo",
     "analyze_image": "tools.analysis.picture:AnalyzeImage",
