@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,16 +69,20 @@ class GptSovitsClient:
         except httpx.HTTPError:
             return False
 
-    def use(self, kind: str, path: str) -> bool:
-        """Load weights of `kind` ('gpt' or 'sovits') unless they are loaded; True when they had to be switched.
+    def use(self, kind: str, path: str, confirm: Callable[[], None]) -> None:
+        """Load weights of `kind` ('gpt' or 'sovits') unless they are loaded.
+
+        Args:
+            confirm: called after a switch; raises when something else was loaded.
 
         Raises EngineError when the server refuses them.
         """
         with self.lock:
             self._forget_when_stale()
             if self._weights.get(kind) == path:
-                return False
+                return
             self._weights.pop(kind, None)
+            self._reference = ""  # what it worked out from the recording belongs to the old weights, and stays
             answer = self._get(f"/set_{kind}_weights", {"weights_path": path}, SWITCH_S)
             if answer.status_code != 200:
                 raise EngineError(
@@ -86,9 +90,8 @@ class GptSovitsClient:
                     _told(answer),
                     "Check that the file is there and whole, or train the voice again",
                 )
+            confirm()
             self._weights[kind] = path
-            self._reference = ""  # what it worked out from the recording belongs to the old weights, and stays
-            return True
 
     def know(self, **weights: str) -> None:
         """What a freshly started server has loaded."""

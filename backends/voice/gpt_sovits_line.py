@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,7 @@ def speak_line(
     with client.lock:  # another line must not switch weights in between
         for kind, path in weights.items():
             check_weights(kind, path)
-            if client.use(kind, as_seen_there(path)):
-                confirm_weights(kind, path)
+            client.use(kind, as_seen_there(path), partial(confirm_weights, kind, path))
 
         def say(text: str) -> Sound:
             said = Utterance(

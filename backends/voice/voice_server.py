@@ -11,8 +11,7 @@ from backends.voice.engine import SpeechResult
 from configs.errors import EngineError
 
 LOG = logging.getLogger(__name__)
-DYING_S = 3.0
-"""From a broken connection until the process is known to be dead."""
+POLL_S = 0.05
 
 
 class ServerHangs(EngineError):
@@ -71,7 +70,7 @@ class VoiceServer(ProcessEngine):
 
     def _bring_back(self, broken: ServerGone) -> None:
         """The process runs and answers afterwards. Raises EngineError."""
-        until = time.monotonic() + DYING_S
+        until = time.monotonic() + self._process.start_seconds
         while not super().ailment():
             if self._answers(self._process.ready, 1.0):  # it restarted itself
                 self._attach(fresh=False)
@@ -79,7 +78,7 @@ class VoiceServer(ProcessEngine):
             if time.monotonic() > until:
                 self._stuck = broken.sentence
                 raise broken
-            time.sleep(0.05)
+            time.sleep(POLL_S)
         self._is_reviving = True
         try:
             self.load()
