@@ -22,9 +22,10 @@ from configs.settings import Settings, load_settings
 from memory.records import Asset
 from tools.editing.change.desk import Desk
 from tools.editing.handoff.reading import read_cut
-from tools.editing.outline import effects_of, studio_data
+from tools.editing.outline import effects_of, outline, studio_data
 from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec
 from tools.editing.srt import read_srt
+from tools.editing.telling import tell
 from tools.editing.timeline import build_timeline, load_timeline, save_timeline
 
 LIGHT = {"index": "numpy", "embedder": "letters"}
@@ -314,6 +315,63 @@ def test_titles_and_gaps_are_black_for_as_long(studio: EditingStudio, cut: Asset
     read, _ = read_cut(file, 24)
     assert pictures(read)[0][1] == 12 and Desk(read).length == 48
     assert says(lost, "1 title card: black for as long (Hello)")
+
+
+@pytest.mark.parametrize("form", ["otio", "edl", "fcpxml", "fcp7"])
+def test_a_black_card_at_the_end_stays(studio: EditingStudio, cut: Asset, form: str) -> None:
+    title = {"op": "title", "at": 1.5, "seconds": 0.5, "text": "THE END"}
+    _, outcome = studio.make("change_timeline", timeline=cut.id, changes=[title])
+    file, _ = export(studio, outcome.assets[0], form)
+    assert Desk(read_cut(file, 24)[0]).length == 48
+
+
+def test_a_size_that_no_film_has_is_refused(studio: EditingStudio, cut: Asset, tmp_path: Path) -> None:
+    file, _ = export(studio, cut, "fcpxml")
+    huge = tmp_path / "huge.fcpxml"
+    huge.write_text(file.read_text(encoding="utf-8").replace('width="160"', 'width="99999999"'), encoding="utf-8")
+    studio.attach(huge)
+    outcome = studio.run("import_timeline", file="huge.fcpxml")
+    assert isinstance(outcome.error, UsageError) and "no usable size" in outcome.error.problem
+
+
+@pytest.mark.parametrize(("scalar", "seen"), [(-1.0, [9, 8, 7, 6]), (0.0, [6, 6, 6, 6]), (-2.0, [12, 10, 8, 6])])
+def test_speeds_of_other_programs_mean_the_same_everywhere(
+    studio: EditingStudio, tmp_path: Path, scalar: float, seen: list[int]
+) -> None:
+    """Rendered as it is, imported, or changed first: 0 is a still, below 0 is backwards."""
+    one = studio.memory.find_asset("über.mp4", (), thread="t")
+    made = build_timeline("x", 24, 160, 90, [ClipSpec(one.id, Path(one.path), 0, 4 / 24, 6 / 24)], {})
+    for clip in made.find_clips():
+        clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=scalar))
+    cut = studio.attach(save_timeline(made, tmp_path / f"warp{scalar}.otio"))
+    _, imported = studio.make("import_timeline", file=cut.id)
+    _, changed = studio.make(
+        "change_timeline", timeline=cut.id, changes=[{"op": "split", "clip": ids(made)[0], "inside": 2 / 24}]
+    )
+    for asset in (cut, imported.assets[0], changed.assets[0]):
+        film, _ = studio.make("render_timeline", timeline=asset.id)
+        assert numbers(film) == seen, asset.name
+
+
+def test_a_colour_table_that_is_not_there_is_no_change(studio: EditingStudio, cut: Asset) -> None:
+    clip = ids(load_timeline(studio.path(cut)))[0]
+    before = len(studio.memory.list_assets("timeline"))
+    for table, known in (("0" * 24, False), ("noir", True)):
+        change = {"op": "effect", "clip": clip, "effect": {"name": "lut", "table": table}}
+        outcome = studio.run("change_timeline", timeline=cut.id, changes=[change])
+        assert (outcome.error is None) is known
+        assert known or "no colour table" in str(outcome.error)
+        assert len(studio.memory.list_assets("timeline")) == before + known
+
+
+def test_takes_inside_a_clip_are_shown(studio: EditingStudio, cut: Asset) -> None:
+    timeline = load_timeline(studio.path(cut))
+    clip = next(iter(timeline.video_tracks()[0].find_clips()))
+    used = clip.media_reference
+    takes = {"good": used.clone(), "shaky": otio.schema.ExternalReference(target_url="assets/other.mp4")}
+    clip.set_media_references(takes, "good")
+    assert outline(timeline)["tracks"][0]["clips"][0]["takes"] == ["good", "shaky"]
+    assert any("take 'good' of 2 (also shaky)" in line for line in tell(timeline))
 
 
 @pytest.mark.parametrize("form", ["edl", "fcpxml"])
