@@ -12,6 +12,7 @@ from backends.gpu.servers.server import Plan
 from backends.voice.engine import SpeechRequest, SpeechResult, VoiceCapabilities
 from backends.voice.gpt_sovits_client import GptSovitsClient
 from backends.voice.gpt_sovits_line import NAME, gpt_sovits_capabilities, speak_line
+from backends.voice.stamp import stamp
 from backends.voice.voice_server import VoiceServer
 from configs.errors import EngineError
 from configs.models import EngineSpec
@@ -54,6 +55,12 @@ class GptSovitsEngine(VoiceServer):
         return state
 
     # -- VoiceEngine -----------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """Model version and base weights with their times of change: lines of others are not the same lines."""
+        options = self._options
+        return stamp(options.version, *(self._root / path for path in (options.gpt_weights, options.sovits_weights)))
 
     def capabilities(self) -> VoiceCapabilities:
         return gpt_sovits_capabilities(self._options, self.need_mib())

@@ -17,6 +17,7 @@ from backends.voice.cloned import Sound, choose_reference, is_silent, left_to_pr
 from backends.voice.engine import SpeechRequest, SpeechResult, VoiceCapabilities
 from backends.voice.qwen3_client import Qwen3Client
 from backends.voice.references import PreparedReference, prepare_reference
+from backends.voice.stamp import stamp
 from backends.voice.voice_server import VoiceServer
 from backends.voice.workers import qwen3_tts as worker
 from configs.errors import EngineError
@@ -78,6 +79,11 @@ class Qwen3TtsEngine(VoiceServer):
         self._client = Qwen3Client(self._server.port, self._server.key)
 
     # -- VoiceEngine -----------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """The model's files with their times of change: lines of another model are not the same lines."""
+        return stamp(self._options.dtype, self._model)
 
     def capabilities(self) -> VoiceCapabilities:
         return VoiceCapabilities(

@@ -25,6 +25,7 @@ import numpy as np
 
 from backends.voice.emotion import Prosody
 from backends.voice.engine import Phoneme, Reference, SpeechRequest, VoiceEngine, VoiceProfile, VoiceSource
+from backends.voice.stamp import stamp
 from configs.dialogue import dialogue_config
 from configs.settings import CONFIG_DIR, PROMPT_DIR
 from configs.workspace import Workspace
@@ -158,25 +159,18 @@ def _package_version(package: str) -> str:
 def _recipe() -> str:
     """Digest of the code and tables that shape a line."""
     digest = hashlib.sha256()
-    files = [*(_CODE / "backends" / "voice").glob("*.py"), *(_CODE / "tools" / "voice" / n for n in _SHAPING)]
+    files = [*(_CODE / "backends" / "voice").glob("*.py"), *(_CODE / "tools" / "voice").glob("line*.py")]
+    files += [_CODE / "tools" / "voice" / "gates.py"]
     files += [CONFIG_DIR / "voices.yaml", CONFIG_DIR / "emotions.yaml", *(PROMPT_DIR / "voice").glob("*.yaml")]
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
-_SHAPING = ("line.py", "gates.py")
-
-
-def _files(source: VoiceSource) -> list[tuple[str, int, int]]:
-    """Weights and recordings as (path, bytes, time of change): trained again under the same name is another voice."""
-    paths = [*source.weights.values(), *(reference.path for reference in source.references.values())]
-    found = []
-    for path in sorted(set(paths)):
-        with contextlib.suppress(OSError):
-            facts = Path(path).stat()
-            found.append((path, facts.st_size, facts.st_mtime_ns))
-    return found
+def _files(source: VoiceSource) -> list[str]:
+    """Weights and recordings with their times of change: trained again under the same name is another voice."""
+    paths = {*source.weights.values(), *(reference.path for reference in source.references.values())}
+    return [stamp(Path(path)) for path in sorted(paths)]
 
 
 def _plain(value: Any) -> Any:
@@ -214,7 +208,8 @@ def _line(facts: dict[str, Any], samples: Any) -> SpokenLine:
     built["phonemes"] = tuple(Phoneme(**one) for one in facts["phonemes"])
     built["words"] = tuple((start, end, word) for start, end, word in facts["words"])
     built["scores"] = tuple(Score(**one) for one in facts["scores"])
-    asked = dict(facts["request"])
+    # what is a list in JSON is a tuple in a frozen dataclass
+    asked = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["request"].items()}
     asked["voice"] = VoiceProfile(**asked["voice"])
     if asked.get("source") is not None:
         source = asked["source"]
