@@ -74,7 +74,8 @@ def cast(profile: VoiceProfile, language_voice: str, prosody: Prosody) -> Castin
         rough_hz=_first("rough_hz", prosody.rough_hz, kind, age),
         drive=min(1.0, prosody.drive + kind.get("drive", 0.0)),
         whisper=prosody.whisper,
-        ring_hz=kind.get("ring_hz", 60.0),
+        # A robot's hum is part of its voice: it rises and falls with it.
+        ring_hz=kind.get("ring_hz", 60.0) * 2 ** (prosody.pitch / 12),
         ring_mix=kind.get("ring_mix", 0.0),
         comb_ms=kind.get("comb_ms", 7.0),
         comb_mix=kind.get("comb_mix", 0.0),

@@ -60,9 +60,10 @@ def praat_missing() -> str:
     return ""
 
 
-def has_contour(prosody: Prosody) -> bool:
-    """Whether `prosody` bends phrases; not for whispers, which have no melody."""
-    return prosody.whisper < WHISPERED and bool(prosody.final or prosody.accent or prosody.stretch != 1.0)
+def has_melody(prosody: Prosody) -> bool:
+    """Whether `prosody` moves the pitch within phrases; not for whispers, which have no melody."""
+    moved = prosody.final or prosody.accent or prosody.stretch != 1.0 or prosody.range != 1.0
+    return prosody.whisper < WHISPERED and bool(moved)
 
 
 def reshape(samples: Samples, rate: int, prosody: Prosody, *, seed: int = 0) -> Samples:
@@ -112,31 +113,21 @@ def bend(
     *,
     words: Words = (),
     phonemes: Sequence[Phoneme] = (),
-    only_contour: bool = False,
 ) -> Reshaped:
-    """Pitch, range, contour and pace alone.
-
-    Args:
-        only_contour: for engines that do pitch, range and pace themselves; without words to go by, or without a
-            contour to give, the samples come back as they are.
-
-    Raises EngineError when Praat is missing.
-    """
+    """Pitch, range, contour and pace alone. Raises EngineError when Praat is missing."""
     seconds = len(samples) / rate
     still = Reshaped(samples.astype(np.float32), Pace.even(seconds, 1.0))
-    plain = only_contour or (prosody.pitch == 0 and prosody.range == 1 and prosody.rate == 1)
-    if (plain and not has_contour(prosody)) or seconds < SHORTEST_S or not np.any(samples):
+    plain = prosody.pitch == 0 and prosody.rate == 1 and not has_melody(prosody)
+    if plain or seconds < SHORTEST_S or not np.any(samples):
         return still
     missing = praat_missing()
     if missing:
         raise EngineError("The voice cannot be given another prosody", missing, "Install the offline extra")
     with _LOCK:
-        return _bend(samples, rate, prosody, words, phonemes, only_contour)
+        return _bend(samples, rate, prosody, words, phonemes)
 
 
-def _bend(
-    samples: Samples, rate: int, prosody: Prosody, words: Words, phonemes: Sequence[Phoneme], only_contour: bool
-) -> Reshaped:
+def _bend(samples: Samples, rate: int, prosody: Prosody, words: Words, phonemes: Sequence[Phoneme]) -> Reshaped:
     import parselmouth
     from parselmouth.praat import call
 
@@ -145,19 +136,16 @@ def _bend(
     f0 = np.asarray(pitch.selected_array["frequency"], dtype=np.float64)
     at = np.asarray(pitch.xs(), dtype=np.float64)
     voiced = f0 > 0
-    rate_factor = 1.0 if only_contour else prosody.rate
     phrases = phrases_of(at, f0, words, phonemes)
-    pace = pace_of(sound.duration, rate_factor, prosody.stretch, phrases)
+    pace = pace_of(sound.duration, prosody.rate, prosody.stretch, phrases)
     semitones = np.zeros_like(at)
     if np.count_nonzero(voiced) >= 3:
         middle = float(np.median(f0[voiced]))
-        shift = contour(prosody, at, f0, phrases)
-        if not only_contour:
-            heard = 12 * np.log2(np.where(voiced, f0, middle) / middle)
-            shift = shift + prosody.pitch + heard * (prosody.range - 1)
-            wanted = np.clip(heard + shift - prosody.pitch, -WIDEST_ST, WIDEST_ST) + prosody.pitch
-            lowest, highest = (12 * np.log2(edge / middle) for edge in PITCH_HZ)
-            shift = np.clip(wanted, lowest, highest) - heard
+        heard = 12 * np.log2(np.where(voiced, f0, middle) / middle)
+        wanted = heard * prosody.range + contour(prosody, at, f0, phrases)
+        wanted = np.clip(wanted, -WIDEST_ST, WIDEST_ST) + prosody.pitch
+        lowest, highest = (12 * np.log2(edge / middle) for edge in PITCH_HZ)
+        shift = np.clip(wanted, min(lowest, 0.0), max(highest, 0.0)) - heard
         semitones = np.interp(at, at[voiced], shift[voiced])
     elif pace.is_even_at_one:
         return Reshaped(samples.astype(np.float32), pace)
