@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
+from cloning_installs import recording
 
 from backends.voice.wav import write_wav
 from configs.settings import Settings
@@ -75,17 +77,28 @@ def alive(root: Path) -> list[int]:
 
 
 def dataset(
-    file: Path, *, count: int = 10, seconds: float = 4.0, language: str = "en", source: str = "", **more: Any
+    file: Path,
+    *,
+    count: int = 10,
+    seconds: float = 4.0,
+    language: str = "en",
+    source: str = "",
+    spoken: bool = False,
+    **more: Any,
 ) -> Manifest:
-    """A zip as build_voice_dataset makes it; the clips are tones."""
+    """A zip as build_voice_dataset makes it; the clips are tones, or `spoken` by eSpeak."""
     folder = file.parent / f"{file.stem}-clips"
     folder.mkdir()
     clips = []
     for number in range(count):
         name = f"luca_{number:04d}.wav"
         at = np.arange(round(seconds * 16000)) / 16000
-        write_wav(folder / name, (0.3 * np.sin(2 * np.pi * (110 + 3 * number) * at)).astype(np.float32), 16000)
-        text = SENTENCES[number % len(SENTENCES)]
+        text = f"{SENTENCES[number % len(SENTENCES)]} {SENTENCES[(number + 3) % len(SENTENCES)]}"
+        if spoken:
+            recording(folder / name, 120.0, text)
+            seconds = soundfile.info(folder / name).duration
+        else:
+            write_wav(folder / name, (0.3 * np.sin(2 * np.pi * (110 + 3 * number) * at)).astype(np.float32), 16000)
         clip = Clip(
             file=f"clips/{name}", seconds=seconds, sample_rate=16000, text=text, language=language, source=source
         )

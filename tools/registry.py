@@ -21,6 +21,8 @@ TOOLS: dict[str, str] = {
     "build_voice_dataset": "tools.voice.dataset.tool:BuildVoiceDataset",
     "clone_voice": "tools.voice.clone:CloneVoice",
     "check_voice": "tools.voice.check_voice:CheckVoice",
+    "train_voice": "tools.voice.train:TrainVoice",
+    "train_voice_model": "tools.voice.train_model:TrainVoiceModel",
     "lip_sync": "tools.voice.lip_sync:LipSync",
     "analyze_video": "tools.analysis.video:AnalyzeVideo",
     "analyze_image": "tools.analysis.picture:AnalyzeImage",

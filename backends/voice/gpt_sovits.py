@@ -81,6 +81,9 @@ class GptSovitsEngine(VoiceServer):
 
     def _plan(self) -> Plan:
         plan = super()._plan()
+        script = next((part for part in self._process.command if part.endswith(".py")), "")
+        if script and not (self._root / script).is_file():
+            raise EngineError(f"'{self.name}' is not installed", f"there is no file {self._root / script}", INSTALL)
         for path in (self._options.gpt_weights, self._options.sovits_weights):
             if not (self._root / path).is_file():
                 raise EngineError(

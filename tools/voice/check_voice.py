@@ -36,6 +36,7 @@ class CheckVoiceArgs(ToolArgs):
     )
     reference: str = Field("", description="The recording to speak after, an asset; '' takes the character's own.")
     reference_text: str = Field("", description="What is said in that recording.")
+    consent: str = Field("", description="Id of the consent that it is spoken under; '' takes the character's own.")
     held_out: list[str] = Field(
         default_factory=list, description="Further recordings of the same person, paths in the workspace, to compare."
     )
@@ -60,7 +61,8 @@ class CheckVoice(Tool):
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         engine, speaker = ctx.engine("voice"), find_speaker(ctx, args.character)
         entry = ctx.memory.resolve_character(args.character)
-        consent = consent_of(entry.data) if entry is not None else None
+        kept = consent_of(entry.data) if entry is not None else None
+        consent = args.consent or (kept.id if kept is not None else "")
         source = _source(args, ctx)
         reference = source.reference(args.emotion)
         if reference is None:
@@ -81,13 +83,13 @@ class CheckVoice(Tool):
         file = ctx.scratch(".wav")
         write_wav(
             file, line.samples, line.sample_rate,
-            tags=voice_tags(line.engine, speaker.name, consent.id if consent is not None else ""),
+            tags=voice_tags(line.engine, speaker.name, consent),
         )  # fmt: skip
         said = f"{score.value:.2f} ({score.by})" if score.value is not None else f"not measured: {score.note}"
         summary = f"{speaker.name} says a test line with {line.engine}; similarity {said}"
         asset = ctx.save(
             file, "audio", f"{speaker.name}: test line", engine=line.engine, engine_version=line.engine_version,
-            params={**line.params(), "character": speaker.name, "consent": consent.id if consent is not None else ""},
+            params={**line.params(), "character": speaker.name, "consent": consent},
             seed=line.request.seed, scores=(*line.scores, score), summary=summary,
         )  # fmt: skip
         return ToolResult(

@@ -18,6 +18,7 @@ _LIST = re.compile(r"(\[[-+\d.,eE\s]+(?:nan|inf|[\d.])[-+\d.,eE\s naif]*\])\s*$"
 _BAR = re.compile(r"Epoch (\d+)(?:/\d+)?\b.*?(\d+)/(\d+)\b")
 _BAR_LOSS = re.compile(r"total_loss(?:_step)?\s*[=:]\s*([-+\d.eE]+|nan|inf)", re.IGNORECASE)
 _SAVING = re.compile(r"saving ckpt (\S+?):(.*)$")
+_RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
 _GAN_LOSSES = 8
 """Numbers in a line of s2_train.py: six losses, step and rate."""
 
@@ -64,6 +65,8 @@ class Progress:
         if (match := _SAVING.search(line)) and not match[2].strip().startswith("Success"):
             self.save_failed = match[2].strip() or "no reason is given"
             return False
+        if self.save_failed.startswith("Traceback") and _RAISED.match(line):
+            self.save_failed = line.strip()
         if self._awaits and (match := _LIST.search(line)):
             self._awaits = False
             return self._losses(match[1])
