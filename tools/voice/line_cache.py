@@ -30,6 +30,7 @@ from configs.dialogue import dialogue_config
 from configs.settings import CONFIG_DIR, PROMPT_DIR
 from configs.workspace import Workspace
 from memory.records import Score
+from tools.voice.judges import NOBODY, Judges
 from tools.voice.line import SpokenLine, synthesise_line
 
 FOLDER = "lines"
@@ -102,24 +103,26 @@ def spoken_line(
     text: str,
     voice: VoiceProfile,
     *,
+    judges: Judges = NOBODY,
     on_try: Callable[[int, int], None] | None = None,
     **how: Any,
 ) -> SpokenLine:
     """`synthesise_line`, or the same line from the cache. Lines with a failed gate are not kept: they may come better.
 
     Args:
+        judges: who measures the line besides the gates; their names are part of the key.
         how: the other arguments of `synthesise_line`; all of them are part of the key.
 
     Raises:
         What `synthesise_line` raises.
     """
-    key = line_key(engine, text, voice, how)
+    key = line_key(engine, text, voice, {**how, "judges": list(judges.names)} if judges.names else how)
     found = kept.get(key)
     if found is not None:
         kept.hits += 1
         return dataclasses.replace(found, seconds=0.0)  # nothing was synthesised this time
     kept.misses += 1
-    line = synthesise_line(engine, text, voice, on_try=on_try, **how)
+    line = synthesise_line(engine, text, voice, judges=judges, on_try=on_try, **how)
     if not any(score.passed is False for score in line.scores):
         kept.put(key, line)
     return line
@@ -209,7 +212,9 @@ def _line(facts: dict[str, Any], samples: Any) -> SpokenLine:
     built["words"] = tuple((start, end, word) for start, end, word in facts["words"])
     built["scores"] = tuple(Score(**one) for one in facts["scores"])
     # what is a list in JSON is a tuple in a frozen dataclass
-    asked = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["request"].items()}
+    asked: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts["request"].items()
+    }
     asked["voice"] = VoiceProfile(**asked["voice"])
     if asked.get("source") is not None:
         source = asked["source"]
