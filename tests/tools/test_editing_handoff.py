@@ -221,6 +221,15 @@ def test_a_contact_sheet_shows_every_clip(studio: EditingStudio, cut: Asset) -> 
     assert says(lost, "as in the sources")
 
 
+def test_a_contact_sheet_shows_what_cards_say(studio: EditingStudio, cut: Asset) -> None:
+    title = {"op": "title", "at": 0, "seconds": 0.5, "text": "HELLO", "ground": "#204060"}
+    _, outcome = studio.make("change_timeline", timeline=cut.id, changes=[title])
+    file, _ = export(studio, outcome.assets[0], "contact_sheet")
+    sheet = load_image(file).astype(int)[:200, :330]
+    assert (np.abs(sheet - [0x20, 0x40, 0x60]).max(axis=2) <= 4).sum() > 20_000
+    assert (sheet[60:140, 100:250].min(axis=2) > 230).sum() > 100
+
+
 def test_an_export_stands_for_its_timeline(studio: EditingStudio, cut: Asset) -> None:
     _, outcome = studio.make("export_timeline", timeline=cut.id)
     clip = ids(load_timeline(studio.path(cut)))[0]

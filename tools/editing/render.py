@@ -116,7 +116,8 @@ def render(
         )
     for score in scores:
         if score.passed is False:
-            ctx.warn(f"{score.name} is {score.value:g}, outside its mark of {score.threshold:g}")
+            why = f" ({score.note})" if score.note else ""
+            ctx.warn(f"{score.name} is {score.value:g}, outside its mark of {score.threshold:g}{why}")
     prune(ctx.workspace.cache)
     work.progress(work.total, "rendered")
     params = {
