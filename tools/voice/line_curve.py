@@ -84,9 +84,11 @@ def _joined(pieces: Sequence[_Piece]) -> SpeechResult:
     phonemes: list[Phoneme] = []
     words: list[tuple[float, float, str]] = []
     silence = 0.0
+    starts: list[float] = []
     for piece in pieces:
         samples = resample(piece.samples, piece.result.sample_rate, rate)
         out, began = _cross_fade(out, samples, silence, rate)
+        starts.append(round(began / rate, 4))
         shift = began / rate - piece.cut
         end = len(out) / rate
         phonemes += [
@@ -99,7 +101,7 @@ def _joined(pieces: Sequence[_Piece]) -> SpeechResult:
         ]
         silence = piece.pause
     sounds = [sound for piece in pieces for sound in piece.result.params.get("sounds", ())]
-    each = [{key: value for key, value in piece.result.params.items() if key != "sounds"} for piece in pieces]
+    each = [{"start": start, **piece.result.params} for start, piece in zip(starts, pieces, strict=True)]
     return replace(
         first,
         samples=out,
