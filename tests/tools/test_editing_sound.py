@@ -16,10 +16,12 @@ from backends.media.audio import read_samples
 from backends.media.ffmpeg import encode_args, ffmpeg_path
 from backends.media.guard import sniff
 from backends.media.probe import probe
+from backends.sound.pcm import write_pcm
 from memory.records import Asset
 from tools.editing.cut import Source
 from tools.editing.level import finished_sound
 from tools.editing.mix import audible
+from tools.editing.presets import editing_presets
 from tools.editing.program import read_program
 
 
@@ -31,6 +33,16 @@ def test_sound_lies_where_it_should_and_is_levelled(studio: EditingStudio, count
     assert heard[:47_000].max() < 0.01
     assert heard[50_000:90_000].max() > 0.1
     assert facts["loudness_lufs"] == pytest.approx(studio.settings.film.loudness_lufs, abs=1.0)
+
+
+def test_coding_does_not_push_peaks_over_the_ceiling(studio: EditingStudio, counting: Asset, tmp_path: Path) -> None:
+    """Clicks are what AAC overshoots with."""
+    clicks = np.where(np.arange(96_000) % 4800 < 3, 0.99, 0.0)
+    loud = studio.attach(write_pcm(tmp_path / "clicks.wav", np.stack([clicks, clicks], axis=1)))
+    film, facts = render(studio, build([clip(counting, 0, 1), clip(counting, 1, 1)], {"music": [clip(loud, 0, 2)]}))
+    ceiling = editing_presets().mix.peak_db
+    assert facts["peak_dbfs"] <= ceiling
+    assert 20 * np.log10(np.abs(read_samples(film, 48_000)).max()) <= ceiling + 0.01
 
 
 def test_music_steps_back_while_somebody_speaks(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:
