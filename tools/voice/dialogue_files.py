@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from backends.voice.loudness import integrated_lufs
-from backends.voice.true_peak import true_peak_dbtp
 from backends.voice.wav import read_wav, resample, write_wav
 from configs.dialogue import dialogue_config
 from memory.records import Asset, Score
 from tools.spec import ToolContext
+from tools.voice.labels import voices_tags
 from tools.voice.mix import Mixed, Part, Samples, mix, moved, start_times, stems
 from tools.voice.screenplay_lines import Script, ScriptLine
 from tools.voice.subtitles import Said, captions
@@ -161,7 +161,7 @@ class DialogueFiles:
         parents: tuple[str, ...] = (),
     ) -> Asset:
         file = self._ctx.scratch(".wav")
-        write_wav(file, samples, self.rate)
+        write_wav(file, samples, self.rate, tags=voices_tags(self._ctx.path(one.asset) for one in lines))
         rows = [
             {**row, "start": round(row["start"] - start, 6), "end": round(row["end"] - start, 6)}
             for row, one in zip(self.rows, self.placed, strict=True)
@@ -185,14 +185,16 @@ class DialogueFiles:
 
     def _scores(self, samples: Samples, *, whole: bool) -> tuple[Score, ...]:
         """Loudness is a gate of the whole only: a quiet scene may be quiet, and a stem is mostly silence."""
-        ceiling = float(dialogue_config()["mix"]["true_peak_dbtp"])
         target = self._ctx.settings.voice.loudness_lufs
-        lufs = self.mixed.lufs if whole else integrated_lufs(samples, self.rate)
-        peak = self.mixed.true_peak_dbtp if whole else true_peak_dbtp(samples)
-        near = abs(lufs - target) <= LOUDNESS_TOLERANCE_LU if whole else None
+        by = "ITU-R BS.1770, LUFS"
+        if not whole:
+            return (Score("loudness", round(integrated_lufs(samples, self.rate), 1), "measured", by, target, None),)
+        ceiling = float(dialogue_config()["mix"]["true_peak_dbtp"])
+        lufs, peak = self.mixed.lufs, self.mixed.true_peak_dbtp
+        near = abs(lufs - target) <= LOUDNESS_TOLERANCE_LU
         return (
-            Score("loudness", round(lufs, 1), "measured", "ITU-R BS.1770, LUFS", target, near),
-            Score("true_peak", round(peak, 2), "measured", "ITU-R BS.1770, dBTP", ceiling, peak <= ceiling + 0.01),
+            Score("loudness", round(lufs, 1), "measured", by, target, near),
+            Score("true_peak", round(peak, 2), "measured", "ITU-R BS.1770, dBTP", ceiling, peak <= ceiling),
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.loudness import FLOOR_DB, integrated_lufs
-from backends.voice.true_peak import limit_true_peak, true_peak_dbtp
+from backends.voice.true_peak import limit_true_peak
 from configs.dialogue import dialogue_config
 
 Samples = NDArray[np.float32]
@@ -100,14 +100,14 @@ def mix(sounds: Sequence[tuple[float, Samples]], sample_rate: int, target_lufs: 
     if loud <= FLOOR_DB:
         return Mixed(out, sample_rate, 0.0, loud, FLOOR_DB)
     gain = target_lufs - loud
-    made = out
+    made, peak = out, FLOOR_DB
     for last in (False, True):
-        made = limit_true_peak((out * 10 ** (gain / 20)).astype(np.float32), sample_rate, ceiling)
+        made, peak = limit_true_peak((out * 10 ** (gain / 20)).astype(np.float32), sample_rate, ceiling)
         loud = integrated_lufs(made, sample_rate)
         if last or abs(target_lufs - loud) < NEAR_LU:
             break
         gain += target_lufs - loud
-    return Mixed(made, sample_rate, gain, loud, true_peak_dbtp(made))
+    return Mixed(made, sample_rate, gain, loud, peak)
 
 
 def lay(sounds: Sequence[tuple[float, Samples]], sample_rate: int, seconds: float = 0.0) -> Samples:
@@ -134,7 +134,7 @@ def stems(
         own = [(start, samples) for who, start, samples in sounds if who == name]
         laid = lay(own, sample_rate, len(mixed.samples) / sample_rate)[: len(mixed.samples)]
         gained = (laid * 10 ** (mixed.gain_db / 20)).astype(np.float32)
-        found[name] = limit_true_peak(gained, sample_rate, float(dialogue_config()["mix"]["true_peak_dbtp"]))
+        found[name], _ = limit_true_peak(gained, sample_rate, float(dialogue_config()["mix"]["true_peak_dbtp"]))
     return found
 
 
