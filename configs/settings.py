@@ -98,6 +98,9 @@ class VoiceSettings(Section):
     speaker_encoder: str = ""
     """A folder, below the warehouse unless absolute, with one .onnx speaker model (WeSpeaker, CAM++) or a transformers
     x-vector model (WavLM): tells voices apart. '' = the GE2E encoder packaged in resemblyzer."""
+    naturalness: str = "voice/utmos"
+    """A folder, below the warehouse unless absolute, with one .onnx predictor of mean opinion scores (UTMOS exported:
+    16 kHz samples in, one score out). '' or not there = naturalness is not measured."""
     diariser: str = "voice/speaker-diarization-community-1"
     """A pyannote.audio pipeline's folder: who speaks when. '' or not there = clustering of speaker vectors."""
     separator: str = "voice/separator"

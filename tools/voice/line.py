@@ -21,6 +21,7 @@ from backends.voice.script import read_line, speakable
 from configs.errors import EngineError, UsageError
 from memory.records import Score
 from tools.voice.gates import gates, score_line
+from tools.voice.judges import NOBODY, Judges
 from tools.voice.line_curve import speak_curve
 
 DEFAULT_LUFS = -18.0
@@ -82,6 +83,7 @@ def synthesise_line(
     target_lufs: float = DEFAULT_LUFS,
     seed: int = 0,
     source: VoiceSource | None = None,
+    judges: Judges = NOBODY,
     on_try: Callable[[int, int], None] | None = None,
 ) -> SpokenLine:
     """Speak `text`, at most `gates.tries` times, and keep the best try.
@@ -91,6 +93,7 @@ def synthesise_line(
         intensity: 0..1, of all of it.
         target_lufs: loudness of a neutral line; an emotion speaks a few dB louder or softer.
         source: for engines that clone.
+        judges: who measures likeness and intelligibility; a failed mark is tried again.
         on_try: called with (try, tries) before each, and before each phrase of a curve; raising in it stops the work.
 
     Raises:
@@ -113,7 +116,7 @@ def synthesise_line(
             request = replace(request, seed=request.seed + 1)
             continue
         seconds += raw.seconds
-        line = replace(_finish(engine, request, raw, target_lufs + level_db), tries=number, seconds=seconds)
+        line = replace(_finish(engine, request, raw, target_lufs + level_db, judges), tries=number, seconds=seconds)
         if best is None or _failed(line) < _failed(best):
             best = line
         if not _failed(line):
@@ -165,7 +168,9 @@ def _spoken(
     return deliver(engine, request, felt), felt.prosody.level_db
 
 
-def _finish(engine: VoiceEngine, request: SpeechRequest, raw: SpeechResult, target: float) -> SpokenLine:
+def _finish(
+    engine: VoiceEngine, request: SpeechRequest, raw: SpeechResult, target: float, judges: Judges
+) -> SpokenLine:
     samples, cut = trim(raw.samples, raw.sample_rate)
     samples = normalise(samples, raw.sample_rate, target, gates()["peak_dbfs"])
     duration = len(samples) / raw.sample_rate
@@ -188,7 +193,7 @@ def _finish(engine: VoiceEngine, request: SpeechRequest, raw: SpeechResult, targ
         engine=raw.engine,
         engine_version=raw.engine_version,
         engine_params=raw.params,
-        scores=score_line(request, raw, samples, _transcription(engine, request), target),
+        scores=score_line(request, raw, samples, _transcription(engine, request), target, judges),
         target_lufs=target,
         tries=1,
         seconds=raw.seconds,

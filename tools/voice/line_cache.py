@@ -163,7 +163,7 @@ def _recipe() -> str:
     """Digest of the code and tables that shape a line."""
     digest = hashlib.sha256()
     files = [*(_CODE / "backends" / "voice").glob("*.py"), *(_CODE / "tools" / "voice").glob("line*.py")]
-    files += [_CODE / "tools" / "voice" / "gates.py"]
+    files += [_CODE / "tools" / "voice" / "gates.py", _CODE / "tools" / "voice" / "judges.py"]
     files += [CONFIG_DIR / "voices.yaml", CONFIG_DIR / "emotions.yaml", *(PROMPT_DIR / "voice").glob("*.yaml")]
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())

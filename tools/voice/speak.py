@@ -13,9 +13,11 @@ from backends.voice.feeling import emotion_text
 from backends.voice.language import detect_language, language_tag
 from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import sounds_lexicon
-from backends.voice.wav import voice_tags, write_wav
+from backends.voice.wav import write_wav
 from configs.character_voices import has_own_voices
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.judges import find_judges
+from tools.voice.labels import line_tags
 from tools.voice.line import SpokenLine, check_length
 from tools.voice.line_cache import LineCache, spoken_line
 from tools.voice.routing import (
@@ -120,10 +122,11 @@ class Speak(Tool):
             intensity=args.intensity,
             target_lufs=ctx.settings.voice.loudness_lufs,
             source=chosen.source if engine.capabilities().clones else None,
+            judges=find_judges(ctx.settings),
             on_try=lambda number, tries: ctx.progress(number - 1, tries, "speaking" if number == 1 else "trying again"),
         )
         file = ctx.scratch(".wav")
-        write_wav(file, line.samples, line.sample_rate, tags=voice_tags(line.engine, speaker.name))
+        write_wav(file, line.samples, line.sample_rate, tags=line_tags(ctx.memory, line.engine, speaker.name))
         quoted = _short(text, 200)
         how = "" if line.request.emotion == "neutral" else f", {line.request.emotion}"
         summary = f"{speaker.name} says '{quoted}' ({language}{how}, {line.duration:.1f} s, engine {line.engine})"
