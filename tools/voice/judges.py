@@ -40,6 +40,8 @@ class Judges:
 
 
 NOBODY = Judges()
+NOISE_SHORTEST_S = 1.0
+"""In shorter lines ('No!') the quietest tenth is speech: a third of such lines of every voice would seem noisy."""
 
 
 def find_judges(settings: Settings) -> Judges:
@@ -74,6 +76,8 @@ def _noise(request: SpeechRequest, raw: SpeechResult, finished: NDArray[np.float
     by, mark = "quietest tenth under the loud frames, dB", _marks()["noise_db"]
     if not spoken or raw.params.get("sounds"):
         return Score("noise", None, "not measured", by, mark, None, "sounds are not judged as speech")
+    if len(finished) < NOISE_SHORTEST_S * raw.sample_rate:
+        return Score("noise", None, "not measured", by, mark, None, "a word alone holds no pause")
     value = noise_floor_db(finished, raw.sample_rate)
     # Robots and monsters are rough by intent.
     passed = value <= mark if species_of(request.voice) == "human" else None
