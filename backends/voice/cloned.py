@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.casting import species_of
-from backends.voice.emotion import Prosody, prosody
-from backends.voice.engine import Reference, SpeechRequest, VoiceSource
+from backends.voice.emotion import Prosody, prosody, prosody_between, prosody_with
+from backends.voice.emotion_delivery import inaudible
+from backends.voice.engine import Reference, SpeechRequest
+from backends.voice.feeling import DEFAULT_INTENSITY
+from backends.voice.reshape import praat_missing, reshape
 from backends.voice.script import Segment, read_line
 from backends.voice.sounds import render_sounds
 from configs.errors import EngineError
@@ -22,8 +25,6 @@ GAP_S = 0.1
 """Between speech and a sound within one line."""
 PEAK = 0.98
 SILENCE_RMS = 10 ** (-50 / 20)
-FACTORS = frozenset({"range", "rate", "formants"})
-FREQUENCIES = frozenset({"tremor_hz", "rough_hz"})
 
 
 def segments_of(request: SpeechRequest) -> tuple[Segment, ...]:
@@ -59,38 +60,52 @@ def left_to_prosody(request: SpeechRequest, recorded: str) -> Prosody:
     """What of the asked manner the recording does not bring along.
 
     Args:
-        recorded: the emotion of the recording. One in the asked emotion needs nothing more; only a manner that was
-            worked out already (`request.prosody`) is compared with the emotion's usual one.
+        recorded: the emotion of the recording, acted as is usual. One in the asked emotion needs nothing more; only a
+            manner that was worked out already (`request.prosody`) is compared with the usual one.
     """
+    own = request.source.prosody if request.source is not None else {}
+    if request.prosody is None and recorded == request.emotion:
+        return prosody_with(Prosody(), own)
     asked = request.prosody or prosody(request.emotion, request.intensity)
-    brought = prosody(recorded, request.intensity)
-    manner = Prosody() if request.prosody is None and recorded == request.emotion else _without(asked, brought)
-    return _with(manner, request.source or VoiceSource())
+    return prosody_with(prosody_between(prosody(recorded, DEFAULT_INTENSITY), asked), own)
 
 
-def perform(
-    request: SpeechRequest, say: Callable[[str], Sound], *, usual_rate: int, manner: Prosody
-) -> tuple[NDArray[np.float32], int, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Performed:
+    """A whole line."""
+
+    samples: NDArray[np.float32]
+    """(N,) mono, peaks of at most 0.98."""
+    sample_rate: int
+    sounds: tuple[str, ...]
+    """Names of the sounds in it."""
+    warnings: tuple[str, ...] = ()
+
+
+def perform(request: SpeechRequest, say: Callable[[str], Sound], *, usual_rate: int, manner: Prosody) -> Performed:
     """The line: words through `say`, sounds ('*beeps*') made here.
 
     Args:
         say: speaks plain words.
         usual_rate: Hz, for a line of sounds alone.
-        manner: laid over what `say` gives.
-
-    Returns:
-        samples (N,) mono float32 with peaks of at most 0.98, the sample rate in Hz, and the names of the sounds.
+        manner: laid over what `say` gives; left out with a warning where Praat is missing.
     """
     groups = [(kind, tuple(group)) for kind, group in groupby(segments_of(request), key=lambda one: one.kind)]
     spoken = [say(" ".join(s.text for s in group)) for kind, group in groups if kind == "speech"]
     rate = spoken[0][1] if spoken else usual_rate
-    words = iter(reshaped(samples, rate, manner) for samples, _ in spoken)
+    warnings: tuple[str, ...] = ()
+    if spoken and not inaudible(manner):
+        if missing := praat_missing():
+            warnings = (f"The emotion was left out, as the voice cannot be given another prosody: {missing}.",)
+        else:
+            spoken = [(reshape(samples, rate, manner, seed=request.seed), rate) for samples, _ in spoken]
+    words = iter(spoken)
     parts: list[NDArray[np.float32]] = []
     for kind, group in groups:
         if parts:
             parts.append(np.zeros(round(GAP_S * rate), dtype=np.float32))
         if kind == "speech":
-            parts.append(next(words))
+            parts.append(next(words)[0])
             continue
         mood = request.prosody or prosody(request.emotion, request.intensity)
         seed = request.voice.seed + request.seed
@@ -98,44 +113,8 @@ def perform(
     samples = np.concatenate(parts).astype(np.float32)
     peak = float(np.max(np.abs(samples), initial=0.0))
     sounds = tuple(s.sound for kind, group in groups if kind == "sound" for s in group)
-    return (samples * np.float32(PEAK / peak) if peak > PEAK else samples), rate, sounds
-
-
-def reshaped(samples: NDArray[np.float32], rate: int, manner: Prosody) -> NDArray[np.float32]:
-    """`samples` with `manner` laid over them; the same samples when it changes nothing."""
-    if dataclasses.replace(manner, tremor_hz=0, rough_hz=0) == dataclasses.replace(Prosody(), tremor_hz=0, rough_hz=0):
-        return samples
-    from backends.voice.reshape import reshape
-
-    return reshape(samples, rate, manner)
+    return Performed(samples * np.float32(PEAK / peak) if peak > PEAK else samples, rate, sounds, warnings)
 
 
 def is_silent(samples: NDArray[np.float32]) -> bool:
     return not len(samples) or float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) < SILENCE_RMS
-
-
-def _without(asked: Prosody, brought: Prosody) -> Prosody:
-    """Factors divided, offsets subtracted."""
-    changes: dict[str, float] = {}
-    for field in dataclasses.fields(Prosody):
-        wanted, there = getattr(asked, field.name), getattr(brought, field.name)
-        if field.name in FACTORS:
-            changes[field.name] = wanted / there
-        elif field.name in FREQUENCIES:
-            changes[field.name] = wanted
-        else:
-            changes[field.name] = wanted - there
-    # what a recording has of these cannot be taken out of it again
-    floors = {name: max(0.0, changes[name]) for name in ("tremor_cents", "roughness", "drive", "whisper")}
-    return Prosody(**{**changes, **floors})
-
-
-def _with(manner: Prosody, source: VoiceSource) -> Prosody:
-    given: Mapping[str, float] = source.prosody
-    names = {field.name for field in dataclasses.fields(Prosody)}
-    changes = {
-        name: getattr(manner, name) * value if name in FACTORS else getattr(manner, name) + value
-        for name, value in given.items()
-        if name in names and name not in FREQUENCIES
-    }
-    return dataclasses.replace(manner, **changes)

@@ -76,16 +76,19 @@ def speak_line(
             return samples, rate
 
         manner = left_to_prosody(request, recorded)
-        samples, rate, sounds = perform(request, say, usual_rate=options.sample_rate, manner=manner)
+        made = perform(request, say, usual_rate=options.sample_rate, manner=manner)
     params: dict[str, Any] = {
         "weights": {kind: Path(path).name for kind, path in weights.items()},
         "reference": prepared.path.stem,
         "recorded_emotion": recorded,
         "seeds": seeds,
-        "sounds": list(sounds),
+        "sounds": list(made.sounds),
     }
     seconds = time.perf_counter() - started
-    return SpeechResult(samples, rate, NAME, options.version, seconds=seconds, params=params, warnings=warnings)
+    return SpeechResult(
+        made.samples, made.sample_rate, NAME, options.version, seconds=seconds, params=params,
+        warnings=(*warnings, *made.warnings),
+    )  # fmt: skip
 
 
 def _language(request: SpeechRequest, options: GptSovitsOptions) -> str:

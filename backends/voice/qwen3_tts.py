@@ -117,7 +117,7 @@ class Qwen3TtsEngine(VoiceServer):
 
         manner = left_to_prosody(request, recorded)
         with self._lock:
-            samples, rate, sounds = perform(request, say, usual_rate=self._options.sample_rate, manner=manner)
+            made = perform(request, say, usual_rate=self._options.sample_rate, manner=manner)
         warnings = (
             ()
             if prepared.text
@@ -128,11 +128,12 @@ class Qwen3TtsEngine(VoiceServer):
             "reference": prepared.path.stem,
             "recorded_emotion": recorded,
             "seeds": seeds,
-            "sounds": list(sounds),
+            "sounds": list(made.sounds),
         }
         seconds = time.perf_counter() - started
         return SpeechResult(
-            samples, rate, NAME, self._model.name, seconds=seconds, params=params, warnings=warnings
+            made.samples, made.sample_rate, NAME, self._model.name, seconds=seconds, params=params,
+            warnings=(*warnings, *made.warnings),
         )  # fmt: skip
 
     def _sounding(
