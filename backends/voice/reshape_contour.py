@@ -17,7 +17,7 @@ Track = NDArray[np.float64]
 
 FRAME_S = 0.015
 """Distance of pitch frames."""
-WORD_PAUSE_S, VOICE_PAUSE_S = 0.09, 0.22
+WORD_PAUSE_S, VOICE_PAUSE_S = 0.13, 0.22
 """A silence between words, or between voiced stretches, that parts phrases."""
 FINAL_SHARE, FINAL_S = 0.34, (0.15, 0.45)
 """How much of a phrase's end rises or falls, and its least and greatest length."""
