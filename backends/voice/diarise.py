@@ -21,6 +21,8 @@ from configs.voice_dataset import Clustering
 
 MOST_WINDOWS = 1500
 """Agglomeration compares all with all: of more, evenly spaced ones are clustered, the rest goes to the nearest."""
+_ENOUGH_WHOLE_S = 15.0
+_MOST_STEPS = 60
 _SNAP_S = 0.3
 _JOIN_S = 0.5
 """Stretches of one speaker closer than this are one turn."""
@@ -89,8 +91,11 @@ def find_centroids(vectors: Floats, lengths: Floats, limits: Clustering, speaker
     from scipy.cluster.hierarchy import fcluster, linkage
 
     picked = np.arange(len(vectors))
+    whole = np.flatnonzero(lengths >= lengths.max() - 0.01)
+    if float(lengths[whole].sum()) >= _ENOUGH_WHOLE_S:  # short windows tell voices apart less well
+        picked = whole
     if len(picked) > MOST_WINDOWS:
-        picked = np.linspace(0, len(vectors) - 1, MOST_WINDOWS).astype(int)
+        picked = picked[np.linspace(0, len(picked) - 1, MOST_WINDOWS).astype(int)]
     sample, weight = vectors[picked], lengths[picked]
     if len(sample) == 1 or speakers == 1:
         return centroid(sample)[None]
@@ -98,7 +103,7 @@ def find_centroids(vectors: Floats, lengths: Floats, limits: Clustering, speaker
     least = max(limits.least_s, limits.least_share * float(weight.sum()))
     steps = [1 - limits.together]
     if speakers:  # finer and finer, until enough voices are large enough
-        steps = [1 - limits.together + 0.1 - 0.02 * step for step in range(20)]
+        steps = [float(height) - 1e-9 for height in tree[::-1, 2][: _MOST_STEPS]]
     best: list[Floats] = []
     for distance in steps:
         labels = fcluster(tree, distance, "distance")

@@ -231,8 +231,8 @@ def _summary(manifest: Manifest, built: Built, who: str) -> str:
     left = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
     parts = [
         f"Voice dataset of {who}: {len(manifest.clips)} clips, {totals.kept_seconds:.0f} s of "
-        f"{totals.character_seconds:.0f} s spoken by {who} in {totals.source_seconds:.0f} s; {totals.speakers} voices told apart "
-        f"({built.who[0].method}), {who} by {manifest.chosen_by}.",
+        f"{totals.character_seconds:.0f} s spoken by {who} in {totals.source_seconds:.0f} s; {totals.speakers} voices "
+        f"told apart ({built.who[0].method}), {who} by {manifest.chosen_by}.",
         f"Left out: {left}." if left else "Nothing was left out.",
         "Ready to train." if manifest.ready else f"Not ready to train: {manifest.not_ready}",
     ]
