@@ -149,7 +149,7 @@ def test_lip_sync_of_one_speaker_in_a_mix(studio: VoiceStudio, dialogue: tuple[A
 
 def test_lip_sync_of_a_recording_with_its_text(studio: VoiceStudio, upload: Asset) -> None:
     outcome, asset = studio.made("lip_sync", audio=upload.name, text="My mother bought five maps.", character="Luca")
-    assert outcome.engine == "espeak" and outcome.result is not None
+    assert asset.engine == "espeak" and outcome.result is not None
     assert outcome.result.measurements["source"] == "text"
     cues = _cues(studio, asset)
     assert all(shape_at(cues, time) == "X" for time in (0.1, 0.4, 0.6, cues[-1].end - 0.2))
