@@ -91,8 +91,9 @@ def test_italian_asked_of_gpt_sovits_is_spoken_by_another_and_that_is_said(
     assert outcome.result.warnings[:2] == ("gpt_sovits does not speak the language 'it'.", f"{engine} speaks instead.")
 
 
-def test_a_trained_voice_of_gpt_sovits_says_when_it_cannot_speak_italian(studio: VoiceStudio, tmp_path: Path) -> None:
-    clone(studio, "Marta", 200, "gpt_sovits", sovits=str(weights(tmp_path / "marta.pth", "marta")))
+def test_a_trained_voice_of_gpt_sovits_says_when_it_cannot_speak_italian(studio: VoiceStudio) -> None:
+    trained = weights(studio.studio.workspace.home / "training" / "marta.pth", "marta")
+    clone(studio, "Marta", 200, "gpt_sovits", sovits=str(trained))
     outcome, asset = studio.made("speak", text="Buongiorno a tutti, amici miei.", character="Marta")
     assert asset.engine == "qwen3_tts" and outcome.result is not None
     assert outcome.result.warnings[0] == "gpt_sovits does not speak the language 'it'."
@@ -113,6 +114,25 @@ def test_a_recording_that_was_removed_is_said(studio: VoiceStudio) -> None:
     outcome, made = studio.made("speak", text=LINE, character="Gone")
     assert made.engine == "espeak" and outcome.result is not None
     assert outcome.result.warnings[:2] == ("The neutral recording of Gone is gone.", "espeak speaks instead.")
+
+
+def test_trained_weights_are_loaded(studio: VoiceStudio) -> None:
+    clone(studio, "Rita", 200, sovits=str(weights(studio.studio.workspace.home / "training" / "rita.pth", "rita")))
+    _, asset = studio.made("speak", text=LINE, character="Rita")
+    assert asset.params["engine_params"]["weights"]["sovits"] == "rita.pth"
+
+
+def test_weights_that_are_gone_or_lie_anywhere_are_not_loaded_and_that_is_said(
+    studio: VoiceStudio, tmp_path: Path
+) -> None:
+    """They are pickles: loading one runs what is in it, and memory may have been imported."""
+    stranger = weights(tmp_path / "stranger.pth", "stranger")
+    clone(studio, "Eve", 200, sovits=str(stranger), gpt=str(studio.studio.workspace.home / "training" / "gone.ckpt"))
+    outcome, asset = studio.made("speak", text=LINE, character="Eve")
+    assert asset.params["engine_params"]["weights"] == {"gpt": "s1v3.ckpt", "sovits": "s2Gv2ProPlus.pth"}
+    said: Any = outcome.result.warnings if outcome.result else ()
+    assert said[0].startswith(f"The sovits weights of Eve are not loaded: {stranger} is outside of")
+    assert said[1].startswith("The gpt weights of Eve are gone")
 
 
 @pytest.mark.parametrize("engine", ["gpt", "sovits2", "elevenlabs"])

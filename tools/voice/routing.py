@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from backends.engines import make_engine
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 ALWAYS_THERE = "espeak"
 LEAST_LETTERS = 4
 """Of a short name such as 'qwen'."""
+TRAINED = "training"
+"""Below the workspace: where train_voice keeps its weights."""
 VOICE_ENGINES: tuple[str, ...] = get_args(VoiceEngineName)
 
 
@@ -35,7 +38,7 @@ class Route:
     source: VoiceSource | None
     """For engines that clone; None: a voice from the description."""
     notes: tuple[str, ...] = ()
-    """Every fallback with its reason, for the user."""
+    """Every fallback with its reason, for the user: engines passed over, files that are gone."""
 
 
 def route(studio: Studio, character: str, language: str, emotion: str, *, engine: str = "") -> Route:
@@ -53,6 +56,7 @@ def route(studio: Studio, character: str, language: str, emotion: str, *, engine
     engine = engine_named(engine)
     notes: list[str] = []
     source = voice_source(studio, character, notes)
+    gone = len(notes)
     chosen = studio.settings.voice.engine
     asked = engine or ("" if chosen == "auto" else chosen) or (source.engine if source else "")
     if not asked and source is None:
@@ -63,7 +67,7 @@ def route(studio: Studio, character: str, language: str, emotion: str, *, engine
     for one in dict.fromkeys([*([asked] if asked else []), *preferred, ALWAYS_THERE]):
         reason = _against(studio, one, language, source)
         if not reason:
-            if notes:
+            if len(notes) > gone:
                 notes.append(f"{one} speaks instead.")
             return Route(one, source if one != ALWAYS_THERE else None, tuple(notes))
         if one == asked or source is not None:
@@ -185,10 +189,33 @@ def _remembered(studio: Studio, entry: Entry, given: Mapping[str, Any], notes: l
         references[str(emotion)] = Reference(
             str(path), str(fields.get("text", "")), str(fields.get("language", "")).lower()
         )
-    weights = {str(kind): str(path) for kind, path in _mapping(given.get("weights")).items() if path}
     if not references:
         return None
+    asked = {
+        str(kind): studio.workspace.home / str(path) for kind, path in _mapping(given.get("weights")).items() if path
+    }
+    weights = _usable_weights(studio, entry.name, asked, notes)
     return VoiceSource(str(given.get("engine") or ""), weights, references)
+
+
+def _usable_weights(studio: Studio, name: str, asked: Mapping[str, Path], notes: list[str]) -> dict[str, str]:
+    """Those that are there, and lie where the studio trains or the user keeps models.
+
+    Checkpoints are pickles, which run code when they are loaded: memory may come from elsewhere, and may name any file.
+    """
+    trusted = (studio.workspace.home / TRAINED, studio.settings.warehouse.expanduser().resolve())
+    weights: dict[str, str] = {}
+    for kind, path in asked.items():
+        found = path.expanduser().resolve()
+        if not any(found.is_relative_to(folder) for folder in trusted):
+            notes.append(
+                f"The {kind} weights of {name} are not loaded: {found} is outside of {' and '.join(map(str, trusted))}."
+            )
+        elif not found.is_file():
+            notes.append(f"The {kind} weights of {name} are gone: {found}.")
+        else:
+            weights[kind] = str(found)
+    return weights
 
 
 def _preset(studio: Studio, name: str, voice: CharacterVoice, notes: list[str]) -> VoiceSource | None:
@@ -203,7 +230,12 @@ def _preset(studio: Studio, name: str, voice: CharacterVoice, notes: list[str]) 
     if not references:
         return None
     given = {"gpt": voice.weights.gpt, "sovits": voice.weights.sovits}
-    weights = {kind: str(model_path(studio.settings, path)) for kind, path in given.items() if path}
+    weights: dict[str, str] = {}
+    for kind, path in ((kind, model_path(studio.settings, path)) for kind, path in given.items() if path):
+        if path.is_file():
+            weights[kind] = str(path)
+        else:
+            notes.append(f"The {kind} weights of {name} are not there: {path} (character_voices.yaml).")
     return VoiceSource(voice.engine, weights, references, voice.prosody)
 
 
