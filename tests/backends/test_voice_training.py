@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def _recipe(tmp_path: Path, version: Version) -> Recipe:
     folder = tmp_path / "training"
     folder.mkdir(exist_ok=True)
     if not (folder / "train.list").exists():
-        dataset(tmp_path / "luca.zip", count=6, seconds=2.0)
+        dataset(tmp_path / "luca.zip", count=6, seconds=4.0)
         manifest = unpack(tmp_path / "luca.zip", folder / "dataset")
         (folder / "train.list").write_text(manifest.listing(folder / "dataset"))
     made = Recipe(
@@ -41,6 +42,23 @@ def _recipe(tmp_path: Path, version: Version) -> Recipe:
     made.weights.mkdir(exist_ok=True)
     checkpoints(made, _table()).mkdir(parents=True, exist_ok=True)
     return made
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the preparation steps make, once for all tests that only train."""
+    folder = tmp_path_factory.mktemp("prepared")
+    installed(folder / "warehouse")
+    recipe = _recipe(folder, "v2ProPlus")
+    _prepare(recipe, folder)
+    return recipe.experiment
+
+
+def _trained(recipe: Recipe, prepared: Path) -> tuple[Step, Step]:
+    """The two training steps, with everything prepared for them."""
+    shutil.copytree(prepared, recipe.experiment, dirs_exist_ok=True)
+    sovits, gpt = plan_steps(recipe, _table())[-2:]
+    return sovits, gpt
 
 
 def _table():  # type: ignore[no-untyped-def]
@@ -87,12 +105,12 @@ def test_the_whole_way_makes_the_files_that_the_real_scripts_make(recipe: Recipe
 
 
 @pytest.mark.parametrize(("version", "names"), [("v2", 5), ("v4", 5), ("v2Pro", 6)])
-def test_other_versions(recipe: Recipe, tmp_path: Path, version: Version, names: int) -> None:
+def test_other_versions(recipe: Recipe, tmp_path: Path, prepared: Path, version: Version, names: int) -> None:
     other = _recipe(tmp_path, version)
-    steps = _prepare(other, tmp_path)
-    assert len(steps) == names
+    assert len(plan_steps(other, _table())) == names
+    sovits, _ = _trained(other, prepared)
     progress = Progress(2)
-    for line in _run(steps[-2], tmp_path):
+    for line in _run(sovits, tmp_path):
         progress.read(line)
     assert checks.newest_sovits(other)[0] == 2 and progress.loss is not None  # type: ignore[index]
     assert (checkpoints(other, _table()) / "G_233333333333.pth").is_file()
@@ -137,8 +155,8 @@ def test_several_parts_are_merged(recipe: Recipe, tmp_path: Path) -> None:
     assert checks.count("text", recipe, []).got == 6
 
 
-def test_a_crash_in_the_middle_goes_on_where_it_was(recipe: Recipe, tmp_path: Path) -> None:
-    sovits = _prepare(recipe, tmp_path)[4]
+def test_a_crash_in_the_middle_goes_on_where_it_was(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
+    sovits, _ = _trained(recipe, prepared)
     (path,) = sovits.files
     content = json.loads(sovits.files[path])
     content["train"] |= {"epochs": 3, "save_every_epoch": 1}
@@ -154,35 +172,37 @@ def test_a_crash_in_the_middle_goes_on_where_it_was(recipe: Recipe, tmp_path: Pa
     assert progress.began_at == 3 and checks.newest_sovits(recipe)[0] == 3  # type: ignore[index]
 
 
-def test_too_little_gpu_memory_is_told_as_that(recipe: Recipe, tmp_path: Path) -> None:
-    steps = _prepare(recipe, tmp_path)
+def test_too_little_gpu_memory_is_told_as_that(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
+    steps = _trained(recipe, prepared)
     ask_for(recipe.root, memory_for=4)
-    for step in steps[4:]:
+    for step in steps:
         with pytest.raises(EngineOutOfMemory, match="smaller batch"):
             _run(step, tmp_path)
         _run(with_batch(step, 4), tmp_path)
 
 
-def test_weights_that_could_not_be_written_are_noticed(recipe: Recipe, tmp_path: Path) -> None:
-    sovits = _prepare(recipe, tmp_path)[4]
+def test_weights_that_could_not_be_written_are_noticed(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
+    sovits, _ = _trained(recipe, prepared)
     ask_for(recipe.root, never_saves=True)
     progress = Progress(2)
     for line in _run(sovits, tmp_path):
         progress.read(line)
-    assert progress.save_failed == "OSError: [Errno 28] No space left on device" and checks.newest_sovits(recipe) is None
+    assert (
+        progress.save_failed == "OSError: [Errno 28] No space left on device" and checks.newest_sovits(recipe) is None
+    )
 
 
-def test_no_loss_lines_is_no_loss(recipe: Recipe, tmp_path: Path) -> None:
-    steps = _prepare(recipe, tmp_path)
+def test_no_loss_lines_is_no_loss(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
+    sovits, _ = _trained(recipe, prepared)
     ask_for(recipe.root, no_loss=True)
     progress = Progress(2)
-    for line in _run(steps[4], tmp_path):
+    for line in _run(sovits, tmp_path):
         progress.read(line)
     assert progress.loss is None and progress.note() == "epoch 2 of 2"
 
 
-def test_stopping_ends_everything_that_was_started(recipe: Recipe, tmp_path: Path) -> None:
-    sovits = _prepare(recipe, tmp_path)[4]
+def test_stopping_ends_everything_that_was_started(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
+    sovits, _ = _trained(recipe, prepared)
     ask_for(recipe.root, pause=0.05)
     seen: list[int] = []
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from backends.voice.engine import Reference, VoiceSource
-from backends.voice.speakers import SpeakerEncoder, centroid, find_encoder
+from backends.voice.measures import similarity
+from backends.voice.speakers import SpeakerEncoder, find_encoder
 from backends.voice.wav import read_wav, voice_tags, write_wav
 from configs.errors import UsageError
 from configs.voice_training import load_voice_training
@@ -79,7 +80,7 @@ class CheckVoice(Tool):
         held_out = [read_wav(ctx.workspace.inside(path)) for path in args.held_out]
         wanted = load_voice_training(ctx.settings).cloning.similarity_wanted
         encoder, why = find_encoder(ctx.settings)
-        score = similarity(encoder, why, (line.samples, line.sample_rate), [_read(reference)], held_out, wanted)
+        score = likeness(encoder, why, (line.samples, line.sample_rate), [_read(reference), *held_out], wanted)
         file = ctx.scratch(".wav")
         write_wav(
             file, line.samples, line.sample_rate,
@@ -90,7 +91,8 @@ class CheckVoice(Tool):
         asset = ctx.save(
             file, "audio", f"{speaker.name}: test line", engine=line.engine, engine_version=line.engine_version,
             params={**line.params(), "character": speaker.name, "consent": consent},
-            seed=line.request.seed, scores=(*line.scores, score), summary=summary,
+            seed=line.request.seed, summary=summary,
+            scores=(*(one for one in line.scores if one.name != score.name), score),
         )  # fmt: skip
         return ToolResult(
             summary=summary,
@@ -101,31 +103,24 @@ class CheckVoice(Tool):
         )
 
 
-def similarity(
-    encoder: SpeakerEncoder | None,
-    why_none: str,
-    spoken: Sound,
-    real: Sequence[Sound],
-    held_out: Sequence[Sound],
-    wanted: float,
+def likeness(
+    encoder: SpeakerEncoder | None, why_none: str, spoken: Sound, real: Sequence[Sound], wanted: float
 ) -> Score:
-    """How like the person a spoken line is, against how like the person's own other recordings are to each other.
+    """How like a person's recordings a spoken line is, against how like they are to each other.
 
-    Without another recording the bare cosine is given, which has no pass mark: it depends on the encoder.
+    With one recording alone the bare cosine is given, which has no pass mark: it depends on the encoder.
     """
     if encoder is None:
         return Score("similarity", None, "not measured", MEASURE, wanted, None, why_none)
-    heart = centroid(np.stack([encoder.embed(*one) for one in real]))
-    mine = float(encoder.embed(*spoken) @ heart)
-    if not held_out:
+    found = similarity(spoken, real, encoder)
+    if found.value is None:
+        note = "there is no second recording to set it against"
         return Score(
-            "similarity", round(mine, 3), "measured", f"cosine to the recording, {encoder.name}", None, None,
-            "there is no second recording to set it against",
-        )  # fmt: skip
-    own = float(np.mean([encoder.embed(*one) @ heart for one in held_out]))
-    value = round(mine / max(own, 1e-6), 3)
-    note = f"{mine:.3f} / {own:.3f}, {len(held_out)} held-out"
-    return Score("similarity", value, "measured", f"{MEASURE}, {encoder.name}", wanted, value >= wanted, note)
+            "similarity", found.cosine, "measured", f"cosine to the recording, {found.encoder}", None, None, note
+        )
+    note = f"{found.cosine:.3f} / {found.ceiling:.3f} over {len(real)} recordings"
+    by = f"{MEASURE}, {found.encoder}"
+    return Score("similarity", found.value, "measured", by, wanted, found.value >= wanted, note)
 
 
 def _engine(args: Any, studio: Studio) -> str:
