@@ -29,7 +29,7 @@ class Tape(ClipEffect):
         grain = f"noise=c0s={4 + 16 * worn:.0f}:c0f=t:c1s={3 + 18 * worn:.0f}:c1f=t:c2s={3 + 18 * worn:.0f}:c2f=t"
         steps = [
             f"scale={columns}:{high}:flags=area",
-            f"{grain}:all_seed={self.seed}",
+            f"{grain}:all_seed={canvas.noise_seed(self.seed)}",
             f"scale={wide}:{high}:flags=bilinear",
             f"avgblur=sizeX={bleed}:sizeY=1:planes=6",
             f"unsharp=lx=9:ly=3:la={0.9 * worn:.3f}",
