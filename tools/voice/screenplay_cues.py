@@ -16,6 +16,7 @@ _SCENE = re.compile(
 _ASIDE = re.compile(r"^[(\[]([^()\[\]]*)[)\]]$")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^<>]{1,60})>")
 _RULE = re.compile(r"^\s*[-*_=]{3,}\s*$")
+MOST_HEADING = 150
 MOST_WORDS = 4
 """In a name; more before a colon are a sentence."""
 
@@ -32,8 +33,8 @@ def read_plain(text: str, draft: Draft) -> None:
         speech = ""
 
     for row, line in enumerate(text.split("\n"), 1):
-        bare = line.strip()
-        scene = _SCENE.match(bare)
+        bare = " ".join(line.split())  # runs of spaces would make the patterns slow
+        scene = _SCENE.match(bare) if len(bare) <= MOST_HEADING else None
         aside = _ASIDE.match(bare)
         named = None if scene else named_line(bare)
         if not bare or scene or aside or named or _RULE.match(bare):
@@ -69,7 +70,7 @@ def read_cues(text: str, draft: Draft, form: str) -> None:
     speaker, speech, began = "", "", 0
     for number, cue in enumerate(cues, 1):
         for row in cue.plaintext.split("\n"):
-            bare = re.sub(r"^\s*[-–—]\s+", "", row).strip()
+            bare = re.sub(r"^[-–—] ", "", " ".join(row.split()))
             if not bare or ((aside := _ASIDE.match(bare)) is not None and is_beat(aside.group(1))):
                 continue
             named = named_line(bare)
@@ -95,10 +96,11 @@ def _dashless(row: str, cue: str) -> bool:
 
 def named_line(bare: str) -> tuple[str, str] | None:
     """('LUCA (angrily)', 'Go!') of 'LUCA (angrily): Go!'; None where nobody is named."""
-    match = _NAMED.match(bare)
+    match = _NAMED.match(" ".join(bare[:MOST_HEADING].split()))
     if match is None or len(match["name"].split()) > MOST_WORDS:
         return None
-    return f"{match['name']} {match['beside'] or ''}".strip(), match["text"]
+    said = " ".join(bare.split())[match.start("text") :]
+    return f"{match['name']} {match['beside'] or ''}".strip(), said
 
 
 def looks_like_plain(text: str) -> bool:

@@ -11,12 +11,13 @@ from tools.voice.screenplay_lines import Draft, is_beat
 _HEADING = re.compile(r"^\.?\s*(INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.I)
 _LEFT_OUT = re.compile(r"\[\[\d+\]\]|/\*\d+\*/")
 """Where notes and cut passages stood; the library leaves half of its own mark of the latter."""
+MOST_CAPITALS = 500
 _EXTENSION = re.compile(r"\([^()]*\)|\^")
 
 
 def read_fountain(text: str, draft: Draft) -> None:
     """Speeches, with parentheticals; scene headings part scenes (sections do where there are no headings)."""
-    elements = _elements(text)
+    elements = _elements(_tamed(text, draft))
     # 'FADE IN:' is a heading to the library, but no scene
     headed = any(e.type.name == "HEADING" and _is_scene(_words(e)) for e, _ in elements)
     cue: Any = None
@@ -59,6 +60,16 @@ def _elements(text: str) -> list[tuple[Any, int]]:
             rows[index] = row - 1 if late and not line.startswith("@") else row
     parser.finalize()
     return [(element, rows.get(index, row)) for index, element in enumerate(parser.script.elements)]
+
+
+def _tamed(text: str, draft: Draft) -> str:
+    """The text without what the library's patterns take for ever on: long runs of spaces, long rows of capitals."""
+    lines = re.sub(r"[ \t]{5,}", "    ", text).split("\n")
+    for row, line in enumerate(lines, 1):
+        if len(line) > MOST_CAPITALS and not any(sign.islower() for sign in line):
+            draft.bad.append(f"line {row}: {len(line):,} signs without a small letter")
+            lines[row - 1] = ""
+    return "\n".join(lines)
 
 
 def _words(element: Any) -> str:
