@@ -26,6 +26,7 @@ class DialogueLine(BaseModel):
     character: str = Field("", description="Who says it; '' is the narrator.")
     text: str = Field(description="The words to say.")
     emotion: str = Field("neutral", description="How it is said: happy, 'happy 0.6 + afraid', 'from sad to happy', ...")
+    intensity: float = Field(0.7, ge=0, le=1, description="Strength of the emotion, 0 to 1.")
     language: str = Field("", description="Language such as en or it; '' takes the character's or the text's own.")
 
     @field_validator("emotion")
@@ -160,7 +161,8 @@ def _summary(files: DialogueFiles, spoken: Spoken) -> str:
     names = list(dict.fromkeys(str(one.asset.params["character"]) for one in files.placed))
     who = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     scenes = f", {len(files.scenes)} scenes" if len(files.scenes) > 1 else ""
-    text = f"Dialogue of {len(files.placed)} lines by {who}, {files.seconds:.1f} s{scenes}, engine {files.engine}"
+    count = f"{len(files.placed)} line{'s' if len(files.placed) > 1 else ''}"
+    text = f"Dialogue of {count} by {who}, {files.seconds:.1f} s{scenes}, engine {files.engine}"
     if spoken.failed:
         numbers = ", ".join(str(one.number) for one in spoken.failed[:12])
         more = " ..." if len(spoken.failed) > 12 else ""

@@ -100,7 +100,8 @@ def _voice_of(line: ScriptLine, studio: Studio) -> tuple[str, Hashable]:
 
 def _speak(index: int, line: ScriptLine, ctx: ToolContext, done: Spoken) -> None:
     wanted = {
-        "character": line.character, "text": line.text, "emotion": line.emotion, "language": line.language,
+        "character": line.character, "text": line.text, "emotion": line.emotion, "intensity": line.intensity,
+        "language": line.language,
     }  # fmt: skip
     title = f"{line.character or 'Narrator'}: {line.text[:40]}"
     outcome = ctx.call("speak", wanted, key=f"line-{index + 1}", title=title)

@@ -88,7 +88,10 @@ def _languages() -> frozenset[str]:
 def _from_lines(lines: Sequence[Any]) -> Script:
     draft = Draft("line", _languages(), capitals=True)
     for number, line in enumerate(lines, 1):
-        draft.line(number, line.character, line.text, emotion=line.emotion, language=line.language)
+        draft.line(
+            number, line.character, line.text,
+            emotion=line.emotion, intensity=line.intensity, language=line.language,
+        )  # fmt: skip
     return draft.script("lines")
 
 

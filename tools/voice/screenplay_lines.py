@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from backends.voice.emotion import emotion_named
-from backends.voice.feeling import emotion_text
+from backends.voice.feeling import DEFAULT_INTENSITY, emotion_text
 from backends.voice.language import language_tag
 from backends.voice.script import read_line, words_of
 from configs.dialogue import dialogue_config
@@ -33,6 +33,7 @@ class ScriptLine:
     text: str
     emotion: str = "neutral"
     """As `speak` takes it."""
+    intensity: float = DEFAULT_INTENSITY
     language: str = ""
     scene: int = 0
     """Index into `Script.scenes`."""
@@ -101,6 +102,7 @@ class Draft:
         text: str,
         *,
         emotion: str = "",
+        intensity: float = DEFAULT_INTENSITY,
         language: str = "",
         directions: Iterable[str] = (),
         together: bool = False,
@@ -119,8 +121,8 @@ class Draft:
             self.bad.append(f"{self.unit} {row}: {why}")
             return
         made = ScriptLine(
-            name, plain, language=self._language(language, row), scene=max(0, len(self.scenes) - 1), row=row,
-            beat=self._beat, together=together, continued=continued,
+            name, plain, intensity=intensity, language=self._language(language, row),
+            scene=max(0, len(self.scenes) - 1), row=row, beat=self._beat, together=together, continued=continued,
         )  # fmt: skip
         self._beat = False
         self.lines.append(self._directed(made, emotion, directed))
@@ -262,7 +264,7 @@ def _unspeakable(text: str) -> str:
     if not text:
         return "no text to speak"
     if len(text) > limit:
-        return f"{len(text):,} letters, at most {limit:,} go into one line"
+        return f"{len(text):,} letters, at most {limit:,} go into one line, so split it"
     return "" if read_line(text) else f"nothing to speak in '{text[:20]}'"
 
 
