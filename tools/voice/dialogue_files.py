@@ -122,7 +122,7 @@ class DialogueFiles:
 
     def save_timeline(self, whole: Asset) -> Asset:
         """Every line as a clip on tracks of dialogue, scenes as markers, for the studio's editor and others."""
-        from tools.editing.specs import ClipSpec, MarkerSpec
+        from tools.editing.specs import ClipSpec, MarkerSpec, TitleSpec
         from tools.editing.timeline import build_timeline, save_timeline
 
         film = self._ctx.settings.film
@@ -134,11 +134,15 @@ class DialogueFiles:
             )
             for one in self.placed
         ]  # fmt: skip
-        first = {index: next(one.start for one in self.placed if one.line.scene == index) for index, _ in self.scenes}
-        markers = [MarkerSpec(first[index], heading) for index, heading in self.scenes]
+        starts = [next(one.start for one in self.placed if one.line.scene == index) for index, _ in self.scenes]
+        names = [heading if self._script.scenes[index] else self._title for index, heading in self.scenes]
+        markers = [MarkerSpec(start, name) for start, name in zip(starts, names, strict=True)]
+        ends = [*starts[1:], self.seconds]
+        # a card per scene stands where the pictures will: without any picture no editor would play it
+        cards = [TitleSpec(a, b - a, name) for a, b, name in zip(starts, ends, names, strict=True)]
         shown = captions([_said(one) for one in self.placed])
         timeline = build_timeline(
-            self._title, film.fps, film.width, film.height, [], {"dialogue": clips}, shown, markers
+            self._title, film.fps, film.width, film.height, cards, {"dialogue": clips}, shown, markers
         )  # fmt: skip
         file = save_timeline(timeline, self._ctx.scratch(".otio"))
         parents = tuple(one.asset.id for one in self.placed)
