@@ -183,6 +183,13 @@ def test_what_is_no_recording_is_refused(studio: VoiceStudio, tmp_path: Path) ->
     assert isinstance(outcome.error, UsageError) and "has no sound" in outcome.error.sentence
 
 
+def test_a_character_of_the_voice_table_need_not_be_remembered_before(studio: VoiceStudio, man: Asset) -> None:
+    assert studio.studio.memory.resolve_character("Alberto") is None
+    studio.made("clone_voice", audio=man.id, character="alberto", consent=OWN)
+    entry = studio.studio.memory.resolve_character("Alberto")
+    assert entry is not None and entry.name == "Alberto" and "plan" in entry.text
+
+
 def test_no_emotion_of_that_name(studio: VoiceStudio, man: Asset) -> None:
     outcome = studio.call("clone_voice", audio=man.id, character="Luca", emotion="purple", consent=OWN)
     assert isinstance(outcome.error, UsageError) and "emotion" in outcome.error.sentence

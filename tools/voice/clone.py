@@ -17,6 +17,7 @@ from backends.voice.profile import voice_from_fields
 from backends.voice.sample import Heard, Stretch, choose, hear
 from backends.voice.speakers import find_encoder
 from backends.voice.wav import read_wav
+from configs.character_voices import load_character_voices
 from configs.errors import StudioError, UsageError
 from configs.voice_training import Cloning, load_voice_training
 from memory.records import Asset, Entry, Score
@@ -83,7 +84,7 @@ class CloneVoice(Tool):
         path, name = ctx.path(asset), args.character.strip()
         if not name:
             raise UsageError("Whose voice shall it be?", "no character is named", "Name the character")
-        entry = ctx.memory.resolve_character(name)
+        entry = known_character(ctx, name)
         name = entry.name if entry is not None else name[:80]
         info = probe(path)
         if not info.has_audio:
@@ -212,6 +213,18 @@ class CloneVoice(Tool):
             return None, f"{found.engine} will speak with it."
         told = outcome.result.summary if outcome.result is not None else ""
         return outcome.assets[0], f"{told}."
+
+
+def known_character(ctx: ToolContext, name: str) -> Entry | None:
+    """Who is meant: a remembered character, or one of configs/character_voices.yaml, not remembered yet; else None."""
+    entry = ctx.memory.resolve_character(name)
+    if entry is not None:
+        return entry
+    found = load_character_voices(ctx.settings).find(name)
+    if found is None:
+        return None
+    data = {"language": found[1].language} if found[1].language else {}
+    return Entry("", "character", found[0], found[1].description, data)
 
 
 def replaced(ctx: ToolContext, entry: Entry | None, consent: Consent) -> dict[str, Any]:

@@ -127,19 +127,17 @@ def _is_whole(heard: Heard, stretch: Stretch) -> bool:
 
 def _words_inside(ctx: ToolContext, text: str, language: str, heard: Heard, stretch: Stretch) -> str:
     """Of the words of the whole recording those that are said in the stretch; '' when that cannot be told."""
-    from backends.voice.align import align
+    from backends.voice.align import LETTERS_PER_SECOND, align
 
     try:
         found = align(heard.mono, RATE, text, language, on_progress=lambda done, total: ctx.cancel.check())
     except StudioError as error:
         ctx.warn(f"Which of the words are said in the chosen part could not be told: {error.sentence}")
         return ""
-    if not found.fits:
-        ctx.warn("The given words are hardly what is said in the recording; they were left out.")
+    slow, fast = LETTERS_PER_SECOND
+    if not slow <= (pace := found.letters_per_second) <= fast:
+        ctx.warn(f"The given words were left out: at {pace:.0f} letters a second they cannot be what is said.")
         return ""
-    inside = [
-        word
-        for start, end, word in found.words
-        if (start + end) / 2 > stretch.start and (start + end) / 2 < stretch.end
-    ]
-    return " ".join(inside)
+    if not found.fits:
+        ctx.warn("Whether the given words are what is said could not be made sure; they are kept as given.")
+    return " ".join(word for start, end, word in found.words if stretch.start < (start + end) / 2 < stretch.end)

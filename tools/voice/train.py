@@ -11,11 +11,12 @@ from pydantic import Field
 
 from backends.voice.training.steps import plan_steps
 from backends.voice.wav import STUDIO, read_wav, write_wav
+from configs.character_voices import load_character_voices
 from configs.errors import EngineError, UsageError
 from configs.voice_training import load_voice_training
 from memory.records import Asset, Entry, Score
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolContext, ToolOutcome, ToolResult
-from tools.voice.clone import replaced
+from tools.voice.clone import known_character, replaced
 from tools.voice.consent import Consent
 from tools.voice.routing import lacking
 from tools.voice.train_dataset import Material, export_qwen3, find_dataset, judged, language_of
@@ -54,12 +55,12 @@ class TrainVoice(Tool):
         return Forecast(seconds=2400.0, vram_mib=12_000, disk_mib=6000.0)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
-        entry = ctx.memory.resolve_character(args.character)
+        entry = known_character(ctx, args.character)
         if entry is None:
             near = ctx.memory.nearest_characters(args.character, 3)
             hint = f"Did you mean {', '.join(near)}?" if near else "Remember the character first"
             raise UsageError(f"No character '{args.character[:60]}' is remembered", fix=hint)
-        args = args.model_copy(update={"character": entry.name})
+        args = args.model_copy(update={"character": entry.name, **_epochs(ctx, entry.name, args)})
         table = load_voice_training(ctx.settings)
         asset, manifest = find_dataset(ctx, entry.name, args.dataset)
         if args.export:
@@ -205,6 +206,18 @@ class TrainVoice(Tool):
         assert outcome.result is not None
         facts = outcome.result.data
         return Trial(outcome.assets[0], facts["similarity"], facts["by"], facts["note"])
+
+
+def _epochs(ctx: ToolContext, name: str, args: Any) -> dict[str, int]:
+    """What the recipe in configs/character_voices.yaml says where nothing was asked for."""
+    found = load_character_voices(ctx.settings).find(name)
+    recipe = found[1].recipe if found is not None else None
+    if recipe is None or recipe.version != args.version:
+        return {}
+    return {
+        "sovits_epochs": args.sovits_epochs or recipe.sovits_epochs,
+        "gpt_epochs": args.gpt_epochs or recipe.gpt_epochs,
+    }
 
 
 def _scores(snr_db: float | None, similarity: float | None) -> list[Score]:
