@@ -37,7 +37,10 @@ def cues_from_dat(text: str, fps: float) -> tuple[MouthCue, ...]:
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines or lines[0] != [HEADER]:
         raise ValueError("not a Moho switch file")
-    letters = {name: letter for letter, name in PRESTON_BLAIR.items()} | {letter: letter for letter in PRESTON_BLAIR}
+    letters = {name: letter for letter, name in PRESTON_BLAIR.items()}
+    if all(line[-1] in PRESTON_BLAIR for line in lines[1:]):
+        # 'E' is a name too (of C): only files without any other name are in letters.
+        letters = {letter: letter for letter in PRESTON_BLAIR}
     try:
         keys = [((int(frame) - 1) / fps, letters[name]) for frame, name in lines[1:]]
     except (KeyError, ValueError) as error:

@@ -22,7 +22,8 @@ from backends.voice.visemes import MouthCue, cues_from_energy, cues_from_phoneme
 from configs.errors import EngineError, UsageError
 from memory.records import Asset
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.speak import find_speaker
+from tools.voice.lips_preview import preview
+from tools.voice.speak import NARRATOR, find_speaker
 
 RATE = 22050
 """Enough for energy and alignment; the file itself is not changed."""
@@ -48,6 +49,7 @@ class LipSyncArgs(ToolArgs):
         default_factory=lambda: ["json", "tsv"],
         description="Files to write: json and tsv (Rhubarb), moho (.dat switch keys), arkit (52 face weights, CSV).",
     )
+    preview: bool = Field(False, description="Also a clip of the named character's face that says the sound.")
     fps: float = Field(0.0, ge=0, le=240, description="Frames per second of moho and arkit; 0 is the film's.")
 
     @field_validator("formats")
@@ -87,7 +89,8 @@ class LipSync(Tool):
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         known = studio.memory.get_asset(args.audio)
         seconds = float(known.params.get("duration") or 0.0) if known is not None else 0.0
-        return Forecast(seconds=0.3 + (0.1 * seconds if args.text.strip() else 0.01 * seconds), disk_mib=0.1)
+        work = 0.3 + (0.1 if args.text.strip() else 0.01) * seconds
+        return Forecast(seconds=work + (6.0 + seconds if args.preview else 0.0), disk_mib=2.0 if args.preview else 0.1)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         asset = ctx.asset(args.audio, "audio", "video")
@@ -99,6 +102,10 @@ class LipSync(Tool):
         found = self._cues(asset, args, samples, duration, ctx)
         fps = args.fps or float(ctx.settings.film.fps)
         saved = _save(asset, path.name, found, duration, args.formats, fps, ctx)
+        if args.preview:
+            ctx.progress(2, 3, "drawing the face")
+            mouths = sorted({cue.shape for cue in found.cues})
+            saved = (*saved, preview(ctx, args.character or NARRATOR, asset, saved[0], mouths, duration))
         ctx.progress(3, 3, f"{len(found.cues)} mouth shapes")
         return ToolResult(
             summary=f"{len(found.cues)} mouth shapes for '{asset.name}' ({duration:.1f} s), from its {found.source}",
