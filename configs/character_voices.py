@@ -36,7 +36,7 @@ class VoiceWeights(Part):
 class VoiceConsent(Part):
     """As `clone_voice` keeps it with a character."""
 
-    basis: Literal["own_voice", "written_consent", "licensed_recording", "synthetic_voice"]
+    basis: Literal["own_voice", "written_consent", "spoken_consent", "licensed_recording", "synthetic_voice"]
     person: str = ""
     scope: str = ""
     date: str = ""

@@ -23,6 +23,7 @@ TOOLS: dict[str, str] = {
     "check_voice": "tools.voice.check_voice:CheckVoice",
     "train_voice": "tools.voice.train:TrainVoice",
     "train_voice_model": "tools.voice.train_model:TrainVoiceModel",
+    "forget_voice": "tools.voice.forget_voice:ForgetVoice",
     "lip_sync": "tools.voice.lip_sync:LipSync",
     "analyze_video": "tools.analysis.video:AnalyzeVideo",
     "analyze_image": "tools.analysis.picture:AnalyzeImage",

@@ -48,6 +48,10 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceStudio]:
         ("consent of the owner, in writing", "written_consent", ""),
         ("licensed recording: CC BY 4.0", "licensed_recording", ""),
         ("LibriSpeech, public domain", "licensed_recording", ""),
+        ("Anna Rossi agreed to it", "spoken_consent", "Anna Rossi"),
+        ("Giulia Bianchi ha dato il consenso", "spoken_consent", "Giulia Bianchi"),
+        ("she signed, permission of Ada Neri", "written_consent", "Ada Neri"),
+        ("I have permission", "spoken_consent", ""),
         ("a synthetic voice", "synthetic_voice", ""),
         ("yes", None, ""),
         ("sure, go on", None, ""),
@@ -57,7 +61,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceStudio]:
 )
 def test_what_people_say(said: str, basis: str | None, name: str) -> None:
     assert read_basis(said) == basis
-    if basis == "written_consent":
+    if basis in ("written_consent", "spoken_consent"):
         assert name_in(said) == name
 
 
@@ -75,7 +79,7 @@ def test_a_real_voice_is_asked_about(studio: VoiceStudio, said: str) -> None:
 
 
 def test_written_consent_needs_a_name_and_a_licence_its_name(studio: VoiceStudio) -> None:
-    with pytest.raises(QuestionOpen, match=r"Who agreed in writing\?"):
+    with pytest.raises(QuestionOpen, match=r"Who agreed\?"):
         _agreed(studio, "I have it in writing")
     assert _agreed(studio, "I have it in writing", "Anna Rossi").person == "Anna Rossi"
     with pytest.raises(QuestionOpen, match="Which licence"):

@@ -105,6 +105,19 @@ def test_without_a_server_the_weights_are_kept_and_similarity_is_not_measured(st
     assert _warned(outcome, "was not tried")
 
 
+def test_a_consent_that_is_taken_back_takes_the_voice_with_it(studio: VoiceStudio) -> None:
+    _dataset(studio)
+    studio.made("train_voice", character="Luca", consent=CONSENT, **FAST)
+    source = _source(studio)
+    recording = studio.studio.memory.get_asset(source["references"]["neutral"]["asset"])
+    assert recording is not None
+    outcome = studio.call("forget_voice", character="luca")
+    assert outcome.result is not None and "Anna Rossi" in outcome.result.summary
+    assert _source(studio) == {} and not studio.file(recording).exists()
+    assert not any(Path(path).exists() for path in source["weights"].values())
+    assert isinstance(studio.call("forget_voice", character="Luca").error, UsageError)
+
+
 def test_weights_that_give_silence_are_not_given_to_the_character(studio: VoiceStudio, root: Path) -> None:
     install_gpt_sovits(root.parent)
     folder = studio.studio.settings.home.resolve() / "cache" / "engines" / "gpt_sovits"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from memory.records import Asset, Entry
     from memory.store import Memory
 
-Basis = Literal["own_voice", "written_consent", "licensed_recording", "synthetic_voice"]
+Basis = Literal["own_voice", "written_consent", "spoken_consent", "licensed_recording", "synthetic_voice"]
 CLONING = frozenset({"gpt_sovits", "qwen3_tts"})
 """Engines whose voices are somebody's: what they speak is no voice of the studio's own."""
 _SAID_LIMIT = 500
@@ -141,7 +141,7 @@ def agreed(
     if basis is None:
         raise _question(character, deed)
     who = person.strip() or name_in(said)
-    if basis == "written_consent" and not who:
+    if basis in ("written_consent", "spoken_consent") and not who:
         raise _question(character, deed, "who")
     if basis == "licensed_recording" and len(plain.split()) < 2:
         raise _question(character, deed, "licence")
@@ -187,7 +187,8 @@ def read_basis(said: str) -> Basis | None:
         for phrase in entry["phrases"]
         if _has(plain, [phrase])
     ]
-    return max(found)[1] if found else None
+    firm = [one for one in found if one[1] != "spoken_consent"]
+    return max(firm or found)[1] if found else None
 
 
 def name_in(said: str) -> str:
