@@ -15,9 +15,10 @@ from memory.records import Asset
 from tools.editing.arrangement import picture_seconds
 from tools.editing.held import HeldContext
 from tools.editing.remix.beds import make_beds
-from tools.editing.remix.colours import Colours, colours_of, distance_before, nearness
+from tools.editing.remix.colours import Colours, colours_of, distance_before, kept_as_they_are, nearness
 from tools.editing.remix.distance import pixels
 from tools.editing.remix.dress import dress, picture_effects, sound_effects
+from tools.editing.remix.original import note_style, original_of, take_off
 from tools.editing.remix.presets import Style
 from tools.editing.remix.recut import MUSIC, Stretch, recut
 from tools.editing.remix.reference import Reference, evenly, pictures, read_reference, typical_shot
@@ -89,10 +90,13 @@ class RemixStyle(Tool):
                 "remix_style needs a style or a reference", "neither was given",
                 "Name a style such as noir, say it in colours and moods, or give a picture or film to look like",
             )  # fmt: skip
-        asset = ctx.asset(args.video, "video")
+        asked = ctx.asset(args.video, "video")
+        asset = original_of(asked, ctx)
+        if asset.id != asked.id:
+            ctx.warn(f"{asked.name} is a remix already: {asset.name}, which it was made from, got the style instead")
         wanted = read_style(args.style) if args.style.strip() else None
         model = ctx.asset(args.reference, "image", "video") if args.reference else None
-        if model is not None and model.id == asset.id:
+        if model is not None and model.id in (asset.id, asked.id):
             raise UsageError("A film cannot be its own reference", f"both are {asset.name}", "Give another one")
         return _Remix(args, asset, wanted, model, ctx).make()
 
@@ -139,6 +143,13 @@ class _Remix:
         if reference is not None:
             before = distance_before(film_pixels, reference)
             score = nearness(rendered.file, rendered.program.seconds, before, reference, args.strength)
+            if colours.effect is not None and score.value is not None and score.value > before:
+                # Farther than it was: what was measured counts, not what the table promised.
+                take_off(scheme.timeline, [colours.effect])
+                effects.remove(colours.effect)
+                colours = kept_as_they_are(reference)
+                rendered = render(scheme.timeline, self.held)
+                score = nearness(rendered.file, rendered.program.seconds, before, reference, args.strength)
             rendered = replace(rendered, scores=(*rendered.scores, score))
             if score.passed is False:
                 ctx.warn(f"The film is still {score.value:g} from {reference.name} in colour (it was {before:.1f})")
@@ -182,6 +193,12 @@ class _Remix:
             self.ctx.warn("The film has music, which jumps where shots were shortened")
         stretches = recut(record, target)
         then = median(stretch.seconds for stretch in stretches)
+        if abs(then - target) > abs(now - target):
+            self.ctx.warn(
+                f"The shots stay as long as they are: their median is {now:.1f} s, cut anew it would be {then:.1f} s, "
+                f"farther from the {target:.1f} s that are wanted"
+            )
+            return []
         self.pace = f"median shot {now:.1f} -> {then:.1f} s (wanted {target:.1f})"
         return stretches
 
@@ -209,6 +226,7 @@ class _Remix:
         picture = [*([colours.effect] if colours.effect is not None else []), *textures]
         sound = sound_effects(self.style, args.strength) if args.sound == "auto" else []
         dress(scheme.timeline, picture, sound)
+        note_style(scheme.timeline, [*picture, *sound])
         return [*picture, *sound]
 
     def _keep(
@@ -218,6 +236,7 @@ class _Remix:
         args, ctx = self.args, self.ctx
         rendered = self.held.record(rendered, scheme.timeline)
         facts: dict[str, Any] = {
+            "of": self.asset.id,
             "style": self.wanted.name if self.wanted is not None else "",
             "reference": self.model.id if self.model is not None else "",
             "strength": args.strength,
