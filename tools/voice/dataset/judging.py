@@ -53,7 +53,7 @@ def judge(source: int, piece: Piece, scene: Scene, table: VoiceDatasetTable, lim
     judged = Judged(source, piece, figures, vector=vector)
     clips, gates = table.clips, table.gates
     if piece.seconds < clips.shortest_s:
-        judged = judged.rejected("too short", f"{piece.seconds:.1f} s, {clips.shortest_s:g} s are needed")
+        judged = judged.rejected("too short", f"{piece.seconds:.2f} s, {clips.shortest_s:g} s are needed")
     if piece.seconds > clips.longest_s + 0.01:
         judged = judged.rejected("too long", f"{piece.seconds:.1f} s without a pause, {clips.longest_s:g} s at most")
     if both > gates.overlap_s:

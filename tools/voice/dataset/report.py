@@ -90,8 +90,8 @@ def _mp3(samples: np.ndarray, rate: int) -> str:
 
 
 def _wave(samples: np.ndarray) -> str:
-    """The peaks of the sound as bars around the middle line, 1 = full scale."""
-    parts = np.array_split(np.abs(samples), _BARS)
+    """The peaks of the sound as bars around the middle line, the highest as high as the box."""
+    parts = np.array_split(np.abs(samples) / max(float(np.abs(samples).max(initial=0.0)), 1e-4), _BARS)
     peaks = [float(part.max()) if len(part) else 0.0 for part in parts]
     return "".join(f"M{x} {12 - 11 * p:.1f}V{12 + 11 * p + 0.4:.1f}" for x, p in enumerate(peaks))
 
