@@ -10,7 +10,7 @@ from itertools import pairwise
 from backends.voice.script import words_of
 
 _DIRECTION = re.compile(r"\*+[^*\n]{1,60}\*+|\([^()\n]{1,60}\)|\[[^\[\]\n]{1,60}\]")
-_MARK = re.compile(r"[.!?…;:,]+[\"”»')]*(?=\s|$)|\s[—–-]+(?=\s)")
+_MARK = re.compile(r"[.!?…;:,]+[\"”»')]*(?=\s|$)|\s[—–-]+(?=\s)|[。！？；，、]+")
 _JOINS = frozenset({
     "and", "but", "or", "so", "because", "when", "while", "if", "that", "which", "who", "until", "although", "though",
     "then", "e", "ma", "o", "però", "perché", "quando", "mentre", "se", "che", "finché", "anche", "anzi", "allora",
@@ -20,7 +20,24 @@ _JOINS = frozenset({
 FEWEST_WORDS = 2
 """Words of a phrase made by cutting between punctuation marks."""
 
-PAUSES_S = {"!": 0.32, ".": 0.32, "?": 0.32, "…": 0.4, ";": 0.25, ":": 0.25, ",": 0.16, "-": 0.2, "—": 0.2, "–": 0.2}
+PAUSES_S = {
+    "。": 0.32,
+    "！": 0.32,
+    "？": 0.32,
+    "；": 0.25,
+    "，": 0.16,
+    "、": 0.16,
+    "!": 0.32,
+    ".": 0.32,
+    "?": 0.32,
+    "…": 0.4,
+    ";": 0.25,
+    ":": 0.25,
+    ",": 0.16,
+    "-": 0.2,
+    "—": 0.2,
+    "–": 0.2,
+}
 """After a phrase that ends in the mark; none without one."""
 
 

@@ -23,6 +23,7 @@ from backends.voice.script import words_of
         ("No... no!", 2, ["No...", "no!"]),
         ("*sighs, loudly* Fine, go.", 2, ["*sighs, loudly* Fine,", "go."]),
         ("... Wait", 2, ["... Wait"]),
+        ("你好，世界。我们走吧！", 2, ["你好，", "世界。", "我们走吧！"]),
         ("", 2, []),
     ],
 )

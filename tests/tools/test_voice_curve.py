@@ -140,6 +140,11 @@ def test_one_word_cannot_change_and_says_so(espeak: EspeakEngine) -> None:
     assert np.array_equal(line.samples, _line(espeak, "Hello!", "happy").samples)
 
 
+def test_too_few_phrases_for_every_stage_are_told(espeak: EspeakEngine) -> None:
+    line = _line(espeak, "Hi there, you!", "sad -> angry -> happy -> tender")
+    assert line.warnings == ("2 phrases are too few to hear every stage of sad to angry to happy to tender.",)
+
+
 def test_shares_that_do_not_add_up_are_told(espeak: EspeakEngine) -> None:
     line = _line(espeak, "We go to the beach.", "happy 0.9 + afraid 0.9")
     assert "add up to 1.8" in line.warnings[0]

@@ -73,8 +73,12 @@ def speak_curve(
         samples = normalise(samples, spoken.sample_rate, LEVEL_LUFS + felt.prosody.level_db, PEAK_DBFS)
         pieces.append(_Piece(spoken, samples, cut, phrase.pause / felt.prosody.rate))
         levels.append((len(samples) / spoken.sample_rate, felt.prosody.level_db))
+    line = _joined(pieces)
+    if len(phrases) <= stages:
+        note = f"{len(phrases)} phrases are too few to hear every stage of {curve.text.replace('->', 'to')}."
+        line = replace(line, warnings=(*line.warnings, note))
     mean = sum(seconds * level for seconds, level in levels) / sum(seconds for seconds, _ in levels)
-    return _joined(pieces), mean
+    return line, mean
 
 
 def _joined(pieces: Sequence[_Piece]) -> SpeechResult:
