@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from backends.llm.offline.references import choice, mentioned_kind
 from backends.llm.offline.repeats import retold
 from backends.llm.offline.request import Call, Request
 from backends.llm.offline.timeline_calls import bare_span
+from backends.llm.offline.voice_owner import asks_consent, with_consent
 from backends.llm.offline.wish import Wish, read_wish
 from backends.llm.understanding import CHAT, CLARIFY, DECLINE
 
@@ -170,6 +172,8 @@ def _answered(
         )
     if before.intent != CLARIFY:
         own = _is_command(reader, wish, facts) or (whole and alone.matched == "template")
+        if not own and asks_consent(before.calls):
+            return dataclasses.replace(before, calls=with_consent(before.calls, wish.raw, question.wish))
         return before if before.calls and not own else None
     if (
         not chosen

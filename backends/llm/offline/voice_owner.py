@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from backends.llm.offline.lexicon import lexicon, patterns
+from backends.llm.offline.request import Call
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]+(?:\s(?:[A-ZÀ-Þ][\w'’-]+|de|di|von|van))*"
+_OWNED = ("clone_voice", "train_voice")
+"""Tools that ask whose voice it is."""
+_NOBODY = frozenset(
+    "i it this the she he they we somebody someone nobody everybody everyone qualcuno nessuno lui lei".split()
+)
 _SENTENCE = re.compile(r"[^.;!?\n]+(?:[.;!?](?=\w)[^.;!?\n]*)*")
 
 
@@ -25,6 +33,32 @@ def speaker_of_recording(text: str, character: str) -> str | None:
     for shape in lexicon().words["recording_owner"]:
         for match in re.finditer(shape.format(name=rf"(?P<name>{_NAME})"), text):
             name = re.sub(r"['’]s$", "", match["name"]).strip()
-            if name.casefold() != character.casefold() and name.split()[0] not in ("I", "It", "This", "The"):
+            if name.casefold() != character.casefold() and name.split()[0].casefold() not in _NOBODY:
                 return name
     return None
+
+
+def asks_consent(calls: Sequence[Call]) -> bool:
+    """Whether these calls end in the question whose voice it is."""
+    return any(call.tool in _OWNED for call in calls)
+
+
+def with_consent(calls: Sequence[Call], said: str, earlier: str) -> tuple[Call, ...]:
+    """The calls with what the user answered to that question.
+
+    Args:
+        calls: of the open wish.
+        said: the answer: 'it is my own voice', 'written consent of Anna Rossi', or the name alone.
+        earlier: the open wish with earlier answers, which may hold the rest: 'she agreed in writing'.
+    """
+    told: dict[str, str] = {}
+    character = next((str(call.args.get("character", "")) for call in calls if call.tool in _OWNED), "")
+    before = consent_in(earlier) or ""
+    name = re.fullmatch(rf"\W*({_NAME})\W*", said.strip())
+    if name and before:
+        told = {"consent": before, "person": name.group(1)}
+    else:
+        told = {"consent": said.strip()}
+        if person := speaker_of_recording(said, character):
+            told["person"] = person
+    return tuple(replace(call, args={**call.args, **told}) if call.tool in _OWNED else call for call in calls)
