@@ -13,7 +13,25 @@ _NAME = r"[A-ZÀ-Þ][\w'’-]+(?:\s(?:[A-ZÀ-Þ][\w'’-]+|de|di|von|van))*"
 _OWNED = ("clone_voice", "train_voice")
 """Tools that ask whose voice it is."""
 _NOBODY = frozenset(
-    "i it this the she he they we somebody someone nobody everybody everyone qualcuno nessuno lui lei".split()
+    [
+        "i",
+        "it",
+        "this",
+        "the",
+        "she",
+        "he",
+        "they",
+        "we",
+        "somebody",
+        "someone",
+        "nobody",
+        "everybody",
+        "everyone",
+        "qualcuno",
+        "nessuno",
+        "lui",
+        "lei",
+    ]
 )
 _SENTENCE = re.compile(r"[^.;!?\n]+(?:[.;!?](?=\w)[^.;!?\n]*)*")
 
