@@ -12,27 +12,6 @@ from backends.llm.offline.request import Call
 _NAME = r"[A-ZÀ-Þ][\w'’-]+(?:\s(?:[A-ZÀ-Þ][\w'’-]+|de|di|von|van))*"
 _OWNED = ("clone_voice", "train_voice")
 """Tools that ask whose voice it is."""
-_NOBODY = frozenset(
-    [
-        "i",
-        "it",
-        "this",
-        "the",
-        "she",
-        "he",
-        "they",
-        "we",
-        "somebody",
-        "someone",
-        "nobody",
-        "everybody",
-        "everyone",
-        "qualcuno",
-        "nessuno",
-        "lui",
-        "lei",
-    ]
-)
 _SENTENCE = re.compile(r"[^.;!?\n]+(?:[.;!?](?=\w)[^.;!?\n]*)*")
 
 
@@ -51,7 +30,10 @@ def speaker_of_recording(text: str, character: str) -> str | None:
     for shape in lexicon().words["recording_owner"]:
         for match in re.finditer(shape.format(name=rf"(?P<name>{_NAME})"), text):
             name = re.sub(r"['’]s$", "", match["name"]).strip()
-            if name.casefold() != character.casefold() and name.split()[0].casefold() not in _NOBODY:
+            if (
+                name.casefold() != character.casefold()
+                and name.split()[0].casefold() not in lexicon().words["not_people"]
+            ):
                 return name
     return None
 
