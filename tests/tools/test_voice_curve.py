@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from voice_studio import VoiceStudio, voice_studio
 
+from backends.voice.align import align
 from backends.voice.engine import SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
 from backends.voice.espeak import EspeakEngine
 from backends.voice.feeling import read_emotion
@@ -96,6 +97,18 @@ def test_times_ascend_and_fit_the_sound(espeak: EspeakEngine) -> None:
     for start, end, word in line.words:
         part = line.samples[int(start * line.sample_rate) : int(end * line.sample_rate)]
         assert np.sqrt(np.mean(part**2)) > 0.01, word
+
+
+@pytest.mark.parametrize("emotion", ["from sad to happy", "sarcastic", "angry"])
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_aligner_that_only_hears_the_sound_finds_the_words_there(
+    espeak: EspeakEngine, emotion: str, plain: bool
+) -> None:
+    line = _line(Plain(espeak) if plain else espeak, TEXTS["en"], emotion)
+    heard = align(line.samples, line.sample_rate, TEXTS["en"], "en").words
+    assert len(heard) == len(line.words)
+    apart = [abs(found[0] - told[0]) for found, told in zip(heard, line.words, strict=True)]
+    assert np.median(apart) < 0.02 and np.quantile(apart, 0.9) < 0.06
 
 
 def test_joins_are_smoother_than_speech(espeak: EspeakEngine) -> None:
