@@ -107,7 +107,7 @@ def spoken_line(
     on_try: Callable[[int, int], None] | None = None,
     **how: Any,
 ) -> SpokenLine:
-    """`synthesise_line`, or the same line from the cache. Lines with a failed gate are not kept: they may come better.
+    """`synthesise_line`, or the same line from the cache, with what its gates said of it.
 
     Args:
         judges: who measures the line besides the gates; their names are part of the key.
@@ -123,8 +123,7 @@ def spoken_line(
         return dataclasses.replace(found, seconds=0.0)  # nothing was synthesised this time
     kept.misses += 1
     line = synthesise_line(engine, text, voice, judges=judges, on_try=on_try, **how)
-    if not any(score.passed is False for score in line.scores):
-        kept.put(key, line)
+    kept.put(key, line)
     return line
 
 
