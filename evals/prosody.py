@@ -28,7 +28,7 @@ LEAST_VOICED = 0.15
 FRAME_S = 0.01
 FLOOR_HZ, CEILING_HZ = 65.0, 650.0
 END_S = 0.15
-SAME_PITCH_ST = 4.0
+SAME_PITCH_ST = 8.0
 """A pitch further from the distance of the harmonics is not the voice's own (a robot's hum)."""
 CEPSTRUM_S, CEPSTRUM_BINS = 0.06, 4096
 NUCLEUS_DIP_DB = 2.0
@@ -41,15 +41,14 @@ def features(samples: Samples, rate: int) -> NDArray[np.float64]:
     from parselmouth.praat import call
 
     sound = parselmouth.Sound(samples.astype(np.float64), sampling_frequency=rate)
-    pitch = _pitch(sound)
-    f0 = np.asarray(pitch.selected_array["frequency"], dtype=np.float64)
-    voiced = f0 > 0
     tilt, level = _levels(samples, rate)
     figures = dict.fromkeys(FEATURES, 0.0) | dict.fromkeys(OF_PITCH, np.nan)
     figures["spacing"], figures["prominence"] = _cepstral(samples, rate)
-    melody = _pitch_figures(np.asarray(pitch.xs()), f0) if np.mean(voiced) >= LEAST_VOICED else {}
-    if melody and abs(melody["pitch"] - figures["spacing"]) < SAME_PITCH_ST:
-        figures.update(melody)
+    pitch, is_own = _pitch(sound, figures["spacing"])
+    f0 = np.asarray(pitch.selected_array["frequency"], dtype=np.float64)
+    figures["voiced"] = float(np.mean(f0 > 0))
+    if is_own and figures["voiced"] >= LEAST_VOICED:
+        figures.update(_pitch_figures(np.asarray(pitch.xs()), f0))
         cycles = call([sound, pitch], "To PointProcess (cc)")
         span = (0.0, 0.0, 0.0001, 0.02, 1.3)
         figures["jitter"] = 100 * float(call(cycles, "Get jitter (local)", *span))
@@ -62,21 +61,22 @@ def features(samples: Samples, rate: int) -> NDArray[np.float64]:
     figures["level"] = integrated_lufs(samples, rate)
     figures["level_sd"] = float(np.std(level[speaking]))
     figures["tilt"] = tilt
-    figures["voiced"] = float(np.mean(voiced))
     return np.array([figures[name] for name in FEATURES])
 
 
-def _pitch(sound: Any) -> Any:
-    """With floor and ceiling of this line's own (De Looze & Hirst 2008): against errors by an octave."""
+def _pitch(sound: Any, spacing: float) -> tuple[Any, bool]:
+    """With floor and ceiling of this line's own (De Looze & Hirst 2008), and whether it is the voice's own pitch.
+
+    spacing: of the harmonics, semitones re 100 Hz.
+    """
     rough = sound.to_pitch_ac(time_step=FRAME_S, pitch_floor=FLOOR_HZ, pitch_ceiling=CEILING_HZ)
     heard = rough.selected_array["frequency"]
     heard = heard[heard > 0]
-    if len(heard) <= 10:
-        return rough
-    low, high = np.quantile(heard, (0.25, 0.75))
-    return sound.to_pitch_ac(
-        time_step=FRAME_S, pitch_floor=max(FLOOR_HZ, 0.65 * low), pitch_ceiling=min(CEILING_HZ, 1.9 * high)
-    )
+    if len(heard) <= 10 or abs(12 * np.log2(np.median(heard) / 100) - spacing) > SAME_PITCH_ST:
+        return rough, False
+    lower, upper = np.quantile(heard, (0.25, 0.75))
+    low, high = max(FLOOR_HZ, 0.65 * float(lower)), min(CEILING_HZ, 1.9 * float(upper))
+    return sound.to_pitch_ac(time_step=FRAME_S, pitch_floor=low, pitch_ceiling=high), True
 
 
 def _cepstral(samples: Samples, rate: int) -> tuple[float, float]:
@@ -98,11 +98,7 @@ def _cepstral(samples: Samples, rate: int) -> tuple[float, float]:
     inside = cepstrum[:, wanted]
     spacing = 1 / quefrency[wanted][np.argmax(inside, axis=1)]
     prominence = inside.max(axis=1) / np.median(inside, axis=1)
-    semitones = 12 * np.log2(spacing / 100)
-    # The commonest, not the middle: frames that err do so by an octave, or by the frequency of the metal.
-    grid = np.arange(-4.0, 28.0, 0.25)
-    density = np.exp(-0.5 * (grid[:, None] - semitones) ** 2).sum(axis=1)
-    return float(grid[np.argmax(density)]), float(np.median(prominence))
+    return float(12 * np.log2(np.median(spacing) / 100)), float(np.median(prominence))
 
 
 def _pitch_figures(at: Track, f0: Track) -> dict[str, float]:
