@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import pytest
 import soundfile
 from voice_studio import VoiceStudio, voice_studio
 
+from backends.media.audio import read_audio
 from backends.voice.engine import SpeechRequest, VoiceProfile
 from backends.voice.espeak import EspeakEngine
-from backends.voice.visemes import cues_from_json
+from backends.voice.visemes import cues_from_json, shape_at
 from configs.errors import UsageError
 from configs.settings import Settings
 from memory.records import Asset
 from tools.intake import attach
+from tools.voice.lips_found import Said, find_mouth
 
 TEXT = "My mother bought five big maps of the whole world."
 RATE = 22050
@@ -133,3 +136,48 @@ def test_a_film_without_sound_is_named(studio: VoiceStudio, tmp_path: Path) -> N
     outcome = studio.call("lip_sync", audio=_brought(studio, film).id, text=TEXT)
     assert isinstance(outcome.error, UsageError) and "sound" in outcome.error.sentence
     assert not outcome.assets
+
+
+class Told:
+    """As much of a tool's context as finding a mouth needs."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        assert 0 <= done <= total
+
+
+def test_lines_of_engines_without_times_are_aligned_with_their_own_text(studio: VoiceStudio) -> None:
+    _, line = studio.made("speak", text=TEXT, character="Nina", language="en")
+    samples = read_audio(studio.file(line), RATE)
+    bare = replace(line, params={**line.params, "phonemes": []})
+    told = Told()
+    found = find_mouth(bare, Said(), samples, told)  # type: ignore[arg-type]
+    known = find_mouth(line, Said(), samples, told)  # type: ignore[arg-type]
+    assert (found.source, known.source) == ("text", "phonemes") and told.warnings == []
+    at = np.arange(0.0, len(samples) / RATE, 0.01)
+    assert np.mean([shape_at(found.cues, t) == shape_at(known.cues, t) for t in at]) > 0.8
+
+
+def test_a_mix_of_engines_keeps_the_times_that_there_are(studio: VoiceStudio) -> None:
+    lines = [{"character": "Nina", "text": TEXT}, {"character": "Boo", "text": "The bamboo boat was here before."}]
+    _, mix = studio.made("speak_dialogue", lines=lines)
+    samples = read_audio(studio.file(mix), RATE)
+    second = mix.params["lines"][1]
+    half = replace(
+        mix, params={**mix.params, "phonemes": [p for p in mix.params["phonemes"] if p[0] < second["start"]]}
+    )
+    told = Told()
+    found = find_mouth(half, Said(), samples, told)  # type: ignore[arg-type]
+    known = find_mouth(mix, Said(), samples, told)  # type: ignore[arg-type]
+    assert found.source == "text"
+    at = np.arange(0.0, second["start"] - 0.1, 0.01)
+    assert np.mean([shape_at(found.cues, t) == shape_at(known.cues, t) for t in at]) > 0.99
+    later = np.arange(second["start"], second["end"], 0.01)
+    assert np.mean([shape_at(found.cues, t) == shape_at(known.cues, t) for t in later]) > 0.75
+    boo = find_mouth(half, Said(character="boo"), samples, told)  # type: ignore[arg-type]
+    assert all(cue.shape == "X" or cue.start >= second["start"] - 0.1 for cue in boo.cues)
