@@ -107,7 +107,8 @@ class VoiceSettings(Section):
     """A folder with weights of demucs (htdemucs) or audio-separator: voices without the music. '' = none."""
 
     def resolved_engine(self) -> str:
-        return "espeak" if self.engine == "auto" else self.engine
+        """What speaks for whoever has no cloned voice; `tools.voice.routing` chooses line by line."""
+        return "espeak"
 
 
 class FilmSettings(Section):

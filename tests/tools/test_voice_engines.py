@@ -12,7 +12,7 @@ from espeak_stand_in import pitch_hz
 from voice_studio import VoiceStudio, voice_studio
 
 from backends.voice.wav import read_origin, read_wav
-from configs.errors import EngineError, StudioError
+from configs.errors import EngineError, StudioError, UsageError
 from configs.settings import Settings, load_settings
 from memory.records import Asset
 from tools.publish import publish
@@ -168,3 +168,28 @@ def test_without_installed_engines_the_built_in_voice_speaks_and_says_why(place:
     said: Any = outcome.result.warnings
     assert "'gpt_sovits' is not installed" in said[0] and "'qwen3_tts' is not installed" in said[1]
     assert said[2] == "espeak speaks instead."
+
+
+def test_the_packaged_characters_speak_with_their_stand_ins(place: Settings, tmp_path: Path) -> None:
+    with voice_studio(place.model_copy(update={"home": tmp_path / "home"})) as studio:
+        outcome, asset = studio.made("speak", text="Look at the stars!", character="giulia")
+        assert asset.engine == "espeak" and asset.params["character"] == "Giulia"
+        assert asset.params["voice"]["age"] == "teen" and asset.params["voice"]["pitch"] == 1.0
+        assert outcome.result is not None and outcome.result.warnings == ()
+        studio.studio.memory.remember("character", "Giulia", "an old fisherwoman")
+        _, asset = studio.made("speak", text="Look at the stars!", character="giulia")
+        assert asset.params["voice"]["age"] == "elder"  # a description of the user's wins over the packaged table
+        table = studio.studio.workspace.home / "configs" / "character_voices.yaml"
+        table.parent.mkdir()
+        table.write_text("characters: {Giulia: {voice: {age: child, pitch: 3}}}\n")
+        _, asset = studio.made("speak", text="Look at the stars!", character="giulia")
+        assert asset.params["voice"]["age"] == "child" and asset.params["voice"]["pitch"] == 3.0
+
+
+def test_a_wrong_table_is_told_in_one_sentence(place: Settings, tmp_path: Path) -> None:
+    with voice_studio(place.model_copy(update={"home": tmp_path / "home"})) as studio:
+        table = studio.studio.workspace.home / "configs" / "character_voices.yaml"
+        table.parent.mkdir()
+        table.write_text("characters: {Giulia: {voice: {pich: 3}}}\n")
+        with pytest.raises(UsageError, match=r"characters\.Giulia\.voice\.pich.*Did you mean 'pitch'"):
+            studio.made("speak", text="Look at the stars!", character="Giulia")
