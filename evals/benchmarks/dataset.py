@@ -43,7 +43,7 @@ def run(folder: Path | None = None, seeds: Iterable[int] = REPORT) -> dict[str, 
     number of speakers; purity (share of the speech in kept clips that is the wanted one's alone), coverage (share of
     the wanted one's speech that is kept; `coverage_before_gates`: that was given to them), clips with the wrong
     speaker, wishes refused since nobody sounded like the clip, why pieces were left out, and times real time of one
-    whole build on the processor (CPU seconds, nothing cached).
+    whole build on the processor (CPU seconds, nothing cached). DNSMOS is not asked: clips pass by their SNR alone.
     """
     folder = folder or Path(os.environ.get("STUDIO_REAL_MEDIA", "")) / "speech"
     if not folder.is_dir():
@@ -105,12 +105,10 @@ def _one(dialogue: Dialogue) -> Counter[str]:
     from configs.settings import Settings
     from configs.voice_dataset import voice_dataset_table
     from tools.voice.dataset.build import Source, Wish, build
-    from tools.voice.dataset.cleanliness import find_cleanliness
 
     encoder, why = find_encoder(Settings())
     if encoder is None:
         raise SystemExit(why)
-    clean, _ = find_cleanliness()
     total: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as place:
         film, clip = Path(place) / "dialogue.wav", Path(place) / "reference.wav"
@@ -123,7 +121,7 @@ def _one(dialogue: Dialogue) -> Counter[str]:
             began = time.process_time()
             total["wishes"] += 1
             try:
-                built = build([source], wish, encoder, voice_dataset_table(), folder, cache=cache, cleanliness=clean)
+                built = build([source], wish, encoder, voice_dataset_table(), folder, cache=cache)
             except UsageError:
                 total["refused"] += 1
                 continue

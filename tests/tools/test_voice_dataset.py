@@ -18,7 +18,7 @@ from voice_studio import VoiceStudio, voice_studio
 
 from backends.sound.beds import make_bed
 from backends.voice.speakers import ge2e_weights
-from backends.voice.wav import read_wav, resample, write_wav
+from backends.voice.wav import read_origin, read_wav, resample, write_wav
 from configs.errors import UsageError
 from configs.settings import load_settings
 from memory.records import Asset
@@ -144,6 +144,21 @@ def test_a_reference_chooses_and_two_files_are_one_set(studio: VoiceStudio, film
     warned = " ".join(outcome.result.warnings)
     assert "notes.wav" in warned and "no transcripts" in warned
     assert not manifest.ready and "have no transcript" in manifest.not_ready and manifest.listing() == ""
+
+
+def test_what_the_studio_spoke_needs_no_subtitles(studio: VoiceStudio) -> None:
+    studio.studio.memory.remember("character", "Carlo", "a man, adult")
+    studio.studio.memory.remember("character", "Anna", "a woman, adult")
+    lines = [{"character": ("Carlo", "Anna")[i % 2], "text": text} for i, text in enumerate(SENTENCES[:5])]
+    mix = studio.made("speak_dialogue", lines=lines)[1]
+    _, dataset = studio.made("build_voice_dataset", source=mix.id, character="Anna")
+    manifest, archive = opened(studio, dataset)
+    assert "subtitles that name Anna" in manifest.chosen_by
+    assert {clip.text for clip in manifest.clips} <= {SENTENCES[1], SENTENCES[3]} and manifest.clips
+    clip = Path(studio.studio.workspace.tmp) / "clip.wav"
+    clip.write_bytes(archive.read(manifest.clips[0].file))
+    origin = read_origin(clip)
+    assert origin is not None and origin.engine == "espeak"  # a clip of a synthetic voice stays marked as one
 
 
 def test_nobody_like_the_reference(studio: VoiceStudio) -> None:

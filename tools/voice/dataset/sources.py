@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from backends.media.guard import MEDIA_ENDINGS, open_container, sniff
 from backends.media.probe import MediaInfo, probe
+from backends.media.subtitles import plain_line
+from backends.sound.result import Words
 from backends.voice.separate import find_separator
 from backends.voice.wav import origin_of, voice_tags
 from configs.errors import StudioError, UsageError
-from tools.analysis.words import words_of
+from tools.analysis.words import SPOKEN, words_of
 from tools.voice.dataset.build import Source
 
 if TYPE_CHECKING:
@@ -98,11 +100,30 @@ def _source(asset: Asset, subtitles: str, language: str, ctx: ToolContext) -> So
     if not info.has_audio:
         raise UsageError(f"'{asset.name}' has no sound", "there is no sound track in it", "Name another file")
     told = ctx.asset(subtitles, "subtitle") if subtitles else asset
-    words, why = words_of(told, ctx, language)
+    own = () if subtitles else _spoken_here(asset)
+    words, why = (own, "") if own else words_of(told, ctx, language)
     if not words and subtitles:
         raise UsageError(f"'{told.name}' holds no lines", why or "it is empty", "Give other subtitles")
     heard, info = _voices_alone(asset, path, info, ctx)
-    return Source(asset.id, asset.name, heard, asset.sha256, info, words, tags=_tags(path))
+    spoken = bool(words) and all(line.by == SPOKEN for line in words)
+    return Source(asset.id, asset.name, heard, asset.sha256, info, words, spoken, _tags(path))
+
+
+def _spoken_here(asset: Asset) -> tuple[Words, ...]:
+    """The lines of a dialogue that the studio spoke: unlike its subtitles they name who speaks."""
+    rows = asset.params.get("lines")
+    if asset.tool != "speak_dialogue" or asset.kind != "audio" or not isinstance(rows, list):
+        return ()
+    try:
+        return tuple(
+            Words(
+                start=float(row["start"]), end=float(row["end"]), by=SPOKEN,
+                text=f"{plain_line(str(row['character']))}: {plain_line(str(row['text']).replace('*', ''))}",
+            )
+            for row in rows
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError):
+        return ()
 
 
 def _voices_alone(asset: Asset, path: Path, info: MediaInfo, ctx: ToolContext) -> tuple[Path, MediaInfo]:
