@@ -25,8 +25,8 @@ class ServerGone(EngineError):
 class VoiceServer(ProcessEngine):
     """A ProcessEngine that speaks. `_attach` is called whenever it (again) has a running process."""
 
-    _stuck = ""
-    """Why it is unfit for work though its process may live; '' while it is fit."""
+    _stuck: EngineError | None = None
+    """Why it is unfit for work though its process may live; None while it is fit."""
     _is_reviving = False
 
     def _attach(self, *, fresh: bool) -> None:
@@ -34,27 +34,27 @@ class VoiceServer(ProcessEngine):
         raise NotImplementedError
 
     def load(self) -> None:
-        self._stuck = ""
+        self._stuck = None
         super().load()
         self._attach(fresh=True)
 
     def unload(self) -> None:
         super().unload()
-        self._stuck = ""
+        self._stuck = None
 
     def ailment(self) -> str:
         if self._is_reviving:
             return ""
-        return self._stuck or super().ailment()
+        return self._stuck.sentence if self._stuck is not None else super().ailment()
 
     def _kept_alive(self, speak: Callable[[], SpeechResult]) -> SpeechResult:
         """`speak()`, once more when the process died of it. Raises EngineError."""
-        if self._stuck:
-            raise EngineError(f"'{self.name}' is out of order", self._stuck, "Try again; it is started afresh")
+        if self._stuck is not None:  # another try would only wait for the time limit once more
+            raise EngineError(self._stuck.problem, self._stuck.cause, self._stuck.fix)
         try:
             return speak()
         except ServerHangs as error:
-            self._stuck = error.sentence  # the arbiter sees it, ends the process and starts it for the next request
+            self._stuck = error  # the arbiter sees it, ends the process and starts it for the next request
             raise
         except ServerGone as error:
             LOG.warning("%s", error.sentence)
@@ -65,7 +65,7 @@ class VoiceServer(ProcessEngine):
         try:
             return speak()
         except (ServerHangs, ServerGone) as error:
-            self._stuck = error.sentence
+            self._stuck = error
             raise
 
     def _bring_back(self, broken: ServerGone) -> None:
@@ -76,14 +76,14 @@ class VoiceServer(ProcessEngine):
                 self._attach(fresh=False)
                 return
             if time.monotonic() > until:
-                self._stuck = broken.sentence
+                self._stuck = broken
                 raise broken
             time.sleep(POLL_S)
         self._is_reviving = True
         try:
             self.load()
         except EngineError as error:
-            self._stuck = f"it died and could not be started again: {error.sentence}"
-            raise
+            self._stuck = EngineError(f"'{self.name}' died and could not be started again", error.sentence, "Try again")
+            raise self._stuck from error
         finally:
             self._is_reviving = False
