@@ -95,6 +95,7 @@ class Dataset(Part):
     least_clips: int = Field(ge=2)
     least_seconds: float
     wanted_seconds: float
+    letters_per_second: tuple[float, float]
     lost_share: float = Field(ge=0, le=1)
     held_out_share: float = Field(ge=0, le=0.5)
     held_out_from: int

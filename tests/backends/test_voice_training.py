@@ -289,3 +289,17 @@ def test_reading_of_losses(lines: list[str], epoch: int, loss: float | None) -> 
         assert progress.loss == pytest.approx(loss)
     else:  # a loss that is no number is not shown, and a list of numbers alone is no loss
         assert progress.note() == ("epoch 1 of 8" if epoch else "")
+
+
+def test_what_the_loaders_drop_is_read() -> None:
+    progress = Progress(2)
+    for line in (
+        "skipped_phone:  0 , skipped_dur:  0",
+        "skipped_phone:  1 , skipped_dur:  2",
+        "deleted 4 audios who's phoneme/sec are bigger than 25 or smaller than 3",
+    ):
+        progress.read(line)
+    assert progress.dropped == [
+        "3 clips (their phonemes or their length)",
+        "4 clips (phoneme/sec are bigger than 25 or smaller than 3)",
+    ]

@@ -240,6 +240,7 @@ def test_too_small_a_gpu_gets_smaller_batches(studio: VoiceStudio, root: Path) -
     [
         ({"count": 1, "seconds": 1.0}, "too little to train"),
         ({"count": 10, "seconds": 0.5}, "too little to train"),
+        ({"count": 10, "seconds": 53.0}, "10 clips whose words do not fit their length"),
     ],
 )
 def test_too_little_is_refused(studio: VoiceStudio, make: dict[str, Any], words: str) -> None:

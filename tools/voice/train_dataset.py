@@ -82,7 +82,11 @@ def judged(asset: Asset, manifest: Manifest, table: VoiceTraining) -> Material:
         raise _foreign(asset, spoken, table)
     with_words = [clip for clip in usable if clip.text]
     length = [clip for clip in with_words if 0.6 < clip.seconds < 54]
+    slow, fast = table.dataset.letters_per_second
+    sayable = [c for c in length if slow <= sum(map(str.isalnum, c.text)) / c.seconds <= fast]
     left_out = []
+    if wrong := len(length) - len(sayable):
+        left_out.append(f"{wrong} clips whose words do not fit their length were left out.")
     if foreign := len(manifest.clips) - len(usable):
         others = ", ".join(sorted(set(spoken) - known))
         left_out.append(f"{foreign} clips in {others} were left out: GPT-SoVITS knows {', '.join(sorted(known))} only.")
@@ -90,16 +94,16 @@ def judged(asset: Asset, manifest: Manifest, table: VoiceTraining) -> Material:
         left_out.append(f"{wordless} clips without words were left out.")
     if odd := len(with_words) - len(length):
         left_out.append(f"{odd} clips of less than 0.6 or more than 54 s were left out.")
-    rules, seconds = table.dataset, sum(clip.seconds for clip in length)
-    if len(length) < rules.least_clips or seconds < rules.least_seconds:
-        why = f"{len(length)} usable clips with {seconds:.0f} s; the least are {rules.least_clips} with "
+    rules, seconds = table.dataset, sum(clip.seconds for clip in sayable)
+    if len(sayable) < rules.least_clips or seconds < rules.least_seconds:
+        why = f"{len(sayable)} usable clips with {seconds:.0f} s; the least are {rules.least_clips} with "
         why += f"{rules.least_seconds:g} s"
         told = f" ({left_out[0].rstrip('.')})" if left_out else ""
         raise UsageError(
             f"'{asset.name}' is too little to train a voice", why + told,
             "Add recordings, or use clone_voice, which needs one of 3 to 10 s",
         )  # fmt: skip
-    train, held_out = _parted(length, table)
+    train, held_out = _parted(sayable, table)
     return Material(asset, manifest, train, held_out, tuple(left_out))
 
 

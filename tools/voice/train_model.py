@@ -281,6 +281,10 @@ class Training:
             self.ctx.warn(
                 "The checkpoint of the stopped training could not be read, so SoVITS was trained from the start."
             )
+        for text in progress.dropped:
+            self.ctx.warn(
+                f"GPT-SoVITS' own loader left out {text} while {step.title}; it repeats clips, and counts so."
+            )
         if not progress.points:
             self.ctx.warn(f"No loss was seen while {step.title}: its curve is not measured.")
         newest = checks.newest_sovits(self.recipe) if step.name == "sovits" else checks.newest_gpt(self.recipe)

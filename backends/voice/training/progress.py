@@ -17,6 +17,9 @@ _START = re.compile(r"start training from epoch (\d+)")
 _LIST = re.compile(r"(\[[-+\d.,eE\s]+(?:nan|inf|[\d.])[-+\d.,eE\s naif]*\])\s*$", re.IGNORECASE)
 _BAR = re.compile(r"Epoch (\d+)(?:/\d+)?\b.*?(\d+)/(\d+)\b")
 _BAR_LOSS = re.compile(r"total_loss(?:_step)?\s*[=:]\s*([-+\d.eE]+|nan|inf)", re.IGNORECASE)
+_DROPPED = re.compile(
+    r"deleted (?P<audios>\d+) audios who's (?P<why>.+)|skipped_phone: +(?P<phones>\d+) , skipped_dur: +(?P<lengths>\d+)"
+)
 _SAVING = re.compile(r"saving ckpt (\S+?):(.*)$")
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
 _GAN_LOSSES = 8
@@ -47,6 +50,8 @@ class Progress:
     """The epoch that it began with; 0 while it has not said so."""
     _awaits: bool = False
     """True between 'Train Epoch: ...' and the numbers that follow it."""
+    dropped: list[str] = field(default_factory=list)
+    """Clips that the script's own loader left out, in its words."""
     save_failed: str = ""
     """What the script said when it could not save weights; it goes on all the same."""
 
@@ -64,6 +69,12 @@ class Progress:
             return True
         if (match := _SAVING.search(line)) and not match[2].strip().startswith("Success"):
             self.save_failed = match[2].strip() or "no reason is given"
+            return False
+        if match := _DROPPED.search(line):
+            if match["audios"]:
+                self.dropped.append(f"{match['audios']} clips ({match['why'].strip()})")
+            elif lost := int(match["phones"]) + int(match["lengths"]):
+                self.dropped.append(f"{lost} clips (their phonemes or their length)")
             return False
         if self.save_failed.startswith("Traceback") and _RAISED.match(line):
             self.save_failed = line.strip()

@@ -36,6 +36,9 @@ def dataset(config):
         ratio = len(phones[name]) / (len(units.split(" ")) / hz)
         if 3 <= ratio <= 25:
             kept.append(name)
+    if len(kept) < len(rows) - 1:
+        gone = len(rows) - 1 - len(kept)
+        print(f"deleted {gone} audios who's phoneme/sec are bigger than 25 or smaller than 3")
     if len(kept) < 100:
         kept *= max(2, int(100 / len(kept)))
     print("dataset.__len__():", len(kept))
