@@ -12,13 +12,17 @@ import soundfile
 from voice_studio import VoiceStudio, voice_studio
 
 from backends.media.audio import read_audio
+from backends.media.frames import read_frames
+from backends.media.probe import probe
 from backends.voice.engine import SpeechRequest, VoiceProfile
 from backends.voice.espeak import EspeakEngine
 from backends.voice.visemes import cues_from_json, shape_at
 from configs.errors import UsageError
-from configs.settings import Settings
+from configs.settings import Settings, load_settings
 from memory.records import Asset
+from tools.executor import Run
 from tools.intake import attach
+from tools.opening import opened_executor
 from tools.voice.lips_found import Said, find_mouth
 
 TEXT = "My mother bought five big maps of the whole world."
@@ -181,3 +185,23 @@ def test_a_mix_of_engines_keeps_the_times_that_there_are(studio: VoiceStudio) ->
     assert np.mean([shape_at(found.cues, t) == shape_at(known.cues, t) for t in later]) > 0.75
     boo = find_mouth(half, Said(character="boo"), samples, told)  # type: ignore[arg-type]
     assert all(cue.shape == "X" or cue.start >= second["start"] - 0.1 for cue in boo.cues)
+
+
+def test_the_preview_is_a_film_of_the_face_with_the_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.voice.lips_preview.SIZE", (160, 90))
+    settings = load_settings(
+        home=tmp_path / "home", brain="offline", film={"fps": 12}, image={"preview_samples": 4},
+        memory={"index": "numpy", "embedder": "letters"},
+    )  # fmt: skip
+    with opened_executor(settings) as executor:
+        line = executor.run("speak", {"text": "Ciao, mamma!", "character": "Luca"}, Run(thread="t")).assets[0]
+        made = executor.run("lip_sync", {"audio": line.id, "character": "Luca", "preview": True}, Run(thread="t"))
+        assert made.error is None
+        film = made.assets[-1]
+        assert [asset.kind for asset in made.assets] == ["lipsync", "lipsync", "video"] and line.id in film.parents
+        path = executor.studio.workspace.home / film.path
+        facts = probe(path)
+        assert facts.seconds == pytest.approx(line.params["duration"] + 0.3, abs=0.1)
+        assert np.abs(read_audio(path, RATE)).max() > 0.05
+        frames = np.stack([frame for _, frame in read_frames(path)]).astype(np.float64)
+        assert frames.std(axis=0).max() > 20  # something in it moves
