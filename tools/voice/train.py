@@ -142,7 +142,7 @@ class TrainVoice(Tool):
         }
         ctx.memory.remember("character", entry.name, entry.text, data, source="tool", thread=ctx.thread)
         said = f"similarity {trial.similarity:.2f} ({trial.by})" if trial.similarity is not None else (
-            f"similarity not measured: {trial.why}"
+            f"similarity not measured: {trial.why.rstrip('.')}"
         )  # fmt: skip
         summary = (
             f"{outcome.result.summary}. {entry.name} speaks with these weights now; {said}. Consent: {consent.line}."
