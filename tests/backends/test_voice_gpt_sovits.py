@@ -284,6 +284,21 @@ def test_a_server_that_dies_of_the_same_line_again_is_given_up(engine: Any, tmp_
         say(engine, source(tmp_path))
 
 
+def test_a_server_that_died_and_does_not_start_again_is_told(engine: Any, tmp_path: Path, yaml_folder: Path) -> None:
+    voice = source(tmp_path)
+    say(engine, voice)
+    set_faults(yaml_folder, die=1)
+    program = Path(engine._root) / "api_v2.py"
+    content = program.read_bytes()
+    program.unlink()
+    try:
+        with pytest.raises(EngineError, match=r"died and could not be started again: .*no file .*api_v2"):
+            say(engine, voice)
+    finally:
+        program.write_bytes(content)
+    assert "could not be started again" in engine.ailment()
+
+
 def test_a_server_that_restarts_itself_is_waited_for(engine: Any, tmp_path: Path) -> None:
     voice = source(tmp_path)
     before = say(engine, voice)
