@@ -244,3 +244,18 @@ def test_a_killed_dialogue_goes_on_and_speaks_no_line_twice(tmp_path: Path) -> N
         newest = max(before, key=lambda file: before[file])  # was perhaps not recorded yet
         assert all(file.stat().st_mtime_ns == then for file, then in before.items() if file != newest)
         assert len({asset.id for asset in _lines(outcome.assets)}) == 24
+
+
+def test_where_lines_overlap_each_mouth_follows_its_own(studio: VoiceStudio) -> None:
+    lines = ["Luca: Mamma mia, ma perché --", {"character": "Boo", "text": "My poor bomb!", "language": "en"}]
+    outcome, mix = studio.made("speak_dialogue", lines=lines)
+    first, second = mix.params["lines"]
+    assert second["start"] < first["end"]
+    for row, asset in zip((first, second), _lines(outcome.assets), strict=True):
+        own = mix.params["phonemes"][slice(*row["phonemes"])]
+        assert [sign for _, _, sign in own] == [sign for _, _, sign in asset.params["phonemes"]]
+        assert own[0][0] == pytest.approx(asset.params["phonemes"][0][0] + row["start"], abs=1e-3)
+    made, _ = studio.made("lip_sync", audio=mix.id, character="Boo")
+    assert made.result is not None
+    moving = [start for start, _, shape in made.result.data["cues"] if shape != "X"]
+    assert min(moving) >= second["start"] - 0.15

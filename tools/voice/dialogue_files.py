@@ -166,11 +166,15 @@ class DialogueFiles:
     ) -> Asset:
         file = self._ctx.scratch(".wav")
         write_wav(file, samples, self.rate, tags=voices_tags(self._ctx.path(one.asset) for one in lines))
-        rows = [
-            {**row, "start": round(row["start"] - start, 6), "end": round(row["end"] - start, 6)}
-            for row, one in zip(self.rows, self.placed, strict=True)
-            if one in lines
-        ]
+        rows: list[dict[str, Any]] = []
+        count = 0
+        for row, one in zip(self.rows, self.placed, strict=True):
+            if one in lines:
+                # where lines overlap, times alone do not tell whose phonemes they are
+                span = [count, count + len(one.asset.params["phonemes"])]
+                moved_row = {"start": round(row["start"] - start, 6), "end": round(row["end"] - start, 6)}
+                rows.append({**row, **moved_row, "phonemes": span})
+                count = span[1]
         times = {
             key: [time for one in lines for time in moved(one.asset.params[key], one.start - start)]
             for key in ("phonemes", "words")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,13 @@ class _Line:
     end: float
     text: str
     language: str
+    phonemes: tuple[int, int] | None = None
+    """Which of the sound's phonemes are its own, where the sound tells: lines may overlap."""
+
+    def own(self, stored: Sequence[Phoneme]) -> list[Phoneme]:
+        if self.phonemes is not None:
+            return list(stored[slice(*self.phonemes)])
+        return [p for p in stored if self.start <= p.start < self.end]
 
 
 def find_mouth(asset: Asset, said: Said, samples: Samples, ctx: ToolContext) -> FoundMouth:
@@ -68,7 +75,7 @@ def find_mouth(asset: Asset, said: Said, samples: Samples, ctx: ToolContext) -> 
     duration = len(samples) / RATE
     lines = _lines(asset, said, duration)
     stored = [Phoneme(float(start), float(end), str(ipa)) for start, end, ipa in asset.params.get("phonemes") or ()]
-    known = [[p for p in stored if line.start <= p.start < line.end] for line in lines]
+    known = [line.own(stored) for line in lines]
     if lines and all(phonemes or not _words(line) for phonemes, line in zip(known, lines, strict=True)):
         phonemes = [p for part in known for p in part]
         if phonemes:
@@ -98,13 +105,16 @@ def _lines(asset: Asset, said: Said, duration: float) -> list[_Line]:
             raise UsageError(
                 f"'{said.character}' has no line in '{asset.name}'", fix=f"Speakers there: {', '.join(names)}"
             )
-        return [
-            _Line(float(row["start"]), float(row["end"]), str(row.get("text", "")), str(row.get("language") or ""))
-            for row in own
-        ]
+        return [_of_row(row) for row in own]
     if said.text:
         return [_Line(0.0, duration, said.text, said.language)]
     return [_Line(0.0, duration, str(asset.params.get("text") or ""), str(asset.params.get("language") or ""))]
+
+
+def _of_row(row: Mapping[str, Any]) -> _Line:
+    span = row.get("phonemes")
+    own = (int(span[0]), int(span[1])) if span else None
+    return _Line(float(row["start"]), float(row["end"]), str(row.get("text", "")), str(row.get("language") or ""), own)
 
 
 def _words(line: _Line) -> str:
