@@ -212,14 +212,10 @@ def name_in(said: str) -> str:
     return ""
 
 
-def choices() -> tuple[str, ...]:
-    """Answers that a chat may offer."""
-    return tuple(str(one) for one in _lexicon()["choices"])
-
-
 def _question(character: str, deed: str, which: str = "ask") -> QuestionOpen:
     words = _lexicon()["question"]
-    return QuestionOpen(f"The voice was not {deed} for {character} yet", words["kept"], words[which])
+    offered = tuple(_lexicon()["choices"]) if which == "ask" else ()
+    return QuestionOpen(f"The voice was not {deed} for {character} yet", words["kept"], words[which], offered)
 
 
 def _new(basis: Basis, who: str, scope: str, date: str, said: str, hashes: Sequence[str]) -> Consent:

@@ -28,8 +28,9 @@ _POINTS_BACK = re.compile(
 )
 _SHORT = 6
 """Words of a wish that says so little that it goes on with the turn before: 'looks good, start training'."""
-_NO_USE_OF_LINES = ("speak", "search_memory", "list_assets", CLARIFY, CHAT, DECLINE)
-"""What a message with a script's lines under it is hardly about."""
+_USES_OF_LINES = frozenset({"make_film", "write_storyboard", "make_parody", "remember", "speak_dialogue", "lip_sync",
+                            "add_captions", "generate_image", "generate_batch", "edit_video"})  # fmt: skip
+"""What a message with a script's lines under it may be about; anything else wants them spoken."""
 _COMMAND = re.compile(rf"^(?:{'|'.join(entry[1:] for entry in lexicon().words['command_verbs'])})\b", re.IGNORECASE)
 
 
@@ -51,7 +52,7 @@ def decide(reader: Reader, raw: str, facts: Facts, earlier: Sequence[str] = (), 
     if question and question.wish:
         merged = _answered(reader, wish, question, plain, earlier)
         if merged:
-            return merged
+            return dataclasses.replace(merged, answers=True)
     recent = tuple(said)
     if not recent and earlier and (_POINTS_BACK.search(wish.blank_quotes) or len(wish.match.split()) <= _SHORT):
         for text in earlier[-3:]:
@@ -84,7 +85,7 @@ def _fresh(
         intent = able[0] if able else ""
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
-    if not forced and holds_script(request) and (not reading.clear or reading.intent in _NO_USE_OF_LINES):
+    if not forced and holds_script(request) and (not reading.clear or reading.intent not in _USES_OF_LINES):
         reading = Reading((("speak_dialogue", 1.0),), "rule")
     if not forced and (shown := about_the_picture(request, reading)):
         forced, reading = shown, Reading(((shown, 1.0),), "rule")
