@@ -40,6 +40,9 @@ class Judges:
 
 
 NOBODY = Judges()
+
+_kept: dict[str, Transcriber] = {}
+"""The recogniser that was used last, by its folder: loading one takes longer than several lines."""
 NOISE_SHORTEST_S = 1.0
 """In shorter lines ('No!') the quietest tenth is speech: a third of such lines of every voice would seem noisy."""
 
@@ -47,8 +50,14 @@ NOISE_SHORTEST_S = 1.0
 def find_judges(settings: Settings) -> Judges:
     """The judges whose weights are on this machine; nothing is loaded before it is needed."""
     encoder, no_encoder = find_encoder(settings)
-    recogniser, no_recogniser = find_recogniser(settings)
-    return Judges(encoder, no_encoder, recogniser, no_recogniser)
+    found, no_recogniser = find_recogniser(settings)
+    if found is None:
+        return Judges(encoder, no_encoder, None, no_recogniser)
+    where = f"{settings.warehouse}|{settings.voice.recogniser}"
+    if where not in _kept:
+        _kept.clear()
+        _kept[where] = found
+    return Judges(encoder, no_encoder, _kept[where], "")
 
 
 def judged(
