@@ -38,7 +38,7 @@ class WriteNote(Tool):
             ctx.progress(step, 3, "writing")
             time.sleep(0.02 if args.text == "wait" else 0)
         if args.text == "whose":
-            raise QuestionOpen("The note was not written yet", "somebody has to agree", "Who agreed?")
+            raise QuestionOpen("The note was not written yet", "somebody has to agree", "Who agreed?", ("I did",))
         if args.text == "fail":
             raise EngineError("The pen broke", "too much pressure", "Write softer")
         if args.text == "bug":

@@ -381,7 +381,12 @@ def test_a_tools_own_question_is_put_to_the_user_and_the_answer_goes_on(make_age
     agent = make_agent(brain)
     report = agent.invoke({"messages": [("user", "write it down")]}, thread="a")
     assert report["questions"] == ["The note was not written yet: somebody has to agree. Who agreed?"]
-    assert exit_code(report) == 3 and report["error"] is None and report["reply"] == report["questions"][0]
+    assert (
+        report["choices"] == ["I did"]
+        and exit_code(report) == 3
+        and report["error"] is None
+        and report["reply"] == report["questions"][0]
+    )
     report = agent.invoke({"messages": [("user", "Anna did")]}, thread="a")
     assert report["questions"] == [] and exit_code(report) == 0 and report["calls"][0]["status"] == "done"
     facts = read_facts(brain.asked[3])
