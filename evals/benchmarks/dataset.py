@@ -28,7 +28,7 @@ from evals.footage.dialogues import RATE, Dialogue, read_speech, stitch
 if TYPE_CHECKING:
     from tools.voice.dataset.build import Built
 
-TUNING, REPORT = range(15), range(1000, 1006)
+TUNING, REPORT = range(15), range(1000, 1004)
 VARIANTS = ("clean", "noise", "music", "loud music", "overlap")
 COLLAR_S = 0.5
 """pyannote.metrics' collar is the whole width: a quarter second on each side, NIST's usual."""

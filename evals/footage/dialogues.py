@@ -14,9 +14,8 @@ RATE = 16_000
 _FRAME = 160
 _SPEAKER = re.compile(r"(\d+)-\d+-\d+$")
 """LibriSpeech: speaker-chapter-utterance."""
-_QUIET_DB, _OVER_NOISE_DB, _JOIN_S = -18.0, 4.0, 0.3
-"""Below the loudest moments, or this near to the quietest, nobody speaks (some of LibriSpeech is noisy); shorter
-pauses belong to the speech (NIST's usual 0.3 s)."""
+_QUIET_DB, _JOIN_S = -18.0, 0.3
+"""So far below an utterance's loudest moments nobody speaks; shorter pauses belong to the speech (NIST: 0.3 s)."""
 _SMOOTH = 20
 _TURN_S = (2.5, 10.0)
 _OVERLAP_CHANCE, _OVERLAP_S = 0.12, (0.4, 1.2)
@@ -99,8 +98,7 @@ def loud_spans(samples: Samples) -> list[tuple[float, float]]:
     frames = np.pad(samples, (0, -len(samples) % _FRAME)).reshape(-1, _FRAME)
     power = np.convolve((frames.astype(np.float64) ** 2).mean(axis=1), np.ones(_SMOOTH) / _SMOOTH, mode="same")
     level = 10 * np.log10(power + 1e-10)
-    low, high = np.percentile(level, [10, 95])
-    over = level > max(high + _QUIET_DB, low + _OVER_NOISE_DB)
+    over = level > np.percentile(level, 95) + _QUIET_DB
     spans: list[list[float]] = []
     for index in np.flatnonzero(over):
         start, end = index * 0.01, (index + 1) * 0.01
