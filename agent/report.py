@@ -25,7 +25,7 @@ def asset_row(asset: Asset) -> dict[str, Any]:
         "engine": asset.engine,
         "scores": scores,
     }
-    if asset.kind == "audio" and asset.params.get("text"):
+    if asset.kind == "audio" and asset.params.get("text") and asset.params.get("character"):
         # who says what, and how
         row["said"] = {name: str(asset.params.get(name, "")) for name in ("character", "text", "emotion")}
     return row
