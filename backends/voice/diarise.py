@@ -103,7 +103,7 @@ def find_centroids(vectors: Floats, lengths: Floats, limits: Clustering, speaker
     least = max(limits.least_s, limits.least_share * float(weight.sum()))
     steps = [1 - limits.together]
     if speakers:  # finer and finer, until enough voices are large enough
-        steps = [float(height) - 1e-9 for height in tree[::-1, 2][: _MOST_STEPS]]
+        steps = [float(height) - 1e-9 for height in tree[::-1, 2][:_MOST_STEPS]]
     best: list[Floats] = []
     for distance in steps:
         labels = fcluster(tree, distance, "distance")
