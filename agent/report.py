@@ -17,7 +17,7 @@ _PLAN_FIELDS = tuple(PlanStep.__dataclass_fields__)
 def asset_row(asset: Asset) -> dict[str, Any]:
     """An asset for the user: where it is, what made it, how it scored."""
     scores = {s.name: {k: v for k, v in asdict(s).items() if k != "name" and v not in (None, "")} for s in asset.scores}
-    return {
+    row = {
         "id": asset.id,
         "kind": asset.kind,
         "name": asset.name,
@@ -25,6 +25,10 @@ def asset_row(asset: Asset) -> dict[str, Any]:
         "engine": asset.engine,
         "scores": scores,
     }
+    if asset.kind == "audio" and asset.params.get("text") and asset.params.get("character"):
+        # who says what, and how
+        row["said"] = {name: str(asset.params.get(name, "")) for name in ("character", "text", "emotion")}
+    return row
 
 
 def call_row(outcome: ToolOutcome) -> dict[str, Any]:

@@ -48,7 +48,37 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
             from backends.voice.espeak import EspeakEngine
 
             return EspeakEngine()
+        case "voice_training":
+            from backends.voice.training.seat import TrainingSeat
+            from configs.voice_training import load_voice_training
+
+            training = load_voice_training(settings)
+            return TrainingSeat(training, training.root(settings), load_models().engines[name].need_mib)
+        case "gpt_sovits":
+            return _gpt_sovits(settings)
+        case "qwen3_tts":
+            from backends.voice.qwen3_tts import Qwen3TtsEngine
+            from configs.tts_config import load_tts
+
+            return Qwen3TtsEngine(
+                load_models().engines[name],
+                load_tts(settings).engines.qwen3_tts,
+                warehouse=settings.warehouse,
+                run_dir=run_dir(settings),
+                home=settings.home.expanduser(),
+            )
     return _server(name, settings, download)
+
+
+def _gpt_sovits(settings: Settings) -> Engine:
+    from backends.voice.gpt_sovits import GptSovitsEngine, RemoteGptSovits
+    from configs.tts_config import load_tts
+
+    options, home = load_tts(settings).engines.gpt_sovits, settings.home.expanduser()
+    if settings.voice.gpt_sovits_url:
+        return RemoteGptSovits(settings.voice.gpt_sovits_url, options, home=home)
+    spec = load_models().engines["gpt_sovits"]
+    return GptSovitsEngine(spec, options, warehouse=settings.warehouse, run_dir=run_dir(settings), home=home)
 
 
 def _cap_mib(name: str, settings: Settings) -> int:

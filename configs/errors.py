@@ -41,6 +41,11 @@ class QuestionOpen(StudioError):
 
     exit_code = 3
 
+    def __init__(self, problem: str, cause: str = "", fix: str = "", choices: tuple[str, ...] = ()) -> None:
+        """`choices`: answers that a chat may offer; the user may always say something else."""
+        super().__init__(problem, cause, fix)
+        self.choices = choices
+
 
 class PolicyError(StudioError):
     """The request asks for more than the user's intent and approval allow."""

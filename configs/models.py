@@ -40,7 +40,7 @@ class ProcessSpec(BaseModel):
 class EngineSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["image", "voice", "llm", "vision", "encoder"]
+    kind: Literal["image", "voice", "llm", "vision", "encoder", "training"]
     device: Literal["cpu", "gpu"]
     need_mib: int = Field(gt=0)
     """A first guess; what is measured on this machine replaces it."""

@@ -86,15 +86,29 @@ class VisionSettings(Section):
 
 
 class VoiceSettings(Section):
-    engine: Literal["auto", "espeak"] = "auto"
+    engine: Literal["auto", "espeak", "gpt_sovits", "qwen3_tts"] = "auto"
+    """'auto': each character's own, else the first of `configs/tts_config.yaml` that can speak the line."""
+    gpt_sovits_url: str = ""
+    """A GPT-SoVITS server (api_v2.py) that runs on its own, e.g. http://127.0.0.1:9880; '' = the studio starts one."""
     language: str = "en"
     loudness_lufs: float = Field(-18.0, ge=-40, le=-6)
     recogniser: str = "voice/faster-whisper-small"
     """A faster-whisper model folder (CTranslate2), below the warehouse unless absolute: writes down what is said where
     no subtitles tell it. '' = none."""
+    speaker_encoder: str = ""
+    """A folder, below the warehouse unless absolute, with one .onnx speaker model (WeSpeaker, CAM++) or a transformers
+    x-vector model (WavLM): tells voices apart. '' = the GE2E encoder packaged in resemblyzer."""
+    naturalness: str = "voice/utmos"
+    """A folder, below the warehouse unless absolute, with one .onnx predictor of mean opinion scores (UTMOS exported:
+    16 kHz samples in, one score out). '' or not there = naturalness is not measured."""
+    diariser: str = "voice/speaker-diarization-community-1"
+    """A pyannote.audio pipeline's folder: who speaks when. '' or not there = clustering of speaker vectors."""
+    separator: str = "voice/separator"
+    """A folder with weights of demucs (htdemucs) or audio-separator: voices without the music. '' = none."""
 
     def resolved_engine(self) -> str:
-        return "espeak" if self.engine == "auto" else self.engine
+        """What speaks for whoever has no cloned voice; `tools.voice.routing` chooses line by line."""
+        return "espeak"
 
 
 class FilmSettings(Section):

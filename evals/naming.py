@@ -9,7 +9,10 @@ from configs.errors import UsageError
 from memory.store import Memory
 
 FILE_ARGUMENTS = frozenset(
-    {"video", "image", "audio", "timeline", "asset", "picture", "subtitles", "source", "music", "reference", "file"}
+    {
+        *("video", "image", "audio", "timeline", "asset", "picture", "subtitles", "source", "music", "reference"),
+        *("file", "script", "dataset"),
+    }
 )
 CHARACTER_ARGUMENTS = frozenset({"character", "speaker"})
 LAST = ("last", "$last")

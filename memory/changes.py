@@ -63,6 +63,36 @@ class Changes:
                 db.execute("UPDATE changes SET undone_at = ? WHERE id = ?", (time.time(), row["id"]))
             return done
 
+    def redo(self, thread: str, steps: int) -> list[Undone]:
+        """Bring back what was undone last in a conversation, newest undone first; empty when something newer was done.
+
+        Only hidden files come back: what an entry or a rating said before the undo is not kept twice.
+        """
+        if steps < 1:
+            raise UsageError(f"{steps} steps cannot be done again", fix="Give 1 or more")
+        with self._catalogue.writing() as db:
+            newest = db.execute(
+                "SELECT coalesce(max(id), 0) FROM changes WHERE thread = ? AND undone_at IS NULL", (thread,)
+            ).fetchone()[0]
+            query = "SELECT * FROM changes WHERE thread = ? AND undone_at IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+            done: list[Undone] = []
+            for row in db.execute(query, (thread, newest, min(steps, 10_000))).fetchall():
+                if row["kind"] != "assets":
+                    break
+                done.append(_show_again(db, json.loads(row["payload"])["assets"]))
+                db.execute("UPDATE changes SET undone_at = NULL WHERE id = ?", (row["id"],))
+            return done
+
+
+def _show_again(db: sqlite3.Connection, ids: Sequence[str]) -> Undone:
+    shown = tuple(
+        i for i in ids if db.execute("UPDATE assets SET hidden = 0 WHERE id = ? AND hidden = 1", (i,)).rowcount
+    )
+    if not shown:
+        return Undone("assets", (), "nothing was hidden any more")
+    names = [_name(db, i) for i in shown[:4]] + (["..."] if len(shown) > 4 else [])
+    return Undone("assets", shown, f"brought back {len(shown)} asset{'s' * (len(shown) > 1)}: {', '.join(names)}")
+
 
 def _take_back(db: sqlite3.Connection, kind: str, payload: dict[str, Any]) -> Undone:
     if kind == "assets":

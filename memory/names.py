@@ -9,10 +9,17 @@ from collections.abc import Callable, Iterable, Sequence
 from memory.records import Entry
 from memory.tuning import words
 
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SPLIT = re.compile(r"[^\w]+|_+")
 _SOUNDS = (("ph", "f"), ("ck", "c"), ("k", "c"), ("y", "i"), ("j", "i"), ("w", "v"), ("z", "s"), ("th", "t"))
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _MIN_NICKNAME = 3
+
+
+def shown_name(text: object, most: int = 200) -> str:
+    """A name as it is shown, one line: without line breaks, control characters and marks that turn the direction of
+    writing ('gpj.exe' must not read as 'exe.jpg')."""
+    return _UNSAFE.sub(" ", str(text or "")).strip()[:most]
 
 
 def name_key(text: str) -> str:

@@ -304,6 +304,10 @@ class Memory:
         """Take back the last changes of a conversation, newest first; empty when there is nothing left."""
         return self._it.changes.undo(thread, steps)
 
+    def redo(self, thread: str, steps: int = 1) -> list[Undone]:
+        """Bring back the files that were undone last in a conversation; empty when there is nothing to bring back."""
+        return self._it.changes.redo(thread, steps)
+
     # Care
 
     @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from configs.errors import EngineError
+from configs.errors import EngineError, QuestionOpen
 from memory.records import Score
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
@@ -37,6 +37,8 @@ class WriteNote(Tool):
         for step in range(3):
             ctx.progress(step, 3, "writing")
             time.sleep(0.02 if args.text == "wait" else 0)
+        if args.text == "whose":
+            raise QuestionOpen("The note was not written yet", "somebody has to agree", "Who agreed?", ("I did",))
         if args.text == "fail":
             raise EngineError("The pen broke", "too much pressure", "Write softer")
         if args.text == "bug":

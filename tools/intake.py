@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from backends.media.guard import MediaLimits, sniff
 from configs.errors import StudioError, UsageError
 from configs.settings import Settings
 from configs.workspace import Workspace
+from memory.names import shown_name
 from memory.records import Asset, AssetKind
 from memory.store import Memory
 from tools.publish import publish, sha256_of
@@ -27,6 +29,7 @@ KINDS_IN_WORDS: dict[str, str] = {
     "file": "a text file",
 }
 
+_SUFFIX = re.compile(r"\.[a-z0-9_-]{1,16}")
 _KIND_OF_SNIFF: dict[str, AssetKind] = {
     "image": "image",
     "audio": "audio",
@@ -43,7 +46,7 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     A file that the studio made, byte for byte, is known again with its layout and its recipe.
     Raises UsageError in one sentence when it is missing, empty, hostile, too large or of no known kind.
     """
-    shown = name or path.name
+    shown = shown_name(name or path.name) or "a file without a name"
     if not path.is_file():
         raise UsageError(f"The attachment '{shown}' does not exist", fix="Check its path")
     limits = settings.uploads
@@ -57,7 +60,8 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
             "it is no picture, sound, video, timeline, subtitle or text file",
             "Attach a PNG, JPEG, WAV, MP3, FLAC, MP4, MOV, WebM, OTIO, SRT or TXT file",
         )
-    copy = workspace.scratch(path.suffix.lower() or ".bin")
+    suffix = path.suffix.lower()
+    copy = workspace.scratch(suffix if _SUFFIX.fullmatch(suffix) else ".bin")
     try:
         shutil.copyfile(path, copy)
         # by its content only: what a file says of itself may have been written by anybody

@@ -33,6 +33,18 @@ PREFIX: dict[str, str] = {
 }
 
 
+def asset_id(kind: AssetKind, digest: str, thread: str, step: str) -> str:
+    """The id of a file made in a step: it follows from its content, so that the step made again gives the same."""
+    own = hashlib.sha256(f"{kind}|{digest}|{thread}|{step}".encode()).hexdigest()[:10]
+    return f"{PREFIX[kind]}-{own}"
+
+
+def asset_path(workspace: Workspace, identity: str, kind: AssetKind, name: str, file: Path) -> Path:
+    """Where the file of an asset lies."""
+    stem = slugify(Path(name).stem, max_length=48) or kind
+    return workspace.assets / f"{identity}-{stem}{file.suffix.lower()}"
+
+
 def publish(
     workspace: Workspace,
     memory: Memory,
@@ -57,14 +69,12 @@ def publish(
     Raises StudioError when the disk or the database refuses; then nothing has changed.
     """
     digest = sha256_of(file)
-    own = hashlib.sha256(f"{kind}|{digest}|{thread}|{step}".encode()).hexdigest()[:10]
-    identity = f"{PREFIX[kind]}-{own}"
+    identity = asset_id(kind, digest, thread, step)
     known = memory.get_asset(identity)
     if known is not None and not known.hidden and _is_whole(workspace.home / known.path, digest):
         file.unlink(missing_ok=True)
         return known
-    stem = slugify(Path(name).stem, max_length=48) or kind
-    target = workspace.assets / f"{identity}-{stem}{file.suffix.lower()}"
+    target = asset_path(workspace, identity, kind, name, file)
     size = file.stat().st_size
     try:
         with file.open("rb+") as handle:

@@ -18,6 +18,12 @@ TOOLS: dict[str, str] = {
     "check_identity": "tools.image.check_identity:CheckIdentity",
     "speak": "tools.voice.speak:Speak",
     "speak_dialogue": "tools.voice.dialogue:SpeakDialogue",
+    "clone_voice": "tools.voice.clone:CloneVoice",
+    "check_voice": "tools.voice.check_voice:CheckVoice",
+    "build_voice_dataset": "tools.voice.dataset.tool:BuildVoiceDataset",
+    "train_voice": "tools.voice.train:TrainVoice",
+    "train_voice_model": "tools.voice.train_model:TrainVoiceModel",
+    "forget_voice": "tools.voice.forget_voice:ForgetVoice",
     "lip_sync": "tools.voice.lip_sync:LipSync",
     "analyze_video": "tools.analysis.video:AnalyzeVideo",
     "analyze_image": "tools.analysis.picture:AnalyzeImage",
@@ -26,6 +32,7 @@ TOOLS: dict[str, str] = {
     "render_timeline": "tools.editing.render:RenderTimeline",
     "change_timeline": "tools.editing.change.tool:ChangeTimeline",
     "import_timeline": "tools.editing.handoff.take_in:ImportTimeline",
+    "timeline_history": "tools.editing.history:TimelineHistory",
     "export_timeline": "tools.editing.export:ExportTimeline",
     "add_captions": "tools.editing.captions:AddCaptions",
     "add_effects": "tools.editing.add_effects:AddEffects",
@@ -39,6 +46,7 @@ TOOLS: dict[str, str] = {
     "rate_asset": "tools.memory.rate:RateAsset",
     "list_assets": "tools.project.assets:ListAssets",
     "undo": "tools.project.undo:Undo",
+    "redo": "tools.project.redo:Redo",
     "gpu_status": "tools.project.gpu:GpuStatus",
 }
 

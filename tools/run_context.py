@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tools.executor import Executor, Run
 
 
+CLOCK_STEP = 0.05
+"""Seconds by which a file's time may lie behind the clock."""
+
+
 class RunContext:
     """One call's view; see `tools.spec.ToolContext` for what each member promises."""
 
@@ -51,7 +55,7 @@ class RunContext:
         # a path means the file as it is now, not an older import of the same name
         found = self._from_path(ref) if "/" in ref else None
         try:
-            found = found or self.memory.find_asset(ref, kinds, thread=self.thread)
+            found = found or self._as_it_is_now(ref, self.memory.find_asset(ref, kinds, thread=self.thread))
         except UsageError:
             found = self._from_path(ref)
             if found is None:
@@ -63,6 +67,13 @@ class RunContext:
                 f"{self._tool.name} needs {wanted} here",
             )
         return found
+
+    def _as_it_is_now(self, ref: str, found: Asset) -> Asset:
+        """A file of the workspace that was taken in by its name and written anew since is taken in again."""
+        if found.tool or found.name != ref or not (self.workspace.home / ref).is_file():
+            return found
+        changed = (self.workspace.home / ref).stat().st_mtime
+        return (self._from_path(ref) or found) if changed > found.created_at - CLOCK_STEP else found
 
     def _from_path(self, ref: str) -> Asset | None:
         return import_workspace_file(ref, self.workspace, self.memory, self.settings, self.thread)

@@ -16,6 +16,7 @@ from agent.pricing import RISKY, fill_refs, refs
 from agent.report import call_row
 from agent.state import State, TurnContext, job_of
 from backends.llm.understanding import Understanding
+from configs.errors import QuestionOpen
 from tools.events import Event, ModelSwapped
 from tools.executor import Run
 from tools.notes import one_of_each
@@ -133,4 +134,5 @@ def _error(outcome: ToolOutcome) -> dict[str, Any] | None:
     if outcome.error is None:
         return None
     error = outcome.error
-    return {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}
+    told = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}
+    return {**told, "choices": list(error.choices)} if isinstance(error, QuestionOpen) else told

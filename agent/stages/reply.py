@@ -9,7 +9,9 @@ from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
 from agent.events import Failed, Question, StageEntered
+from agent.stages.understand import whole_wish
 from agent.state import State, TurnContext, job_of
+from configs.errors import QuestionOpen
 
 TITLE_LIMIT = 60
 
@@ -18,7 +20,9 @@ async def reply(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
     """The closing text. Never claims more than the calls gave."""
     ctx = runtime.context
     ctx.emit(StageEntered(thread=ctx.thread, stage="reply"))
-    question, error = state.get("question"), _open_error(state)
+    error = _open_error(state)
+    asked = _asked(state, error)
+    question, error = state.get("question") or asked, None if asked else error
     if question:
         text = str(question["text"])
         ctx.emit(Question(thread=ctx.thread, text=text, choices=tuple(question.get("choices", ()))))
@@ -31,7 +35,16 @@ async def reply(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
     if error:
         ctx.emit(Failed(thread=ctx.thread, **{k: error[k] for k in ("problem", "cause", "fix", "exit_code")}))
     await asyncio.to_thread(_remember, state, ctx)
-    return {"reply": text, "error": error, "open_question": question, "history": [AIMessage(text)]}
+    answer = {"reply": text, "error": error, "open_question": question, "history": [AIMessage(text)]}
+    return {**answer, "question": question} if asked else answer
+
+
+def _asked(state: State, error: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A tool's own question (who agreed to a voice?), which the next message answers; None when none asked."""
+    if error is None or error["exit_code"] != QuestionOpen.exit_code:
+        return None
+    text = QuestionOpen(error["problem"], error["cause"], error["fix"]).sentence
+    return {"text": text, "choices": list(error.get("choices", ())), "wish": whole_wish(state)}
 
 
 def _open_error(state: State) -> dict[str, Any] | None:

@@ -23,12 +23,15 @@ async def understand(state: State, runtime: Runtime[TurnContext]) -> Command[Lit
     reading = parse_understanding(await answer_of(brain, briefing("understand", state, ctx), ctx.cancel))
     update: dict[str, Any] = {"understanding": reading.model_dump(), "model_calls": state["model_calls"] + 1}
     if reading.intent == CLARIFY and reading.question:
-        question = {"text": reading.question, "choices": reading.choices, "wish": _whole_wish(state)}
+        wish = whole_wish({**state, **update})
+        question = {"text": reading.question, "choices": reading.choices, "wish": wish}
         return Command(goto="reply", update={**update, "question": question})
     return Command(goto="recall", update=update)
 
 
-def _whole_wish(state: State) -> str:
-    """The wish with what it already was an answer to."""
+def whole_wish(state: State) -> str:
+    """The wish with what it already was an answer to; a wish of its own stands alone."""
     earlier = state.get("open_question") or {}
-    return f"{earlier['wish']} {state['wish']}" if earlier.get("wish") else state["wish"]
+    if not earlier.get("wish") or state.get("understanding", {}).get("answers") is False:
+        return state["wish"]
+    return f"{earlier['wish']} {state['wish']}"

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from configs.errors import EngineError
 
-EngineKind = Literal["image", "voice", "llm", "vision", "encoder"]
+EngineKind = Literal["image", "voice", "llm", "vision", "encoder", "training"]
 StartPhase = Literal["download", "load", "compile", "warm_up", "ready"]
 
 

@@ -36,6 +36,10 @@ class Understanding(BaseModel):
     )
     reason: str = Field(default="", description="For 'decline': why, in one sentence, else empty")
     language: str = Field(default="en", description="ISO 639-1 code of the language the user writes in")
+    answers: bool | None = Field(
+        default=None,
+        description="True when the message answers the studio's open question, false when it is a wish of its own",
+    )
     confidence: float = Field(default=1.0, ge=0.0, le=1.0, description="How sure this reading is, 0 to 1")
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -52,11 +53,13 @@ def cast(profile: VoiceProfile, language_voice: str, prosody: Prosody) -> Castin
     variants: list[tuple[str, float]] = list(age["variants"][gender].items())
     variant, tuning = variants[profile.seed % len(variants)]
 
-    formants = age["formants"] * kind.get("formants", 1.0) * prosody.formants * (1 + TIMBRE_FORMANTS * profile.timbre)
+    own = config["own"]
+    tract = (1 + TIMBRE_FORMANTS * profile.timbre) * (1 + own["formants"] * seeded(profile.seed, "tract"))
+    formants = age["formants"] * kind.get("formants", 1.0) * prosody.formants * tract
     ratio = float(formant_ratio(formants))
     pitch = profile.pitch + tuning + kind.get("pitch", 0.0) + prosody.pitch
     rate = profile.rate * age["rate"] * kind.get("rate", 1.0) * prosody.rate
-    spread = age["range"] * kind.get("range", 1.0) * prosody.range
+    spread = age["range"] * kind.get("range", 1.0) * prosody.range * (1 + own["range"] * seeded(profile.seed, "range"))
     knobs = EspeakKnobs(
         voice=f"{language_voice}+{variant}",
         # The formant shift speeds the speech up by the same factor; ask for that much slower speech.
@@ -66,6 +69,7 @@ def cast(profile: VoiceProfile, language_voice: str, prosody: Prosody) -> Castin
         volume=config["espeak"]["volume"],
         word_gap=round(config["espeak"]["word_gap"] + prosody.word_gap),
     )
+    hum = kind.get("ring_hz", 60.0) * (1 + own["ring"] * seeded(profile.seed, "ring"))
     treatment = Treatment(
         formants=ratio,
         tremor_hz=prosody.tremor_hz if prosody.tremor_cents else _first("tremor_hz", 6.0, kind, age),
@@ -74,13 +78,23 @@ def cast(profile: VoiceProfile, language_voice: str, prosody: Prosody) -> Castin
         rough_hz=_first("rough_hz", prosody.rough_hz, kind, age),
         drive=min(1.0, prosody.drive + kind.get("drive", 0.0)),
         whisper=prosody.whisper,
-        ring_hz=kind.get("ring_hz", 60.0),
+        # A robot's hum is part of its voice: it rises and falls with it.
+        ring_hz=hum * 2 ** (prosody.pitch / 12),
         ring_mix=kind.get("ring_mix", 0.0),
-        comb_ms=kind.get("comb_ms", 7.0),
+        comb_ms=kind.get("comb_ms", 7.0) * (1 + own["comb"] * seeded(profile.seed, "comb")),
         comb_mix=kind.get("comb_mix", 0.0),
-        tilt_db=prosody.tilt_db + kind.get("tilt_db", 0.0) + TIMBRE_TILT_DB * profile.timbre,
+        tilt_db=prosody.tilt_db
+        + kind.get("tilt_db", 0.0)
+        + TIMBRE_TILT_DB * profile.timbre
+        + own["tilt_db"] * seeded(profile.seed, "tilt"),
     )
     return Casting(knobs, treatment)
+
+
+def seeded(seed: int, what: str) -> float:
+    """-1..1 from the seed alone: what makes a voice this character's own."""
+    digest = hashlib.sha256(f"{seed}:{what}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 0xFFFFFFFF * 2 - 1
 
 
 def _first(key: str, default: float, *places: dict[str, Any]) -> float:

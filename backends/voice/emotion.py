@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -32,14 +34,19 @@ class Prosody:
     whisper: float = 0.0
     glide: float = 0.0
     word_gap: float = 0.0
+    final: float = 0.0
+    accent: float = 0.0
+    stretch: float = 1.0
 
 
-_FACTORS = frozenset({"range", "rate", "formants"})
-_FREQUENCIES = frozenset({"tremor_hz", "rough_hz"})
+_FACTORS = frozenset({"range", "rate", "formants", "stretch"})
+_FREQUENCIES = {"tremor_hz": "tremor_cents", "rough_hz": "roughness"}
+_ONE_WAY = frozenset({"tremor_cents", "roughness", "drive", "whisper"})
 
 
 @cache
-def _config() -> dict[str, Any]:
+def emotions_config() -> dict[str, Any]:
+    """configs/emotions.yaml."""
     loaded: dict[str, Any] = yaml.safe_load((CONFIG_DIR / "emotions.yaml").read_text(encoding="utf-8"))
     return loaded
 
@@ -47,7 +54,7 @@ def _config() -> dict[str, Any]:
 @cache
 def _synonyms() -> dict[str, str]:
     names = {emotion: emotion for emotion in EMOTIONS}
-    for emotion, words in _config()["synonyms"].items():
+    for emotion, words in emotions_config()["synonyms"].items():
         names.update(dict.fromkeys(words, emotion))
     return names
 
@@ -56,18 +63,69 @@ def prosody(emotion: str, intensity: float = 0.7) -> Prosody:
     """The prosody of `emotion` (one of EMOTIONS) at `intensity` 0..1: factors scale as powers, offsets linearly."""
     if emotion not in EMOTIONS:
         raise UsageError(f"There is no emotion '{emotion}'", fix=f"Choose one of: {', '.join(EMOTIONS)}")
-    full = Prosody(**_config()["prosody"][emotion])
-    share = min(1.0, max(0.0, intensity))
+    return mixed_prosody({emotion: min(1.0, max(0.0, intensity))})
+
+
+def mixed_prosody(amounts: Mapping[str, float]) -> Prosody:
+    """Several emotions' prosody at once: offsets add up, factors multiply as powers of their amounts.
+
+    Args:
+        amounts: emotion -> 0..1; what is missing to 1 is neutral. This is a straight line in valence, arousal and
+            dominance too, as both are linear in the amounts.
+    """
+    full = {emotion: Prosody(**emotions_config()["prosody"][emotion]) for emotion in amounts}
     values: dict[str, float] = {}
     for item in fields(Prosody):
-        value = getattr(full, item.name)
+        each = [(getattr(full[emotion], item.name), amount) for emotion, amount in amounts.items()]
         if item.name in _FACTORS:
-            values[item.name] = value**share
+            values[item.name] = math.prod(value**amount for value, amount in each)
         elif item.name in _FREQUENCIES:
-            values[item.name] = value
+            values[item.name] = _frequency(item.name, full, amounts)
         else:
-            values[item.name] = value * share
+            values[item.name] = sum(value * amount for value, amount in each)
     return Prosody(**values)
+
+
+def prosody_between(have: Prosody, want: Prosody) -> Prosody:
+    """What is missing from `have` to `want`; manners that cannot be taken out of a sound again are left alone."""
+    values: dict[str, float] = {}
+    for item in fields(Prosody):
+        old, new = getattr(have, item.name), getattr(want, item.name)
+        if item.name in _FACTORS:
+            values[item.name] = new / old
+        elif item.name in _FREQUENCIES:
+            values[item.name] = new
+        elif item.name in _ONE_WAY:
+            values[item.name] = max(0.0, new - old)
+        else:
+            values[item.name] = new - old
+    return Prosody(**values)
+
+
+def prosody_with(base: Prosody, changes: Mapping[str, float]) -> Prosody:
+    """`base` and some fields of Prosody on top: factors multiply, frequencies replace, the rest adds up.
+
+    Raises UsageError naming a field that there is not.
+    """
+    values: dict[str, float] = {}
+    known = {item.name for item in fields(Prosody)}
+    for name, change in changes.items():
+        if name not in known:
+            raise UsageError(f"There is no prosody '{name}'", fix=f"Choose from: {', '.join(sorted(known))}")
+        old = float(getattr(base, name))
+        values[name] = old * change if name in _FACTORS else change if name in _FREQUENCIES else old + change
+    return replace(base, **values)
+
+
+def _frequency(name: str, full: Mapping[str, Prosody], amounts: Mapping[str, float]) -> float:
+    """A frequency is that of the emotions that have the tremor or roughness it belongs to."""
+    depth = _FREQUENCIES[name]
+    # A trace of each, so that an emotion at no intensity still has its frequency.
+    shares = {emotion: float(getattr(full[emotion], depth)) * (amount + 1e-9) for emotion, amount in amounts.items()}
+    total = sum(shares.values())
+    if total <= 0:
+        return float(getattr(Prosody(), name))
+    return sum(float(getattr(full[emotion], name)) * share for emotion, share in shares.items()) / total
 
 
 def emotion_named(word: str) -> str:

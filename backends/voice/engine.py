@@ -61,6 +61,8 @@ class VoiceSource:
     """'gpt' and 'sovits' for GPT-SoVITS: absolute paths; empty = the engine's own base weights."""
     references: Mapping[str, Reference] = field(default_factory=dict)
     """By emotion (EMOTIONS); 'neutral' serves every emotion that has none of its own."""
+    prosody: Mapping[str, float] = field(default_factory=dict)
+    """Fields of Prosody that are added to every line, e.g. {'pitch': -1, 'rate': 0.95}."""
 
     def reference(self, emotion: str) -> Reference | None:
         return self.references.get(emotion) or self.references.get("neutral")
@@ -80,6 +82,10 @@ class SpeechRequest:
     """For engines that clone; None: a voice from the description."""
     prosody: Prosody | None = None
     """Worked out already (a blend, a point of a curve): used in place of emotion and intensity by engines that can."""
+    vector: tuple[float, ...] = ()
+    """For engines that take emotions as a vector: see `emotion_vector`."""
+    instruction: str = ""
+    """For engines that take an instruction in words."""
 
 
 @dataclass(frozen=True)

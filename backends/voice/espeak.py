@@ -17,6 +17,7 @@ from backends.voice.casting import Casting, cast, species_of, voices_config
 from backends.voice.emotion import Prosody, prosody
 from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
 from backends.voice.espeak_library import EspeakLibrary, language_voices, open_library
+from backends.voice.reshape import bend, has_melody, praat_missing
 from backends.voice.script import Segment, read_line
 from backends.voice.sounds import render_sounds
 from backends.voice.timbre import shift_formants, treat
@@ -98,7 +99,10 @@ class EspeakEngine:
         library = self._require()
         started = time.perf_counter()
         mood = request.prosody or prosody(request.emotion, request.intensity)
-        casting = cast(request.voice, espeak_voice(request.language), mood)
+        missing = praat_missing() if has_melody(mood) else ""
+        # eSpeak's own range moves the middle of the pitch too, by some semitones in voices with a wide one.
+        told = mood if missing else dataclasses.replace(mood, range=1.0)
+        casting = cast(request.voice, espeak_voice(request.language), told)
         segments = read_line(request.text, species_of(request.voice), request.language.split("-")[0])
         if not segments:
             raise EngineError(
@@ -123,12 +127,14 @@ class EspeakEngine:
             phonemes=part.phonemes,
             words=part.words,
             seconds=time.perf_counter() - started,
+            warnings=(f"The melody of the emotion was left out: {missing}.",) if missing else (),
             params={
                 "voice": casting.knobs.voice,
                 "words_per_minute": casting.knobs.words_per_minute,
                 "pitch": casting.knobs.pitch,
                 "range": casting.knobs.range,
                 "treatment": dataclasses.asdict(casting.treatment),
+                "contour": {"final": mood.final, "accent": mood.accent, "stretch": mood.stretch},
                 "sounds": [segment.sound for segment in segments if segment.kind == "sound"],
             },
         )
@@ -151,15 +157,30 @@ class EspeakEngine:
             species = species_of(request.voice)
             return _Part(*render_sounds(segments, species, request.voice.pitch, mood, library.sample_rate, seed))
         said = library.synthesise(" ".join(segment.text for segment in segments), casting.knobs)
-        factor = casting.treatment.formants
-        samples = treat(shift_formants(said.samples, factor), library.sample_rate, casting.treatment, seed)
+        factor, rate = casting.treatment.formants, library.sample_rate
         phonemes = tuple(Phoneme(p.start / factor, p.end / factor, p.ipa) for p in said.phonemes)
-        return _Part(samples, phonemes, tuple((start / factor, end / factor, word) for start, end, word in said.words))
+        words = tuple((start / factor, end / factor, word) for start, end, word in said.words)
+        samples = shift_formants(said.samples, factor)
+        if has_melody(mood) and not praat_missing():
+            # Before the treatment: noise and metal hide the pitch that is to be bent.
+            bent = bend(samples, rate, melody_of(mood), words=words, phonemes=phonemes)
+            samples, phonemes, words = bent.samples, bent.phonemes(phonemes), bent.words(words)
+        return _Part(treat(samples, rate, casting.treatment, seed), phonemes, words)
 
     def _require(self) -> EspeakLibrary:
         if self._library is None:
             raise EngineError("The eSpeak voice is not loaded", fix="Load the engine first")
         return self._library
+
+
+def melody_of(mood: Prosody) -> Prosody:
+    """The part of `mood` that eSpeak leaves to be done to its sound.
+
+    Its pitch movements are in Hz: they would get smaller in semitones as the voice rises.
+    """
+    return Prosody(
+        range=mood.range * 2 ** (mood.pitch / 12), final=mood.final, accent=mood.accent, stretch=mood.stretch
+    )
 
 
 def espeak_voice(language: str) -> str:

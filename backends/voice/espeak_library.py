@@ -25,6 +25,9 @@ from configs.errors import EngineError
 
 PACKAGE = "espeakng_loader"
 
+SEED = 1
+"""Of eSpeak's own noise."""
+
 _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _IPA_EVENTS, _DONT_EXIT = 0x1, 0x2, 0x8000
 _CHARS_UTF8 = 1
@@ -114,6 +117,8 @@ class EspeakLibrary:
                 "Reinstall the offline extra",
             )
         self._lib.espeak_SetSynthCallback(self._callback)
+        # espeak_Initialize seeds the noise of breathy variants with the time of day.
+        self._lib.espeak_ng_SetRandSeed(ctypes.c_long(SEED))
         return sample_rate
 
     def _info(self) -> str:

@@ -64,6 +64,13 @@ class Recogniser:
         chunks.finish()
         return tuple(found)
 
+    def write_samples(self, samples: NDArray[np.float32], rate: int, language: str = "") -> str:
+        """What is said in (N,) mono samples of up to a few minutes, as one text. Raises EngineError."""
+        from backends.voice.wav import resample
+
+        mono = resample(samples, rate, MONO_RATE)
+        return " ".join(line.text for line in self._said(0.0, mono, language, lambda: None, lambda seconds: None))
+
     def _said(
         self,
         start: float,

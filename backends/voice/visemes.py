@@ -48,7 +48,7 @@ def cues_from_phonemes(phonemes: Sequence[Phoneme], duration: float) -> tuple[Mo
         return ()
     rules = _rules()
     raw = [cue for phoneme in phonemes for cue in _shapes_of(phoneme) if cue.end > cue.start and cue.start < duration]
-    raw = _resolve_open(raw)
+    raw = _round_ahead(_resolve_open(raw), rules["round_ahead_s"])
     raw = _close_lips(raw, rules["closure_s"])
     covered = _fill_rests([replace(cue, end=min(cue.end, duration)) for cue in raw], duration, rules["rest_after_s"])
     tweened = _tween(_merge(covered), rules["tweens"], rules["tween_s"])
@@ -146,6 +146,9 @@ def _shapes_of(phoneme: Phoneme) -> list[MouthCue]:
     """The cues of one phoneme: its keys share the time equally, a diphthong's two shapes share its part."""
     shapes = _rules()["shapes"]
     keys = split_ipa(phoneme.ipa) or [_OPEN_SIGN]
+    if phoneme.end - phoneme.start < _rules()["short_l_s"]:
+        # The tongue hardly shows in a short L: the lips follow the sounds around it.
+        keys = [_OPEN_SIGN if shapes.get(key) == "H" else key for key in keys]
     letters = [(key, letter) for key in keys for letter in shapes.get(key, _OPEN_SIGN)]
     step = (phoneme.end - phoneme.start) / len(letters)
     return [
@@ -155,8 +158,10 @@ def _shapes_of(phoneme: Phoneme) -> list[MouthCue]:
 
 
 def _lip_mark(key: str, letter: str) -> str:
-    """Plosives of the lips are marked in lower case until their closure is timed."""
-    return letter.lower() if key in _rules()["closures"] else letter
+    """Lower case until it is timed: plosives of the lips ('a'), consonants that a rounded vowel may colour ('b')."""
+    if key in _rules()["closures"]:
+        return letter.lower()
+    return "b" if letter == "B" and key in _rules()["coloured"] else letter
 
 
 def _resolve_open(cues: list[MouthCue]) -> list[MouthCue]:
@@ -175,6 +180,24 @@ def _resolve_open(cues: list[MouthCue]) -> list[MouthCue]:
         else:
             out.append(cue)
     return out
+
+
+def _round_ahead(cues: list[MouthCue], limits: Sequence[float]) -> list[MouthCue]:
+    """Lips round before a rounded vowel is heard: it takes the end of the consonant before it, `limits` seconds.
+
+    The first limit is the shortest consonant that is left, the second the furthest that the lips run ahead.
+    """
+    shortest, furthest = limits
+    out: list[MouthCue] = []
+    for cue in cues:
+        before = out[-1] if out else None
+        if before is not None and before.shape == "b" and cue.shape in "EF" and cue.start - before.end < 0.02:
+            ahead = min(furthest, max(0.0, before.end - before.start - shortest))
+            out[-1] = replace(before, end=before.end - ahead)
+            out.append(replace(cue, start=before.end - ahead))
+        else:
+            out.append(cue)
+    return [replace(cue, shape="B") if cue.shape == "b" else cue for cue in out]
 
 
 def _close_lips(cues: list[MouthCue], limits: Sequence[float]) -> list[MouthCue]:

@@ -14,9 +14,11 @@ from scripted_brain import SCRIPTED, ScriptedBrain, calls, says, understands
 from toy_tools import RUNS, TOY_TOOLS
 
 from agent.events import ApprovalAsked, AssetMade, Done, PlanProposed, StepFinished
+from agent.report import exit_code
 from agent.state import Decision
 from agent.studio_agent import StudioAgent
 from backends.gpu.arbiter import Arbiter
+from backends.llm.facts import read_facts
 from configs.errors import StudioError, UsageError
 from configs.models import ModelTable
 from configs.settings import Settings
@@ -369,3 +371,23 @@ async def test_a_turn_whose_brain_is_silent_can_be_stopped(make_agent: Make) -> 
             if isinstance(event, Done):
                 report = event.report
     assert report["error"]["problem"] == "Stopped at your request" and brain._taken_back == ["cancelled"]
+
+
+def test_a_tools_own_question_is_put_to_the_user_and_the_answer_goes_on(make_agent: Make) -> None:
+    brain = ScriptedBrain().enqueue(
+        understands("write_note"), calls(("write_note", {"text": "whose"})), says("It was not written."),
+        understands("write_note"), calls(("write_note", {"text": "hello"})), says("I wrote it."),
+    )  # fmt: skip
+    agent = make_agent(brain)
+    report = agent.invoke({"messages": [("user", "write it down")]}, thread="a")
+    assert report["questions"] == ["The note was not written yet: somebody has to agree. Who agreed?"]
+    assert (
+        report["choices"] == ["I did"]
+        and exit_code(report) == 3
+        and report["error"] is None
+        and report["reply"] == report["questions"][0]
+    )
+    report = agent.invoke({"messages": [("user", "Anna did")]}, thread="a")
+    assert report["questions"] == [] and exit_code(report) == 0 and report["calls"][0]["status"] == "done"
+    facts = read_facts(brain.asked[3])
+    assert facts.open_question is not None and facts.open_question.wish == "write it down"

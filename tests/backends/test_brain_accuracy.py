@@ -27,6 +27,7 @@ TOOLS = [
     "clone_voice",
     "build_voice_dataset",
     "train_voice",
+    "check_voice",
     "lip_sync",
     "analyze_video",
     "analyze_image",
@@ -35,6 +36,7 @@ TOOLS = [
     "render_timeline",
     "change_timeline",
     "import_timeline",
+    "timeline_history",
     "export_timeline",
     "add_captions",
     "add_effects",
@@ -47,6 +49,7 @@ TOOLS = [
     "rate_asset",
     "list_assets",
     "undo",
+    "redo",
     "gpu_status",
 ]
 

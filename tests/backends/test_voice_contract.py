@@ -1,19 +1,31 @@
-"""What every VoiceEngine promises; a new engine joins by one line in ENGINES."""
+"""What every VoiceEngine promises; a new engine joins by one line in INSTALLS.
+
+The cloning engines run as installed programs do: started by command, asked over their true protocols. What speaks
+inside of them is a stand-in (tests/fake_gpt_sovits.py, tests/stand_ins/qwen).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cloning_installs import install_gpt_sovits, install_qwen3_tts, source
 
+from backends.engines import make_engine
 from backends.gpu.engine import Engine
-from backends.voice.engine import EMOTIONS, SpeechRequest, VoiceProfile
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engine import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
 from configs.errors import EngineError
+from configs.settings import Settings, load_settings
 
-ENGINES: dict[str, Callable[[], Any]] = {"espeak": EspeakEngine}
+INSTALLS: dict[str, Callable[[Path], object]] = {
+    "espeak": lambda warehouse: None,
+    "gpt_sovits": install_gpt_sovits,
+    "qwen3_tts": install_qwen3_tts,
+}
 LINES = {
     "en": "Good morning, little robot. Where are you going?",
     "it": "Buongiorno, piccolo robot. Dove stai andando?",
@@ -21,16 +33,56 @@ LINES = {
 VOICE = VoiceProfile("Luca", age="child", gender="male", seed=3)
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def cold(request: pytest.FixtureRequest) -> Any:
-    return ENGINES[request.param]()
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("contract")
+    for install in INSTALLS.values():
+        install(folder / "warehouse")
+    run = {"run_dir": str(folder / "run")}
+    return load_settings(home=folder / "home", warehouse=folder / "warehouse", gpu=run)
+
+
+@pytest.fixture(scope="module")
+def voice(place: Settings) -> VoiceSource:
+    """Recordings of the voice: neutral, and happy at a higher pitch."""
+    folder = place.home / "recordings"
+    folder.mkdir(parents=True)
+    return source(folder, hertz=130.0, happy=190.0)
+
+
+@pytest.fixture(scope="module", params=sorted(INSTALLS))
+def loaded(request: pytest.FixtureRequest, place: Settings, voice: VoiceSource) -> Iterator[Any]:
+    engine = make_engine(request.param, place, place.home / "cache")
+    engine.load()
+    yield Speaking(engine, voice)
+    engine.unload()
+
+
+class Speaking:
+    """An engine, given the recordings when it needs some."""
+
+    def __init__(self, engine: Any, voice: VoiceSource) -> None:
+        self.it, self.voice, self.name = engine, voice, engine.name
+
+    def speak(self, request: SpeechRequest) -> SpeechResult:
+        source = self.voice if self.it.capabilities().clones else None
+        result: SpeechResult = self.it.speak(replace(request, source=source))
+        return result
+
+    def capabilities(self) -> Any:
+        return self.it.capabilities()
 
 
 @pytest.fixture
-def engine(cold: Any) -> Iterator[Any]:
-    cold.load()
-    yield cold
-    cold.unload()
+def engine(loaded: Speaking) -> Speaking:
+    return loaded
+
+
+@pytest.fixture(params=sorted(INSTALLS))
+def cold(request: pytest.FixtureRequest, place: Settings, tmp_path: Path) -> Iterator[Any]:
+    engine = make_engine(request.param, place.model_copy(update={"home": tmp_path / "home"}), tmp_path / "cache")
+    yield engine
+    engine.unload()
 
 
 def test_it_is_an_engine(cold: Any) -> None:
@@ -58,6 +110,7 @@ def test_it_loads_parks_restores_and_unloads(cold: Any) -> None:
     cold.park()
     cold.restore()
     cold.probe()
+    cold.unload()
     cold.unload()
     with pytest.raises(EngineError):
         cold.speak(SpeechRequest("hello", VOICE))
@@ -115,7 +168,8 @@ def test_every_emotion_speaks(engine: Any, emotion: str) -> None:
 
 
 def test_the_same_request_gives_the_same_sound(engine: Any) -> None:
-    request = SpeechRequest(LINES["it"], VOICE, "it", "afraid", 0.8, seed=4)
+    language = "it" if "it" in engine.capabilities().languages else "en"
+    request = SpeechRequest(LINES[language], VOICE, language, "afraid", 0.8, seed=4)
     first, again = engine.speak(request), engine.speak(request)
     assert np.array_equal(first.samples, again.samples)
 
@@ -135,3 +189,18 @@ def test_odd_text_still_sounds(engine: Any, text: str) -> None:
 def test_an_unknown_language_is_named(engine: Any) -> None:
     with pytest.raises(EngineError, match="xx-klingon"):
         engine.speak(SpeechRequest("hello", VOICE, "xx-klingon"))
+
+
+def test_an_engine_that_clones_asks_for_a_recording(engine: Speaking) -> None:
+    if not engine.capabilities().clones:
+        pytest.skip(f"{engine.name} needs none")
+    with pytest.raises(EngineError, match="needs a recording of Luca's voice"):
+        engine.it.speak(SpeechRequest("hello", VOICE))
+
+
+def test_a_sound_of_a_direction_is_performed(engine: Speaking) -> None:
+    robot = VoiceProfile("Boo", species="robot", seed=1)
+    result = engine.speak(SpeechRequest("*beeps* Hello!", robot))
+    assert result.params["sounds"] == ["beep"]
+    alone = engine.speak(SpeechRequest("*beeps*", robot))
+    assert np.sqrt(np.mean(alone.samples**2)) > 0.005

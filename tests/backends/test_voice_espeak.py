@@ -14,7 +14,8 @@ from voice_measures import Heard, hear, pitch_track
 from backends.voice import espeak_library
 from backends.voice.emotion import emotion_named, prosody
 from backends.voice.engine import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile
-from backends.voice.espeak import EspeakEngine
+from backends.voice.espeak import EspeakEngine, espeak_voice
+from backends.voice.espeak_library import EspeakKnobs, open_library
 from backends.voice.profile import voice_from_description
 from backends.voice.timbre import shift_formants, tilt, tremble, whisper
 from configs.errors import EngineError, UsageError
@@ -287,3 +288,12 @@ def test_treatments_do_what_they_are_named_for() -> None:
     assert pitch_track(whisper(saw, rate, 1.0, 1), rate)[1] < 0.1
     shaken = pitch_track(tremble(saw, rate, 5, 60), rate)[0]
     assert 15 < 1200 * np.std(np.log2(shaken)) < 60
+
+
+def test_breathy_variants_sound_the_same_in_the_next_second() -> None:
+    """eSpeak seeds its noise with the time of day when it is initialised."""
+    library = open_library()
+    knobs = EspeakKnobs(voice=f"{espeak_voice('en')}+f3")
+    first = library.synthesise("Good morning", knobs).samples
+    time.sleep(1.05)
+    assert np.array_equal(library.synthesise("Good morning", knobs).samples, first)

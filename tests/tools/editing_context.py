@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from memory.records import Asset
 from memory.store import Memory
 from tools.editing.specs import ClipSpec
 from tools.editing.timeline import build_timeline, save_timeline
-from tools.events import Event
+from tools.events import Event, Progress
 from tools.executor import Executor, Run
 from tools.intake import attach
 from tools.spec import CancelToken, Studio, ToolOutcome
@@ -55,6 +56,17 @@ class EditingStudio:
 
     def close(self) -> None:
         self.memory.close()
+
+
+def stop_at(note: str) -> tuple[CancelToken, Callable[[Event], None]]:
+    """A token, and a listener that cancels it as soon as the work says that it does `note`."""
+    token = CancelToken()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Progress) and note in event.note:
+            token.cancel()
+
+    return token, listen
 
 
 def counting_film(

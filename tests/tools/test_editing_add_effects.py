@@ -259,6 +259,15 @@ def test_a_bubble_needs_words_and_shows_them(studio: EditingStudio) -> None:
     assert white[36] > 1500 and white[6] < 100
 
 
+def test_a_bubble_without_a_face_says_where_it_points(studio: EditingStudio) -> None:
+    box = [0.6, 0.2, 0.8, 0.6]
+    for more, points in (({}, "to the middle"), ({"box": box}, "to the given box")):
+        _, outcome = studio.make("add_effects", video="bang.mp4", effect="speech bubble", at="0.5", text="Boo!", **more)
+        assert outcome.result is not None
+        warned = [warning for warning in outcome.result.warnings if "No face could be found at 0.50 s" in warning]
+        assert len(warned) == 1 and points in warned[0]
+
+
 @pytest.mark.parametrize(
     "args", [{"effect": "make me rich"}, {"effect": "flash", "at": "99"}, {"effect": "censor", "box": [0.5, 0.5]}]
 )

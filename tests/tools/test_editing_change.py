@@ -271,7 +271,12 @@ def test_what_does_not_fit_is_told_and_changes_nothing(changes: list[dict[str, A
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ([{"op": "explode"}], "Change 1 cannot be read"),
+        ([{"op": "explode"}], "Change 1: there is no change 'explode'. There are trim, split"),
+        (
+            [{"op": "trim"}, {"op": "ripple-delet"}],
+            "Change 2: there is no change 'ripple-delet'. The nearest is 'ripple_d",
+        ),
+        ([{"clip": "a"}], "Change 1: it has no 'op'"),
         ([{"op": "split", "clip": "x", "inside": 0}], "inside"),
         ([{"op": "split", "clip": "x", "inside": float("nan")}], "inside"),
         ([{"op": "trim", "clip": "x", "head": 1, "hat": 2}], "hat"),

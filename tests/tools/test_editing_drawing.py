@@ -11,8 +11,10 @@ import opentimelineio as otio
 import pytest
 from editing_context import EditingStudio, counting_film, frames, level, numbers
 from media_fixtures import make_png, make_wav
+from numpy.typing import NDArray
 
 from backends.media.audio import read_samples
+from backends.media.images import save_png
 from configs.errors import UsageError
 from configs.settings import Settings
 from memory.records import Asset
@@ -39,6 +41,11 @@ def counting(studio: EditingStudio, tmp_path: Path) -> Asset:
 
 def picture(studio: EditingStudio, tmp_path: Path, name: str, rgb: tuple[int, int, int]) -> Asset:
     return studio.attach(make_png(tmp_path / f"{name}.png", 160, 90, rgb))
+
+
+def attached(studio: EditingStudio, path: Path, rgb: NDArray[np.uint8]) -> Asset:
+    save_png(path, rgb)
+    return studio.attach(path)
 
 
 def clip(asset: Asset, start: float, seconds: float, source_in: float = 0, **more: Any) -> ClipSpec:
@@ -296,3 +303,30 @@ def test_effects_with_branches_meet_in_a_transition(studio: EditingStudio, count
     corner = clip(counting, 0.25, 0.5, effects=half, place=Place((Key(0, 0.5, 0.5, 0.5),)))
     _, facts = render(studio, build([*video, corner]))
     assert facts["frames"] == 24
+
+
+def test_a_quarter_turn_loses_no_lines(studio: EditingStudio, tmp_path: Path) -> None:
+    """Turned first and fitted then: the film has every line of the source, not those that fit between bars."""
+    lines = np.zeros((90, 160, 3), np.uint8)
+    lines[:, ::2] = 230  # every second column: gone as soon as the picture is made smaller
+    fine = attached(studio, tmp_path / "fine.png", lines)
+    for degrees, turned in ((90, np.rot90(lines, -1)), (270, np.rot90(lines))):
+        effects = ({"name": "turn", "degrees": degrees},)
+        seen = shown(studio, build([clip(fine, 0, 0.25, effects=effects)], size=(90, 160)))[3]
+        assert np.abs(seen.astype(int) - turned).mean() < 8, degrees
+    wide = shown(studio, build([clip(fine, 0, 0.25, effects=({"name": "turn", "degrees": 90},))]))[3]
+    assert wide[:, :40].max() < 30 and wide[:, 60:100].max() > 60, "in a film that stays wide it stands between bars"
+
+
+def test_an_overlay_follows_its_reframe(studio: EditingStudio, tmp_path: Path) -> None:
+    """Left half red, right half blue, four times as wide as it is high: the overlay shows the part that is named."""
+    halves = np.zeros((40, 160, 3), np.uint8)
+    halves[:, :80], halves[:, 80:] = RED, BLUE
+    above = attached(studio, tmp_path / "halves.png", halves)
+    below = picture(studio, tmp_path, "green", GREEN)
+    place = Place((Key(0, 0.5, 0.5, 0.5),))
+    for x, colour in ((0.1, 0), (0.9, 2)):
+        effects = ({"name": "reframe", "keys": [[0.0, x, 0.5]]},)
+        seen = shown(studio, build([clip(below, 0, 0.25), clip(above, 0, 0.25, place=place, effects=effects)]))[3]
+        middle = seen[35:55, 50:110].reshape(-1, 3).mean(axis=0)
+        assert middle.argmax() == colour and middle.max() > 180 and seen[26:64, 45:115, 1].mean() < 60

@@ -38,7 +38,7 @@ OWN = (
     "deep_fry",
 )
 RANDOM = {"film_grain", "deep_fry"}
-"""Their noise starts anew with each piece of a clip."""
+"""Their noise is another in each piece of a clip."""
 Frames = NDArray[np.int16]
 
 
@@ -70,6 +70,14 @@ def test_a_piece_of_a_clip_is_drawn_as_in_the_whole(name: str, tmp_path: Path) -
     whole, piece = drawn(effects, tmp_path), drawn(effects, tmp_path, first=10)
     apart = np.abs(whole[10:] - piece)
     assert apart.max() <= 8 and apart.mean() < 0.5  # a vignette is dithered
+
+
+@pytest.mark.parametrize("name", ["film_grain", "deep_fry", "tape"])
+def test_grain_does_not_repeat_in_the_next_piece(name: str, tmp_path: Path) -> None:
+    grey = f"color=gray:s={WIDE}x{HIGH}:r={FPS}"
+    effects = [{"name": name, "seed": 3}]
+    one, next_piece, again = (drawn(effects, tmp_path, source=grey, first=first) for first in (0, 10, 10))
+    assert np.abs(one[0] - next_piece[0]).mean() > 1 and np.array_equal(next_piece, again)
 
 
 def test_the_same_seed_gives_the_same_pixels_and_another_does_not(tmp_path: Path) -> None:
@@ -150,7 +158,7 @@ def test_fades_are_heard_and_speed_is_not_a_filter() -> None:
 
 def drawn(effects: list[dict[str, Any]], folder: Path, *, first: int = 0, source: str = "") -> Frames:
     """Frames of a one-second clip from its frame `first` on, (N, H, W, 3)."""
-    canvas = Canvas(WIDE, HIGH, Fraction(FPS), FRAMES, folder)
+    canvas = Canvas(WIDE, HIGH, Fraction(FPS), FRAMES, folder, (first, FRAMES) if first else None)
     opened = source or f"testsrc2=s={WIDE}x{HIGH}:r={FPS}"
     steps = [f"trim=start_frame={first}", f"setpts=N/{FPS}/TB+{first / FPS:.6f}/TB", "format=yuv420p"]
     steps += [*picture_filters(effects, canvas), f"setpts=N/{FPS}/TB", "format=rgb24"]

@@ -14,15 +14,17 @@ import opentimelineio as otio
 import psutil
 import pytest
 from editing_context import EditingStudio, coloured_film, numbers
-from media_fixtures import make_wav
+from media_fixtures import make_video, make_wav
+from numpy.typing import NDArray
 
 from backends.media.audio import read_samples
 from backends.media.ffmpeg import FfmpegKilled, hardware_encoder, run_ffmpeg
 from backends.media.frames import read_frames
+from backends.media.images import load_image
 from configs.errors import StudioError, UsageError
 from memory.records import Asset
 from tools.editing.render import in_time
-from tools.editing.specs import CaptionSpec, ClipSpec
+from tools.editing.specs import CaptionSpec, ClipSpec, TitleSpec
 from tools.editing.timeline import build_timeline, save_timeline
 from tools.events import Progress
 
@@ -137,6 +139,34 @@ def test_checks_and_the_contact_sheet_are_kept(studio: EditingStudio, counting: 
     assert scores["captions_in_frame"].passed is True
     sheet = studio.workspace.home / str(outcome.assets[0].params["contact_sheet"])
     assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_cards_stand_on_the_contact_sheet_with_their_words(studio: EditingStudio, counting: Asset) -> None:
+    timeline = build([TitleSpec(0, 1, "HELLO", ground="#204060"), clip(counting, 1, 1)])  # type: ignore[list-item]
+    _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
+    scores = {score.name: score for score in outcome.assets[0].scores}
+    assert scores["pieces_as_drawn"].passed is True
+    sheet = load_image(studio.workspace.home / str(outcome.assets[0].params["contact_sheet"])).astype(int)
+    card = sheet[6:186, 6:326]
+    assert np.abs(card[5, 5] - [0x20, 0x40, 0x60]).max() <= 6, "its ground, in its colour"
+    assert (card.min(axis=2) > 150).sum() > 150, "its words"
+
+
+def test_cuts_within_a_scene_are_not_counted_and_that_is_said(studio: EditingStudio, tmp_path: Path) -> None:
+    """One picture that jumps to the side and back: nobody can tell such a cut from a movement."""
+
+    def draw(at: float) -> NDArray[np.uint8]:
+        board = np.random.default_rng(3).integers(0, 2, (9, 16), dtype=np.uint8) * 200 + 20
+        return np.repeat(
+            np.kron(np.roll(board, int(at) * 3, axis=1), np.ones((10, 10), np.uint8))[..., None], 3, axis=2
+        )
+
+    jumps = studio.attach(make_video(tmp_path / "jumps.mp4", 2.0, fps=24, width=160, height=90, frame=draw))
+    timeline = build([clip(jumps, 0, 1), clip(jumps, 1, 1, 1)])
+    _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
+    found = next(score for score in outcome.assets[0].scores if score.name == "cuts_found")
+    assert (found.value, found.passed, found.status) == (None, None, "not measured")
+    assert found.note == "the only cut lies within one scene, where a cut cannot be told from a movement"
 
 
 def test_a_caption_that_leaves_the_frame_fails_its_gate(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import opentimelineio as otio
 import pytest
-from editing_context import EditingStudio, coloured_film, frames
+from editing_context import EditingStudio, coloured_film, frames, stop_at
 from media_fixtures import make_png, make_video
 from numpy.typing import NDArray
 
 from backends.media.audio import read_samples
+from backends.media.cube import identity
 from backends.media.probe import probe
 from backends.sound.result import Sound, SoundSegment, Words
 from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
@@ -22,8 +24,10 @@ from memory.records import Asset
 from tools.editing.outline import effects_of
 from tools.editing.remix.recut import recut
 from tools.editing.remix.repaint import unsteady
+from tools.editing.remix.transfer import Transfer
 from tools.editing.specs import CaptionSpec, ClipSpec
 from tools.editing.timeline import build_timeline, load_timeline, save_timeline
+from tools.executor import Run
 
 
 @pytest.fixture
@@ -96,6 +100,47 @@ def test_a_reference_picture_comes_nearer_and_is_measured(studio: EditingStudio,
     assert picture[..., 0].mean() > picture[..., 2].mean() + 25
     cube = next(asset for asset in outcome.assets if asset.kind == "file")
     assert cube.name.endswith(".cube") and studio.path(cube).read_text().startswith("LUT_3D_SIZE 33")
+
+
+def test_a_film_is_not_led_away_from_its_reference(
+    studio: EditingStudio, film: Asset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that promised to come nearer and did not is taken off again: what was measured counts."""
+    model = studio.attach(make_png(tmp_path / "blue.png", 80, 45, (40, 110, 200)))
+    wrong = Transfer(1.0 - identity(33), "transport", before=9.0, after=1.0)
+    monkeypatch.setattr("tools.editing.remix.colours.transfer", lambda *args: wrong)
+    picture, outcome = remix(studio, film, reference=model.id)
+    score = next(one for one in outcome.assets[0].scores if one.name == "palette_distance")
+    assert score.value is not None and score.value <= float(score.note.split()[0]) + 0.3
+    assert "colours kept" in outcome.result.summary and "lut" not in outcome.assets[0].params["effects"]
+    assert np.abs(picture - frames(studio.path(film))).mean() < 3
+    monkeypatch.setattr("tools.editing.remix.colours.transfer", lambda *args: replace(wrong, after=9.5))
+    _, known = remix(studio, film, reference=model.id)
+    assert "colours kept" in known.result.summary
+
+
+def test_a_remix_of_a_remix_begins_at_the_original(studio: EditingStudio, film: Asset) -> None:
+    _, first = remix(studio, film, style="silent film")
+    _, second = remix(studio, first.assets[0], style="golden hour")
+    plain, _ = remix(studio, film, style="golden hour")
+    assert any("is a remix already" in warning for warning in second.result.warnings)
+    assert np.abs(frames(studio.path(second.assets[0])) - plain).mean() < 1
+    assert second.assets[0].params["of"] == film.id
+    again = studio.run("remix_style", video=second.assets[0].id, style="vhs")
+    assert again.result is not None and again.assets[0].params["of"] == film.id
+
+
+def test_a_changed_remix_keeps_the_change_and_loses_the_style(studio: EditingStudio, film: Asset) -> None:
+    _, first = remix(studio, film, style="vhs")
+    clip = next(iter(timeline_of(studio, first).video_tracks()[0].find_clips()))
+    title = {"op": "title", "at": 0, "seconds": 0.5, "text": "Hello"}
+    _, changed = studio.make("change_timeline", timeline=first.assets[1].id, changes=[title], render="full")
+    _, second = remix(studio, changed.assets[0], style="noir")
+    named = [effect["name"] for each in timeline_of(studio, second).find_clips() for effect in effects_of(each)]
+    assert clip.effects and "tape" not in named and named.count("lut") == 2 and "wow" not in named
+    assert "its own timeline kept" in second.result.summary
+    roles = [track.metadata["studio"]["role"] for track in timeline_of(studio, second).audio_tracks()]
+    assert "surface" not in roles
 
 
 def test_half_the_strength_goes_about_half_the_way(studio: EditingStudio, film: Asset, tmp_path: Path) -> None:
@@ -176,6 +221,20 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(
     outcome = studio.run("remix_style", video=film.id, **{k: v.format(self=film.id) for k, v in args.items()})
     assert outcome.error is not None and message in str(outcome.error)
     assert {asset.id for asset in studio.memory.list_assets()} == there
+
+
+def test_a_stopped_remix_leaves_nothing_and_goes_on_later(studio: EditingStudio, film: Asset) -> None:
+    there = {asset.id for asset in studio.memory.list_assets()}
+    token, listen = stop_at("drawing the picture")
+    args = {"video": film.id, "style": "silent film"}
+    outcome = studio.executor.run("remix_style", args, Run(thread="t", step="a", emit=listen, cancel=token))
+    assert outcome.status == "cancelled"
+    assert {asset.id for asset in studio.memory.list_assets()} == there
+    _, again = remix(studio, film, style="silent film")
+    sounds = [asset for asset in studio.memory.list_assets("audio") if asset.tool == "remix_style"]
+    assert {asset.name for asset in sounds} == {"ragtime.wav", "crackle.wav"}
+    assert {asset.id for asset in sounds} <= set(again.assets[0].parents)
+    assert all(studio.path(asset).is_file() for asset in sounds)
 
 
 def record(lengths: list[float], sound: Sound | None = None) -> FilmRecord:

@@ -187,6 +187,16 @@ def test_scores_are_measured_and_a_black_film_fails_its_gate(studio: EditingStud
     assert any("black_share" in warning for warning in bad.result.warnings)
 
 
+def test_a_timeline_saved_anew_under_its_name_is_the_one_that_is_rendered(
+    studio: EditingStudio, tmp_path: Path
+) -> None:
+    film = studio.attach(counting_film(tmp_path / "counting.mp4", 24))
+    for first in (0, 8, 0):
+        save_timeline(build([clip(film, 0, 0.25, first / 24)]), studio.workspace.home / "same.otio")
+        made, _ = studio.make("render_timeline", timeline="same.otio")
+        assert numbers(made) == list(range(first, first + 6))
+
+
 def test_cancelled_it_leaves_nothing_and_goes_on_later(studio: EditingStudio, tmp_path: Path) -> None:
     big = studio.attach(coloured_film(tmp_path / "big.mp4", 1.0, size=(1280, 720), fps=24))
     video = [clip(big, number, 1) for number in range(12)]

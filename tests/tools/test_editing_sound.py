@@ -16,10 +16,12 @@ from backends.media.audio import read_samples
 from backends.media.ffmpeg import encode_args, ffmpeg_path
 from backends.media.guard import sniff
 from backends.media.probe import probe
+from backends.sound.pcm import write_pcm
 from memory.records import Asset
 from tools.editing.cut import Source
 from tools.editing.level import finished_sound
 from tools.editing.mix import audible
+from tools.editing.presets import editing_presets
 from tools.editing.program import read_program
 
 
@@ -31,6 +33,40 @@ def test_sound_lies_where_it_should_and_is_levelled(studio: EditingStudio, count
     assert heard[:47_000].max() < 0.01
     assert heard[50_000:90_000].max() > 0.1
     assert facts["loudness_lufs"] == pytest.approx(studio.settings.film.loudness_lufs, abs=1.0)
+
+
+def test_coding_does_not_push_peaks_over_the_ceiling(studio: EditingStudio, counting: Asset, tmp_path: Path) -> None:
+    """Clicks are what AAC overshoots with."""
+    clicks = np.where(np.arange(96_000) % 4800 < 3, 0.99, 0.0)
+    loud = studio.attach(write_pcm(tmp_path / "clicks.wav", np.stack([clicks, clicks], axis=1)))
+    film, facts = render(studio, build([clip(counting, 0, 1), clip(counting, 1, 1)], {"music": [clip(loud, 0, 2)]}))
+    ceiling = editing_presets().mix.peak_db
+    assert facts["peak_dbfs"] <= ceiling
+    assert 20 * np.log10(np.abs(read_samples(film, 48_000)).max()) <= ceiling + 0.01
+
+
+@pytest.mark.parametrize(("first", "last"), [(0.5, 2.0), (2.0, 0.5)])
+def test_sound_keeps_time_under_a_speed_ramp(
+    studio: EditingStudio, counting: Asset, tmp_path: Path, first: float, last: float
+) -> None:
+    """Beeps of a source are heard when a ramp comes to them, to half a frame."""
+    length, clock = 3.0, np.arange(5 * 48_000) / 48_000
+    beeps = sum(np.where((clock >= at) & (clock < at + 0.06), 0.5, 0.0) for at in np.arange(0.5, 4.5, 0.5))
+    tone = beeps * np.sin(2 * np.pi * 800 * clock)
+    sound = studio.attach(write_pcm(tmp_path / "beeps.wav", np.stack([tone, tone], axis=1)))
+    ramp = clip(sound, 0, length, effects=({"name": "ramp", "factor": first, "factor_end": last},))
+    film, _ = render(studio, build([clip(counting, n, 1) for n in range(3)], {"music": [ramp]}))
+    heard = read_samples(film, 48_000)[:, 0].astype(float) ** 2
+    # s(t) = first t + (last - first) t^2 / 2D, turned round for the middle of each beep.
+    middles = np.arange(0.53, 3.6, 0.5)
+    slope = (last - first) / (2 * length)
+    for at in (np.sqrt(first**2 + 4 * slope * middles) - first) / (2 * slope):
+        if not 0.15 < at < length - 0.15:
+            continue
+        low = int((at - 0.12) * 48_000)
+        around = heard[low : low + 11_520]
+        middle = (low + (around * np.arange(len(around))).sum() / around.sum()) / 48_000
+        assert abs(middle - at) < 0.021, f"{1000 * (middle - at):.0f} ms late at {at:.2f} s"
 
 
 def test_music_steps_back_while_somebody_speaks(studio: EditingStudio, tmp_path: Path, counting: Asset) -> None:

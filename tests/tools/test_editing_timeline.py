@@ -49,6 +49,14 @@ def test_clips_gaps_and_transitions_lie_on_the_frame_grid() -> None:
     assert a_film().duration().value == 360
 
 
+def test_clips_that_are_only_heard_have_no_look() -> None:
+    both = clip("a", 0, 2, effects=({"name": "grade", "look": "noir"}, {"name": "fade_out", "seconds": 1.0},
+                                    {"name": "speed", "factor": 2.0}))  # fmt: skip
+    tracks = outline(build_timeline("x", 24, 160, 90, [both], {"source": [both]}))["tracks"]
+    seen, heard = ([effect["name"] for effect in track["clips"][0]["effects"]] for track in tracks)
+    assert (seen, heard) == (["grade", "fade_out", "speed"], ["fade_out", "speed"])
+
+
 def test_a_transition_out_of_nothing_is_a_fade_in() -> None:
     first = a_film().video_tracks()[0][0]
     assert [effect.effect_name for effect in first.effects] == ["studio.fade_in"]

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from editing_context import stop_at
+from fake_openai import FakeOpenAI, serve
 from media_fixtures import make_video
 from parody_clips import frame_number, jumping_clip
 from voice_studio import VoiceStudio, voice_studio
@@ -21,9 +23,14 @@ from configs.settings import load_settings
 from memory.records import Asset
 from tools.editing.outline import outline
 from tools.editing.parody.make_parody import MakeParodyArgs, Voices
+from tools.editing.parody.topic_scene import set_ups
 from tools.editing.parody.topic_scripts import choose_structure, fill_script, story_of, topic_structures
+from tools.editing.parody.topic_words import write_topic
 from tools.editing.timeline import load_timeline
+from tools.events import Event, Progress, StepStarted
+from tools.executor import Run
 from tools.film.reading import read_story
+from tools.film.shot import Storyboard
 from tools.intake import attach
 
 FPS, JUMP = 24, 3.0
@@ -157,6 +164,17 @@ def test_without_a_voice_the_lines_are_written() -> None:
     assert len(warned) == 1
 
 
+def test_a_stopped_parody_keeps_only_what_was_spoken(studio: VoiceStudio, clip: Asset) -> None:
+    """Lines are steps of their own, which a second try finds again; sounds belong to the film."""
+    there = {asset.id for asset in studio.studio.memory.list_assets(limit=1000)}
+    token, listen = stop_at("drawing the picture")
+    args = {"video": clip.id, "recipe": "sports_replay"}
+    outcome = studio.executor.run("make_parody", args, Run(thread="t", step="stop", emit=listen, cancel=token))
+    assert outcome.status == "cancelled"
+    new = [asset for asset in studio.studio.memory.list_assets(limit=1000) if asset.id not in there]
+    assert {asset.tool for asset in new} == {"speak"}
+
+
 # -- topics --------------------------------------------------------------------------------------------------------
 
 
@@ -178,12 +196,57 @@ def test_a_script_is_read_as_it_is_written(name: str, language: str) -> None:
 def test_the_tone_chooses_a_structure_for_a_topic() -> None:
     assert choose_structure("dramatic", "auto", 0)[0] == "the_quest"
     assert choose_structure("satirical", "auto", 0)[0] == "mission"
-    assert choose_structure("", "experts", 0) == ("experts", "asked for")
+    assert choose_structure("", "experts", 0) == ("experts", "it was asked for")
     assert {choose_structure("", "auto", seed)[0] for seed in range(20)} == set(topic_structures())
 
 
-def test_a_topic_is_filmed_and_stopped_after_its_turn(studio: VoiceStudio) -> None:
-    outcome, film = studio.made("make_parody", topic="tidying up", tone="dry", seconds=20)
+TIDYING = {"topic": "tidying up", "tone": "dry", "seconds": 20}
+
+
+@pytest.fixture(scope="module")
+def stopped(studio: VoiceStudio) -> list[Progress]:
+    """Stopped while the first shot moves; what it told until then."""
+    token, listen = stop_at("shot 1 of")
+    told: list[Progress] = []
+
+    def emit(event: Event) -> None:
+        listen(event)
+        if isinstance(event, Progress) and event.step == "film":
+            told.append(event)
+
+    run = Run(thread="t", step="film", job="topic", emit=emit, cancel=token)
+    outcome = studio.executor.run("make_parody", TIDYING, run)
+    assert outcome.status == "cancelled"
+    return told
+
+
+def test_a_topic_tells_every_part_and_the_time_left(stopped: list[Progress]) -> None:
+    shares = [event.done / event.total for event in stopped]
+    assert shares == sorted(shares)
+    notes = [event.note for event in stopped]
+    for part in ("writing the script", "line 5 of 5", "picture 2 of 2"):
+        assert any(note.startswith(part) for note in notes), notes
+    assert " left" in notes[-1]
+
+
+def test_a_length_that_a_topic_cannot_have_is_refused_before_anything_is_drawn(studio: VoiceStudio) -> None:
+    begun = len(studio.events)
+    outcome = studio.call("make_parody", topic="tidying up", tone="dry", seconds=5)
+    assert isinstance(outcome.error, UsageError)
+    assert "cannot be told in 5.0 s" in outcome.error.problem
+    tools = {event.tool for event in studio.events[begun:] if isinstance(event, StepStarted)}
+    assert "generate_image" not in tools
+
+
+def test_a_topic_is_filmed_and_stopped_after_its_turn(studio: VoiceStudio, stopped: list[Progress]) -> None:
+    """It goes on where it was stopped: what was spoken and drawn is not made again."""
+    events: list[Event] = []
+    run = Run(thread="t", step="film", job="topic", emit=events.append)
+    outcome = studio.executor.run("make_parody", TIDYING, run)
+    assert outcome.error is None and outcome.result is not None
+    film = outcome.assets[0]
+    made = {event.tool for event in events if isinstance(event, StepStarted)}
+    assert not made & {"speak", "lip_sync", "generate_image"}
     frames = [rgb for _, rgb in read_frames(studio.file(film))]
     assert len(frames) == round(20 * studio.studio.settings.film.fps)
     rows = outcome.result.data["beats"]
@@ -195,6 +258,57 @@ def test_a_topic_is_filmed_and_stopped_after_its_turn(studio: VoiceStudio) -> No
     assert stop["start"] == pytest.approx(turn["end"] + 0.15, abs=0.1)
     assert outcome.result.measurements["reading_time"] >= 1.0
     assert any("tidying up" in row["line"].lower() for row in rows)
+    tracks = {track["role"]: track for track in outline(load_timeline(studio.file(outcome.assets[1])))["tracks"]}
+    assert len(tracks["dialogue"]["clips"]) == 5
+    spoken = next(row for row in rows if row["line"])
+    frame = 1 / studio.studio.settings.film.fps
+    assert tracks["dialogue"]["clips"][0]["start"] == pytest.approx(spoken["start"], abs=0.51 * frame)
+
+
+def test_every_speaker_is_filmed_from_one_side(studio: VoiceStudio) -> None:
+    script = fill_script(topic_structures()["five_minutes"].en, "baking bread")
+    outcome, _ = studio.made("write_storyboard", story=story_of(script, "en"), seconds=20, draw=False)
+    shots = Storyboard.model_validate(outcome.result.data["storyboard"]).shots
+    alone = [shot for shot in set_ups(shots) if len({line.character for line in shot.lines}) == 1]
+    views = {(shot.camera.focus, shot.camera.scale, shot.camera.yaw_deg, shot.seed) for shot in alone}
+    assert len(alone) > 2 and len(views) == 2
+    assert [shot.lines for shot in set_ups(shots)] == [shot.lines for shot in shots]
+
+
+def test_a_model_writes_a_topics_words(studio: VoiceStudio) -> None:
+    fake = FakeOpenAI()
+    structure = topic_structures()["experts"]
+    script = fill_script(structure.en, "tidying up")
+    good = [
+        {"slot": "first", "kind": "text", "words": "THE DRAWER\nA documentary"},
+        {"slot": "line_1", "kind": "say", "words": 'You call this "tidy"?'},
+        {
+            "slot": "line_4",
+            "kind": "say",
+            "words": "I own nine labelling machines. I cannot find one of them, nor the box.",
+        },
+        {"slot": "stop", "kind": "text", "words": "x" * 90},
+    ]
+    mended = [{"slot": "stop", "kind": "text", "words": "Machine ten is in the post"}]
+    fake.answers = [("write_lines", {"lines": good}), ("write_lines", {"lines": mended})]
+    with serve(fake):
+        llm = studio.studio.settings.llm.model_copy(update={"base_url": fake.url, "model": "fake-7b"})
+        settings = studio.studio.settings.model_copy(update={"brain": "auto", "llm": llm})
+        told, written, why = write_topic(settings, structure, script, "tidying up", "dry", "en", 30.0)
+    assert told.first == "THE DRAWER\nA documentary" and told.stop == "Machine ten is in the post"
+    assert told.lines[0].say == "You call this tidy?"
+    assert told.lines[1] == script.lines[1] and told.last == script.last
+    assert written == {"first", "line_1", "line_4", "stop"} and "line_2" in why
+    asked = str(fake.requests[0]["messages"][0]["content"])
+    assert "tidying up" in asked and "rule of three" in asked
+    assert "90 characters" in fake.requests[1]["messages"][-1]["content"]
+
+
+def test_a_topic_without_a_model_has_the_librarys_words(studio: VoiceStudio) -> None:
+    structure = topic_structures()["experts"]
+    script = fill_script(structure.it, "riordinare")
+    told = write_topic(studio.studio.settings, structure, script, "riordinare", "", "it", 20.0)
+    assert told == (script, frozenset(), "the built-in brain writes no jokes")
 
 
 def test_arguments_have_their_limits() -> None:

@@ -43,14 +43,14 @@ class VoiceStudio:
 
 
 @contextmanager
-def voice_studio(settings: Settings) -> Iterator[VoiceStudio]:
+def voice_studio(settings: Settings, budget_mib: int = 2000) -> Iterator[VoiceStudio]:
     workspace = Workspace.open(settings.home)
     with Memory.open(workspace, index="numpy", embedder="letters") as memory:
         arbiter = Arbiter(
             load_models(),
             lambda name: make_engine(name, settings, workspace.cache),
-            cpu_budget_mib=2000,
-            gpu_budget_mib=2000,
+            cpu_budget_mib=budget_mib,
+            gpu_budget_mib=budget_mib,
         )
         try:
             studio = Studio(settings, workspace, memory)

@@ -16,13 +16,14 @@ from memory.records import Asset
 from tools.editing.arrange import arrange
 from tools.editing.captions import own_cut
 from tools.editing.change.assets import facts_finder
+from tools.editing.held import HeldContext
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
 from tools.editing.placing.doing import TIMED, Doer, Done, Request
 from tools.editing.placing.places import LONGEST, WHOLE, Spot, needs, spots
 from tools.editing.placing.wishes import Wish, place_of, read_wishes
 from tools.editing.program import Source
-from tools.editing.render import render
+from tools.editing.render import Rendered, render
 from tools.editing.seen import seen
 from tools.editing.sources import SourceFinder
 from tools.editing.timeline import describe, save_timeline
@@ -85,16 +86,19 @@ class AddEffects(Tool):
         asset = ctx.asset(args.video, "video")
         wishes = [_wish(wish, args) for wish in read_wishes(args.effect)]
         inset = ctx.asset(args.inset, "video", "image") if args.inset else None
-        finder = SourceFinder(ctx)
+        held = HeldContext(ctx)
+        finder = SourceFinder(held)
         source = finder.open(asset)
         timeline, base = _timeline(asset, source, ctx)
-        board = Board(timeline, facts_finder(ctx, finder), float(Fraction(str(studio_data(timeline)["fps"]))))
+        board = Board(timeline, facts_finder(held, finder), float(Fraction(str(studio_data(timeline)["fps"]))))
         measured = needs(wishes)
         record = seen(asset, ctx, *measured) if measured else None
         found = _placed(wishes, record, board.seconds)
         request = Request(asset, args.strength, args.seed, inset, _liveliest(wishes, record, asset, ctx), _box(args))
-        done = Doer(board, request, ctx).do(found)
-        return _finish(board, done, asset, base, args, ctx)
+        done = Doer(board, request, held).do(found)
+        rendered = render(board.timeline, held)
+        # Recorded only now, drawings and timeline too: a render that fails leaves nothing behind.
+        return _finish(board, done, asset, base, args, held.record(rendered, board.timeline), ctx)
 
 
 def _wish(wish: Wish, args: AddEffectsArgs) -> Wish:
@@ -142,11 +146,11 @@ def _box(args: AddEffectsArgs) -> tuple[float, float, float, float] | None:
 
 
 def _finish(
-    board: Board, done: list[Done], asset: Asset, base: tuple[str, ...], args: AddEffectsArgs, ctx: ToolContext
-) -> ToolResult:
+    board: Board, done: list[Done], asset: Asset, base: tuple[str, ...], args: AddEffectsArgs, rendered: Rendered,
+    ctx: ToolContext,
+) -> ToolResult:  # fmt: skip
     title = f"{Path(asset.name).stem}-effects"
     board.timeline.name = title
-    rendered = render(board.timeline, ctx)
     params: dict[str, Any] = {
         "effect": args.effect,
         "at": args.at,
@@ -154,7 +158,6 @@ def _finish(
         "seed": args.seed,
         "placed": [one.facts() for one in done],
     }
-    # Recorded only now: a render that fails leaves no timeline behind.
     cut = ctx.save(
         save_timeline(board.timeline, ctx.scratch(".otio")),
         "timeline",

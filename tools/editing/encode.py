@@ -153,8 +153,12 @@ def join_segments(
     sound: Path | None,
     target: Path,
     check: Callable[[], None],
+    comment: str = "",
 ) -> None:
-    """Join the pieces without encoding them again, and put the finished sound (AAC in an mp4) under them."""
+    """Join the pieces without encoding them again, and put the finished sound (AAC in an mp4) under them.
+
+    comment: written inside the film, for players to show.
+    """
     listing = target.with_suffix(".ffconcat")
     lines = ["ffconcat version 1.0"]
     for path, segment in zip(paths, segments, strict=True):
@@ -169,6 +173,7 @@ def join_segments(
     else:
         args += ["-map", "0:v:0"]
     args += ["-c:v", "copy", *_even_clock(paths, segments, frame), "-map_metadata", "-1", "-map_chapters", "-1"]
+    args += ["-metadata", f"comment={comment}"] if comment else []
     args += ["-fflags", "+bitexact"]
     args += ["-movflags", "+faststart", "-video_track_timescale", str(ticks(frame.fps)), "-f", "mp4", str(target)]
     try:
@@ -178,15 +183,13 @@ def join_segments(
 
 
 def _even_clock(paths: Sequence[Path], segments: Sequence[Segment], frame: Frame) -> list[str]:
-    """Decode times that advance by a frame each, where pieces are too short to hold frames back as the others do.
+    """Decode times that advance by a frame each from one end to the other.
 
-    A container counts its length in decode times: a film that begins or ends with such a piece would be too short or
-    too long by as many frames as the encoder holds back.
+    A container counts its length in decode times, and pieces differ in how many frames they hold back: a film that
+    begins or ends with another sort of piece would be too short or too long by as many.
     """
     longest = max(range(len(segments)), key=lambda number: segments[number].frames)
     held = held_back(paths[longest], frame.fps)
-    if min(segment.frames for segment in segments) > held:
-        return []
     each = f"{frame.fps.denominator}/{frame.fps.numerator}/TB"
     return ["-bsf:v", f"setts=pts=PTS:dts='round((N-{held})*{each})'"]
 

@@ -252,6 +252,7 @@ def _sheet(timeline: otio.schema.Timeline, asset: Asset, finder: SourceFinder, c
         lambda slot: finder.find(
             str(studio_data(slot.clip).get("asset", "")), str(slot.clip.media_reference.target_url)
         ),
+        ctx.workspace.cache,
         ctx.cancel.check,
     )
     file, title, whole = ctx.scratch(".png"), Path(asset.name).stem, len(desk.main.slots)

@@ -97,14 +97,25 @@ def _peak(peak: float | None) -> Score:
 
 
 def _cuts(seen: Inspection) -> Score | None:
-    """How many of the planned cuts the studio's own detector finds at their place; None where there are none."""
-    if not seen.planned:
+    """How many of the planned cuts the studio's own detector finds at their place; None where there are none.
+
+    Cuts within one scene are not counted: nobody can tell them from a movement.
+    """
+    if not seen.looked:
         return None
-    share = round(seen.found / seen.planned, 3)
     least = editing_presets().gates.cuts_found
+    hidden = seen.looked - seen.planned
+    within = "within one scene, where a cut cannot be told from a movement"
+    inside = f"{hidden} more lie{'s' * (hidden == 1)} {within}" if hidden else ""
+    if not seen.planned:
+        said = f"the only cut lies {within}" if hidden == 1 else f"all {hidden} cuts lie {within}"
+        return Score("cuts_found", None, "not measured", CUTS, least, None, said)
+    share = round(seen.found / seen.planned, 3)
     missed = ", ".join(f"{at:.2f} s" for at in seen.missed[:6])
-    note = f"not seen at {missed}" if missed else ""
-    return Score("cuts_found", share, "measured", CUTS, least, True if share >= least else None, note)
+    said = f"{seen.found} of {seen.planned} cuts are seen where they were planned"
+    said += f", not the one{'s' * (len(seen.missed) > 1)} at {missed}" if missed else ""
+    passed = share >= least
+    return Score("cuts_found", share, "measured", CUTS, least, passed, f"{said}; {inside}" if inside else said)
 
 
 def _captions(seen: CaptionsSeen) -> Score:

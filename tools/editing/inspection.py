@@ -24,10 +24,16 @@ LEAST_CONTEXT = 5
 """Frames on both sides of a cut without which nobody could say that it is one."""
 PLAIN = 24.0
 """Mean change of levels between two sides of a cut that anybody sees; less is a jump within a scene."""
+COLOURS_ALIKE = 0.75
+"""Share of their colours that two pictures have in common when they show one scene, whatever moved in it."""
 NEAR = 2
 """Frames by which a found cut may lie beside the planned one."""
+LOOKS = 2
+"""Raised when the same pictures would be judged otherwise."""
 MOST_LOOKS = 60
 """Cuts that are looked at, evenly chosen: of a film of 500 clips, the others were drawn by the same code."""
+BINS, BIN = 8, 32
+"""Steps of each colour channel, and levels in a step."""
 ANSWERS: dict[str, bool | None] = {"found": True, "missed": False, "alike": None}
 
 
@@ -37,8 +43,10 @@ class Inspection:
 
     black_share: float
     frozen_share: float
+    looked: int
+    """Cuts and transitions that were looked at."""
     planned: int
-    """Cuts and transitions between pictures that differ plainly, of those that were looked at."""
+    """Those of them between pictures that differ plainly: a cut within one scene nobody can tell from a movement."""
     found: int
     missed: tuple[float, ...]
     """Seconds of those that were not found."""
@@ -67,6 +75,7 @@ def inspect(
     return Inspection(
         walk.share(walk.black),
         walk.share(walk.frozen),
+        len(changes[::step]),
         planned,
         planned - len(missed),
         tuple(missed),
@@ -134,13 +143,25 @@ def _kept_found(
 ) -> bool | None:
     """`_found`, remembered beside the pieces: what did not change needs no second look."""
     names = "\0".join(pieces[number].stem for number in range(first, last + 1))
-    note = pieces[first].with_name(f"{hashlib.sha256(names.encode()).hexdigest()[:32]}.look")
+    note = pieces[first].with_name(f"{hashlib.sha256(f'{LOOKS} {names}'.encode()).hexdigest()[:32]}.look")
     try:
         return ANSWERS[note.read_text(encoding="utf-8")]
     except (OSError, KeyError):
         seen = _found(segments, pieces, first, last, frame)
     note.write_text(next(word for word, answer in ANSWERS.items() if answer is seen), encoding="utf-8")
     return seen
+
+
+def shared_colours(old: NDArray[np.uint8], new: NDArray[np.uint8]) -> float:
+    """Share of the colours of (N, H, W, 3) pictures that the others have too, 0 to 1; where they lie is no matter."""
+    import numpy as np
+
+    shares = []
+    for pictures in (old, new):
+        steps = (pictures.reshape(-1, 3) // BIN).astype(np.int64)
+        index = (steps[:, 0] * BINS + steps[:, 1]) * BINS + steps[:, 2]
+        shares.append(np.bincount(index, minlength=BINS**3) / len(index))
+    return float(np.minimum(*shares).sum())
 
 
 def _found(segments: Sequence[Segment], pieces: Sequence[Path], first: int, last: int, frame: Frame) -> bool | None:
@@ -156,7 +177,7 @@ def _found(segments: Sequence[Segment], pieces: Sequence[Path], first: int, last
     old, new = old[-EDGE:], new[:EDGE]
     if min(len(old), len(new)) < LEAST_CONTEXT:
         return None
-    if float(np.abs(old[-1].astype(np.int16) - new[0]).mean()) < PLAIN:
+    if float(np.abs(old[-1].astype(np.int16) - new[0]).mean()) < PLAIN or shared_colours(old, new) > COLOURS_ALIKE:
         return None
     middle = [read_seen(pieces[n], segments[n], frame)[1] for n in range(first + 1, last)]
     shown = np.concatenate([old, *middle, new])

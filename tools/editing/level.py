@@ -20,11 +20,15 @@ from tools.editing.effects import effect_facts
 from tools.editing.mix import Stem, group_args, groups, mix_args, samples
 from tools.editing.presets import editing_presets
 
-RECIPE = 2
+RECIPE = 4
 """Raised when the same program would sound different: older mixes are then left alone."""
 LIMITER = "alimiter=limit={limit:.6f}:attack=5:release=50:level=disabled:latency=1"
-ROUNDS = 3
-"""The limiter takes some of the gain back, so the level is approached in a few rounds."""
+ROUNDS, MOST_ROUNDS = 3, 6
+"""The limiter takes some of the gain back, so the level is approached in a few rounds; more only for peaks."""
+HEADROOM_DB = 0.5
+"""How far under the ceiling peaks are held before coding: AAC gives back other samples than it was given."""
+SPARE_DB = 0.1
+"""How far under the ceiling coded peaks are brought that were above it."""
 NEAR_LU = 0.3
 SILENT_LUFS = -69.9
 """BS.1770's absolute gate: below it there is nothing to bring to a level."""
@@ -122,18 +126,22 @@ def _mixed(program: Program, cuts: Sequence[Cut], target: Path, draft: Callable[
 
 
 def _levelled(mixed: Path, before: Heard, lufs: float | None, target: Path, log: Path, check: Check) -> Heard:
-    ceiling = 10 ** (editing_presets().mix.peak_db / 20)
-    gain = 0.0
+    most = editing_presets().mix.peak_db
+    held, gain = most - HEADROOM_DB, 0.0
     if lufs is not None and before.lufs is not None:
         gain = min(MOST_GAIN_DB, lufs - before.lufs)
-    for _ in range(ROUNDS):
-        chain = f"volume={gain:.3f}dB,{LIMITER.format(limit=ceiling)}"
+    for number in range(1, MOST_ROUNDS + 1):
+        chain = f"volume={gain:.3f}dB,{LIMITER.format(limit=10 ** (held / 20))}"
         args = [*input_args(mixed, sniff(mixed)), "-af", chain, *AAC, "-map_metadata", "-1", "-f", "mp4"]
         run_ffmpeg([*args, str(target)], cancel=check, timeout_s=1800)
         now = measured(target, log, check)
-        if lufs is None or gain == 0.0 or now.lufs is None or abs(now.lufs - lufs) <= NEAR_LU or gain >= MOST_GAIN_DB:
+        over = now.peak_db - most if now.peak_db is not None else 0.0
+        free = lufs is None or gain == 0.0 or now.lufs is None or gain >= MOST_GAIN_DB or number >= ROUNDS
+        off = 0.0 if free or lufs is None or now.lufs is None else lufs - now.lufs
+        if over <= 0 and abs(off) <= NEAR_LU:
             break
-        gain = min(MOST_GAIN_DB, gain + lufs - now.lufs)
+        held -= over + SPARE_DB if over > 0 else 0.0
+        gain = min(MOST_GAIN_DB, gain + off)
     return now
 
 

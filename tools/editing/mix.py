@@ -23,6 +23,10 @@ GROUP = 10
 """Clips that one ffmpeg opens at once: each costs memory, a two-hour source some 20 MB of index alone."""
 RAMP_STEP = 0.1
 """Seconds of a speed ramp that are played at one speed."""
+RAMP_DELAY = 0.07
+"""Seconds of source by which the stretcher is told its speeds later: it holds so much that it has not played yet, and
+plays it at the new speed. Measured with beeps, 0.5 to 2 times and back, 1 to 0.6 and to 1.6: at most 14 ms off (40 to
+65 without)."""
 SLOWEST, FASTEST = 0.25, 4.0
 """Speeds between which voices can still be stretched; a ramp that goes further is silent."""
 USUAL_SPEECH = 0.14
@@ -161,7 +165,7 @@ def _ramped(cut: Cut, fps: Fraction) -> list[str]:
     for begin, end in pairwise(bounds):
         passed = clock.passed(begin)
         tempo = float((clock.passed(end) - passed) / (end - begin))
-        commands.append((float(passed), tempo))
+        commands.append((float(passed) + (RAMP_DELAY if begin else 0.0), tempo))
     listed = ";".join(f"{at:.6f} rubberband@ramp tempo {tempo:.6f}" for at, tempo in commands)
     return ["asetnsamples=n=240", f"asendcmd=c='{listed}'", f"rubberband@ramp=tempo={commands[0][1]:.6f}"]
 

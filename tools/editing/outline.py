@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import opentimelineio as otio
 
+STILL = 1 / 1000
+"""Other programs write a still as a speed of 0; slower than this nothing moves in any film."""
 CAPTION_KIND = "Subtitle"
 CAPTION_GENERATOR = "studio.caption"
 
@@ -37,7 +39,10 @@ def outline(timeline: otio.schema.Timeline) -> dict[str, Any]:
                 fact["text"] = str(media.parameters.get("text", ""))
             if effects := effects_of(clip):
                 fact["effects"] = effects
-            if any(isinstance(effect, otio.schema.FreezeFrame) for effect in clip.effects):
+            if len(takes := clip.media_references()) > 1:
+                fact["takes"] = [str(key) for key in takes]
+                fact["take"] = str(clip.active_media_reference_key)
+            if is_still(clip):
                 fact["frozen"] = True
             if gain := gain_of(clip):
                 fact["gain_db"] = gain
@@ -130,16 +135,31 @@ def plain(value: Any) -> Any:
     return value
 
 
+def is_still(clip: otio.schema.Clip) -> bool:
+    """Whether a clip shows one picture for as long as it lasts, whoever wrote it."""
+    import opentimelineio as otio
+
+    warps = (effect for effect in clip.effects if isinstance(effect, otio.schema.LinearTimeWarp))
+    return any(isinstance(warp, otio.schema.FreezeFrame) or abs(float(warp.time_scalar)) < STILL for warp in warps)
+
+
 def effects_of(clip: otio.schema.Clip) -> list[dict[str, Any]]:
-    """A clip's effects as `ClipSpec.effects` has them; unknown ones keep their name as 'foreign'."""
+    """A clip's effects as `ClipSpec.effects` has them; unknown ones keep their name as 'foreign'.
+
+    The one place where speeds of other programs are understood: 0 is a still (`is_still`), below 0 is backwards.
+    """
     import opentimelineio as otio
 
     found: list[dict[str, Any]] = []
     for effect in clip.effects:
-        if isinstance(effect, otio.schema.FreezeFrame):
-            continue  # no speed, but one frame for as long as the clip lasts
         if isinstance(effect, otio.schema.LinearTimeWarp):
-            found.append({"name": "speed", "factor": float(effect.time_scalar)})
+            speed = float(effect.time_scalar)
+            if isinstance(effect, otio.schema.FreezeFrame) or abs(speed) < STILL:
+                continue  # no speed, but one frame for as long as the clip lasts
+            if speed != -1:
+                found.append({"name": "speed", "factor": abs(speed)})
+            if speed < 0:
+                found.append({"name": "reverse"})  # as other programs write it
         elif str(effect.effect_name).startswith("studio.") and effect.effect_name != "studio.foreign":
             values = {**plain(studio_data(effect)), "name": str(effect.effect_name).removeprefix("studio.")}
             found.append({"name": values.pop("name"), **values})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from configs.errors import UsageError
 from tools.editing.cut import Cut, Program, Source, Words
 from tools.editing.nested import TITLE_GENERATOR, read_place, unnested
-from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, gain_of, plain, studio_data
+from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, gain_of, is_still, plain, studio_data
 from tools.editing.specs import Direction, Spoken, TitleSpec, TransitionName
 from tools.editing.times import rate_of, seconds_of
 
@@ -21,7 +21,8 @@ __all__ = ["MAX_CLIPS", "MAX_SECONDS", "Cut", "Find", "Program", "Source", "Word
 
 MAX_CLIPS = 2000
 MAX_SECONDS = 4 * 3600
-MAX_SIDE = 8192
+MAX_SIDE = 16384
+"""Pixels; what H.264 knows at most."""
 MAX_DUCK = 60
 OVERLAY = "overlay"
 
@@ -87,13 +88,20 @@ def _ducked(noted: object) -> Iterator[tuple[str, float]]:
 
 def _size(meta: Mapping[str, Any], video: list[Cut]) -> tuple[int, int]:
     """Even pixels: what the timeline says, else the first clip's. Raises UsageError for sizes that cannot be."""
-    width, height = meta.get("width") or 0, meta.get("height") or 0
-    if not all(isinstance(side, int) and 0 <= side <= MAX_SIDE for side in (width, height)):
-        raise UsageError("The timeline has no usable size", f"{str(width)[:40]} x {str(height)[:40]} pixels")
+    width, height = noted_size(meta)
     if not (width and height):
         info = next((cut.source.info for cut in video if cut.source), None)
         width, height = (info.width, info.height) if info else (1280, 720)
     return max(2, width - width % 2), max(2, height - height % 2)
+
+
+def noted_size(meta: Mapping[str, Any]) -> tuple[int, int]:
+    """What a timeline notes as its size, 0 where it notes nothing. Raises UsageError for sizes that cannot be."""
+    width, height = meta.get("width") or 0, meta.get("height") or 0
+    if not all(isinstance(side, int) and 0 <= side <= MAX_SIDE for side in (width, height)):
+        size = f"{str(width)[:40]} x {str(height)[:40]} pixels"
+        raise UsageError("The timeline has no usable size", f"{size}; {MAX_SIDE} a side are the most")
+    return width, height
 
 
 def _cuts(track: otio.schema.Track, rate: Fraction, role: str, find: Find) -> Iterator[Cut]:
@@ -145,7 +153,7 @@ def _clip(clip: otio.schema.Clip, cut: Cut, find: Find) -> Cut:
         cut,
         effects=read_effects(clip),
         gain_db=gain_of(clip),
-        frozen=any(isinstance(effect, otio.schema.FreezeFrame) for effect in clip.effects),
+        frozen=is_still(clip),
         place=read_place(own.get("place"), str(clip.name)) if cut.role == OVERLAY else None,
         clip_id=str(own.get("id", "")),
     )

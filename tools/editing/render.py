@@ -28,6 +28,7 @@ from tools.editing.segments import Frame, Segment, plan
 from tools.editing.sources import SourceFinder
 from tools.editing.timeline import load_timeline
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.labels import voices_tags
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -102,6 +103,8 @@ def render(
     _check_words(program, frame, ctx)
     _check_sound(program, ctx)
     work = _Work(program, frame, plan(program), profile, None if program.keep_loudness else loudness_of(ctx), ctx)
+    heard = [ctx.path(asset) for asset in finder.assets.values() if asset.kind in ("audio", "video")]
+    work.comment = voices_tags(heard).get("comment", "")
     made, reused = work.make()
     verdict = measure(made, ctx.cancel.check)
     if not verdict.exact:
@@ -116,7 +119,8 @@ def render(
         )
     for score in scores:
         if score.passed is False:
-            ctx.warn(f"{score.name} is {score.value:g}, outside its mark of {score.threshold:g}")
+            why = f" ({score.note})" if score.note else ""
+            ctx.warn(f"{score.name} is {score.value:g}, outside its mark of {score.threshold:g}{why}")
     prune(ctx.workspace.cache)
     work.progress(work.total, "rendered")
     params = {
@@ -152,6 +156,7 @@ class _Work:
         self.program, self.frame, self.segments = program, frame, segments
         self.profile, self.lufs, self._ctx = profile, lufs, ctx
         self.encoder = chosen_encoder()
+        self.comment = ""
         self.total = program.seconds / (1 - JOIN_SHARE)
         self._begun = time.monotonic()
         self._pieces: list[Path] = []
@@ -192,7 +197,9 @@ class _Work:
         film = self._ctx.scratch(".mp4")
         sound = sounds[0] if sounds else None
         try:
-            join_segments(self._pieces, self.segments, self.frame, sound.file if sound else None, film, check)
+            join_segments(
+                self._pieces, self.segments, self.frame, sound.file if sound else None, film, check, self.comment
+            )
         except FfmpegKilled:
             raise
         except StudioError:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.media.guard import film_stream, open_container
-from tools.editing.seeing import read_seen, seen_size
+from tools.editing.seeing import EVERY, read_seen, seen_size
 from tools.editing.segments import Frame, Segment
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ PICTURES = 12
 COLUMNS = 4
 WIDTH = 320
 GAP = 6
+MOST_LATER = 48
+"""Frames of a card that are decoded to see its words at most."""
 SEEK_BACK = 4
 """Frames; more than x264 reorders here."""
 ALIKE = 14.0
@@ -37,7 +40,8 @@ def contact_sheet(
 ) -> tuple[Path, tuple[int, ...]]:
     """Write the sheet as PNG, named by content; also numbers of segments whose first picture is not what was drawn.
 
-    Pictures are taken where segments begin: there the file can be entered without decoding what is before.
+    Pictures are taken where segments begin: there the file can be entered without decoding what is before. Cards are
+    taken from their middle, since their words come up slowly.
     """
     from PIL import Image
 
@@ -49,7 +53,7 @@ def contact_sheet(
     sheet = Image.new("RGB", (columns * (WIDTH + GAP) + GAP, rows * (height + GAP) + GAP), (24, 24, 24))
     wrong = []
     for at, (number, rgb) in enumerate(
-        zip(chosen, _pictures(film, [segments[n].start for n in chosen], frame), strict=True)
+        zip(chosen, _pictures(film, [(segments[n].start, _later(segments[n])) for n in chosen], frame), strict=True)
     ):
         check()
         if rgb is None or not _alike(rgb, pieces[number], segments[number], frame):
@@ -70,11 +74,18 @@ def _chosen(segments: Sequence[Segment]) -> list[int]:
     return [whole[n * len(whole) // count] for n in range(count)]
 
 
-def _pictures(film: Path, starts: Sequence[int], frame: Frame) -> Iterator[NDArray[np.uint8] | None]:
-    """The picture at each of these frames, where key frames are; None where there is none."""
+def _later(segment: Segment) -> int:
+    """How many frames after its beginning a segment is looked at, one of those that `seen_numbers` keeps."""
+    if segment.pieces[0].cut.title is None:
+        return 0
+    return min(segment.frames // 2, MOST_LATER) // EVERY * EVERY
+
+
+def _pictures(film: Path, places: Sequence[tuple[int, int]], frame: Frame) -> Iterator[NDArray[np.uint8] | None]:
+    """The picture so many frames (second) after each of these (first), where key frames are; None without one."""
     with open_container(film, "mov") as container:
         stream = film_stream(container)
-        for start in starts:
+        for start, later in places:
             if stream is None or stream.time_base is None:
                 yield None
                 continue
@@ -82,22 +93,28 @@ def _pictures(film: Path, starts: Sequence[int], frame: Frame) -> Iterator[NDArr
             near = round(1 / frame.fps / stream.time_base / 2)
             # Decoding times run ahead of the pictures': seek from a little before, then go to the very packet.
             container.seek(max(0, at - round(SEEK_BACK / frame.fps / stream.time_base)), stream=stream)
-            packet = next((one for one in container.demux(stream) if _begins(one, at - near)), None)
+            packets = _from(container.demux(stream), at - near)
             context = stream.codec_context
-            shown = [] if packet is None else [*context.decode(packet), *context.decode(None)]
+            wanted = at + round(later / frame.fps / stream.time_base)
+            shown = [picture for one in islice(packets, later + 1 + bool(later) * SEEK_BACK) if one.size
+                     for picture in context.decode(one)]  # fmt: skip
+            shown += context.decode(None)
             context.flush_buffers()
-            found = next((one for one in shown if one.pts is not None and abs(one.pts - at) <= near), None)
+            found = next((one for one in shown if one.pts is not None and abs(one.pts - wanted) <= near), None)
             yield None if found is None else _small(found, frame)
 
 
-def _begins(packet: Packet, at: int) -> bool:
-    return packet.is_keyframe and packet.pts is not None and packet.pts >= at
+def _from(packets: Iterator[Packet], at: int) -> Iterator[Packet]:
+    """The packets from the first key frame at or after a time on."""
+    return dropwhile(lambda one: not (one.is_keyframe and one.pts is not None and one.pts >= at), packets)
 
 
 def _small(shown: VideoFrame, frame: Frame) -> NDArray[np.uint8]:
     import numpy as np
 
-    small = shown.to_ndarray(format="rgb24", width=_even(WIDTH), height=_fit(frame), interpolation="AREA")
+    size = {"width": _even(WIDTH), "height": _fit(frame)}
+    # Every film is BT.709 here, whatever its size; left to guess, small ones are taken for BT.601.
+    small = shown.reformat(**size, format="rgb24", src_colorspace="ITU709", interpolation="AREA").to_ndarray()
     return np.asarray(small, np.uint8)
 
 
@@ -113,8 +130,9 @@ def _alike(rgb: NDArray[np.uint8], piece: Path, segment: Segment, frame: Frame) 
     import cv2
     import numpy as np
 
-    _, pictures = read_seen(piece, segment, frame)
-    if not len(pictures):
+    numbers, pictures = read_seen(piece, segment, frame)
+    if _later(segment) not in numbers:
         return False
     small = cv2.resize(rgb, seen_size(frame), interpolation=cv2.INTER_AREA)
-    return float(np.abs(small.astype(np.int16) - pictures[0]).mean()) <= ALIKE
+    drawn = pictures[numbers.index(_later(segment))]
+    return float(np.abs(small.astype(np.int16) - drawn).mean()) <= ALIKE

@@ -77,6 +77,9 @@ def _clip(clip: dict[str, Any]) -> str:
         more.append(f"still at {clip['source_in']:.2f} s")
     if "transition" in clip:
         more.append(f"{clip['transition'].replace('_', ' ')} {clip['transition_seconds']:g} s")
+    if takes := clip.get("takes"):
+        others = ", ".join(str(take)[:40] for take in takes if take != clip["take"])
+        more.append(f"take '{str(clip['take'])[:40]}' of {len(takes)} (also {others[:120]})")
     more += [effect_in_words(effect) for effect in clip.get("effects", ())]
     if gain := clip.get("gain_db"):
         more.append("muted" if gain <= -120 else f"{gain:+g} dB")

@@ -127,7 +127,7 @@ class _Writer:
                 track.append(otio.schema.Gap(source_range=_range(0, clip.start - cursor, self.rate)))
             if clip.before or clip.after:
                 track.append(self._transition(clip))
-            track.append(self._card(clip, clip.title) if clip.title else self._clip(clip, role, opening=opening))
+            track.append(self._card(clip, clip.title) if clip.title else self._clip(clip, role, kind, opening=opening))
             cursor = clip.end
         return track
 
@@ -156,7 +156,7 @@ class _Writer:
         made.metadata["studio"] = {"id": f"title-{self.ids['title']}"}
         return made
 
-    def _clip(self, clip: Placed, role: str, *, opening: bool) -> otio.schema.Clip:
+    def _clip(self, clip: Placed, role: str, kind: str, *, opening: bool) -> otio.schema.Clip:
         import opentimelineio as otio
 
         spec, target = clip.spec, _target(clip.spec.path, self.root)
@@ -178,8 +178,17 @@ class _Writer:
         if spec.place is not None:
             own["place"] = {"keys": [asdict(key) for key in spec.place.keys], "blend": spec.place.blend}
         made.metadata["studio"] = own
-        made.effects.extend(_effects(spec, opening=opening))
+        effects = _effects(spec, opening=opening)
+        made.effects.extend(each for each in effects if kind != "Audio" or _is_heard(each))
         return made
+
+
+def _is_heard(effect: otio.schema.Effect) -> bool:
+    """Whether an effect changes sound: a clip that is heard only has no look."""
+    from tools.editing.effects.base import EFFECTS
+
+    known = EFFECTS.get(str(effect.effect_name).removeprefix("studio."))
+    return known is None or known.audible or known.name in ("speed", "ramp", "reverse")
 
 
 def _effects(spec: ClipSpec, *, opening: bool) -> Iterator[otio.schema.Effect]:

@@ -12,7 +12,8 @@ from memory.records import Asset
 from tools.film.lexicon import lexicon
 from tools.film.shot import Line, Shot, Storyboard
 from tools.film.timing import fit_lengths
-from tools.spec import ToolContext, ToolOutcome
+from tools.spec import Studio, ToolContext, ToolOutcome
+from tools.voice.dialogue_lines import grouped, voice_key
 
 OVERSCAN = 1.05
 """Pictures are at least this much larger than the film, so that a moving camera hardly enlarges pixels."""
@@ -33,16 +34,19 @@ class Voice:
 
 
 def speak_lines(board: Storyboard, ctx: ToolContext) -> list[Voice]:
-    """All lines, one after another while the voice engine is loaded, then their mouth shapes."""
+    """All lines, those of one engine and voice together, then their mouth shapes."""
     voices: list[Voice] = []
     lines = [(shot, index, line) for shot in board.shots for index, line in enumerate(shot.lines)]
-    spoken: list[tuple[Shot, int, Line, ToolOutcome]] = []
-    for number, (shot, index, line) in enumerate(lines, 1):
+    studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
+    keys = [voice_key(studio, line.character, line.text, line.language, line.emotion) for _, _, line in lines]
+    said: dict[int, tuple[Shot, int, Line, ToolOutcome]] = {}
+    for number, place in enumerate(grouped(keys), 1):
+        shot, index, line = lines[place]
         ctx.progress(1 + 0.8 * number / len(lines), 5, f"line {number} of {len(lines)}")
         wanted = {"text": line.text, "character": line.character, "emotion": line.emotion, "language": line.language}
         made = ctx.call("speak", wanted, key=f"{shot.id}-line-{index + 1}", title=f"{line.character}: {line.text[:40]}")
-        spoken.append((shot, index, line, made))
-    for shot, index, line, made in spoken:
+        said[place] = (shot, index, line, made)
+    for shot, index, line, made in (said[place] for place in range(len(lines))):
         audio = made.assets[0]
         result = made.result
         seconds = float(result.data.get("duration", 0.0)) if result else 0.0

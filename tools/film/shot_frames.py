@@ -125,8 +125,10 @@ class ShotFrames:
         seconds = index / self.fps
         window = self._camera.at(index / max(1, self.count - 1), seconds)
         frame = self._background(window, seconds)
+        # A frame shows until the next: the mouth of its middle is on time, that of its start half a frame late.
+        middle = seconds + 0.5 / self.fps
         for body in self._bodies:
-            self._act(body, seconds)
+            self._act(body, middle)
             self._place(frame, body, window, seconds)
         self._air.draw(frame, seconds, shift_x=-window.shift_x * 0.6)
         return frame

@@ -1,20 +1,21 @@
-"""speak_dialogue: several lines by several characters, each as its own sound, and mixed with natural pauses."""
+"""speak_dialogue: a script or some lines, each as its own sound, mixed with natural pauses, with subtitles."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from backends.voice.casting import voices_config
-from backends.voice.emotion import emotion_named
-from backends.voice.wav import read_wav, resample, write_wav
+from backends.voice.feeling import emotion_text
+from configs.dialogue import dialogue_config
 from configs.errors import UsageError
 from memory.records import Asset
-from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.subtitles import srt
+from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.dialogue_files import DialogueFiles
+from tools.voice.dialogue_lines import Failed, Spoken, speak_all, voice_key
+from tools.voice.scenes import foreseen, performed, planned
+from tools.voice.screenplay import Form, Script
 
 
 class DialogueLine(BaseModel):
@@ -24,18 +25,33 @@ class DialogueLine(BaseModel):
 
     character: str = Field("", description="Who says it; '' is the narrator.")
     text: str = Field(description="The words to say.")
-    emotion: str = Field("neutral", description="How it is said: neutral, happy, sad, angry, afraid, ...")
+    emotion: str = Field("neutral", description="How it is said: happy, 'happy 0.6 + afraid', 'from sad to happy', ...")
+    intensity: float = Field(0.7, ge=0, le=1, description="Strength of the emotion, 0 to 1.")
     language: str = Field("", description="Language such as en or it; '' takes the character's or the text's own.")
 
     @field_validator("emotion")
     @classmethod
     def _known_emotion(cls, value: str) -> str:
-        return emotion_named(value)
+        return emotion_text(value)
 
 
 class SpeakDialogueArgs(ToolArgs):
-    lines: list[DialogueLine] = Field(description="The lines in order, each {character, text, emotion, language}.")
+    lines: list[DialogueLine] = Field([], description="The lines in order, each {character, text, emotion, language}.")
+    script: str = Field(
+        "",
+        max_length=200_000,
+        description="In place of lines: a script file (Fountain, CSV, SRT or VTT with 'NAME: words', or plain text "
+        "with 'NAME: words') or a storyboard: asset id, attached file's name or path.",
+    )
+    format: Form = Field("", description="How the script is written; '' tells it by its name and content.")
+    scene: str = Field("", max_length=200, description="Only this scene of the script: its number or its heading.")
+    only: str = Field("", max_length=200, description="Only these lines, by number: '3' or '3, 7-9'; '' is all.")
+    emotion: str = Field(
+        "", description="How each scene goes, for lines that say nothing themselves: 'from sad to happy'; '' leaves it."
+    )
     pause: float = Field(1.0, ge=0, le=10, description="Factor on the natural pauses between lines; 0 is none.")
+    stems: bool = Field(False, description="True: also one sound per character, each as long as the mix.")
+    timeline: bool = Field(False, description="True: also an editable timeline (.otio) with a clip per line.")
 
     @field_validator("lines", mode="before")
     @classmethod
@@ -47,123 +63,142 @@ class SpeakDialogueArgs(ToolArgs):
             else value
         )
 
-    @field_validator("lines")
+    @field_validator("emotion")
     @classmethod
-    def _countable(cls, value: list[DialogueLine]) -> list[DialogueLine]:
-        most = voices_config()["dialogue"]["max_lines"]
-        if not value:
-            raise UsageError("The dialogue has no lines", fix="Give at least one line with character and text")
-        if len(value) > most:
+    def _known_emotion(cls, value: str) -> str:
+        return emotion_text(value) if value.strip() else ""
+
+    @model_validator(mode="after")
+    def _speakable(self) -> Self:
+        most = dialogue_config()["most_lines"]
+        if not self.lines and not self.script.strip():
             raise UsageError(
-                f"The dialogue has {len(value)} lines", f"at most {most} go at once", "Split it into scenes"
+                "The dialogue has no lines", fix="Give at least one line with character and text, or a script"
             )
-        return value
+        if self.lines and self.script.strip():
+            raise UsageError("The dialogue has both lines and a script", fix="Give one of the two")
+        if len(self.lines) > most and not self.only:
+            raise UsageError(
+                f"The dialogue has {len(self.lines)} lines", f"at most {most} go at once", "Split it into scenes"
+            )
+        return self
 
 
 class SpeakDialogue(Tool):
     name = "speak_dialogue"
     description = (
-        "Speak a dialogue: several lines by one or more characters. Gives each line as a sound of its own, "
-        "one mix with natural pauses, and subtitles."
+        "Speak a dialogue: several lines by one or more characters, given here or as a script file. Gives each line as "
+        "a sound of its own, one mix with natural pauses, a sound per scene, and subtitles."
     )
     Args = SpeakDialogueArgs
     makes = "audio"
+    time_limit_s = 4 * 3600.0
+    timed = False
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
         """None itself: every line leases the voice in its own sub-step."""
         return frozenset()
 
     def uses(self, args: Any, studio: Studio) -> frozenset[str]:
-        return frozenset({studio.voice_engine()})
+        lines = foreseen(args, studio)
+        if not lines:
+            return frozenset({studio.voice_engine()})
+        whom = {(line.character, line.language, line.emotion): line for line in lines}
+        return frozenset(voice_key(studio, who, line.text, lang, how)[0] for (who, lang, how), line in whom.items())
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
-        characters = sum(len(line.text) for line in args.lines)
-        return Forecast(seconds=0.2 * len(args.lines) + 0.0006 * characters, disk_mib=0.2 + characters * 0.007)
+        lines = foreseen(args, studio)
+        characters = sum(len(line.text) for line in lines)
+        return Forecast(seconds=0.5 + 0.05 * len(lines) + 0.0006 * characters, disk_mib=0.2 + characters * 0.01)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
-        spoken: list[Asset] = []
-        warnings: list[str] = []
-        count = len(args.lines)
-        for index, line in enumerate(args.lines):
-            ctx.progress(index, count + 1, f"line {index + 1} of {count}")
-            title = f"{line.character or 'Narrator'}: {line.text[:40]}"
-            outcome = ctx.call("speak", line.model_dump(), key=f"line-{index + 1}", title=title)
-            spoken.append(outcome.assets[0])
-            warnings += [text for text in (outcome.result.warnings if outcome.result else ()) if text not in warnings]
-        ctx.progress(count, count + 1, "mixing")
-        mix, subtitles = self._mix(spoken, args.pause, ctx)
-        seconds = float(mix.params["duration"])
-        ctx.progress(count + 1, count + 1, f"{seconds:.1f} s of dialogue")
-        voices = ", ".join(dict.fromkeys(str(asset.params["character"]) for asset in spoken))
+        script, title = planned(args, ctx)
+        script = _performed(script, ctx)
+        total = len(script.lines) + 1
+        spoken = speak_all(script.lines, ctx, total)
+        if not spoken.sounds:
+            raise spoken.failed[0].why
+        ctx.progress(len(script.lines), total, "mixing")
+        files = DialogueFiles(title, script, spoken.sounds, args.pause, ctx)
+        mix = files.save_mix()
+        more = [*files.save_scenes(mix), *(files.save_stems(mix) if args.stems else ())]
+        timeline = [files.save_timeline(mix)] if args.timeline else []
+        srt, vtt, count = files.save_subtitles(mix)
+        ctx.progress(total, total, f"{files.seconds:.1f} s of dialogue")
+        lines = [one.asset for one in files.placed]
         return ToolResult(
-            summary=f"Dialogue of {count} lines by {voices}, {seconds:.1f} s, engine {mix.engine}",
-            assets=(mix, *spoken, subtitles),
-            measurements={"duration_s": round(seconds, 3), "lines": count},
-            warnings=tuple(warnings),
-            data={"lines": mix.params["lines"], "duration": seconds},
+            summary=_summary(files, spoken),
+            assets=(mix, *lines, *more, *timeline, srt, vtt),
+            measurements={
+                "duration_s": round(files.seconds, 3),
+                "lines": len(lines),
+                "failed": len(spoken.failed),
+                "from_cache": spoken.cached,
+                "scenes": len(files.scenes),
+                "captions": count,
+                "lufs": round(files.mixed.lufs, 2),
+                "true_peak_dbtp": round(files.mixed.true_peak_dbtp, 2),
+            },
+            warnings=(*spoken.warnings, *_complaints(spoken.failed)),
+            data=_data(files, more, spoken, mix),
         )
 
-    @staticmethod
-    def _mix(spoken: list[Asset], pause: float, ctx: ToolContext) -> tuple[Asset, Asset]:
-        rate = int(spoken[0].params["sample_rate"])
-        chunks: list[NDArray[np.float32]] = []
-        rows: list[dict[str, Any]] = []
-        phonemes: list[list[Any]] = []
-        words: list[list[Any]] = []
-        length = 0
-        for index, asset in enumerate(spoken):
-            if index:
-                gap = round(pause * _gap(spoken[index - 1], asset) * rate)
-                chunks.append(np.zeros(gap, dtype=np.float32))
-                length += gap
-            samples, own_rate = read_wav(ctx.path(asset))
-            samples = resample(samples, own_rate, rate)
-            start = length / rate
-            length += len(samples)
-            chunks.append(samples)
-            row = {key: asset.params[key] for key in ("character", "text", "emotion", "language")}
-            rows.append({**row, "asset": asset.id, "start": round(start, 6), "end": round(length / rate, 6)})
-            for moved, key in ((phonemes, "phonemes"), (words, "words")):
-                moved += [[round(a + start, 4), round(b + start, 4), sign] for a, b, sign in asset.params[key]]
-        file = ctx.scratch(".wav")
-        write_wav(file, np.concatenate(chunks), rate)
-        params = {
-            "lines": rows,
-            "text": "\n".join(str(row["text"]) for row in rows),
-            "phonemes": phonemes,
-            "words": words,
-            "duration": round(length / rate, 4),
-            "sample_rate": rate,
-            "pause": pause,
-        }
-        ids = tuple(asset.id for asset in spoken)
-        mix = ctx.save(
-            file,
-            "audio",
-            "dialogue",
-            engine=spoken[0].engine,
-            engine_version=spoken[0].engine_version,
-            params=params,
-            parents=ids,
-            summary=f"dialogue of {len(rows)} lines",
-        )
-        captions = ctx.scratch(".srt")
-        captions.write_text(srt((row["start"], row["end"], row["text"]) for row in rows), encoding="utf-8")
-        subtitles = ctx.save(
-            captions,
-            "subtitle",
-            "dialogue",
-            params={"lines": rows},
-            parents=(mix.id,),
-            summary="subtitles of the dialogue",
-        )
-        return mix, subtitles
+
+def _performed(script: Script, ctx: ToolContext) -> Script:
+    """Directions become sounds where the character can make them; the others are told once."""
+    lines, silent = [], []
+    for line in script.lines:
+        made, left = performed(line, ctx.memory)
+        lines.append(made)
+        silent += [direction for direction in left if direction not in silent]
+    if silent:
+        shown = ", ".join(f"'{direction[:40]}'" for direction in silent[:6]) + (" ..." if len(silent) > 6 else "")
+        ctx.warn(f"Directions that no voice can perform were left out: {shown}.")
+    return replace(script, lines=tuple(lines))
 
 
-def _gap(before: Asset, after: Asset) -> float:
-    config = voices_config()["dialogue"]
-    same = before.params["character"] == after.params["character"]
-    return float(config["same_speaker_s"] if same else config["next_speaker_s"])
+def _summary(files: DialogueFiles, spoken: Spoken) -> str:
+    names = list(dict.fromkeys(str(one.asset.params["character"]) for one in files.placed))
+    who = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    scenes = f", {len(files.scenes)} scenes" if len(files.scenes) > 1 else ""
+    count = f"{len(files.placed)} line{'s' if len(files.placed) > 1 else ''}"
+    text = f"Dialogue of {count} by {who}, {files.seconds:.1f} s{scenes}, engine {files.engine}"
+    if spoken.failed:
+        numbers = ", ".join(str(one.number) for one in spoken.failed[:12])
+        more = " ..." if len(spoken.failed) > 12 else ""
+        text += (
+            f". {len(spoken.failed)} failed: {numbers}{more} ({spoken.failed[0].why.sentence[:160]}). "
+            "Call it again as it was: finished lines come from the cache, only these are spoken anew"
+        )
+    return text[:SUMMARY_LIMIT]
+
+
+def _complaints(failed: list[Failed]) -> list[str]:
+    """One sentence per reason, with the lines it befell."""
+    reasons: dict[str, list[str]] = {}
+    for one in failed:
+        where = f"{one.number} ({one.line.character or 'Narrator'})"
+        reasons.setdefault(one.why.sentence.rstrip("."), []).append(where)
+    return [f"Line {', '.join(places[:12])} was not spoken: {why}." for why, places in reasons.items()]
+
+
+def _data(files: DialogueFiles, more: list[Asset], spoken: Spoken, mix: Asset) -> dict[str, Any]:
+    return {
+        "lines": mix.params["lines"],
+        "duration": files.seconds,
+        "scenes": [heading for _, heading in files.scenes],
+        "sounds": {asset.name: asset.id for asset in more},
+        "failed": [
+            {
+                "number": one.number, "row": one.line.row, "why": one.why.sentence,
+                "line": {
+                    "character": one.line.character, "text": one.line.text, "emotion": one.line.emotion,
+                    "language": one.line.language,
+                },
+            }
+            for one in spoken.failed
+        ],
+    }  # fmt: skip
 
 
 def _taken_apart(written: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from backends.voice.engine import SpeechRequest, SpeechResult
 from backends.voice.loudness import integrated_lufs, peak_dbfs, rms_dbfs, speech_span
 from backends.voice.script import Segment, read_line
 from memory.records import Score
+from tools.voice.judges import NOBODY, Judges, judged
 
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]", re.UNICODE)
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -30,7 +31,12 @@ def gates() -> dict[str, Any]:
 
 
 def score_line(
-    request: SpeechRequest, raw: SpeechResult, finished: Any, expected_ipa: str, target_lufs: float
+    request: SpeechRequest,
+    raw: SpeechResult,
+    finished: Any,
+    expected_ipa: str,
+    target_lufs: float,
+    judges: Judges = NOBODY,
 ) -> tuple[Score, ...]:
     """All gates of one try.
 
@@ -39,6 +45,7 @@ def score_line(
         finished: (N,) float32 samples after trimming and levelling.
         expected_ipa: the engine's transcription of the spoken part, '' where it has none.
         target_lufs: the loudness that was aimed at.
+        judges: who else measures it, where they are on this machine.
     """
     segments = read_line(request.text, species_of(request.voice), request.language.split("-")[0])
     spoken = " ".join(segment.text for segment in segments if segment.kind == "speech")
@@ -49,6 +56,7 @@ def score_line(
         _clipping(raw, finished),
         _words(segments, raw),
         _phonemes(segments, raw, expected_ipa),
+        *judged(request, raw, finished, spoken, judges),
     )
 
 

@@ -6,19 +6,23 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.casting import species_of
-from backends.voice.emotion import prosody
-from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceEngine, VoiceProfile
+from backends.voice.emotion_delivery import deliver
+from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceEngine, VoiceProfile, VoiceSource
+from backends.voice.feeling import EmotionCurve, read_emotion
 from backends.voice.loudness import normalise, trim
 from backends.voice.script import read_line, speakable
 from configs.errors import EngineError, UsageError
 from memory.records import Score
 from tools.voice.gates import gates, score_line
+from tools.voice.judges import NOBODY, Judges
+from tools.voice.line_curve import speak_curve
 
 DEFAULT_LUFS = -18.0
 
@@ -78,20 +82,26 @@ def synthesise_line(
     intensity: float = 0.7,
     target_lufs: float = DEFAULT_LUFS,
     seed: int = 0,
+    source: VoiceSource | None = None,
+    judges: Judges = NOBODY,
     on_try: Callable[[int, int], None] | None = None,
 ) -> SpokenLine:
     """Speak `text`, at most `gates.tries` times, and keep the best try.
 
     Args:
+        emotion: an emotion, a blend or a curve over the line, as `read_emotion` reads it.
+        intensity: 0..1, of all of it.
         target_lufs: loudness of a neutral line; an emotion speaks a few dB louder or softer.
-        on_try: called with (try, tries) before each; raising in it stops the work.
+        source: for engines that clone.
+        judges: who measures likeness and intelligibility; a failed mark is tried again.
+        on_try: called with (try, tries) before each, and before each phrase of a curve; raising in it stops the work.
 
     Raises:
         UsageError when the text holds nothing to say or is too long, EngineError when no try gives sound.
     """
     check_text(text, voice, language)
-    aim = target_lufs + prosody(emotion, intensity).level_db
-    request = SpeechRequest(text, voice, language, emotion, intensity, seed)
+    curve = read_emotion(emotion)
+    request = SpeechRequest(text, voice, language, curve.text, intensity, seed, source)
     tries = int(gates()["tries"])
     best: SpokenLine | None = None
     failure: EngineError | None = None
@@ -100,13 +110,13 @@ def synthesise_line(
         if on_try is not None:
             on_try(number, tries)
         try:
-            raw = engine.speak(request)
+            raw, level_db = _spoken(engine, request, curve, partial(on_try, number, tries) if on_try else None)
         except EngineError as error:
             failure = error
             request = replace(request, seed=request.seed + 1)
             continue
         seconds += raw.seconds
-        line = replace(_finish(engine, request, raw, aim), tries=number, seconds=seconds)
+        line = replace(_finish(engine, request, raw, target_lufs + level_db, judges), tries=number, seconds=seconds)
         if best is None or _failed(line) < _failed(best):
             best = line
         if not _failed(line):
@@ -119,7 +129,8 @@ def synthesise_line(
             "The voice gave silence", f"in {tries} tries at '{text[:40]}'", "Try other words, or another language"
         )
     missed = tuple(_complaint(score) for score in best.scores if score.passed is False)
-    return replace(best, tries=number, seconds=seconds, warnings=(*best.warnings, *missed))
+    warnings = dict.fromkeys((*(f"{note}." for note in curve.notes), *best.warnings, *missed))
+    return replace(best, tries=number, seconds=seconds, warnings=tuple(warnings))
 
 
 def check_text(text: str, voice: VoiceProfile, language: str) -> None:
@@ -147,7 +158,19 @@ def check_length(text: str) -> None:
         )
 
 
-def _finish(engine: VoiceEngine, request: SpeechRequest, raw: SpeechResult, target: float) -> SpokenLine:
+def _spoken(
+    engine: VoiceEngine, request: SpeechRequest, curve: EmotionCurve, on_phrase: Callable[[], None] | None
+) -> tuple[SpeechResult, float]:
+    """One try, and how many dB louder than a neutral line it should be."""
+    if not curve.constant:
+        return speak_curve(engine, request, curve, on_phrase)
+    felt = curve.at(1.0, request.intensity)
+    return deliver(engine, request, felt), felt.prosody.level_db
+
+
+def _finish(
+    engine: VoiceEngine, request: SpeechRequest, raw: SpeechResult, target: float, judges: Judges
+) -> SpokenLine:
     samples, cut = trim(raw.samples, raw.sample_rate)
     samples = normalise(samples, raw.sample_rate, target, gates()["peak_dbfs"])
     duration = len(samples) / raw.sample_rate
@@ -170,7 +193,7 @@ def _finish(engine: VoiceEngine, request: SpeechRequest, raw: SpeechResult, targ
         engine=raw.engine,
         engine_version=raw.engine_version,
         engine_params=raw.params,
-        scores=score_line(request, raw, samples, _transcription(engine, request), target),
+        scores=score_line(request, raw, samples, _transcription(engine, request), target, judges),
         target_lufs=target,
         tries=1,
         seconds=raw.seconds,

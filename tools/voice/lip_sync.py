@@ -2,75 +2,92 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from backends.voice.engine import Phoneme, SpeechRequest
-from backends.voice.language import detect_language
-from backends.voice.loudness import speech_span
-from backends.voice.visemes import MouthCue, cues_from_energy, cues_from_phonemes, rhubarb_json, rhubarb_tsv
+from backends.voice.align import MAX_SECONDS
+from backends.voice.arkit import arkit_csv
+from backends.voice.moho import moho_dat
+from backends.voice.visemes import rhubarb_json, rhubarb_tsv
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.gates import gates
-from tools.voice.line import check_text
-from tools.voice.speak import find_speaker
+from tools.voice.lips_found import RATE, FoundMouth, Said, find_mouth
+from tools.voice.lips_preview import preview
+from tools.voice.speak import NARRATOR
 
-RATE = 22050
-"""Enough for energy and speech span; the file itself is not changed."""
+FORMATS = ("json", "tsv", "moho", "arkit")
+_NAMES = {
+    "rhubarb": ("json", "tsv"), "moho": ("moho",), "dat": ("moho",), "anime studio": ("moho",), "arkit": ("arkit",),
+    "csv": ("arkit",), "live link face": ("arkit",), "unreal": ("arkit",), "blendshapes": ("arkit",),
+    "json": ("json",), "tsv": ("tsv",), "all": FORMATS,
+}  # fmt: skip
+_SUFFIX = {"json": ".json", "tsv": ".tsv", "moho": ".dat", "arkit": ".csv"}
 
 
 class LipSyncArgs(ToolArgs):
     audio: str = Field(description="The spoken sound (or a video with sound): asset id, attached file or path.")
     text: str = Field("", description="What is said in it, when it was not made by speak; '' goes by loudness.")
     character: str = Field("", description="Whose lines to follow in a dialogue; '' is everybody.")
+    language: str = Field("", description="Language of the text, such as en or it; '' takes the text's own.")
+    formats: list[str] = Field(
+        default_factory=lambda: ["json", "tsv"],
+        description="Files to write: json and tsv (Rhubarb), moho (.dat switch keys), arkit (52 face weights, CSV).",
+    )
+    preview: bool = Field(False, description="Also a clip of the named character's face that says the sound.")
+    fps: float = Field(0.0, ge=0, le=240, description="Frames per second of moho and arkit; 0 is the film's.")
 
-
-@dataclass(frozen=True)
-class _Found:
-    cues: tuple[MouthCue, ...]
-    source: str
-    """phonemes | text | energy."""
-    engine: str = ""
+    @field_validator("formats")
+    @classmethod
+    def _known_formats(cls, value: list[str]) -> list[str]:
+        chosen: list[str] = []
+        for name in value:
+            plain = name.strip().casefold().lstrip(".")
+            if plain not in _NAMES:
+                near = difflib.get_close_matches(plain, _NAMES, n=1, cutoff=0.4)
+                fix = f"Did you mean '{near[0]}'" if near else f"Choose among {', '.join(FORMATS)}"
+                raise UsageError(f"Mouth shapes cannot be written as '{name[:40]}'", fix=fix)
+            chosen += [one for one in _NAMES[plain] if one not in chosen]
+        # The JSON is what films read: it always comes first.
+        return ["json", *(one for one in chosen if one != "json")]
 
 
 class LipSync(Tool):
     name = "lip_sync"
     description = (
         "Work out the mouth shapes (Rhubarb letters A to H and X) for a spoken sound, from its phonemes, "
-        "its text, or its loudness. Gives JSON and TSV for animation."
+        "its text, or its loudness. Gives JSON and TSV for animation, and Moho .dat or ARKit CSV when asked for."
     )
     Args = LipSyncArgs
     makes = "lipsync"
-
-    def needs(self, args: Any, studio: Studio) -> frozenset[str]:
-        """The voice engine, only when a text has to be timed."""
-        if not args.text.strip():
-            return frozenset()
-        known = studio.memory.get_asset(args.audio)
-        return frozenset() if known is not None and _phonemes_of(known, "") else frozenset({studio.voice_engine()})
+    time_limit_s = 900.0
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
-        return Forecast(seconds=0.3, disk_mib=0.1)
+        known = studio.memory.get_asset(args.audio)
+        seconds = float(known.params.get("duration") or 0.0) if known is not None else 0.0
+        work = 0.3 + (0.1 if args.text.strip() else 0.01) * seconds
+        return Forecast(seconds=work + (6.0 + seconds if args.preview else 0.0), disk_mib=2.0 if args.preview else 0.1)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
-        from backends.media.audio import read_audio
-
         asset = ctx.asset(args.audio, "audio", "video")
         ctx.progress(0, 3, "reading the sound")
         path = ctx.path(asset)
-        samples = read_audio(path, RATE)
+        samples = _read(path, asset)
         duration = len(samples) / RATE
-        if not len(samples):
-            raise UsageError(f"'{asset.name}' holds no sound", fix="Give a file that plays")
         ctx.progress(1, 3, "finding mouth shapes")
-        found = self._cues(asset, args, samples, duration, ctx)
-        saved = self._save(asset, path.name, found, duration, ctx)
+        found = find_mouth(asset, Said(args.text.strip(), args.character.strip(), args.language), samples, ctx)
+        fps = args.fps or float(ctx.settings.film.fps)
+        saved = _save(asset, path.name, found, duration, args.formats, fps, ctx)
+        if args.preview:
+            ctx.progress(2, 3, "drawing the face")
+            mouths = sorted({cue.shape for cue in found.cues})
+            saved = (*saved, preview(ctx, args.character or NARRATOR, asset, saved[0], mouths, duration))
         ctx.progress(3, 3, f"{len(found.cues)} mouth shapes")
         return ToolResult(
             summary=f"{len(found.cues)} mouth shapes for '{asset.name}' ({duration:.1f} s), from its {found.source}",
@@ -81,75 +98,60 @@ class LipSync(Tool):
                 "duration_s": round(duration, 3),
                 "cues_per_second": round(len(found.cues) / duration, 2),
                 "rest_share": round(sum(c.end - c.start for c in found.cues if c.shape == "X") / duration, 3),
+                **found.facts,
             },
             data={"cues": [[round(c.start, 3), round(c.end, 3), c.shape] for c in found.cues], "duration": duration},
         )
 
-    @staticmethod
-    def _cues(asset: Asset, args: Any, samples: NDArray[np.float32], duration: float, ctx: ToolContext) -> _Found:
-        stored = _phonemes_of(asset, args.character)
-        if stored:
-            return _Found(cues_from_phonemes(stored, duration), "phonemes", asset.engine)
-        if args.character and asset.params.get("lines"):
-            names = sorted({str(row.get("character")) for row in asset.params["lines"]})
-            raise UsageError(
-                f"'{args.character}' has no line in '{asset.name}'", fix=f"Speakers there: {', '.join(names)}"
+
+def _read(path: Path, asset: Asset) -> NDArray[np.float32]:
+    from backends.media.audio import read_audio
+    from backends.media.probe import probe
+
+    seconds = probe(path).seconds
+    if seconds > MAX_SECONDS:
+        raise UsageError(
+            f"'{asset.name}' is too long for mouth shapes",
+            f"it has {seconds / 60:.0f} minutes, at most {MAX_SECONDS / 60:.0f} are worked on at once",
+            "Cut it into scenes first",
+        )
+    samples = read_audio(path, RATE)
+    if not len(samples):
+        raise UsageError(f"'{asset.name}' holds no sound", fix="Give a file that plays")
+    return samples
+
+
+def _save(
+    asset: Asset,
+    file_name: str,
+    found: FoundMouth,
+    duration: float,
+    formats: Sequence[str],
+    fps: float,
+    ctx: ToolContext,
+) -> tuple[Asset, ...]:
+    params = {"source": found.source, "audio": asset.id, "duration": round(duration, 4), "cues": len(found.cues)}
+    texts = {
+        "json": lambda: rhubarb_json(found.cues, file_name, duration),
+        "tsv": lambda: rhubarb_tsv(found.cues),
+        "moho": lambda: moho_dat(found.cues, fps),
+        "arkit": lambda: arkit_csv(found.cues, fps),
+    }
+    forms = {"json": "rhubarb json", "tsv": "rhubarb tsv", "moho": "moho dat", "arkit": "arkit csv"}
+    saved: list[Asset] = []
+    for name in formats:
+        file = ctx.scratch(_SUFFIX[name])
+        file.write_text(texts[name](), encoding="utf-8")
+        timed = {"fps": fps} if name in ("moho", "arkit") else {}
+        saved.append(
+            ctx.save(
+                file,
+                "lipsync",
+                f"mouth of {asset.name}",
+                engine=found.engine,
+                params={**params, **timed, "form": forms[name]},
+                parents=(asset.id,),
+                summary=f"{len(found.cues)} mouth shapes from {found.source}",
             )
-        if args.text.strip():
-            timed = _timed_text(args.text.strip(), args.character, samples, ctx)
-            return _Found(cues_from_phonemes(timed, duration), "text", ctx.engine("voice").name)
-        ctx.warn(f"'{asset.name}' has no phonemes and no text was given, so the mouth follows its loudness.")
-        return _Found(cues_from_energy(samples, RATE), "energy")
-
-    @staticmethod
-    def _save(asset: Asset, file_name: str, found: _Found, duration: float, ctx: ToolContext) -> tuple[Asset, Asset]:
-        params = {"source": found.source, "audio": asset.id, "duration": round(duration, 4), "cues": len(found.cues)}
-        saved: list[Asset] = []
-        for suffix, text in (
-            (".json", rhubarb_json(found.cues, file_name, duration)),
-            (".tsv", rhubarb_tsv(found.cues)),
-        ):
-            file = ctx.scratch(suffix)
-            file.write_text(text, encoding="utf-8")
-            saved.append(
-                ctx.save(
-                    file,
-                    "lipsync",
-                    f"mouth of {asset.name}",
-                    engine=found.engine,
-                    params={**params, "form": f"rhubarb {suffix[1:]}"},
-                    parents=(asset.id,),
-                    summary=f"{len(found.cues)} mouth shapes from {found.source}",
-                )
-            )
-        return saved[0], saved[1]
-
-
-def _phonemes_of(asset: Asset, character: str) -> list[Phoneme]:
-    """The phonemes that speak stored; in a dialogue only those of `character` when one is named."""
-    rows: Sequence[Any] = asset.params.get("phonemes") or ()
-    phonemes = [Phoneme(float(start), float(end), str(ipa)) for start, end, ipa in rows]
-    lines = asset.params.get("lines")
-    if not lines or not character.strip():
-        return phonemes
-    wanted = character.strip().casefold()
-    spans = [(row["start"], row["end"]) for row in lines if str(row["character"]).casefold() == wanted]
-    return [p for p in phonemes if any(start <= p.start < end for start, end in spans)]
-
-
-def _timed_text(text: str, character: str, samples: NDArray[np.float32], ctx: ToolContext) -> list[Phoneme]:
-    """Phonemes of `text` as the voice engine would time them, stretched over where the sound is heard."""
-    speaker = find_speaker(ctx, character)
-    language = speaker.language or detect_language(text, default=ctx.settings.voice.language)
-    check_text(text, speaker.voice, language)
-    said = ctx.engine("voice").speak(SpeechRequest(text, speaker.voice, language))
-    if not said.phonemes:
-        raise UsageError("This voice engine gives no timings", fix="Leave the text out to follow the loudness")
-    start, end = speech_span(samples, RATE)
-    first, last = said.phonemes[0].start, said.phonemes[-1].end
-    scale = (end - start) / max(last - first, 1e-6)
-    letters_per_second = sum(char.isalnum() for char in text) / max(end - start, 1e-3)
-    slow, fast = gates()["chars_per_second"]
-    if not slow / 2 <= letters_per_second <= fast * 1.2:
-        ctx.warn(f"The text hardly fits the sound ({letters_per_second:.0f} letters a second); the mouth may be off.")
-    return [Phoneme(start + (p.start - first) * scale, start + (p.end - first) * scale, p.ipa) for p in said.phonemes]
+        )
+    return tuple(saved)

@@ -8,18 +8,32 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from backends.voice.emotion import emotion_named
 from backends.voice.engine import EMOTIONS, VoiceProfile
+from backends.voice.feeling import emotion_text
 from backends.voice.language import detect_language, language_tag
 from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import sounds_lexicon
 from backends.voice.wav import write_wav
+from configs.character_voices import has_own_voices
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.line import SpokenLine, check_length, synthesise_line
+from tools.voice.judges import find_judges
+from tools.voice.labels import line_tags
+from tools.voice.line import SpokenLine, check_length
+from tools.voice.line_cache import LineCache, spoken_line
+from tools.voice.routing import (
+    VOICE_ENGINES,
+    Route,
+    engine_named,
+    likely_language,
+    own_language,
+    preset_voice,
+    route,
+)
 
 NARRATOR = "Narrator"
-SECONDS_PER_CHARACTER = 0.0006
-"""Engine, treatment and measuring on two cores; a line of 60 characters takes about 0.05 s."""
+SECONDS_PER_CHARACTER = {"espeak": 0.0006, "gpt_sovits": 0.01, "qwen3_tts": 0.06}
+"""espeak: measured on two cores, measuring included (60 characters: 0.05 s). The others, until they were measured here:
+from real-time factors of 0.03 to 0.1 (GPT-SoVITS' README) and 0.75 (Qwen3-TTS, RTX 4090), at 14 characters a second."""
 
 
 class SpeakArgs(ToolArgs):
@@ -27,14 +41,26 @@ class SpeakArgs(ToolArgs):
         description="The words to say, as written in the script. *beeps* or *laughs* between asterisks are performed."
     )
     character: str = Field("", description="Who says it: a remembered character's name; '' is the narrator.")
-    emotion: str = Field("neutral", description=f"How it is said, one of: {', '.join(EMOTIONS)}.")
+    emotion: str = Field(
+        "neutral",
+        description=f"How it is said: one of {', '.join(EMOTIONS)}; a blend such as 'happy 0.6 + afraid 0.4'; "
+        "or a change along the line such as 'from sad to happy'.",
+    )
     language: str = Field("", description="Language such as en or it; '' takes the character's or the text's own.")
     intensity: float = Field(0.7, ge=0, le=1, description="Strength of the emotion, 0 to 1.")
+    engine: str = Field(
+        "", description=f"Voice engine, only when one is asked for by name: {', '.join(VOICE_ENGINES)}."
+    )
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, value: str) -> str:
+        return engine_named(value)
 
     @field_validator("emotion")
     @classmethod
     def _known_emotion(cls, value: str) -> str:
-        return emotion_named(value)
+        return emotion_text(value)
 
     @field_validator("text")
     @classmethod
@@ -65,19 +91,29 @@ class Speak(Tool):
     time_limit_s = 300.0
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
-        return frozenset({studio.voice_engine()})
+        return frozenset({self._route(args, studio).engine})
+
+    def _route(self, args: Any, studio: Studio) -> Route:
+        language = likely_language(studio, args.character, args.language, args.text)
+        return route(studio, args.character, language, args.emotion, engine=args.engine)
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         characters = len(args.text)
-        return Forecast(seconds=0.15 + SECONDS_PER_CHARACTER * characters, disk_mib=0.1 + characters * 0.0035)
+        per_character = SECONDS_PER_CHARACTER[self._route(args, studio).engine]
+        return Forecast(seconds=0.15 + per_character * characters, disk_mib=0.1 + characters * 0.0035)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         started = time.perf_counter()
         engine = ctx.engine("voice")
         speaker = find_speaker(ctx, args.character)
+        chosen = self._route(args, Studio(ctx.settings, ctx.workspace, ctx.memory))
+        for note in chosen.notes:
+            ctx.warn(note)
         text = args.text or _sound_instead(speaker, ctx)
         language = choose_language(args.language, text, speaker, engine.capabilities().languages, ctx)
-        line = synthesise_line(
+        kept = LineCache.of(ctx.workspace)
+        line = spoken_line(
+            kept,
             engine,
             text,
             speaker.voice,
@@ -85,10 +121,12 @@ class Speak(Tool):
             emotion=args.emotion,
             intensity=args.intensity,
             target_lufs=ctx.settings.voice.loudness_lufs,
+            source=chosen.source if engine.capabilities().clones else None,
+            judges=find_judges(ctx.settings),
             on_try=lambda number, tries: ctx.progress(number - 1, tries, "speaking" if number == 1 else "trying again"),
         )
         file = ctx.scratch(".wav")
-        write_wav(file, line.samples, line.sample_rate)
+        write_wav(file, line.samples, line.sample_rate, tags=line_tags(ctx.memory, line.engine, speaker.name))
         quoted = _short(text, 200)
         how = "" if line.request.emotion == "neutral" else f", {line.request.emotion}"
         summary = f"{speaker.name} says '{quoted}' ({language}{how}, {line.duration:.1f} s, engine {line.engine})"
@@ -107,7 +145,7 @@ class Speak(Tool):
         return ToolResult(
             summary=summary,
             assets=(asset,),
-            measurements=_measurements(line, time.perf_counter() - started),
+            measurements={**_measurements(line, time.perf_counter() - started), "from_cache": kept.hits > 0},
             warnings=line.warnings,
             data={
                 "duration": line.duration,
@@ -120,16 +158,23 @@ class Speak(Tool):
 
 
 def find_speaker(ctx: ToolContext, character: str) -> Speaker:
-    """The character's voice from memory; for an unknown one a voice from its name, with a warning."""
+    """The character's voice from memory or the table of voices; for others one from the name, with a warning."""
     name = character.strip()
     if not name:
         return Speaker(voice_from_description(NARRATOR, ""), NARRATOR)
+    studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
     entry = ctx.memory.resolve_character(name)
+    preset = preset_voice(studio, name, entry)
+    language = own_language(studio, name)
     if entry is not None:
-        own = entry.data.get("language")
-        return Speaker(
-            voice_from_fields(entry.name, entry.text, entry.data), entry.name, own if isinstance(own, str) else ""
-        )
+        data = dict(entry.data)
+        if preset is not None and has_own_voices(ctx.settings):  # the user's own table; memory's own fields win
+            data["voice"] = {**preset[1].voice.fields(), **(data.get("voice") or {})}
+        return Speaker(voice_from_fields(entry.name, entry.text, data), entry.name, language)
+    if preset is not None:
+        written, voice = preset
+        profile = voice_from_fields(written, voice.description, {"voice": voice.voice.fields()})
+        return Speaker(profile, written, language)
     near = ctx.memory.nearest_characters(name, 3)
     hint = f"; known are {', '.join(near)}" if near else ""
     ctx.warn(f"No character '{name[:60]}' is remembered, so the voice was made from the name alone{hint}.")

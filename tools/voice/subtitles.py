@@ -1,22 +1,256 @@
-"""Subtitles of spoken lines, in SubRip form."""
+"""Subtitles of spoken lines: cut at phrase ends, timed by the words, in rows that can be read.
+
+Rows, letters and times after the usual rules of broadcasters (two rows of 42, 1 to 7 s, 17 letters a second; e.g.
+Netflix' Timed Text Style Guide), all in configs/dialogue.yaml.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from backends.voice.script import read_line, words_of
+from configs.dialogue import dialogue_config
+from tools.editing.specs import CaptionSpec
+from tools.editing.srt import write_srt
+
+_DIRECTION = re.compile(r"\*+([^*]+)\*+")
+_SENTENCE, _CLAUSE, _COMMA, _JOINT, _ANYWHERE = 0.0, 1.0, 2.0, 4.0, 10.0
+"""What it costs to end a row or a caption there."""
+_PER_CAPTION, _TOO_SHORT = 3.0, 6.0
+_SHORT_S = 1.2
+
+
+@dataclass(frozen=True)
+class Said:
+    """A spoken line in its mix."""
+
+    start: float
+    """Seconds in the mix."""
+    end: float
+    text: str
+    """As it was asked for; '*beeps*' is shown as '[beeps]'."""
+    words: tuple[tuple[float, float, str], ...] = ()
+    """In the mix; () = not known, the letters then share the time."""
+    character: str = ""
+    species: str = "human"
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class _Caption:
+    start: float
+    end: float
+    rows: tuple[str, ...]
+    character: str
+    language: str
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    start: float
+    end: float
+
+
+def captions(lines: Sequence[Said]) -> list[CaptionSpec]:
+    """Captions of the lines in order of time; they never overlap, and none is shorter or longer than allowed."""
+    pieces = [piece for line in lines for piece in _pieces(line)]
+    timed = _timed(sorted(pieces, key=lambda piece: (piece.start, piece.end)))
+    return [CaptionSpec(round(c.start, 3), round(c.end, 3), "\n".join(c.rows)) for c in timed]
+
+
+def _rules() -> dict[str, Any]:
+    rules: dict[str, Any] = dialogue_config()["subtitles"]
+    return rules
+
+
+def _shown(line: Said) -> str:
+    """The text as captions write it: sounds in brackets, emphasis without its stars."""
+
+    def written(match: re.Match[str]) -> str:
+        inner = match.group(1).strip()
+        read = read_line(f"*{inner}*", line.species, line.language.split("-", maxsplit=1)[0])
+        spoken = " ".join(segment.text for segment in read)
+        emphasis = all(segment.kind == "speech" for segment in read) and words_of(spoken) == words_of(inner)
+        return inner if emphasis and read else f"[{inner}]"
+
+    text = _DIRECTION.sub(written, line.text).replace("-->", "→").replace("*", "")
+    text = re.sub(r"(?<=\S)\s+--+\s+(?=\S)", " — ", text)
+    return " ".join(re.sub(r"\s*--+", "—", text).split())
+
+
+def _pieces(line: Said) -> list[_Caption]:
+    """The line cut into captions where that hurts least (dynamic programming over its words)."""
+    tokens = _tokens(line)
+    count = len(tokens)
+    best: list[tuple[float, int]] = [(0.0, 0)] + [(math.inf, 0)] * count
+    for first in range(count):
+        if best[first][0] == math.inf:
+            continue
+        for end in range(first + 1, count + 1):
+            cost = _cost(tokens[first:end], tokens[end] if end < count else None, line.language)
+            if cost is None:
+                break
+            if best[first][0] + cost < best[end][0]:
+                best[end] = (best[first][0] + cost, first)
+    cuts = [count]
+    while cuts[-1]:
+        cuts.append(best[cuts[-1]][1])
+    spans = zip(cuts[::-1][:-1], cuts[::-1][1:], strict=True)
+    return [
+        _Caption(
+            tokens[a].start, tokens[b - 1].end, _rows([t.text for t in tokens[a:b]])[0], line.character, line.language
+        )
+        for a, b in spans
+    ]
+
+
+def _cost(tokens: Sequence[_Token], after: _Token | None, language: str) -> float | None:
+    """What a caption of these words costs; None when it cannot be, and a longer one neither."""
+    rules = _rules()
+    rows, unrest = _rows([token.text for token in tokens])
+    seconds = tokens[-1].end - tokens[0].start
+    if len(tokens) > 1 and (not rows or seconds > rules["most_s"]):
+        return None
+    edge = _SENTENCE if after is None else _edge(tokens[-1].text, after.text)
+    return _PER_CAPTION + edge + unrest + (_TOO_SHORT if seconds < _SHORT_S else 0.0)
+
+
+def _rows(words: Sequence[str]) -> tuple[tuple[str, ...], float]:
+    """One or two rows of the words and how badly they break; () when they do not fit."""
+    most = _rules()["letters"]
+    widths = [width(word) for word in words]
+    whole = sum(widths) + len(words) - 1
+    if whole <= most:
+        return (" ".join(words),), 0.0
+    found, cheapest = 0, math.inf
+    upper = -1
+    for cut in range(1, len(words)):
+        upper += widths[cut - 1] + 1
+        lower = whole - upper - 1
+        if upper > most:
+            break
+        if lower <= most:
+            # a longer lower row hides less of the picture
+            lopsided = abs(upper - lower) / 20 + (0.3 if upper > lower else 0.0)
+            cost = _edge(words[cut - 1], words[cut]) / 2 + lopsided
+            if cost < cheapest:
+                found, cheapest = cut, cost
+    return ((" ".join(words[:found]), " ".join(words[found:])), cheapest) if found else ((), cheapest)
+
+
+def _edge(before: str, after: str) -> float:
+    """What it costs to part two words."""
+    end = before.rstrip("\"'”’»)]")[-1:]
+    if end in ".!?…。！？":
+        return _SENTENCE
+    if end in ";:—–" or after.startswith(("—", "–", "[", "(")):
+        return _CLAUSE
+    if end in ",、，":
+        return _COMMA
+    return _JOINT if after.casefold().strip("\"'“«(") in _joints() else _ANYWHERE
+
+
+@cache
+def _joints() -> frozenset[str]:
+    return frozenset(str(word) for word in _rules()["joints"])
+
+
+def width(text: str) -> int:
+    """Columns of a text: Chinese, Japanese and Korean signs take two."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _tokens(line: Said) -> list[_Token]:
+    """The words of the shown text with their times: letters of text and of spoken words run along each other."""
+    texts = [piece for word in _shown(line).split() for piece in _fitting(word)]
+    if not texts:
+        return []
+    letters = np.cumsum([0, *(max(1, sum(c.isalnum() for c in text)) for text in texts)]).astype(float)
+    spoken = [word for word in line.words if word[1] > word[0]]
+    if not spoken:
+        spoken = [(line.start, line.end, "x")]
+    heard = np.cumsum([0, *(max(1, sum(c.isalnum() for c in word)) for _, _, word in spoken)]).astype(float)
+    places, times = [], []
+    for index, (start, end, _) in enumerate(spoken):
+        places += [heard[index] + 1e-6, heard[index + 1]]
+        times += [start, end]
+    scale = heard[-1] / letters[-1]
+    starts = np.interp(letters[:-1] * scale + 2e-6, places, times)
+    ends = np.interp(letters[1:] * scale, places, times)
+    ends[-1], starts[0] = max(ends[-1], line.end), line.start
+    return [_Token(t, float(a), max(float(a), float(b))) for t, a, b in zip(texts, starts, ends, strict=True)]
+
+
+def _fitting(word: str) -> list[str]:
+    """A word in pieces that fit into a row."""
+    most = _rules()["letters"]
+    pieces, piece = [], ""
+    for char in word if width(word) > most else "":
+        if width(piece + char) > most:
+            pieces.append(piece)
+            piece = ""
+        piece += char
+    return [*pieces, piece] if pieces else [word]
+
+
+def _timed(pieces: Sequence[_Caption]) -> list[_Caption]:
+    """Captions that stay long enough to be read: into the pause behind them, together with a neighbour, or later."""
+    rules = _rules()
+    least, most, gap = float(rules["least_s"]), float(rules["most_s"]), float(rules["gap_s"])
+    out: list[_Caption] = []
+    for piece in pieces:
+        now = piece
+        if out:
+            before = out[-1]
+            if now.start < before.start + least + gap:
+                both = _together(before, now, most)
+                if both is not None:
+                    out[-1] = both
+                    continue
+                now = replace(now, start=before.start + least + gap)
+            wanted = _wish(before, least, most, float(rules["letters_per_second"]))
+            out[-1] = replace(before, end=min(wanted, now.start - gap))
+        out.append(replace(now, end=max(now.end, now.start)))
+    if out:
+        out[-1] = replace(out[-1], end=_wish(out[-1], least, most, float(rules["letters_per_second"])))
+    return out
+
+
+def _wish(caption: _Caption, least: float, most: float, pace: float) -> float:
+    """When a caption should go if nothing follows."""
+    letters = sum(len(row) for row in caption.rows)
+    return min(max(caption.end, caption.start + max(least, letters / pace)), caption.start + most)
+
+
+def _together(before: _Caption, after: _Caption, most: float) -> _Caption | None:
+    """Two captions as one: a row each, with dashes when two people speak; None when they do not fit."""
+    if max(before.end, after.end) - before.start > most:
+        return None
+    end = max(before.end, after.end)
+    if before.character == after.character:
+        rows, _ = _rows(" ".join((*before.rows, *after.rows)).split())
+        return replace(before, end=end, rows=rows) if rows and not before.rows[0].startswith("- ") else None
+    if len(before.rows) != 1 or len(after.rows) != 1:
+        return None
+    pair = (f"- {before.rows[0]}", f"- {after.rows[0]}")
+    fits = all(width(row) <= _rules()["letters"] for row in pair)
+    return replace(before, end=end, rows=pair, character="") if fits else None
 
 
 def srt(lines: Iterable[tuple[float, float, str]]) -> str:
-    """SubRip text of (start, end, text) in seconds; '*beeps*' becomes '[beeps]', as captions write sounds."""
-    blocks: list[str] = []
-    for number, (start, end, text) in enumerate(lines, start=1):
-        shown = " ".join(re.sub(r"\*+([^*]+)\*+", r"[\1]", text).split()).replace("-->", "→")
-        blocks.append(f"{number}\n{_stamp(start)} --> {_stamp(end)}\n{shown}\n")
-    return "\n".join(blocks)
-
-
-def _stamp(seconds: float) -> str:
-    millis = max(0, round(seconds * 1000))
-    hours, rest = divmod(millis, 3_600_000)
-    minutes, rest = divmod(rest, 60_000)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d},{rest % 1000:03d}"
+    """SubRip text of (start, end, text) in seconds, a caption each; '*beeps*' becomes '[beeps]'."""
+    shown = (
+        (start, end, " ".join(_DIRECTION.sub(r"[\1]", text).split()).replace("-->", "→")) for start, end, text in lines
+    )
+    return write_srt([CaptionSpec(max(0.0, start), max(0.0, end), text) for start, end, text in shown])

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import chainlit as cl
 
 from ui.chat.history import MEDIA_URL
+from ui.chat.wording import wording
 
 MIME = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".mp4": "video/mp4",
@@ -36,9 +37,26 @@ def element_for(row: dict[str, Any], poster: str = "") -> Any:
         player = {"file": {"attributes": {"poster": poster}}} if poster else None
         return cl.Video(display="inline", size="large", player_config=player, **common)
     if row["kind"] == "audio":
-        return cl.Audio(display="inline", **common)
+        return cl.Audio(display="inline", **{**common, "name": spoken_in_words(row)})
     name = row["name"] if PurePosixPath(row["name"]).suffix else row["name"] + suffix
     return cl.File(display="inline", **{**common, "name": name})
+
+
+SPOKEN_LIMIT = 90
+"""Characters of a line beside its play button."""
+
+
+def spoken_in_words(row: dict[str, Any]) -> str:
+    """'Luca, from afraid to happy: I found the key!' for a spoken line; the name of any other sound."""
+    said = row.get("said")
+    if not said:
+        return str(row["name"])
+    stages = [part.strip() for part in str(said["emotion"]).split("->")]
+    feeling = f"from {' to '.join(stages)}" if len(stages) > 1 else stages[0]
+    feeling = re.sub(r"(\w+) 0?\.(\d)\d*\b", lambda m: f"{m[1]} {int(m[2]) * 10}%", feeling).replace(" + ", " and ")
+    who = f"{said['character'] or 'Narrator'}{f', {feeling}' if feeling not in ('', 'neutral') else ''}"
+    words = " ".join(str(said["text"]).split())
+    return f"{who}: {words if len(words) <= SPOKEN_LIMIT else words[: SPOKEN_LIMIT - 1].rstrip() + '…'}"
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~!])")
@@ -115,6 +133,12 @@ class TurnTasks:
         await cl.context.emitter.send_element(self._list.to_dict())
 
 
+def measure_in_words(name: str) -> str:
+    """What a measure says, for people: 'likeness to the recordings' for 'similarity'."""
+    words: dict[str, str] = wording()["measures"]
+    return words.get(name, name.replace("_", " "))
+
+
 def scores_table(rows: list[dict[str, Any]]) -> str:
     """What was measured of the results, as a Markdown table; '' when nothing was."""
     lines = []
@@ -127,7 +151,7 @@ def scores_table(rows: list[dict[str, Any]]) -> str:
                 mark = {True: "passed", False: "**fell short**"}.get(score.get("passed"), "")
             limit = f"{score['threshold']:g}" if score.get("threshold") is not None else ""
             how = score["status"] if score["status"] != "judged" else f"judged by {score.get('by', '')}"
-            lines.append(f"| {row['name']} | {name} | {value} | {limit} | {mark} | {how} |")
+            lines.append(f"| {row['name']} | {measure_in_words(name)} | {value} | {limit} | {mark} | {how} |")
     if not lines:
         return ""
     return "\n".join(["| asset | measure | value | mark | | how |", "|---|---|---|---|---|---|", *lines])

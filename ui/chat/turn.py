@@ -180,8 +180,7 @@ class TurnView:
             text, elements=[element_for(r, self._poster) for r in main], actions=actions, metadata=meta
         ).send()
         if extras:
-            names = "The storyboard and the files to edit it further:"
-            await cl.Message(names, elements=[element_for(r) for r in extras], metadata=meta).send()
+            await cl.Message(_came_along(extras), elements=[element_for(r) for r in extras], metadata=meta).send()
 
     async def _measures(self, rows: list[dict[str, Any]]) -> None:
         if table := scores_table(rows):
@@ -197,6 +196,15 @@ def _sorted_results(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], l
     if not films or len(films) == len(rows):
         return rows, []
     return films, [r for r in rows if r["kind"] != "video"]
+
+
+def _came_along(rows: list[dict[str, Any]]) -> str:
+    """What the files beside a film are, in words: only what is there is named."""
+    board = "The storyboard" if any(r["kind"] in ("storyboard", "image") for r in rows) else ""
+    cut = "the files to edit it further" if any(r["kind"] == "timeline" for r in rows) else ""
+    other = "what was made along with it" if not (board or cut) else ""
+    words = " and ".join(part for part in (board, cut, other) if part)
+    return f"{words[:1].upper()}{words[1:]}:"
 
 
 async def draw_turn(

@@ -34,10 +34,15 @@ def step_title(tool: str, args: Mapping[str, Any]) -> str:
     texts = {k: v for k, v in args.items() if isinstance(v, str) and v and not v.startswith("$")}
     # what is to be done says more than the name of the file that it is done to
     main = texts.get("instruction") or next((v for v in texts.values() if not ASSET_ID.fullmatch(v)), "")
-    main = " ".join(main.split())
+    main = " ".join(named(main).split())
     if len(main) > MAIN_LIMIT:
         main = main[: MAIN_LIMIT - 1].rstrip() + "…"
     return f"{verb}: {main}" if main else str(verb)
+
+
+def named(value: str) -> str:
+    """The name of a recipe or a style as people say it: 'nature documentary' for 'nature_documentary'."""
+    return value.replace("_", " ") if re.fullmatch(r"[a-z0-9]+(?:_[a-z0-9]+)+", value) else value
 
 
 def plan_text(plan: PlanProposed, reason: str) -> str:
@@ -62,6 +67,10 @@ def _line(step: PlanStep) -> str:
     shown = []
     for name, form in wording()["details"].items():
         value = step.args.get(name)
+        if isinstance(value, str):
+            if ASSET_ID.fullmatch(value) or value.startswith("$"):
+                continue
+            value = named(value)
         if value not in (None, "", 0, 1, []) and str(value) not in step_title(step.tool, step.args):
             shown.append(form.format(value))
     more = f" ({', '.join(shown)})" if shown else ""

@@ -17,6 +17,7 @@ from configs.settings import Settings
 from configs.workspace import Workspace
 from ui.commands.doctor_images import image_findings
 from ui.commands.doctor_models import answer_cache, gpu_owner, served_model
+from ui.commands.doctor_voices import voice_findings
 from ui.commands.finding import Finding
 from ui.opening import settings_for
 
@@ -40,8 +41,12 @@ def examine(settings: Settings) -> list[Finding]:
         _gpu, gpu_owner, answer_cache, _port,
     ]  # fmt: skip
     findings = [check(settings) for check in checks]
-    after = next(at for at, finding in enumerate(findings, 1) if finding.name == "SDXL weights")
-    return [*findings[:after], *image_findings(settings), *findings[after:]]
+    more = {"espeakng_loader": voice_findings, "SDXL weights": image_findings}
+    return [one for finding in findings for one in (finding, *more.get(finding.name, _nothing_more)(settings))]
+
+
+def _nothing_more(settings: Settings) -> list[Finding]:
+    return []
 
 
 def _python(settings: Settings) -> Finding:

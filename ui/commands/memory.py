@@ -12,7 +12,7 @@ from configs.workspace import Workspace
 from ui.opening import settings_for
 
 if TYPE_CHECKING:
-    from memory.records import Hit
+    from memory.records import Entry, Hit
     from memory.store import Memory
 
 
@@ -67,15 +67,25 @@ def list_all(home: Path | None, kind: str, as_json: bool) -> None:
     with _memory(home) as memory:
         entries = memory.list_entries(kind or None)
         assets = memory.list_assets(kind=kind or None, limit=200)  # type: ignore[arg-type]
-    rows = [{"id": e.id, "kind": e.kind, "name": e.name, "text": e.text} for e in entries]
+    rows = [{"id": e.id, "kind": e.kind, "name": e.name, "text": e.text, **_voice(e)} for e in entries]
     rows += [{"id": a.id, "kind": a.kind, "name": a.name, "text": a.path} for a in assets]
     if as_json:
         print(json.dumps({"items": rows}, ensure_ascii=False))
         return
     for row in rows:
         print(f"{row['kind']:<10} {row['id']:<16} {row['name']}: {row['text'][:100]}")
+        if "voice" in row:
+            print(f"{'':<27} {row['voice']}")
     if not rows:
         print("Nothing is remembered yet.")
+
+
+def _voice(entry: Entry) -> dict[str, str]:
+    """Whose voice a character has, and who agreed; {} for one without a cloned voice."""
+    from tools.voice.consent import consent_line
+
+    line = consent_line(entry.data)
+    return {"voice": line} if line else {}
 
 
 def export(home: Path | None, file: Path) -> None:

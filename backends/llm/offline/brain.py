@@ -115,6 +115,7 @@ class OfflineBrain(BaseChatModel):
             "choices": list(decision.choices),
             "reason": decision.text if decision.intent == DECLINE else "",
             "language": decision.language,
+            "answers": decision.answers,
             "confidence": round(min(1.0, decision.p), 3),
         }
         content = decision.text if decision.intent == CHAT else ""

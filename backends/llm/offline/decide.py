@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
 from backends.llm.facts import Facts, OpenQuestion
 from backends.llm.offline import dialogue
 from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.lines import holds_script, is_script
 from backends.llm.offline.on_screen import about_the_picture
 from backends.llm.offline.planning import Decision, Step, offered, plan, steps_of
 from backends.llm.offline.reading import Reader, Reading
@@ -15,7 +17,8 @@ from backends.llm.offline.recipes import BUILDERS
 from backends.llm.offline.references import choice, mentioned_kind
 from backends.llm.offline.repeats import retold
 from backends.llm.offline.request import Call, Request
-from backends.llm.offline.speech import is_script
+from backends.llm.offline.timeline_calls import bare_span
+from backends.llm.offline.voice_owner import asks_consent, with_consent
 from backends.llm.offline.wish import Wish, read_wish
 from backends.llm.understanding import CHAT, CLARIFY, DECLINE
 
@@ -23,6 +26,11 @@ _POINTS_BACK = re.compile(
     r"\b(?:again|same|another|more|it|this|that|now|but|instead|ancora|stess[oa]|lo|di nuovo|ora|him|her|he|she)\b",
     re.IGNORECASE,
 )
+_SHORT = 6
+"""Words of a wish that says so little that it goes on with the turn before: 'looks good, start training'."""
+_USES_OF_LINES = frozenset({"make_film", "write_storyboard", "make_parody", "remember", "speak_dialogue", "lip_sync",
+                            "add_captions", "generate_image", "generate_batch", "edit_video"})  # fmt: skip
+"""What a message with a script's lines under it may be about; anything else wants them spoken."""
 _COMMAND = re.compile(rf"^(?:{'|'.join(entry[1:] for entry in lexicon().words['command_verbs'])})\b", re.IGNORECASE)
 
 
@@ -44,9 +52,9 @@ def decide(reader: Reader, raw: str, facts: Facts, earlier: Sequence[str] = (), 
     if question and question.wish:
         merged = _answered(reader, wish, question, plain, earlier)
         if merged:
-            return merged
+            return dataclasses.replace(merged, answers=True)
     recent = tuple(said)
-    if not recent and earlier and _POINTS_BACK.search(wish.blank_quotes):
+    if not recent and earlier and (_POINTS_BACK.search(wish.blank_quotes) or len(wish.match.split()) <= _SHORT):
         for text in earlier[-3:]:
             recent += decide(reader, text, plain).calls
     return _fresh(reader, wish, plain, recent)
@@ -71,12 +79,14 @@ def _fresh(
     if key := dialogue.refusal(wish):
         return Decision(DECLINE, text=words.say(key, language), language=language)
     if dialogue.asks_redo(wish):
-        return Decision(DECLINE, text=words.say("redo", language), language=language)
+        forced = "redo"
     if key := dialogue.small_talk(wish, sure=False):
         able = [name for name, _ in reader.read(request).ranking if name in BUILDERS] if key == "yes_can" else []
         intent = able[0] if able else ""
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
+    if not forced and holds_script(request) and (not reading.clear or reading.intent not in _USES_OF_LINES):
+        reading = Reading((("speak_dialogue", 1.0),), "rule")
     if not forced and (shown := about_the_picture(request, reading)):
         forced, reading = shown, Reading(((shown, 1.0),), "rule")
         if facts.tools and shown not in facts.tools:
@@ -120,6 +130,8 @@ def _by_form(request: Request) -> Reading | None:
     """What the form alone decides: a script's lines; 'again but at night' repeats what made the newest asset."""
     if is_script(request):
         return Reading((("speak_dialogue", 1.0),), "rule")
+    if bare_span(request):
+        return Reading((("edit_video", 1.0),), "rule")
     made = [call.tool for call in reversed(request.recent)] or [
         a.tool for a in request.facts.assets if a.tool in BUILDERS
     ]
@@ -161,6 +173,8 @@ def _answered(
         )
     if before.intent != CLARIFY:
         own = _is_command(reader, wish, facts) or (whole and alone.matched == "template")
+        if not own and asks_consent(before.calls):
+            return dataclasses.replace(before, calls=with_consent(before.calls, wish.raw, question.wish))
         return before if before.calls and not own else None
     if (
         not chosen

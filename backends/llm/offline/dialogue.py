@@ -23,7 +23,10 @@ def _guards() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 _REDO = re.compile(
     r"(?:please )?redo(?: (?:it|that|this|what (?:i|you) (?:have )?(?:just )?undid|(?:the |my )?(?:last )?(?:undone )?"
-    r"(?:edit|change|step|cut|undo|one)))?|(?:bring back|restore|put back|redo)\b.{0,30}\b(?:undid|undone|un-did)"
+    r"(?:edit|change|step|cut|undo|one|version)(?: (?:of|to|in) (?:the |my |this )?(?:timeline|cut|film|video|edit))?"
+    r"))?|"
+    r"redo (?:the )?(?:last )?(?:\d+|two|three) (?:edits|changes|steps|versions)|"
+    r"(?:bring back|restore|put back|redo)\b.{0,30}\b(?:undid|undone|un-did)"
     r"|undo the undo|(?:ripristina|rifai|rimetti)\b.{0,30}\bannullat[oaie]",
     re.IGNORECASE,
 )

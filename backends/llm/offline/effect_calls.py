@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from backends.llm.offline import slots
@@ -10,11 +11,20 @@ from backends.llm.offline.effect_words import effects_in, says_more
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import need_file
 from backends.llm.offline.request import Ask, Call, Refer, Request
-from backends.llm.offline.wish import ASSET_ID, FILE_NAME
+from backends.llm.offline.wish import ASSET_ID, FILE_NAME, Wish
 
 _AT_SECOND = re.compile(
     rf"\b(?:at|a|al)\s+(?:second\s+)?({slots.NUMBER})\s*(?:seconds?|secs?|s|secondi)\b", re.IGNORECASE
 )
+_CAPTIONS_TOO = re.compile(
+    r"\s*(?:,|\b(?:and|plus|with|e|con|also|anche)\b)+\s+(?:(?:also|put|add|the|some|i|dei|anche|metti|aggiungi)\s+)*"
+    r"(?:captions|subtitles|sottotitoli|didascalie)\b",
+    re.IGNORECASE,
+)
+CAPTIONS_FIRST = re.compile(
+    r"\b(?:captions|subtitles|sottotitoli|didascalie)\b\s*(?:,|and|plus|with|e|con)+\s+(.+)$", re.IGNORECASE
+)
+"""Captions and then something else: group 1."""
 _CUTS = ("fade", "hold")
 """Effects by name that the cutter does."""
 _WITH_TEXT = ("freeze", "speech_bubble")
@@ -26,8 +36,15 @@ def add_effects(request: Request) -> list[Call]:
     """video, effect, at, text.
 
     The tool reads several effects, places, times, strengths and texts out of one sentence, so a wish that holds more
-    than a name with its place is passed whole.
+    than a name with its place is passed whole. Captions of what is said are a step of their own.
     """
+    if not request.wish.quotes and (captions := _CAPTIONS_TOO.search(request.text)):
+        rest = slots.tidy(f"{request.text[: captions.start()]} {request.text[captions.end() :]}")
+        if effects_in(rest):
+            first = add_effects(replace(request, wish=Wish(rest, rest)))
+            return [*first, Call("add_captions", {"video": f"${len(request.made) + 1}"})]
+    if not request.wish.quotes and (after := CAPTIONS_FIRST.search(request.text)) and effects_in(after.group(1)):
+        raise Refer("add_captions")
     text = without_names(request.wish.blank_quotes)
     answer = request.answers.get("effect", "").strip()
     named = effects_in(text)

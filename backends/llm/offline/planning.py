@@ -29,6 +29,8 @@ class Decision:
     language: str = "en"
     p: float = 1.0
     matched: str = "rule"
+    answers: bool = False
+    """Whether the message was taken as the answer to the open question."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ _QUESTION = re.compile(
     r"(?:have|has|did|do|does|what|who|where|is|are|when|how|which|cosa|chi|dove|quando)\b.*\?\s*$", re.I
 )
 """A question is no fact to be kept."""
+_WHY = re.compile(r"(?:and |but |e |ma )?(?:why|perch[éè]|how come|come mai)\b", re.IGNORECASE)
 _INTO_FILM = re.compile(
     r"\b(?:into|in|to)\s+(?:an?|the|un)\s+(?:[\w-]+\s+){0,3}?(?:films?|movies?|shorts?|videos?|clips?|animations?|filmat[oi]|cort[oi])\b",
     re.IGNORECASE,
@@ -156,6 +157,10 @@ class Reader:
                         chances["edit_image"] = chances.get("edit_image", 0.0) + chances.pop(name)
         if "remember" in chances and _QUESTION.match(request.command):
             chances["search_memory"] = chances.get("search_memory", 0.0) + chances.pop("remember")
+        if _WHY.match(request.command) and any(file.kind == "timeline" for file in request.facts.assets):
+            # 'Why did you cut out the first shot?' asks about the cut, and cuts nothing.
+            for name in ("edit_video", "change_timeline"):
+                chances["timeline_history"] = chances.get("timeline_history", 0.0) + chances.pop(name, 0.0)
         ranking = sorted(((name, chance) for name, chance in chances.items() if chance > 0), key=lambda item: -item[1])
         return Reading(tuple(ranking), matched)
 

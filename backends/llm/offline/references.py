@@ -19,6 +19,8 @@ SUITABLE = {
     "sound": ("audio", "video"),
     "timeline": ("timeline",),
     "subtitle": ("subtitle",),
+    "script": ("file", "storyboard"),
+    "dataset": ("dataset",),
     "film": ("timeline", "video"),
     "any": (
         "video",
@@ -40,6 +42,10 @@ _ORDINALS = {
     "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
     "prima": 0, "primo": 0, "seconda": 1, "secondo": 1, "terza": 2, "terzo": 2,
 }  # fmt: skip
+_AIM = re.compile(
+    r"^(?:(?:it(?:'|’)?s |it is |è )?(?:for|per)|as|a|ad)\s+(?:(?:the|il|la|lo)\s+)?(?=\w)", re.IGNORECASE
+)
+"""What stands before the name in an answer: 'for Boo'."""
 _SHORTEST_ID = 11
 _FUZZY_NAME = 88.0
 """rapidfuzz ratio above which a file name with a slip is still the attached file."""
@@ -124,6 +130,7 @@ def kind_of_extension(extension: str) -> str | None:
         ("image", "png jpg jpeg webp bmp tif tiff"),
         ("timeline", "otio otioz edl fcpxml xml"),
         ("subtitle", "srt vtt"),
+        ("file", "fountain csv md txt"),
     )
     return next((kind for kind, endings in table if low in endings.split()), None)
 
@@ -173,7 +180,7 @@ def find_character(request: Request, text: str | None = None) -> str | None:
     """The first remembered character in a text, or the one that the user answered with."""
     if answer := request.answers.get("character"):
         known = [c.name for c in request.facts.characters]
-        return _chosen(answer, known) or answer.strip(" .!?\"'")
+        return _chosen(answer, known) or _AIM.sub("", answer.strip(" .!?\"'"))
     found = find_characters(request, text)
     return found[0] if found else None
 

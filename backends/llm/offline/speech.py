@@ -1,18 +1,16 @@
-"""Who says what, and how: the words to be spoken, their speakers and feelings, out of a wish."""
+"""The words to be spoken and who says them, out of a wish about one line."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from backends.llm.offline import slots
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import find_character
 from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Request
 from backends.llm.offline.wish import find_quotes, guess_language
 
-_SAYING = (
+SAYING = (
     r"(?:say|says|saying|speak|speaks|speaking|whisper|whispers|whispering|shout|shouts|shouting|"
     r"yell|yells|yelling|scream|screams|screaming|read|reads|reading|"
     r"narrate|narrating|recite|reciting|pronounce|announce|announces|announcing|declare|declares|"
@@ -33,7 +31,7 @@ _TAIL = re.compile(
 )
 _NAME = r"(?:[Tt]he\s+|[Ii]l\s+|[Ll]a\s+|[Ll]o\s+|[Oo]ur\s+|[Aa]\s+)?[^\W\d_][\w'’-]*"
 _PRONOUN = re.compile(r"\b(?:him|her|he|she|it|lui|lei|fa(?:llo|lla)|fagli|falle)\b", re.IGNORECASE)
-_NOT_NAMES = frozenset(map(str, lexicon().words["not_names"]))
+NOT_NAMES = frozenset(map(str, lexicon().words["not_names"]))
 
 
 def spoken_text(request: Request) -> str:
@@ -47,7 +45,7 @@ def spoken_text(request: Request) -> str:
     if repeats_line(request):
         return last_line(request)[0]
     colon = re.match(
-        rf"^(?=.*?\b(?:{_SAYING}|voice ?over|narration|line|tts|speech|battuta|frase|text)\b)[^:]{{1,80}}:\s*(.+)$",
+        rf"^(?=.*?\b(?:{SAYING}|voice ?over|narration|line|tts|speech|battuta|frase|text)\b)[^:]{{1,80}}:\s*(.+)$",
         command,
         re.I | re.S,
     )
@@ -56,7 +54,7 @@ def spoken_text(request: Request) -> str:
     matches = list(
         re.finditer(
             (
-                rf"\b(?:{_SAYING}|narration saying|the words|the line|something like|la frase|la "
+                rf"\b(?:{SAYING}|narration saying|the words|the line|something like|la frase|la "
                 r"battuta)\s*(?:,|that\s|che\s|to\s+(?:us|me|everyone)\s|out loud\s|something like\s|the "
                 r"(?:line|words|sentence|text)\s)*\s*(.*)$"
             ),
@@ -81,59 +79,13 @@ def spoken_text(request: Request) -> str:
     ):
         last = last_line(request)[0]
         return last if last and (rest or "again" in command.lower()) else ""
-    inner = re.match(rf"(?:{_NAME})\s+(?:to\s+)?{_SAYING}\s+(?:che\s+|that\s+)?(.+)$", rest, re.I | re.S)
+    inner = re.match(rf"(?:{_NAME})\s+(?:to\s+)?{SAYING}\s+(?:che\s+|that\s+)?(.+)$", rest, re.I | re.S)
     if inner and matches and re.match(r"(?:tell|dire|di)", matches[0].group(), re.I):
         return _trim(inner.group(1))
     said_by = re.match(r"^(?:a|al|alla|allo|to)\s+(?:the\s+)?[\w'-]+\s+(.+)$", rest, re.I | re.S)
     if said_by and re.search(r"\bdire$", command[: matches[0].start(1)].strip(" ,"), re.I):
         return _trim(said_by.group(1))
     return rest
-
-
-def spoken_lines(request: Request) -> list[dict[str, Any]]:
-    """The lines of a dialogue in the wish: {character, text, emotion, language}."""
-    return lines_in(request.wish.raw_slice(request.wish.command_start), request)
-
-
-def lines_in(text: str, request: Request) -> list[dict[str, Any]]:
-    """The lines in a text, each with the speaker named before it."""
-    quotes = find_quotes(text)
-    lines: list[dict[str, Any]] = []
-    if len(quotes) >= 2:
-        position = 0
-        for index, quote in enumerate(quotes):
-            after = text[quote.end : quotes[index + 1].start if index + 1 < len(quotes) else len(text)]
-            lines.append(_line(text[position : quote.start], quote.content, request, after))
-            position = quote.end
-        return lines
-    body = re.sub(
-        r"^[^:\n]{0,60}?\b(?:dialogue|dialog|dialogo|conversation|script|lines|scene|following)\b[^:\n]{0,30}:\s*",
-        "",
-        text,
-        flags=re.I,
-    )
-    parts = list(
-        re.finditer(
-            (
-                r"(?:^|[\n;/.!?]\s*|"
-                r"\s)([A-Z][\w'-]*(?:\s[A-Z][\w'-]*)?)\s*:\s*(.+?)(?=(?:[\s;/]+[A-Z][\w'-]*(?:\s[A-Z][\w'-]*)?\s*:\s)|"
-                r"$)"
-            ),
-            body,
-            re.S,
-        )
-    )
-    if len(parts) >= 2:
-        return [_line(part.group(1), part.group(2).strip(' \n;/"“”'), request, "") for part in parts]
-    if quotes and len(quotes) == 1:
-        return [_line(text[: quotes[0].start], quotes[0].content, request, text[quotes[0].end :])]
-    return []
-
-
-def is_script(request: Request) -> bool:
-    """Whether the clause is nothing but lines with their speakers: 'Luca: Hi! Boo: Beep.'"""
-    text = request.wish.raw_slice(request.wish.command_start)
-    return re.match(r"[A-Z][\w'-]*\s*:\s*\S", text) is not None and len(lines_in(text, request)) >= 2
 
 
 def speaker(request: Request, outside: str) -> str | None:
@@ -157,7 +109,7 @@ def _meant_by_pronoun(request: Request) -> str | None:
     newest = request.facts.assets[0].text if request.facts.assets else ""
     if not before.strip() and newest and (drawn := find_character(request, newest)):
         return drawn
-    names = [n for n in re.findall(r"(?<=[a-z,] )[A-Z][\w-]+", before) if n.lower() not in _NOT_NAMES]
+    names = [n for n in re.findall(r"(?<=[a-z,] )[A-Z][\w-]+", before) if n.lower() not in NOT_NAMES]
     if names:
         return str(names[-1])
     nouns = re.findall(rf"\b(?:{'|'.join(lexicon().words['character_nouns'])})\b", before, re.I)
@@ -174,7 +126,7 @@ def named_speaker(text: str) -> str | None:
             r"\b(?:[Ll]et|[Mm]ake|[Hh]ave|[Gg]et)\s+(?:the\s+|our\s+|my\s+|"
             r"old\s+)*([^\W\d_][\w-]*)(?:['’]s)?\s+(?:\w+\s+){0,2}?(?:to\s+)?(?:"
         )
-        + _SAYING[3:-1]
+        + SAYING[3:-1]
         + r"|lips|mouth)\b",
         (
             r"\b[Ff](?:ai|a)\s+(?:dire|sussurrare|gridare|urlare|leggere|parlare|salutare)\s+(?:a|al|alla|"
@@ -193,7 +145,7 @@ def named_speaker(text: str) -> str | None:
         for match in re.finditer(shape, text):
             name = re.sub(r"^(?:the|il|la)\s+", "", match.group(1), flags=re.I)
             if (
-                name.lower() not in _NOT_NAMES
+                name.lower() not in NOT_NAMES
                 and not lexicon().group("emotions").first(name)
                 and not lexicon().group("languages").first(name)
             ):
@@ -207,17 +159,6 @@ def outside_of(request: Request, text: str) -> str:
         return request.wish.blank_quotes
     place = request.text.rfind(text) if text else -1
     return f"{request.text[:place]} {request.text[place + len(text) :]}" if place >= 0 else request.text
-
-
-def feeling_in(text: str) -> str | None:
-    """How it shall sound. A feeling that is named tells more than the verb: an angry man shouting is angry."""
-    named = [name for name in lexicon().group("emotions").names(text) if name not in ("shouting", "whispering")]
-    return (named[0] if named else None) or slots.emotion_of_verb(text) or slots.emotion(text)
-
-
-def without_name(text: str, name: str) -> str:
-    """The text without a name, which may be an emotion's word too."""
-    return re.sub(rf"\b{re.escape(name)}\b", " ", text, flags=re.IGNORECASE) if name else text
 
 
 def language_of(text: str) -> str | None:
@@ -240,51 +181,3 @@ def _trim(text: str) -> str:
         ):
             text = text[: found[-1][1].start()].rstrip(" ,")
     return text.strip(" ,")
-
-
-def _line(before: str, content: str, request: Request, after: str) -> dict[str, Any]:
-    line: dict[str, Any] = {"character": _who(before, request), "text": content}
-    feeling = feeling_in(without_name(before, line["character"]))
-    feeling = feeling or slots.emotion(re.split(r"\b(?:and|then|e|poi|[A-Z]\w+)\b|[.;,:\n]", after)[0])
-    if feeling:
-        line["emotion"] = feeling
-    language = slots.language(before) or language_of(content)
-    if language:
-        line["language"] = language
-    return line
-
-
-def _who(before: str, request: Request) -> str:
-    """The speaker named last before a quotation."""
-    candidates: list[tuple[int, str]] = []
-    for character in request.facts.characters:
-        for name in (character.name, *character.aliases):
-            candidates += [
-                (m.start(), character.name) for m in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", before, re.I)
-            ]
-    for match in re.finditer(
-        (
-            rf"(?:\b(?:[Tt]he|[Ii]l|[Ll]a|[Ll]o|[Oo]ne)\s+({'|'.join(lexicon().words['character_nouns'])}|"
-            r"other)\b|\b([A-Z][\w-]*))(?:['’]s)?"
-        ),
-        before,
-    ):
-        name = match.group(1) or match.group(2)
-        if (
-            name.lower() not in _NOT_NAMES
-            and not re.match(rf"{_SAYING}$", name, re.I)
-            and not slots.language(f"in {name}")
-        ):
-            known = [c.name for c in request.facts.characters if re.search(rf"\b{name}\b", f"{c.name} {c.text}", re.I)]
-            candidates.append((match.start(), known[0] if len(known) == 1 else name))
-    if candidates:
-        return max(candidates)[1]
-    label = re.search(
-        r"(?:^|[\s,;(])([^\W\d_][\w'-]*)\s*[:,]?\s*(?:says|asks|answers|replies|dice|chiede|risponde)?\s*[:,]?\s*$",
-        before,
-    )
-    return (
-        label.group(1)
-        if label and label.group(1).lower() not in _NOT_NAMES and not re.match(rf"{_SAYING}$", label.group(1), re.I)
-        else ""
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from backends.llm.offline.references import need_file
+from backends.llm.offline import slots
+from backends.llm.offline.references import find_file, need_file, pronoun_kind
 from backends.llm.offline.request import Ask, Call, Refer, Request
 
 _CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d+)?"
@@ -13,6 +14,11 @@ _TIME = rf"({_CLOCK}|\d+(?:[.,]\d+)?)\s*(?:s\b|secs?\b|seconds?\b|second[io]\b)?
 _SPAN = re.compile(
     rf"\b(?:from|between|da|dal|dai|tra|fra|seconds?|secondi)\s+(?:second[oi]?\s+|seconds?\s+|da\s+)*{_TIME}\s*"
     rf"(?:to|and|until|-|–|a|al|ai|e)\s+(?:second[oi]?\s+)?{_TIME}|\b{_TIME}\s*(?:to|-|–)\s*{_TIME}",
+    re.IGNORECASE,
+)
+_BARE_SPAN = re.compile(
+    rf"(?:(?:just|only|the (?:part|bit)|solo|soltanto|la parte)\s+)*(?:(?:from|between|da|dal|tra)\s+)?{_CLOCK}\s*"
+    rf"(?:to|and|until|-|–|a|al|e)\s*{_CLOCK}",
     re.IGNORECASE,
 )
 _AT = re.compile(rf"\b(?:at|a|al)\s+(?:second[oi]?\s+|the\s+)?{_TIME}", re.IGNORECASE)
@@ -35,6 +41,36 @@ def change_timeline(request: Request) -> list[Call]:
     if change is None:
         raise Ask("changes", "need_changes")
     return [Call("change_timeline", {"timeline": timeline, "changes": [change]})]
+
+
+def timeline_history(request: Request) -> list[Call]:
+    """timeline; without one the tool takes the newest."""
+    timeline = find_file(request, "film")
+    return [Call("timeline_history", {"timeline": timeline} if timeline else {})]
+
+
+def redo(request: Request) -> list[Call]:
+    """timeline when one is named, steps."""
+    args: dict[str, Any] = {}
+    if (
+        steps := slots.steps(request.wish.blank_quotes)
+        if re.search(r"\d|\b(?:two|three|due|tre)\b", request.text)
+        else 0
+    ):
+        args["steps"] = steps
+    if re.search(r"\b(?:timeline|cut|montaggio|sequence)\b", request.text, re.I) and (
+        cut := find_file(request, "film")
+    ):
+        args["timeline"] = cut
+    return [Call("redo", args)]
+
+
+def bare_span(request: Request) -> bool:
+    """Whether a wish is nothing but a stretch of the one film at hand: 'from 0:01 to 0:03'."""
+    if not _BARE_SPAN.fullmatch(request.command.strip(" .!")):
+        return False
+    attached = [file for file in request.facts.attachments if file.kind == "video"]
+    return len(attached) == 1 or (not request.facts.attachments and pronoun_kind(request) in ("video", "timeline"))
 
 
 def import_timeline(request: Request) -> list[Call]:

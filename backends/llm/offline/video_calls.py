@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from backends.llm.offline import slots
+from backends.llm.offline.effect_calls import CAPTIONS_FIRST, add_effects
+from backends.llm.offline.effect_words import effects_in
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import SUITABLE, find_file, find_files, kind_of_extension, need_file
-from backends.llm.offline.request import Ask, Call, Request
-from backends.llm.offline.wish import FILE_NAME
+from backends.llm.offline.request import Ask, Call, Made, Refer, Request
+from backends.llm.offline.wish import FILE_NAME, Wish
 
 _JOIN = re.compile(
     r"\b(?:join|merge|concatenate|combine|stitch|splice|glue|append|one after the other|back to "
@@ -104,8 +107,25 @@ def export_timeline(request: Request) -> list[Call]:
     return [Call("export_timeline", args)]
 
 
+_CARD = re.compile(
+    r"\b(?:(?:opening|intro|main|end|ending|closing|final) titles?|title cards?|"
+    r"titol[oi] (?:di (?:testa|coda|apertura)|"
+    r"iniziale|finale)|cartello)\b",
+    re.IGNORECASE,
+)
+"""A title that stands on a card of its own is no caption on the picture: the cutter makes it."""
+
+
 def add_captions(request: Request) -> list[Call]:
-    """video, text or subtitles, position, language."""
+    """video, text or subtitles, position, language; and the effects that are asked for in the same breath."""
+    if _CARD.search(request.wish.blank_quotes) and request.wish.quotes:
+        raise Refer("edit_video")
+    if not request.wish.quotes and (more := CAPTIONS_FIRST.search(request.text)) and effects_in(more.group(1)):
+        rest = slots.tidy(request.text[: more.start(1)])
+        calls = add_captions(replace(request, wish=Wish(rest, rest)))
+        last = Made(len(request.made) + 1, "add_captions", "video", calls[0].args)
+        effect = replace(request, wish=Wish(more.group(1), more.group(1)), made=(*request.made, last))
+        return [*calls, *add_effects(effect)]
     args: dict[str, Any] = {"video": need_file(request, "video", "which_video")}
     subtitles = _subtitles(request)
     text = "" if subtitles else request.answers.get("caption", "").strip() or caption_text(request)

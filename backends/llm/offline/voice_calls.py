@@ -6,28 +6,35 @@ import re
 from typing import Any
 
 from backends.llm.offline import slots
+from backends.llm.offline.feelings import feeling_args, feeling_in, without_name
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.references import find_character, find_characters, find_file, need_file
+from backends.llm.offline.lines import lines_in, spoken_lines
+from backends.llm.offline.references import find_character, find_characters, find_file, find_files, need_file
 from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Ask, Call, Refer, Request
-from backends.llm.offline.speech import (
-    feeling_in,
-    language_of,
-    lines_in,
-    named_speaker,
-    outside_of,
-    speaker,
-    spoken_lines,
-    spoken_text,
-    without_name,
+from backends.llm.offline.speech import language_of, named_speaker, outside_of, speaker, spoken_text
+from backends.llm.offline.voice_owner import consent_in, speaker_of_recording
+from backends.llm.offline.wish import FILE_NAME
+
+_SCRIPT = re.compile(
+    r"\b(?:this|the|these|that|those|my|our|all(?: the)?|every|each|attached|uploaded|quest[oaie]|il|lo|la|le|i|gli|"
+    r"tutte?(?: le)?|"
+    r"tutti(?: i)?|mi[oa])\s+(?:\w+\s+){0,2}?(?:scripts?|screenplays?|files?|documents?|texts?|lines?|"
+    r"table|csv|dialogues?|"
+    r"storyboards?|shots?|scenes?|copione|sceneggiatur\w|battut\w|testo|dialog\w+|tabella|documento|scena|inquadrature)\b"
+    r"|\b(?:script|screenplay|copione|sceneggiatura)\b",
+    re.IGNORECASE,
 )
+"""Words for a file of lines, or for the lines of a storyboard."""
 
 
 def speak(request: Request) -> list[Call]:
-    """text, character, emotion, language."""
+    """text, character, emotion, intensity, language."""
     lines = spoken_lines(request)
     if len(lines) >= 2 and len({line["character"] for line in lines if line["character"]}) >= 2:
         return [Call("speak_dialogue", {"lines": lines})]
+    if _script(request):
+        raise Refer("speak_dialogue")
     text = spoken_text(request)
     if not text and len(find_characters(request)) > 1:
         raise Ask("lines", "need_lines")
@@ -35,13 +42,13 @@ def speak(request: Request) -> list[Call]:
         raise Ask("text", "need_text")
     args: dict[str, Any] = {"text": text}
     outside = outside_of(request, text)
+    again = repeats_line(request) or (text == last_line(request)[0] and not request.wish.quotes)
+    before = last_call(request) if again else {}
     if who := speaker(request, outside):
         args["character"] = who
-    elif (before := last_line(request)[1]) and repeats_line(request):
-        args["character"] = before
-    feeling = feeling_in(without_name(outside, args.get("character", "")))
-    if feeling:
-        args["emotion"] = feeling
+    elif before.get("character"):
+        args["character"] = before["character"]
+    args.update(feeling_args(without_name(outside, args.get("character", "")), before))
     language = slots.language(outside) or language_of(text)
     if language:
         args["language"] = language
@@ -49,9 +56,11 @@ def speak(request: Request) -> list[Call]:
 
 
 def speak_dialogue(request: Request) -> list[Call]:
-    """lines of {character, text, emotion, language}."""
+    """lines of {character, text, emotion, language}, or the script that holds them."""
     answer = request.answers.get("lines")
     lines = lines_in(answer, request) if answer else spoken_lines(request)
+    if not lines and not answer and (script := _script(request)):
+        return [Call("speak_dialogue", {"script": script})]
     if not lines:
         raise Ask("lines", "need_lines")
     if len(lines) == 1:
@@ -60,37 +69,72 @@ def speak_dialogue(request: Request) -> list[Call]:
 
 
 def clone_voice(request: Request) -> list[Call]:
-    """audio, character."""
+    """audio, character, text, emotion, person, consent."""
     audio = need_file(request, "sound", "which_audio")
-    return [Call("clone_voice", {"audio": audio, "character": _need_character(request)})]
+    character = _need_character(request)
+    args: dict[str, Any] = {"audio": audio, "character": character}
+    if request.wish.quotes:
+        args["text"] = request.wish.quotes[0].content
+    text = FILE_NAME.sub(" ", request.wish.blank_quotes)
+    if feeling := feeling_in(without_name(text, character)):
+        args["emotion"] = feeling
+    said = request.whole.blank_quotes
+    if person := speaker_of_recording(said, character):
+        args["person"] = person
+    if consent := consent_in(said):
+        args["consent"] = consent
+    return [Call("clone_voice", args)]
 
 
 def build_voice_dataset(request: Request) -> list[Call]:
-    """source, character."""
-    source = need_file(request, "sound", "which_audio")
+    """source (one or several), character."""
+    sources = [] if request.answers.get("file") else _several(request)
+    source: str | list[str] = sources if len(sources) > 1 else need_file(request, "sound", "which_audio")
     return [Call("build_voice_dataset", {"source": source, "character": _need_character(request)})]
 
 
 def train_voice(request: Request) -> list[Call]:
-    """character."""
-    return [Call("train_voice", {"character": _need_character(request)})]
+    """character, dataset, and whether it is only shown what would be done."""
+    args: dict[str, Any] = {"character": _need_character(request)}
+    if dataset := find_file(request, "dataset"):
+        args["dataset"] = dataset
+    if re.search(lexicon().words["dry_run"], request.wish.blank_quotes, re.I):
+        args["dry_run"] = True
+    said = request.whole.blank_quotes
+    if consent := consent_in(said):
+        args["consent"] = consent
+        if person := speaker_of_recording(said, args["character"]):
+            args["person"] = person
+    return [Call("train_voice", args)]
+
+
+def check_voice(request: Request) -> list[Call]:
+    """character, text."""
+    args: dict[str, Any] = {"character": _need_character(request)}
+    if request.wish.quotes:
+        args["text"] = request.wish.quotes[0].content
+    return [Call("check_voice", args)]
 
 
 def lip_sync(request: Request) -> list[Call]:
-    """audio, text, character."""
+    """audio, text, character, formats."""
     text = request.wish.quotes[0].content if request.wish.quotes else ""
     args: dict[str, Any] = {}
-    who = find_character(request) or named_speaker(request.wish.blank_quotes)
+    who = find_character(request) or named_speaker(FILE_NAME.sub(" ", request.wish.blank_quotes))
     who = who or next((str(m.args["character"]) for m in reversed(request.made) if m.args.get("character")), None)
+    if not who and re.search(r"\b(?:his|her|him|its?|lui|lei|su[oa]|gli|le)\b", request.wish.blank_quotes, re.I):
+        who = next(
+            (str(call.args["character"]) for call in reversed(request.recent) if call.args.get("character")), None
+        )
+    formats = lexicon().group("mouth_formats").names(request.wish.blank_quotes)
+    more: dict[str, Any] = {**({"character": who} if who else {}), **({"formats": formats} if formats else {})}
     audio = _audio_for_lips(request)
     if audio is None and text:
         line = speak(request)[0]
-        step = len(request.made) + 1
-        args = {"audio": f"${step}", "text": text}
-        return [line, Call("lip_sync", {**args, **({"character": who} if who else {})})]
+        return [line, Call("lip_sync", {"audio": f"${len(request.made) + 1}", "text": text, **more})]
     if audio is None:
         audio = need_file(request, "sound", "which_audio")
-    args = {"audio": audio, **({"text": text} if text else {}), **({"character": who} if who else {})}
+    args = {"audio": audio, **({"text": text} if text else {}), **more}
     return [Call("lip_sync", args)]
 
 
@@ -100,19 +144,55 @@ def analyze_audio(request: Request) -> list[Call]:
 
 
 def _need_character(request: Request) -> str:
-    text = request.wish.blank_quotes
-    name = find_character(request)
+    """Whose voice it shall be: named in this clause, in the wish, a step before, or in the turn before."""
+    text = FILE_NAME.sub(" ", request.wish.blank_quotes)
+    name = find_character(request, text) or _new_name(text)
     if not name:
-        match = re.search(
-            r"(?<!^)(?<![.!?] )\b([A-Z][\w-]+)(?:['’]s)?\b",
-            re.sub(r"\b(?:GPT|TTS|SoVITS|I|LLM|WAV|MP3|GPT-SoVITS)\S*", "", text),
-        )
-        noun = re.search(rf"\b({'|'.join(lexicon().words['character_nouns'])})(?:'s)?\b", text, re.I)
-        name = match.group(1) if match else noun.group(1).lower() if noun else None
+        name = next((str(m.args["character"]) for m in reversed(request.made) if m.args.get("character")), None)
+    if not name and request.recent and request.recent[-1].tool in ("build_voice_dataset", "clone_voice", "train_voice"):
+        name = str(request.recent[-1].args.get("character", "")) or None
     if not name:
         known = tuple(c.name for c in request.facts.characters)
         raise Ask("character", "need_character", known[:6])
     return name
+
+
+def _new_name(text: str) -> str | None:
+    """A name that no memory knows yet, best after 'for', else the first with a capital; else 'robot' and the like."""
+    text = re.sub(r"\b(?:GPT|TTS|SoVITS|I|I'm|I've|LLM|WAV|MP3|GPT-SoVITS|Qwen\w*|CC\w*)(?![a-z])\S*", "", text)
+    aimed = re.search(
+        r"\b(?:for|per|to|on|let|make|have|give|called|named|chiamat[oa]|a|ad)\s+([A-Z][\w-]+)(?:['’]s)?", text
+    )
+    match = aimed or re.search(r"\b([A-Z][\w-]+)['’]s\s+(?:\w+\s+)?voice", text)
+    match = match or re.search(r"(?<!^)(?<![.!?:] )\b([A-Z][\w-]+)(?:['’]s)?\b", text)
+    noun = re.search(rf"\b({'|'.join(lexicon().words['character_nouns'])})(?:'s)?\b", text, re.I)
+    return match.group(1) if match else noun.group(1).lower() if noun else None
+
+
+def last_call(request: Request) -> dict[str, Any]:
+    """The arguments of the line spoken last."""
+    return next((dict(call.args) for call in reversed(request.recent) if call.tool == "speak"), {})
+
+
+def _script(request: Request) -> str | None:
+    """The file, or the storyboard, whose lines shall be spoken; None when the wish brings its own words."""
+    text = request.wish.blank_quotes
+    if request.wish.quotes or not (_SCRIPT.search(text) or FILE_NAME.search(text)):
+        return None
+    _, colon, rest = request.command.partition(":")
+    if colon and rest.strip():
+        return None
+    return find_file(request, "script")
+
+
+def _several(request: Request) -> list[str]:
+    """Several recordings, when the wish speaks of several."""
+    many = (
+        r"\b(?:both|all|these|those|every|recordings|files|videos|films|clips|episodes|tapes|"
+        r"entramb\w|tutt[ie]|queste|questi|registrazioni)\b"
+    )
+    named = len(FILE_NAME.findall(request.text)) > 1
+    return find_files(request, "sound") if named or re.search(many, request.wish.blank_quotes, re.I) else []
 
 
 def _audio_for_lips(request: Request) -> str | None:

@@ -18,7 +18,7 @@ _QUOTES = re.compile(
 )
 FILE_NAME = re.compile(
     r"(?<![\w./-])(?:[\w()./-]*[\w()-])\.(?P<ext>mp4|mov|mkv|webm|avi|m4v|gif|wav|mp3|flac|ogg|m4a|aac|png|jpe?g|webp|bmp|tiff?|"
-    r"otio|otioz|edl|fcpxml|xml|srt|vtt|txt)(?!\w)",
+    r"otio|otioz|edl|fcpxml|xml|srt|vtt|txt|md|csv|fountain)(?!\w)",
     re.IGNORECASE,
 )
 ASSET_ID = re.compile(r"\b[a-z]{2,12}-[0-9a-f]{6,40}\b")
@@ -32,6 +32,7 @@ _EXT_NOUN = {
     **dict.fromkeys(("wav", "mp3", "flac", "ogg", "m4a", "aac"), "the audio"),
     **dict.fromkeys(("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"), "the picture"),
     **dict.fromkeys(("otio", "otioz", "edl", "fcpxml", "xml"), "the timeline"),
+    **dict.fromkeys(("fountain", "csv"), "the script"),
 }
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _CAPITALS = re.compile(r"(?<![\w'])[A-Z][A-Z0-9'’]*(?:[\s,]+[A-Z0-9][A-Z0-9'’]*)*[!?]?(?![\w'])")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,9 @@ def apply(timeline: otio.schema.Timeline, changes: Sequence[AnyChange], find_ass
 
 def read_changes(data: Any) -> list[AnyChange]:
     """Changes from plain data: a list of objects with 'op'. Raises UsageError saying what is wrong with which."""
+    for count, each in enumerate(data if isinstance(data, list) else (), 1):
+        if isinstance(each, Mapping) and each.get("op") not in MAKERS:
+            raise _unknown(count, each)
     try:
         return CHANGES.validate_python(data)
     except ValidationError as error:
@@ -89,6 +93,14 @@ def read_changes(data: Any) -> list[AnyChange]:
         raise UsageError(
             f"{number} cannot be read", f"{field}: {why}" if field else why, "Nothing was changed"
         ) from None
+
+
+def _unknown(number: int, change: Mapping[Any, Any]) -> UsageError:
+    """What to say of a change of no known kind: the nearest one, or all there are."""
+    op = str(change.get("op") or "")[:40]
+    near = difflib.get_close_matches(op.casefold().replace("-", "_").replace(" ", "_"), MAKERS, n=1, cutoff=0.5)
+    fix = f"The nearest is '{near[0]}'" if near else f"There are {', '.join(MAKERS)}"
+    return UsageError(f"Change {number}: " + (f"there is no change '{op}'" if op else "it has no 'op'"), fix=fix)
 
 
 def _within_limits(desk: Desk) -> None:

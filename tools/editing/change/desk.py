@@ -17,7 +17,7 @@ from tools.editing.change.ids import Ids
 from tools.editing.change.slots import Slot
 from tools.editing.effects import check_effect
 from tools.editing.nested import read_place, unnested
-from tools.editing.outline import CAPTION_KIND, plain, studio_data
+from tools.editing.outline import CAPTION_KIND, STILL, plain, studio_data
 from tools.editing.times import rate_of, seconds_of
 
 if TYPE_CHECKING:
@@ -313,7 +313,7 @@ def relative(path: Path) -> str:
 
 
 def _check(slot: Slot) -> None:
-    """Other programs write stills as a speed of 0 and backwards play as one below it.
+    """Stills and backwards play of other programs (see `effects_of`) are written as the studio does.
 
     Raises UsageError for speeds, effects and places that cannot be.
     """
@@ -325,13 +325,10 @@ def _check(slot: Slot) -> None:
         speed = float(effect.time_scalar)
         if not math.isfinite(speed) or abs(speed) > MOST_SPEED:
             raise UsageError(f"{slot.label} has no usable speed", f"{speed:g}")
-        if abs(speed) < 1 / MOST_SPEED:
+        if abs(speed) < STILL:
             slot.clip.effects[number] = otio.schema.FreezeFrame(name="freeze")
-        elif speed < 0:
-            effect.time_scalar = -speed
-            slot.clip.effects.append(
-                otio.schema.Effect(name="reverse", effect_name="studio.reverse", metadata={"studio": {}})
-            )
+    if any(isinstance(effect, otio.schema.LinearTimeWarp) and effect.time_scalar < 0 for effect in slot.clip.effects):
+        slot.set_effects(slot.effects)
     for each in slot.effects:
         if each["name"] == "speed":
             factor = each.get("factor")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tools.editing.outline import effects_of, plain, studio_data
+from tools.editing.outline import effects_of, is_still, plain, studio_data
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -52,9 +52,7 @@ class Slot:
 
     @property
     def frozen(self) -> bool:
-        import opentimelineio as otio
-
-        return any(isinstance(effect, otio.schema.FreezeFrame) for effect in self.clip.effects)
+        return is_still(self.clip)
 
     @property
     def effects(self) -> list[dict[str, Any]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
+from configs.errors import UsageError
 from tools.editing.change.apply import apply, read_changes
 from tools.editing.change.assets import facts_finder
+from tools.editing.change.model import AnyChange
+from tools.editing.effects.lut import CUBES, has_table
 from tools.editing.export import timeline_of
 from tools.editing.outline import describe, outline
 from tools.editing.program import read_program
@@ -57,6 +61,7 @@ class ChangeTimeline(Tool):
     def run(self, args: ChangeTimelineArgs, ctx: ToolContext) -> ToolResult:
         changes = read_changes(args.changes)
         old = timeline_of(ctx.asset(args.timeline, "timeline", "video"), ctx)
+        _check_tables(changes, ctx)
         newest = current(ctx.memory, old)
         if newest.asset.id != old.id:
             ctx.warn(f"'{old.name}' has a newer version ({newest.asset.id}); this change was made to {old.id}")
@@ -77,6 +82,20 @@ class ChangeTimeline(Tool):
             measured |= rendered.measurements
         facts = {"said": list(made.said), "version": number, "outline": outline(made.timeline)}
         return ToolResult(text.encode()[:SUMMARY_LIMIT].decode(errors="ignore"), tuple(assets), measured, data=facts)
+
+
+def _check_tables(changes: Sequence[AnyChange], ctx: ToolContext) -> None:
+    """A colour table that is not there could not be drawn: such a version is not made."""
+    for number, change in enumerate(changes, 1):
+        if change.op != "effect" or change.effect.get("name") != "lut":
+            continue
+        table = str(change.effect.get("table", ""))
+        if not has_table(table, ctx.workspace.cache / CUBES):
+            raise UsageError(
+                f"Change {number} (effect) does not fit: there is no colour table '{table[:64]}'",
+                "it is neither a style of remix_style nor a table that a remix has baked here",
+                "Name a style such as noir, or use remix_style with a reference",
+            )
 
 
 def _said(said: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from tools.editing.drawing.picture import (
     SCALER,
     colour_options,
     cropped,
+    followed,
     source_frames,
     squared,
     title_steps,
@@ -44,7 +45,11 @@ def layer_chains(
     else:
         source = cut.source
         opened, steps = source_frames(
-            layer.piece, source, layer.frames, frame, lambda *_: _sized(cut, source, width, height)
+            layer.piece,
+            source,
+            layer.frames,
+            frame,
+            lambda *at: _sized(cut, source, Frame(width, height, frame.fps), *at),
         )
     steps += _effects(layer, width, height, number, frame, files)
     now = f"({first:.6f}+t)"
@@ -99,14 +104,22 @@ def shape(cut: Cut, frame: Frame) -> float:
         return frame.width / frame.height
     ratio = cut.source.info.width / cut.source.info.height
     for effect in cut.effects:
-        if effect["name"] == "crop":
+        if effect["name"] == "reframe":
+            ratio = frame.width / frame.height
+        elif effect["name"] == "crop":
             ratio *= float(effect["width"]) / float(effect["height"])
     return ratio
 
 
-def _sized(cut: Cut, source: Source, width: int, height: int) -> list[str]:
-    steps = [*squared(source), *(cropped(effect) for effect in cut.effects if effect["name"] == "crop")]
-    fit = f"scale={width}:{height}:{SCALER}:{colour_options(source)}"
+def _sized(cut: Cut, source: Source, size: Frame, now: str, span: tuple[float, float]) -> list[str]:
+    """A source made as large as its overlay; a reframe fills it with what it follows."""
+    steps = squared(source)
+    for effect in cut.effects:
+        if effect["name"] == "crop":
+            steps.append(cropped(effect))
+        elif effect["name"] == "reframe":
+            steps.append(followed(effect, size, now, span))
+    fit = f"scale={size.width}:{size.height}:{SCALER}:{colour_options(source)}"
     return [*steps, fit, "setsar=1", "format=yuva420p", TAGS]
 
 

@@ -13,6 +13,8 @@ from tools.editing.cut import Clock, Cut, Source
 from tools.editing.drawing.curve import curve
 from tools.editing.drawing.parts import TAGS, Files, Frame, Piece, Text, shifted
 from tools.editing.effects import Canvas, picture_filters
+from tools.editing.effects.reading import Effects
+from tools.editing.effects.turning import turn_filters, turned_first
 
 SEEK_AHEAD = Fraction(5, 4)
 """Seek so many source frames early: the frame that is still shown at a moment may have begun before it, and a decimal
@@ -30,14 +32,16 @@ def piece_chain(piece: Piece, frames: int, frame: Frame, files: Files, text: Tex
     text: a title's.
     """
     cut = piece.cut
+    effects: Effects = cut.effects
     if cut.title is not None or cut.source is None:
         opened, steps = _ground(cut, frames, frame, text, files)
     else:
         source = cut.source
         opened, steps = source_frames(piece, source, frames, frame, lambda *at: conform(cut, source, frame, *at))
+        effects = [each for each in effects if each not in turned_first(effects)]
     shown = (piece.first, piece.first + frames)
     canvas = Canvas(frame.width, frame.height, frame.fps, cut.frames, files.tables, shown)
-    drawn = picture_filters(cut.effects, canvas)
+    drawn = picture_filters(effects, canvas)
     if drawn:
         steps += shifted(["format=yuv420p", *drawn], piece.first, frame)
     return opened, ",".join([*steps, "format=yuv420p", TAGS, f"settb={frame.fps.denominator}/{frame.fps.numerator}"])
@@ -160,16 +164,19 @@ def conform(cut: Cut, source: Source, frame: Frame, now: str, span: tuple[float,
     """
     wide, high = frame.width, frame.height
     colours = colour_options(source)
-    steps = squared(source)
-    cropped, fills = framing(cut, frame, now, span)
-    steps += cropped
-    same = (source.info.width, source.info.height) == (wide, high) and not source.stretched and not cropped
+    turning, across = turn_filters(turned_first(cut.effects))
+    # What is cut out before a quarter turn has the film's shape after it.
+    before = Frame(high, wide, frame.fps) if across else frame
+    cropped, fills = framing(cut, before, now, span)
+    steps = [*squared(source), *cropped, *turning]
+    width, height = (source.info.height, source.info.width) if across else (source.info.width, source.info.height)
+    same = (width, height) == (wide, high) and not source.stretched and not cropped
     if same or fills:
         return [*steps, f"scale={wide}:{high}:{SCALER}:{colours}", "setsar=1", "format=yuv420p"]
     shape = f"{wide}:{high}:force_original_aspect_ratio=decrease:force_divisible_by=2"
-    if source.info.height * wide < 2 * source.info.width:
+    if height * wide < 2 * width:
         shape = f"{wide}:2"  # a ribbon so flat that the scaler would leave nothing of it
-    elif source.info.width * high < 2 * source.info.height:
+    elif width * high < 2 * height:
         shape = f"2:{high}"
     fit = f"scale={shape}:{SCALER}:{colours}"
     return [*steps, fit, "format=yuv420p", f"pad={wide}:{high}:(ow-iw)/2:(oh-ih)/2:black", "setsar=1"]
@@ -195,15 +202,20 @@ def framing(cut: Cut, frame: Frame, now: str, span: tuple[float, float]) -> tupl
         if effect["name"] == "crop":
             steps.append(cropped(effect))
             # The part fills the frame: what does not fit its shape is cut off evenly.
-            steps.append(_window(frame, "0.5", "0.5"))
+            steps.append(window(frame, "0.5", "0.5"))
             fills = True
         elif effect["name"] == "reframe":
-            keys: list[list[Any]] = effect.get("keys") or [[0.0, 0.5, 0.5]]
-            x = curve([(at, x) for at, x, _ in keys], now, span)
-            y = curve([(at, y) for at, _, y in keys], now, span)
-            steps.append(_window(frame, x, y))
+            steps.append(followed(effect, frame, now, span))
             fills = True
     return steps, fills
+
+
+def followed(effect: dict[str, Any], frame: Frame, now: str, span: tuple[float, float]) -> str:
+    """The filter of a reframe to a frame's shape."""
+    keys: list[list[Any]] = effect.get("keys") or [[0.0, 0.5, 0.5]]
+    x = curve([(at, x) for at, x, _ in keys], now, span)
+    y = curve([(at, y) for at, _, y in keys], now, span)
+    return window(frame, x, y)
 
 
 def cropped(effect: dict[str, Any]) -> str:
@@ -212,8 +224,8 @@ def cropped(effect: dict[str, Any]) -> str:
     return f"crop=w='max(2,iw*{w})':h='max(2,ih*{h})':x='iw*{x}':y='ih*{y}':exact=1"
 
 
-def _window(frame: Frame, x: str, y: str) -> str:
-    """The largest part of the film's shape, around a middle in shares of the picture."""
+def window(frame: Frame, x: str, y: str) -> str:
+    """The filter that cuts out the largest part of the film's shape, around a middle in shares of the picture."""
     shape = f"{frame.width}/{frame.height}"
     return (
         f"crop=w='max(2,min(iw,ih*{shape}))':h='max(2,min(ih,iw/({shape})))'"

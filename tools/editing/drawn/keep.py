@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.media.ffmpeg import run_ffmpeg
 from tools.editing.drawn.particles import Loop, Rgba, draw
+from tools.editing.held import HeldContext
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -75,7 +76,8 @@ def _reported(frames: Iterable[Rgba], count: int, name: str, ctx: ToolContext) -
 
 def _made(kind: Any, name: str, params: dict[str, Any], ctx: ToolContext) -> Asset | None:
     """The asset that was drawn with these values before, while its file is there."""
-    for asset in ctx.memory.list_assets(kind, None, 200):
+    held = ctx.held() if isinstance(ctx, HeldContext) else ()
+    for asset in (*held, *ctx.memory.list_assets(kind, None, 200)):
         if asset.name == name and asset.engine == ENGINE and asset.params == params and ctx.path(asset).is_file():
             return asset
     return None

@@ -37,6 +37,10 @@ class Stage(IntEnum):
     FADE = 60
 
 
+PIECE_STEP = 7919
+"""A prime, so that the seeds of pieces do not meet those that users choose one after another."""
+
+
 @dataclass(frozen=True)
 class Canvas:
     """What an effect is drawn on: one clip, already fitted to the film's size and rate."""
@@ -54,6 +58,11 @@ class Canvas:
     @property
     def seconds(self) -> float:
         return float(self.frames / self.fps)
+
+    def noise_seed(self, seed: int) -> int:
+        """A seed for ffmpeg's noise in the piece that is drawn: with the same one, every piece of a long clip would
+        begin with the same grain, which then is seen to repeat."""
+        return (seed + PIECE_STEP * (self.shown[0] if self.shown is not None else 0)) % 2**31
 
 
 class ClipEffect(BaseModel):

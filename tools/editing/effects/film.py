@@ -25,7 +25,7 @@ class FilmGrain(MomentEffect):
     def picture(self, canvas: Canvas) -> list[str]:
         luma, chroma = 5 + 23 * self.strength, 1 + 7 * self.strength
         return [
-            f"noise=c0s={luma:.0f}:c0f=t:c1s={chroma:.0f}:c1f=t:c2s={chroma:.0f}:c2f=t:all_seed={self.seed}"
+            f"noise=c0s={luma:.0f}:c0f=t:c1s={chroma:.0f}:c1f=t:c2s={chroma:.0f}:c2f=t:all_seed={canvas.noise_seed(self.seed)}"
             f"{self.enabled(canvas)}"
         ]
 
@@ -106,5 +106,5 @@ class DeepFry(MomentEffect):
             f"eq=contrast={1 + 0.8 * force:.3f}:saturation={1 + 2 * force:.3f}:brightness={0.06 * force:.3f}"
             f":gamma_r={1 + 0.35 * force:.3f}:gamma_b={1 - 0.25 * force:.3f}{on}",
             f"unsharp=7:7:{3 * force:.3f}{on}",
-            f"noise=alls={5 + 25 * force:.0f}:allf=t:all_seed={self.seed}{on}",
+            f"noise=alls={5 + 25 * force:.0f}:allf=t:all_seed={canvas.noise_seed(self.seed)}{on}",
         ]

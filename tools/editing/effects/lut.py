@@ -15,6 +15,8 @@ from configs.errors import UsageError
 from tools.editing.effects.base import Canvas, ClipEffect, Stage, effect
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tools.editing.remix.grade import Grade
 
 CUBES = "cubes"
@@ -61,6 +63,11 @@ class Lut(ClipEffect):
         if _grade(self.table) is not None:
             facts["cube"] = _digest(self.table, self.strength)
         return facts
+
+
+def has_table(name: str, folder: Path) -> bool:
+    """Whether a table can be drawn: a preset's, or one that lies baked in the folder."""
+    return _grade(name) is not None or (folder / f"{name}.cube").is_file()
 
 
 def _grade(name: str) -> Grade | None:

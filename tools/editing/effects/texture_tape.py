@@ -29,7 +29,7 @@ class Tape(ClipEffect):
         grain = f"noise=c0s={4 + 16 * worn:.0f}:c0f=t:c1s={3 + 18 * worn:.0f}:c1f=t:c2s={3 + 18 * worn:.0f}:c2f=t"
         steps = [
             f"scale={columns}:{high}:flags=area",
-            f"{grain}:all_seed={self.seed}",
+            f"{grain}:all_seed={canvas.noise_seed(self.seed)}",
             f"scale={wide}:{high}:flags=bilinear",
             f"avgblur=sizeX={bleed}:sizeY=1:planes=6",
             f"unsharp=lx=9:ly=3:la={0.9 * worn:.3f}",
@@ -56,8 +56,11 @@ def _foot(wide: int, high: int, worn: float) -> str:
     """Where the heads change over, the picture's last lines are torn sideways."""
     tall = max(2, round(high * 0.022 / 2) * 2)
     away = wide * 0.05 * worn
+    # Smeared by scaling: avgblur was seen to give other pixels now and then on so few lines.
+    few = max(2, round(wide / 13 / 2) * 2)
+    smeared = f"scale={few}:{tall}:flags=area,scale={wide}:{tall}:flags=bilinear"
     return (
-        f"split[tape][foot];[foot]crop={wide}:{tall}:0:{high - tall},noise=alls=70:allf=t,avgblur=sizeX=6:sizeY=1"
+        f"split[tape][foot];[foot]crop={wide}:{tall}:0:{high - tall},noise=alls=70:allf=t,{smeared}"
         "[torn];"
         f"[tape][torn]overlay=x='{away:.2f}*(1+0.6*sin(t*9)+0.4*sin(t*23))':y={high - tall}"
     )

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from tools.editing.effects.base import Canvas, ClipEffect, Stage, effect
+
+
+def turned_first(effects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The turns and mirrorings up to the last quarter turn: these are made before a picture is fitted to the film, so
+    that nothing of it is lost to bars."""
+    last = max(
+        (n for n, each in enumerate(effects) if each["name"] == "turn" and each["degrees"] in (90, 270)), default=-1
+    )
+    return [each for each in effects[: last + 1] if each["name"] in ("turn", "flip")]
+
+
+def turn_filters(effects: Sequence[dict[str, Any]]) -> tuple[list[str], bool]:
+    """Their filters in order, and whether the picture lies across then."""
+    steps: list[str] = []
+    quarters = 0
+    for each in effects:
+        if each["name"] == "flip":
+            steps.append("hflip" if each.get("axis", "horizontal") == "horizontal" else "vflip")
+        elif each["degrees"] == 180:
+            steps += ["hflip", "vflip"]
+        else:
+            steps.append(f"transpose={1 if each['degrees'] == 90 else 2}")
+            quarters += 1
+    return steps, quarters % 2 == 1
 
 
 @effect
@@ -23,7 +48,8 @@ class Turn(ClipEffect):
         if self.degrees == 180:
             return ["hflip", "vflip"]
         way = 1 if self.degrees == 90 else 2
-        # Fitted to the film it has bars; what is between them gets the film's shape when it lies on its side.
+        # Of a card or an overlay; a clip's picture is turned before it is fitted. Fitted to the film it has bars; what
+        # is between them gets the film's shape when it lies on its side.
         wide, high = canvas.width, canvas.height
         if wide < high:
             shown = max(2, round(wide * wide / high) // 2 * 2)

@@ -61,8 +61,10 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
         yield f"{_count(titles, 'title card')}: black for as long ({_names(titles)})"
     yield from _other_tracks(desk, carries)
     effects: dict[str, list[Slot]] = {}
-    for _, slot in desk.every():
-        for each in slot.effects:
+    for lane, slot in desk.every():
+        # A picture and its sound fade together: that is one clip to people.
+        linked = lane.is_sound and any(slot is one for shot in main for _, one in desk.linked(shot))
+        for each in slot.effects if not linked else ():
             if each["name"] not in OWN_TIME:
                 name = each.get("look") or each.get("effect") or each["name"]
                 effects.setdefault(str(name).replace("_", " "), []).append(slot)

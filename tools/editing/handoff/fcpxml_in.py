@@ -41,6 +41,8 @@ class _Film:
     """(first frame, frames) on the spine."""
     markers: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    end: int = 0
+    """Frames of the spine, black at its end included."""
 
 
 def read_fcpxml(root: Element) -> tuple[otio.schema.Timeline, list[str]]:
@@ -105,6 +107,8 @@ class _Reader:
                 continue
             self._item(item, start, length, lane)
             cursor = start + length
+            if lane == "0":
+                self._film.end = max(self._film.end, self._frame(cursor))
 
     def _item(self, item: Element, start: Fraction, length: Fraction, lane: str) -> None:
         if item.tag in UNREAD:
@@ -205,6 +209,8 @@ class _Reader:
                 track.append(join)
             track.append(placed.clip)
             cursor = placed.start + placed.frames
+        if key == "0" and self._film.end > cursor:
+            track.append(otio.schema.Gap(source_range=self._span(0, self._film.end - cursor)))
         return track
 
     def _join(self, cut: int) -> otio.schema.Transition | None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 32 * 2**20
 MAX_ELEMENTS = 500_000
-HEAD = 4096
+MAX_BLACK_SECONDS = 600
+"""A longer end of black is taken for a slip of the pen."""
 EVENT = re.compile(r"^\s*\d{1,6}\s+\S+\s+\S+\s+[CDWK]", re.MULTILINE)
 """'001  AX  V  C ...': an event of a CMX 3600 list."""
 TIMECODE = re.compile(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b")
@@ -75,7 +76,24 @@ def _xml(text: str, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
         found = otio.adapters.read_from_string(text, adapter_name="fcp_xml")
     except Exception as error:  # the adapter's parser fails in many ways on what it does not know
         raise UsageError(f"'{path.name}' cannot be read", _why(error), FIX) from error
-    return _first(found, path)
+    timeline, notes = _first(found, path)
+    _add_black_end(timeline, root)
+    return timeline, notes
+
+
+def _add_black_end(timeline: otio.schema.Timeline, root: ElementTree.Element) -> None:
+    """Black after the last clip, which the adapter does not read: the sequence itself says how long it is."""
+    import opentimelineio as otio
+
+    pictures = [track for track in timeline.video_tracks() if len(track)]
+    length = root.findtext(".//sequence/duration", "")
+    if not pictures or not length.isdigit():
+        return
+    rate = pictures[0].duration().rate
+    missing = int(length) - max(track.duration().rescaled_to(rate).value for track in pictures)
+    if 0 < missing < MAX_BLACK_SECONDS * rate:
+        black = otio.opentime.TimeRange(otio.opentime.RationalTime(0, rate), otio.opentime.RationalTime(missing, rate))
+        pictures[0].append(otio.schema.Gap(source_range=black))
 
 
 def _edl(text: str, path: Path, fps: float) -> tuple[otio.schema.Timeline, list[str]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import UsageError
 from tools.editing.handoff.written import clean
+from tools.editing.specs import TitleSpec
 from tools.editing.telling import clock
 
 if TYPE_CHECKING:
@@ -25,8 +27,11 @@ MOST = 60
 WIDTH = 320
 
 
-def cut_sheet(desk: Desk, source_of: Callable[[Slot], Source], check: Callable[[], None]) -> tuple[Rgb, int]:
-    """The sheet, and how many clips are on it. Pictures are as in the sources: without effects and captions.
+def cut_sheet(
+    desk: Desk, source_of: Callable[[Slot], Source], cache: Path, check: Callable[[], None]
+) -> tuple[Rgb, int]:
+    """The sheet, and how many clips are on it. Pictures are as in the sources: without effects and captions;
+    cards are drawn. cache: the workspace's cache folder.
 
     Raises UsageError when a source cannot be read, and what `check` raises when it is time to stop.
     """
@@ -38,7 +43,7 @@ def cut_sheet(desk: Desk, source_of: Callable[[Slot], Source], check: Callable[[
     pictures, captions = [], []
     for number, slot in shown:
         check()
-        pictures.append(_picture(slot, source_of(slot), desk.rate) if slot.media else _card(desk))
+        pictures.append(_picture(slot, source_of(slot), desk.rate) if slot.media else _card(desk, slot, cache, check))
         name = clean(slot.clip.name)[:28]
         captions.append(f"{number}  ·  {clock(float(slot.start / desk.rate))}  ·  {name}")
     return contact_sheet(pictures, captions, min(len(shown), 4 if len(shown) <= 16 else 6), WIDTH), len(shown)
@@ -60,10 +65,18 @@ def _picture(slot: Slot, source: Source, rate: Fraction) -> Rgb:
         return next(iter(frames_at(source.path, [0.0], width=WIDTH)))  # its sound goes on longer than its picture
 
 
-def _card(desk: Desk) -> Rgb:
-    """A title card or another drawn clip: black, its text stands below."""
-    from tools.editing.outline import studio_data
+def _card(desk: Desk, slot: Slot, cache: Path, check: Callable[[], None]) -> Rgb:
+    """A title card as the film shows it when its words stand; black for what another program draws."""
+    from tools.editing.drawing.card import card_picture
+    from tools.editing.outline import plain, studio_data
 
     data = studio_data(desk.timeline)
-    shape = (data.get("height") or 9) / (data.get("width") or 16)
-    return np.zeros((max(2, round(WIDTH * float(shape))), WIDTH, 3), np.uint8)
+    shape = Fraction(data.get("height") or 9) / (data.get("width") or 16)
+    size = WIDTH, max(2, round(WIDTH * shape / 2) * 2)
+    own = plain(getattr(slot.clip.media_reference, "parameters", None) or {})
+    if not str(own.get("text", "")).strip():
+        return np.zeros((size[1], size[0], 3), np.uint8)
+    title = TitleSpec(
+        0.0, 1.0, str(own["text"]), cast("Any", str(own.get("style", "title"))), str(own.get("ground", "#000000"))
+    )
+    return card_picture(title, size, cache, check)

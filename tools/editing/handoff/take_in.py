@@ -18,7 +18,7 @@ from tools.editing.handoff.bundle import take_media
 from tools.editing.handoff.reading import read_cut
 from tools.editing.handoff.written import clean
 from tools.editing.outline import describe, outline, studio_data
-from tools.editing.program import MAX_CLIPS, MAX_SECONDS
+from tools.editing.program import MAX_CLIPS, MAX_SECONDS, noted_size
 from tools.editing.sources import SourceFinder
 from tools.editing.timeline_file import save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
@@ -72,6 +72,7 @@ class ImportTimeline(Tool):
         desk.settle()
         made = desk.write()
         made.name = clean(made.name) or Path(asset.name).stem
+        noted_size(studio_data(made))
         _shape(desk, links.first)
         title = Path(asset.name).stem
         saved = ctx.save(

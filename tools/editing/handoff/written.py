@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import UsageError
+from memory.names import shown_name
 from tools.editing.change.desk import OVERLAY, PICTURE, Desk, Lane
 from tools.editing.change.slots import Slot
 from tools.editing.handoff.carries import Carries, lost_in
@@ -17,8 +18,6 @@ from tools.editing.outline import studio_data
 if TYPE_CHECKING:
     import opentimelineio as otio
 
-UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-"""A line break in a name would begin a new event of an EDL."""
 EDL = Carries(speed=True, freeze=True, sound_tracks=0)
 FCP7 = Carries(markers=True, overlays=True, size=True)
 EVENT = re.compile(r"(?P<head>\d+\s+(?P<reel>\S+)\s+V\s+(?P<kind>[CD]).*?)" + r"\s(\d\d:\d\d:\d\d[:;]\d\d)" * 4)
@@ -87,8 +86,8 @@ def _mended(text: str, rate: float) -> str:
 
 
 def clean(name: object) -> str:
-    """A name without line breaks, control characters and marks that turn the writing direction."""
-    return UNSAFE.sub(" ", str(name or "")).strip()[:200]
+    """A name in one line: a line break would begin a new event of an EDL."""
+    return shown_name(name)
 
 
 def _timecode_rate(desk: Desk) -> float:

@@ -11,6 +11,9 @@ from tools.editing.parody.recipes import Recipe, parody_presets
 TONE_WEIGHT = 1.2
 """What the tone asked for counts beside the measured figures, which add up to about 1."""
 
+WELL = 0.6
+"""Share of a tone from which it is said to suit a structure."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -45,7 +48,7 @@ def choose(found: Material, tone: str, wanted: str = "auto") -> tuple[Choice, li
             f"Use {ranked[0].name if ranked else 'another clip'}, or recipe auto",
         )
     judged = _judged(wanted, recipes[wanted], found, tone)
-    return Choice(wanted, judged.score, f"asked for; {judged.why}"), ranked
+    return Choice(wanted, judged.score, f"it was asked for ({judged.why})"), ranked
 
 
 def lacking(recipe: Recipe, found: Material) -> list[str]:
@@ -64,8 +67,9 @@ def _judged(name: str, recipe: Recipe, found: Material, tone: str) -> Choice:
     best = sorted(parts, key=lambda key: (-parts[key], key))[:2]
     reasons = [found.features[key].said for key in best if parts[key] > 0]
     score = sum(parts.values()) + (TONE_WEIGHT * recipe.tones.get(tone, 0.0) if tone else 0.0)
-    why = f"{score:.2f}: {' and '.join(dict.fromkeys(reasons)) or 'no figure speaks for it'}"
+    why = " and ".join(dict.fromkeys(reasons)) or "nothing measured speaks for or against it"
     if tone:
         share = recipe.tones.get(tone, 0.0)
-        why += f"; the tone '{tone}' suits it {share:.0%}" if share else f"; it has little of the tone '{tone}'"
+        how = "well" if share >= WELL else "a little" if share else "hardly"
+        why += f"; a {tone} tone suits it {how}"
     return Choice(name, round(score, 4), why)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tools.editing.render import Rendered
 
 ASPECTS: tuple[Aspect, ...] = ("shots", "sound", "composition")
-STAGES = 5
+LOOKED, SPOKEN, RENDERED = 0.3, 0.4, 0.98
+"""Shares of the work after which a clip is measured, its lines are spoken, the cut is rendered."""
 LEAST_CLIP_SECONDS = 0.8
 
 
@@ -94,27 +95,30 @@ class _Making:
     def run(self) -> ToolResult:
         from tools.editing.parody.compose import compose
         from tools.editing.parody.measures import parody_scores
+        from tools.editing.parody.pace import PacedContext
         from tools.editing.render import render
 
         args, ctx = self.args, self.ctx
         film = ctx.asset(args.video, "video")
-        clip, found = footage(film, ctx)
+        paced = PacedContext(ctx)
+        paced.part(0.0, LOOKED, "looking at the clip")
+        clip, found = footage(film, paced)
+        paced.part(LOOKED, SPOKEN, "writing and speaking the lines")
         self.voices = Voices(ctx, language_of(args, ctx), self._known())
-        ctx.progress(1, STAGES, "choosing the structure")
         script, choice, ranked, why_words = self._script(found, clip)
-        ctx.progress(2, STAGES, "laying out the beats")
+        paced.part(SPOKEN, RENDERED, "laying out the beats")
         title = f"{Path(film.name).stem}-{script.name.replace('_', '-')}"
-        made = compose(title, script, clip, found, self.voices.lines, ctx)
+        made = compose(title, script, clip, found, self.voices.lines, paced)
         if made.left_out:
             ctx.warn(f"Effects that do not exist here were left out: {', '.join(made.left_out)}")
-        ctx.progress(3, STAGES, "rendering")
-        rendered = render(made.timeline, ctx)
+        rendered = render(made.timeline, paced)
         scores = parody_scores(script, made, rendered.program)
         for score in scores:
             if score.passed is False:
                 ctx.warn(f"{score.name} is {score.value:g}, the mark is {score.threshold:g}")
         rendered = replace(rendered, scores=(*rendered.scores, *scores))
-        ctx.progress(4, STAGES, "writing the beat sheet")
+        paced.part(RENDERED, 1.0, "writing the beat sheet")
+        rendered = paced.record(rendered, made.timeline)
         return keep(args, ctx, Told(script, choice, ranked, why_words), made, rendered, film)
 
     def _known(self) -> str:
@@ -129,12 +133,7 @@ class _Making:
         from tools.editing.parody.script import Wish
 
         args = self.args
-        tone = tone_of(args.tone)
-        if args.tone.strip() and not tone:
-            self.ctx.warn(
-                f"The tone '{args.tone[:60]}' is not known here and decides nothing; "
-                f"known are {', '.join(parody_presets().tones)}"
-            )
+        tone = told_tone(args, self.ctx)
         first, ranked = choose(found, tone, args.recipe)
         frames = round(args.seconds * clip.fps)
         subject = args.subject or (args.topic if len(args.topic.split()) <= 4 else "")
@@ -201,6 +200,17 @@ def footage(film: Asset, ctx: ToolContext) -> tuple[Footage, Material]:
     fps = float(frame_rate(facts.fps))
     lufs = record.sound.loudness_lufs if record.sound is not None else None
     return Footage(film, facts.seconds, fps, width, height, bool(facts.audio_codec), lufs), material(record)
+
+
+def told_tone(args: MakeParodyArgs, ctx: ToolContext) -> str:
+    """The tone that was asked for; '' for none, and for an unknown one, which is said."""
+    tone = tone_of(args.tone)
+    if args.tone.strip() and not tone:
+        ctx.warn(
+            f"The tone '{args.tone[:60]}' is not known here and decides nothing; "
+            f"known are {', '.join(parody_presets().tones)}"
+        )
+    return tone
 
 
 def language_of(args: MakeParodyArgs, ctx: ToolContext) -> str:
@@ -296,7 +306,6 @@ def keep(
     common: dict[str, Any] = {"parents": (result.id, cut.id, film.id), "params": params, "summary": about}
     sheet = ctx.save(page, "report", f"Beat sheet of {title}.html", **common)
     table = ctx.save(data, "report", f"Beat sheet of {title}.json", **common)
-    ctx.progress(STAGES, STAGES, "done")
     for note in script.notes:
         ctx.warn(note)
     return ToolResult(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.sound.foley import accent, make_sound
+from backends.sound.pcm import RATE, write_pcm
 from memory.records import Asset
 from tools.editing.parody.beats import Beat
 from tools.editing.parody.recipes import SlotSound, parody_presets
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 MUSIC_FADE = 0.25
 LINE_GAP = 0.12
 """Seconds between the end of a line and the sound that answers it."""
-RATE = 48_000
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,9 @@ def _sound_asset(ctx: ToolContext, name: str, seconds: float) -> Asset:
 
 
 def _kept(ctx: ToolContext, samples: NDArray[Any], name: str, params: dict[str, Any]) -> Asset:
-    from backends.voice.wav import write_wav
-
     ctx.cancel.check()
     file = ctx.scratch(".wav")
-    write_wav(file, samples, RATE)
+    write_pcm(file, samples)
     return ctx.save(
         file,
         "audio",

@@ -62,16 +62,21 @@ def choose_structure(tone: str, wanted: str, seed: int) -> tuple[str, str]:
                 "that structure needs a clip, or does not exist",
                 f"Use auto or one of {', '.join(known)}",
             )
-        return wanted, "asked for"
+        return wanted, "it was asked for"
     best = max((structure.tones.get(tone, 0.0) for structure in known.values()), default=0.0)
     names = sorted(name for name, structure in known.items() if structure.tones.get(tone, 0.0) == best)
     name = random.Random(seed).choice(names)
-    return name, f"the tone '{tone}' suits it {best:.0%}" if tone and best else "no tone was given; the seed chose it"
+    return name, f"a {tone} tone suits it" if tone and best else "no known tone was given, so the seed chose"
+
+
+def plain_topic(topic: str) -> str:
+    """The topic as it may stand in a sentence."""
+    return " ".join("".join(c for c in topic if c not in '{}"“”«»<>').split()).strip(" .!?")[:80]
 
 
 def fill_script(script: TopicScript, topic: str) -> TopicScript:
     """The script about a topic; the topic is data: braces and quotation marks are taken out."""
-    plain = " ".join("".join(c for c in topic if c not in '{}"“”«»<>').split()).strip(" .!?")[:80]
+    plain = plain_topic(topic)
     facts = {"topic": plain, "Topic": plain[:1].upper() + plain[1:], "TOPIC": plain.upper()}
 
     def told(text: str) -> str:

@@ -39,15 +39,6 @@ def write_words(
     What does not fit its slot is asked for once more, then left to the library. Raises nothing: a model that fails
     costs a film its words, not the film.
     """
-    if settings.brain == "offline":
-        return {}, "the built-in brain writes no jokes"
-    if not settings.llm.base_url:
-        return {}, "no language model is set (llm.base_url)"
-    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-
-    from backends.llm.facts import facts_block
-    from backends.llm.remote import make_llm_brain
-
     slots = _slots(beats)
     facts = {
         "recipe": name,
@@ -59,9 +50,26 @@ def write_words(
         "clip": {key: feature.said for key, feature in found.features.items()},
         "slots": [{key: value for key, value in slot.items() if key != "kind_of"} for slot in slots],
     }
-    system = SystemMessage(
-        (PROMPT_DIR / "parody" / "write.md").read_text(encoding="utf-8") + "\n\n" + facts_block(facts)
-    )
+    return ask_for_words(settings, "write.md", facts, slots)
+
+
+def ask_for_words(
+    settings: Settings, prompt: str, facts: Mapping[str, Any], slots: Sequence[Mapping[str, Any]]
+) -> tuple[Words, str]:
+    """Words for slots ('id', 'kind', 'most_characters' ...): slot -> {'say', 'text'}, and why some are missing.
+
+    prompt: a file of prompts/parody. What does not fit is asked for once more. Raises nothing.
+    """
+    if settings.brain == "offline":
+        return {}, "the built-in brain writes no jokes"
+    if not settings.llm.base_url:
+        return {}, "no language model is set (llm.base_url)"
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+    from backends.llm.facts import facts_block
+    from backends.llm.remote import make_llm_brain
+
+    system = SystemMessage((PROMPT_DIR / "parody" / prompt).read_text(encoding="utf-8") + "\n\n" + facts_block(facts))
     ask: list[BaseMessage] = [system, HumanMessage("Write the words for every slot.")]
     try:
         brain, _ = make_llm_brain(settings.llm)

@@ -194,12 +194,10 @@ class Doer:
             raise UsageError("A speech bubble needs words", fix="Say what it should read, in quotation marks")
         width, height = self._size()
         begin, length = self._span(spot)
-        face = spot.where or self._face(spot, length) or self.request.box
+        face = self._speaker(spot, length)
         mouth = (0.5, 0.6)
         if face is not None:
             mouth = ((face[0] + face[2]) / 2, face[1] + 0.78 * (face[3] - face[1]))
-        else:
-            self.ctx.warn(f"No face could be found at {spot.at:.2f} s; the bubble points to the middle")
         bubble = speech_bubble(wish.text, width, height, mouth, face)
         params = {"bubble": wish.text, "size": [width, height], "mouth": list(mouth), "face": list(face or ())}
         made = picture(bubble.image, "speech-bubble.png", params, self.ctx)
@@ -262,9 +260,18 @@ class Doer:
     def _track(self, spot: Spot, length: float) -> Track | None:
         return face_track(self.request.film, spot.at, spot.at + length, spot.where, self.ctx)
 
-    def _face(self, spot: Spot, length: float) -> Box | None:
+    def _speaker(self, spot: Spot, length: float) -> Box | None:
+        """The face that a bubble belongs to, as it is then; what is only near to that is said."""
         track = self._track(spot, min(length, 1.0))
-        return track.box if track is not None else None
+        if track is not None:
+            return track.box
+        found, points = spot.where, "to where one was seen in that shot"
+        if self.request.box is not None:
+            found, points = self.request.box, "to the given box"
+        elif found is None:
+            points = "to the middle"
+        self.ctx.warn(f"No face could be found at {spot.at:.2f} s; the bubble points {points}")
+        return found
 
     def _size(self) -> tuple[int, int]:
         own = studio_data(self.board.timeline)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import wave
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.sound.pcm import RATE, write_pcm
 from tools.editing.remix.presets import Bed
 
 if TYPE_CHECKING:
     from memory.records import Asset
     from tools.spec import ToolContext
 
-_RATE = 48_000
 _LONGEST_PIANO = 900.0
 PARTS: dict[str, tuple[tuple[str, str], ...]] = {
     "hiss": (("surface", "hiss"),),
@@ -30,7 +28,7 @@ def make_beds(bed: Bed, seconds: float, seed: int, ctx: ToolContext) -> list[tup
     made = []
     for role, name in PARTS.get(bed, ()):
         ctx.progress(0, 1, f"making the {name}")
-        file = _written(_samples(name, seconds, seed), ctx.scratch(".wav"))
+        file = write_pcm(ctx.scratch(".wav"), _samples(name, seconds, seed))
         asset = ctx.save(
             file, "audio", f"{name}.wav", engine="studio", seed=seed, params={"bed": name, "seconds": seconds},
             summary=f"{name}, {seconds:.1f} s, made by the studio",
@@ -47,14 +45,4 @@ def _samples(name: str, seconds: float, seed: int) -> NDArray[np.float32]:
     from backends.sound.beds import make_bed
 
     piece = make_bed(name, min(max(seconds, 0.5), _LONGEST_PIANO), seed)
-    return np.asarray(np.resize(piece, (round(seconds * _RATE), 2)) if seconds > _LONGEST_PIANO else piece)
-
-
-def _written(samples: NDArray[np.float32], path: Path) -> Path:
-    """16-bit WAV of (n, 2) float samples."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes((samples.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
-    return path
+    return np.asarray(np.resize(piece, (round(seconds * RATE), 2)) if seconds > _LONGEST_PIANO else piece)

@@ -45,6 +45,8 @@ def colours_of(
         return Colours(None)
     if reference is not None:
         made = transfer(film, reference.pixels)
+        if made.after >= made.before:
+            return kept_as_they_are(reference)
         table = _mixed(made.table, strength)
         how = {"statistics": "by statistics", "transport": "by optimal transport"}[made.method]
         return _kept(table, f"from {reference.name} {how}", ctx)
@@ -53,6 +55,11 @@ def colours_of(
         effect = {"name": "lut", "table": wanted.preset, **({"strength": strength} if strength < 1 else {})}
         return Colours(effect, None, f"of {wanted.preset}")
     return _kept(bake(wanted.style.grade, strength), wanted.how, ctx)
+
+
+def kept_as_they_are(reference: Reference) -> Colours:
+    """No table: every one would lead away from the reference."""
+    return Colours(None, None, f"kept, they are as near to {reference.name} as they get")
 
 
 def nearness(film: Path, seconds: float, before: float, reference: Reference, strength: float) -> Score:

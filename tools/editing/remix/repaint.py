@@ -48,11 +48,14 @@ def unavailable(ctx: ToolContext, seconds: float) -> str:
     return ""
 
 
-def repaint(asset: Asset, source: Source, about: str, seed: int, ctx: ToolContext) -> tuple[Asset | None, str]:
+def repaint(
+    asset: Asset, source: Source, about: str, seed: int, ctx: ToolContext, held: ToolContext
+) -> tuple[Asset | None, str]:
     """The film drawn again in a style as a video asset without sound, or None and why it was not kept.
 
     Every picture gets the same seed and the same words, so that what is drawn alike stays alike. The first pictures are
-    measured for boiling, flicker and wobble before the rest is made, and the whole again at its end.
+    measured for boiling, flicker and wobble before the rest is made, and the whole again at its end. Finished
+    drawings stay, so that a stopped remix goes on from there; the film of them is saved in `held`.
     """
     from backends.media.frames import read_frames
 
@@ -72,7 +75,7 @@ def repaint(asset: Asset, source: Source, about: str, seed: int, ctx: ToolContex
             return None, f"the first {number + 1} pictures {why}"
     if why := unsteady(_small(made), FPS):
         return None, f"the pictures {why}"
-    return _filmed(made, source, asset, about, seed, ctx), ""
+    return _filmed(made, source, asset, about, seed, held), ""
 
 
 def unsteady(frames: Sequence[Rgb], fps: float) -> str:

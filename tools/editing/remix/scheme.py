@@ -16,6 +16,7 @@ from tools.editing.change.assets import facts_finder
 from tools.editing.change.model import AnyChange
 from tools.editing.outline import CAPTION_KIND, studio_data
 from tools.editing.remix.cards import changes_for, lines_of
+from tools.editing.remix.original import BED, undress
 from tools.editing.remix.presets import Captions
 from tools.editing.remix.recut import Stretch
 from tools.editing.sources import SourceFinder
@@ -54,7 +55,10 @@ def begin(
         if timeline is not None:
             made = deepcopy(timeline)
             made.name = title
-            return Scheme(made, base, ["its own timeline is kept"])
+            said = ["its own timeline is kept"]
+            if undress(made):
+                said.append("the style that it had is taken off")
+            return Scheme(made, base, said)
         whole = arrange([(source, asset.path, Path(asset.name).stem)], [], _nothing_to_choose)
         return Scheme(whole.timeline(title))
     video, start = [], 0.0
@@ -118,7 +122,7 @@ def lay_beds(scheme: Scheme, beds: Sequence[tuple[str, Asset]]) -> None:
         media = otio.schema.ExternalReference(target_url=asset.path, available_range=whole)
         media.name = asset.id
         clip = otio.schema.Clip(name=Path(asset.name).stem, media_reference=media, source_range=whole)
-        clip.metadata["studio"] = {"id": f"bed-{asset.id[-8:]}-{number}", "asset": asset.id}
+        clip.metadata["studio"] = {"id": f"{BED}{asset.id[-8:]}-{number}", "asset": asset.id}
         track = otio.schema.Track(name=role, kind=otio.schema.TrackKind.Audio)
         track.metadata["studio"] = {"role": role}
         track.append(clip)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,10 +13,12 @@ from pydantic import Field
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.arrangement import picture_seconds
+from tools.editing.held import HeldContext
 from tools.editing.remix.beds import make_beds
-from tools.editing.remix.colours import Colours, colours_of, distance_before, nearness
+from tools.editing.remix.colours import Colours, colours_of, distance_before, kept_as_they_are, nearness
 from tools.editing.remix.distance import pixels
 from tools.editing.remix.dress import dress, picture_effects, sound_effects
+from tools.editing.remix.original import note_style, original_of, take_off
 from tools.editing.remix.presets import Style
 from tools.editing.remix.recut import MUSIC, Stretch, recut
 from tools.editing.remix.reference import Reference, evenly, pictures, read_reference, typical_shot
@@ -88,10 +90,13 @@ class RemixStyle(Tool):
                 "remix_style needs a style or a reference", "neither was given",
                 "Name a style such as noir, say it in colours and moods, or give a picture or film to look like",
             )  # fmt: skip
-        asset = ctx.asset(args.video, "video")
+        asked = ctx.asset(args.video, "video")
+        asset = original_of(asked, ctx)
+        if asset.id != asked.id:
+            ctx.warn(f"{asked.name} is a remix already: {asset.name}, which it was made from, got the style instead")
         wanted = read_style(args.style) if args.style.strip() else None
         model = ctx.asset(args.reference, "image", "video") if args.reference else None
-        if model is not None and model.id == asset.id:
+        if model is not None and model.id in (asset.id, asked.id):
             raise UsageError("A film cannot be its own reference", f"both are {asset.name}", "Give another one")
         return _Remix(args, asset, wanted, model, ctx).make()
 
@@ -107,6 +112,11 @@ class _Remix:
     ctx: ToolContext
     pace: str = ""
     """How long shots were and are, when they were cut anew."""
+    held: HeldContext = field(init=False)
+    """Sounds and pictures made for this film are recorded with it, not before."""
+
+    def __post_init__(self) -> None:
+        self.held = HeldContext(self.ctx)
 
     def make(self) -> ToolResult:
         args, ctx = self.args, self.ctx
@@ -127,12 +137,19 @@ class _Remix:
         heard = args.strength >= _HEARD
         lines = 0
         if args.captions == "auto" and heard and self.style.captions != "keep":
-            lines = write_words(scheme, self.style.captions, self._words(scheme), ctx)
+            lines = write_words(scheme, self.style.captions, self._words(scheme), self.held)
         effects = self._dress(scheme, colours, heard, painted=painted is not None)
-        rendered = render(scheme.timeline, ctx)
+        rendered = render(scheme.timeline, self.held)
         if reference is not None:
             before = distance_before(film_pixels, reference)
             score = nearness(rendered.file, rendered.program.seconds, before, reference, args.strength)
+            if colours.effect is not None and score.value is not None and score.value > before:
+                # Farther than it was: what was measured counts, not what the table promised.
+                take_off(scheme.timeline, [colours.effect])
+                effects.remove(colours.effect)
+                colours = kept_as_they_are(reference)
+                rendered = render(scheme.timeline, self.held)
+                score = nearness(rendered.file, rendered.program.seconds, before, reference, args.strength)
             rendered = replace(rendered, scores=(*rendered.scores, score))
             if score.passed is False:
                 ctx.warn(f"The film is still {score.value:g} from {reference.name} in colour (it was {before:.1f})")
@@ -176,6 +193,12 @@ class _Remix:
             self.ctx.warn("The film has music, which jumps where shots were shortened")
         stretches = recut(record, target)
         then = median(stretch.seconds for stretch in stretches)
+        if abs(then - target) > abs(now - target):
+            self.ctx.warn(
+                f"The shots stay as long as they are: their median is {now:.1f} s, cut anew it would be {then:.1f} s, "
+                f"farther from the {target:.1f} s that are wanted"
+            )
+            return []
         self.pace = f"median shot {now:.1f} -> {then:.1f} s (wanted {target:.1f})"
         return stretches
 
@@ -186,7 +209,7 @@ class _Remix:
         made: Asset | None = None
         if not why and self.wanted is not None:
             about = self.wanted.name.replace("_", " ")
-            made, why = repaint(self.asset, source, about, self.args.seed, self.ctx)
+            made, why = repaint(self.asset, source, about, self.args.seed, self.ctx, self.held)
         if made is None:
             self.ctx.warn(f"The pictures were not drawn again: {why}. Colours and textures were changed instead")
         return made
@@ -197,12 +220,13 @@ class _Remix:
         if args.sound == "auto" and heard:
             if self.style.mute:
                 without_sound(scheme)
-            lay_beds(scheme, make_beds(self.style.bed, scheme.seconds, args.seed, self.ctx))
+            lay_beds(scheme, make_beds(self.style.bed, scheme.seconds, args.seed, self.held))
         textures = picture_effects(self.style, args.strength, args.seed, paced=args.pacing != "keep")
         textures = [each for each in textures if not (painted and each["name"] in DRAWN)]
         picture = [*([colours.effect] if colours.effect is not None else []), *textures]
         sound = sound_effects(self.style, args.strength) if args.sound == "auto" else []
         dress(scheme.timeline, picture, sound)
+        note_style(scheme.timeline, [*picture, *sound])
         return [*picture, *sound]
 
     def _keep(
@@ -210,7 +234,9 @@ class _Remix:
         effects: list[dict[str, Any]], lines: int,
     ) -> ToolResult:  # fmt: skip
         args, ctx = self.args, self.ctx
+        rendered = self.held.record(rendered, scheme.timeline)
         facts: dict[str, Any] = {
+            "of": self.asset.id,
             "style": self.wanted.name if self.wanted is not None else "",
             "reference": self.model.id if self.model is not None else "",
             "strength": args.strength,

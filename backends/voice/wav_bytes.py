@@ -1,0 +1,45 @@
+"""WAV files as servers send them, those whose header was written before the length was known included."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import EngineError
+
+
+def decode_wav(content: bytes) -> tuple[NDArray[np.float32], int]:
+    """Samples (N,) mono float32 in -1..1 and the sample rate in Hz.
+
+    A streamed file says 0 frames, or more than it has: the sound is what follows the header.
+    Raises EngineError when it is no WAV file.
+    """
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(io.BytesIO(_mended(content)), dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, struct.error, RuntimeError) as error:
+        raise EngineError(
+            "The voice server's answer is no sound", f"{len(content)} bytes that are no WAV file", "Try again"
+        ) from error
+    return np.ascontiguousarray(samples.mean(axis=1), dtype=np.float32), int(rate)
+
+
+def _mended(content: bytes) -> bytes:
+    """The file with the lengths that it really has."""
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        return content
+    at = 12
+    while at + 8 <= len(content):
+        name, size = content[at : at + 4], struct.unpack_from("<I", content, at + 4)[0]
+        if name == b"data":
+            there = len(content) - at - 8
+            if size and size <= there:
+                return content
+            head = content[:4] + struct.pack("<I", len(content) - 8) + content[8 : at + 4]
+            return head + struct.pack("<I", there) + content[at + 8 :]
+        at += 8 + size + size % 2
+    return content

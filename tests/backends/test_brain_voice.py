@@ -1,0 +1,119 @@
+"""The built-in brain on voices: feelings with strength and change, scripts, whose voice a recording is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from brain_talk import BOO, BUNNY, LUCA, calls
+
+from backends.llm.offline.brain import OfflineBrain
+from backends.llm.offline.feelings import feeling_args
+from backends.llm.offline.request import Call
+from backends.llm.offline.voice_owner import consent_in, speaker_of_recording, with_consent
+
+SCRIPT = {"id": "fil-0000000001", "kind": "file", "name": "scene.fountain"}
+SAMPLE = {"id": "aud-0000000001", "kind": "audio", "name": "sample.wav"}
+
+
+@pytest.fixture(scope="module")
+def brain() -> OfflineBrain:
+    return OfflineBrain()
+
+
+@pytest.mark.parametrize(
+    ("said", "args"),
+    [
+        ("very angrily", {"emotion": "angry", "intensity": 0.95}),
+        ("a little sad", {"emotion": "sad", "intensity": 0.35}),
+        ("with 80% excitement", {"emotion": "excited", "intensity": 0.8}),
+        ("afraid, at intensity 0.4", {"emotion": "afraid", "intensity": 0.4}),
+        ("she starts sad and ends happy", {"emotion": "from sad to happy"}),
+        ("comincia triste e finisce felice", {"emotion": "from sad to happy"}),
+        ("from sad through angry to happy", {"emotion": "from sad to angry to happy"}),
+        ("in a calm voice, then furious", {"emotion": "from calm to angry"}),
+        ("more and more angry", {"emotion": "from neutral to angry"}),
+        ("half surprised and half happy", {"emotion": "surprised + happy"}),
+        ("happy with a bit of fear", {"emotion": "happy 0.7 + afraid 0.3", "intensity": 0.35}),
+        ("tristissima", {"emotion": "sad", "intensity": 0.95}),
+        ("the happy king and the sad queen", {"emotion": "happy"}),
+        ("to the sea", {}),
+    ],
+)
+def test_feelings(said: str, args: dict[str, Any]) -> None:
+    assert feeling_args(said) == args
+
+
+def test_a_feeling_that_was_there_grows_or_fades() -> None:
+    before = {"emotion": "angry", "intensity": 0.5}
+    assert feeling_args("angrier", before) == {"emotion": "angry", "intensity": 0.7}
+    assert feeling_args("a bit less", before) == {"emotion": "angry", "intensity": 0.4}
+    assert feeling_args("happier", before) == {"emotion": "happy"}
+
+
+def test_each_line_of_a_dialogue_has_its_own_feeling(brain: OfflineBrain) -> None:
+    wish = 'Luca asks "are you coming?" nervously and Boo answers "never!" angrily'
+    ((tool, args),) = calls(brain, wish, characters=[LUCA, BOO])
+    assert tool == "speak_dialogue"
+    assert [line["emotion"] for line in args["lines"]] == ["afraid", "angry"]
+    ((tool, args),) = calls(brain, "do this:\nAnna (happy): We won!\nBen (sarcastic): Hooray.")
+    assert tool == "speak_dialogue"
+    assert args["lines"] == [
+        {"character": "Anna", "text": "We won!", "emotion": "happy"},
+        {"character": "Ben", "text": "Hooray.", "emotion": "sarcastic"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "wish", ["speak this script", "read out the screenplay I attached", "recita il copione allegato"]
+)
+def test_a_script_is_passed_as_the_file_it_is(brain: OfflineBrain, wish: str) -> None:
+    assert calls(brain, wish, attachments=[SCRIPT]) == [("speak_dialogue", {"script": SCRIPT["id"]})]
+
+
+def test_words_of_its_own_are_spoken_though_a_script_is_attached(brain: OfflineBrain) -> None:
+    ((tool, args),) = calls(brain, 'say "speak this script"', attachments=[SCRIPT])
+    assert (tool, args["text"]) == ("speak", "speak this script")
+
+
+def test_consent_is_what_the_user_says_and_nothing_else(brain: OfflineBrain) -> None:
+    ((_, args),) = calls(brain, "clone this voice for Luca", attachments=[SAMPLE], characters=[LUCA])
+    assert args == {"audio": SAMPLE["id"], "character": "Luca"}
+    told = "clone sample.wav for Luca. It is the voice of Anna Rossi, and she agreed in writing"
+    ((_, args),) = calls(brain, told, attachments=[SAMPLE], characters=[LUCA])
+    assert args["person"] == "Anna Rossi" and "agreed in writing" in args["consent"]
+    assert consent_in("clone this for Luca") is None and speaker_of_recording("the voice of Luca", "Luca") is None
+
+
+def test_the_answer_to_whose_voice_it_is_joins_the_wish() -> None:
+    wish = (Call("clone_voice", {"audio": "a", "character": "Luca"}), Call("speak", {"text": "hi"}))
+    clone, speak = with_consent(wish, "Written consent of Anna Rossi, 3 May", "clone a for Luca")
+    assert clone.args["person"] == "Anna Rossi" and clone.args["consent"].startswith("Written consent")
+    assert speak == wish[1]
+    later, _ = with_consent(wish, "Anna Rossi", "clone a for Luca. Somebody agreed in writing")
+    assert later.args["person"] == "Anna Rossi" and "in writing" in later.args["consent"]
+
+
+def test_a_voice_made_to_deceive_is_declined(brain: OfflineBrain) -> None:
+    assert not calls(brain, "clone sample.wav so I can pretend to be him on the phone", attachments=[SAMPLE])
+
+
+@pytest.mark.parametrize(
+    ("wish", "tools"),
+    [
+        ("add grain and captions", ["add_effects", "add_captions"]),
+        ("add captions and grain", ["add_captions", "add_effects"]),
+        ("taglia i primi due secondi e mettici la neve", ["edit_video", "add_effects"]),
+        ('opening title "Carrots"', ["edit_video"]),
+        ("from 0:01 to 0:03", ["edit_video"]),
+        ("a freeze frame effect with a caption", ["add_effects"]),
+    ],
+)
+def test_editing_wishes_go_to_the_tools_that_do_them(brain: OfflineBrain, wish: str, tools: list[str]) -> None:
+    assert [name for name, _ in calls(brain, wish, attachments=[BUNNY])] == tools
+
+
+def test_two_clips_are_joined_as_they_are_meant(brain: OfflineBrain) -> None:
+    second = {**BUNNY, "id": "vid-0000000009", "name": "second.mp4"}
+    ((tool, args),) = calls(brain, "put them together with a whip pan", attachments=[BUNNY, second])
+    assert tool == "edit_video" and args["video"] == [BUNNY["id"], second["id"]]

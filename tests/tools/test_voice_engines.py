@@ -1,0 +1,195 @@
+"""speak with cloned voices: through the executor and the arbiter to servers that speak the true protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloning_installs import WORDS, install_gpt_sovits, install_qwen3_tts, recording, set_faults, weights
+from espeak_stand_in import pitch_hz
+from voice_studio import VoiceStudio, voice_studio
+
+from backends.voice.wav import read_origin, read_wav
+from configs.errors import EngineError, StudioError, UsageError
+from configs.settings import Settings, load_settings
+from memory.records import Asset
+from tools.publish import publish
+
+LINE = "Where are you going, my friend?"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("engines")
+    for install in (install_gpt_sovits, install_qwen3_tts):
+        install(folder / "warehouse")
+    home = folder / "home"
+    (home / "configs").mkdir(parents=True)
+    (home / "configs" / "tts_config.yaml").write_text(
+        "engines: {gpt_sovits: {line_seconds: 1.5}}\n"
+        "order: {default: [gpt_sovits, qwen3_tts, espeak], it: [qwen3_tts, espeak]}\n"
+    )
+    memory, run = {"index": "numpy", "embedder": "letters"}, {"run_dir": str(folder / "run")}
+    return load_settings(home=home, warehouse=folder / "warehouse", brain="offline", memory=memory, gpu=run)
+
+
+@pytest.fixture(scope="module")
+def studio(place: Settings) -> Iterator[VoiceStudio]:
+    with voice_studio(place, budget_mib=16_000) as made:
+        yield made
+
+
+@pytest.fixture
+def yaml_folder(place: Settings) -> Iterator[Path]:
+    folder = place.home.resolve() / "cache" / "engines" / "gpt_sovits"
+    yield folder
+    set_faults(folder)
+
+
+def clone(studio: VoiceStudio, name: str, hertz: float, engine: str = "", **weights_of: str) -> Asset:
+    """A character with a voice as clone_voice remembers it."""
+    file = studio.studio.workspace.scratch(".wav")
+    recording(file, hertz)
+    asset = publish(
+        studio.studio.workspace, studio.studio.memory, file, "audio", f"{name}'s voice", engine="", engine_version="",
+        tool="clone_voice", params={}, seed=None, parents=(), scores=(), thread="t", step="", summary="",
+    )  # fmt: skip
+    reference = {"asset": asset.id, "text": WORDS, "language": "en"}
+    voice = {"engine": engine, "weights": weights_of, "references": {"neutral": reference}}
+    studio.studio.memory.remember("character", name, f"a friend called {name}", {"voice_source": voice})
+    return asset
+
+
+def test_a_cloned_voice_speaks_english_through_gpt_sovits(studio: VoiceStudio) -> None:
+    clone(studio, "Luca", 220)
+    outcome, asset = studio.made("speak", text=LINE, character="Luca")
+    samples, rate = read_wav(studio.file(asset))
+    assert asset.engine == outcome.engine == "gpt_sovits" and rate == 32000
+    assert pitch_hz(samples, rate) > 170
+    assert outcome.result is not None and not any("speaks instead" in said for said in outcome.result.warnings)
+    origin = read_origin(studio.file(asset))
+    assert origin is not None and origin.engine == "gpt_sovits"
+
+
+def test_italian_goes_to_qwen3_without_being_asked(studio: VoiceStudio) -> None:
+    clone(studio, "Luca", 220)
+    outcome, asset = studio.made("speak", text="Dove vai, amico mio?", character="Luca")
+    assert asset.engine == "qwen3_tts" and asset.params["language"] == "it"
+    assert outcome.result is not None and not any("speaks instead" in said for said in outcome.result.warnings)
+
+
+@pytest.mark.parametrize(("name", "engine"), [("GPT-SoVITS", "qwen3_tts"), ("gpt_sovits", "qwen3_tts")])
+def test_italian_asked_of_gpt_sovits_is_spoken_by_another_and_that_is_said(
+    studio: VoiceStudio, name: str, engine: str
+) -> None:
+    clone(studio, "Luca", 220)
+    outcome, asset = studio.made("speak", text="Dove vai, amico mio?", character="Luca", engine=name)
+    assert asset.engine == engine
+    assert outcome.result is not None
+    assert outcome.result.warnings[:2] == ("gpt_sovits does not speak the language 'it'.", f"{engine} speaks instead.")
+
+
+def test_a_trained_voice_of_gpt_sovits_says_when_it_cannot_speak_italian(studio: VoiceStudio) -> None:
+    trained = weights(studio.studio.workspace.home / "training" / "marta.pth", "marta")
+    clone(studio, "Marta", 200, "gpt_sovits", sovits=str(trained))
+    outcome, asset = studio.made("speak", text="Buongiorno a tutti, amici miei.", character="Marta")
+    assert asset.engine == "qwen3_tts" and outcome.result is not None
+    assert outcome.result.warnings[0] == "gpt_sovits does not speak the language 'it'."
+
+
+def test_cloning_asked_for_without_a_recording_is_said(studio: VoiceStudio) -> None:
+    studio.studio.memory.remember("character", "Nino", "a young fisherman")
+    outcome, asset = studio.made("speak", text=LINE, character="Nino", engine="qwen")
+    assert asset.engine == "espeak" and outcome.result is not None
+    assert outcome.result.warnings[:2] == (
+        "qwen3_tts needs a recording of the voice, and there is none.", "espeak speaks instead.",
+    )  # fmt: skip
+
+
+def test_a_recording_that_was_removed_is_said(studio: VoiceStudio) -> None:
+    asset = clone(studio, "Gone", 150)
+    studio.file(asset).unlink()
+    outcome, made = studio.made("speak", text=LINE, character="Gone")
+    assert made.engine == "espeak" and outcome.result is not None
+    assert outcome.result.warnings[:2] == ("The neutral recording of Gone is gone.", "espeak speaks instead.")
+
+
+def test_trained_weights_are_loaded(studio: VoiceStudio) -> None:
+    clone(studio, "Rita", 200, sovits=str(weights(studio.studio.workspace.home / "training" / "rita.pth", "rita")))
+    _, asset = studio.made("speak", text=LINE, character="Rita")
+    assert asset.params["engine_params"]["weights"]["sovits"] == "rita.pth"
+
+
+def test_weights_that_are_gone_or_lie_anywhere_are_not_loaded_and_that_is_said(
+    studio: VoiceStudio, tmp_path: Path
+) -> None:
+    """They are pickles: loading one runs what is in it, and memory may have been imported."""
+    stranger = weights(tmp_path / "stranger.pth", "stranger")
+    clone(studio, "Eve", 200, sovits=str(stranger), gpt=str(studio.studio.workspace.home / "training" / "gone.ckpt"))
+    outcome, asset = studio.made("speak", text=LINE, character="Eve")
+    assert asset.params["engine_params"]["weights"] == {"gpt": "s1v3.ckpt", "sovits": "s2Gv2ProPlus.pth"}
+    said: Any = outcome.result.warnings if outcome.result else ()
+    assert said[0].startswith(f"The sovits weights of Eve are not loaded: {stranger} is outside of")
+    assert said[1].startswith("The gpt weights of Eve are gone")
+
+
+@pytest.mark.parametrize("engine", ["gpt", "sovits2", "elevenlabs"])
+def test_an_engine_that_nobody_knows_is_refused_with_the_known_ones(studio: VoiceStudio, engine: str) -> None:
+    with pytest.raises(StudioError, match="espeak, gpt_sovits, qwen3_tts"):
+        studio.made("speak", text=LINE, engine=engine)
+
+
+def test_after_a_hang_the_next_line_gets_a_fresh_server(studio: VoiceStudio, yaml_folder: Path) -> None:
+    clone(studio, "Luca", 220)
+    studio.made("speak", text="The first line is fine.", character="Luca")
+    set_faults(yaml_folder, hang=3)
+    with pytest.raises(EngineError, match="does not answer"):
+        studio.made("speak", text="The second one never comes.", character="Luca")
+    set_faults(yaml_folder)
+    _, asset = studio.made("speak", text="The third one is fine again.", character="Luca")
+    assert asset.engine == "gpt_sovits"
+
+
+def test_a_server_that_dies_in_mid_line_costs_no_line(studio: VoiceStudio, yaml_folder: Path) -> None:
+    clone(studio, "Luca", 220)
+    set_faults(yaml_folder, die=1)
+    _, asset = studio.made("speak", text="Nobody hears that it died once.", character="Luca")
+    assert asset.engine == "gpt_sovits"
+
+
+def test_without_installed_engines_the_built_in_voice_speaks_and_says_why(place: Settings, tmp_path: Path) -> None:
+    bare = place.model_copy(update={"warehouse": tmp_path / "nothing", "home": tmp_path / "home"})
+    with voice_studio(bare) as studio:
+        clone(studio, "Luca", 220)
+        outcome, asset = studio.made("speak", text=LINE, character="Luca")
+    assert asset.engine == "espeak" and outcome.result is not None
+    said: Any = outcome.result.warnings
+    assert "'gpt_sovits' is not installed" in said[0] and "'qwen3_tts' is not installed" in said[1]
+    assert said[2] == "espeak speaks instead."
+
+
+def test_the_packaged_characters_speak_with_their_stand_ins(place: Settings, tmp_path: Path) -> None:
+    with voice_studio(place.model_copy(update={"home": tmp_path / "home"})) as studio:
+        outcome, asset = studio.made("speak", text="Look at the stars!", character="giulia")
+        assert asset.engine == "espeak" and asset.params["character"] == "Giulia"
+        assert asset.params["voice"]["age"] == "teen" and asset.params["voice"]["pitch"] == 1.0
+        assert outcome.result is not None and outcome.result.warnings == ()
+        studio.studio.memory.remember("character", "Giulia", "an old fisherwoman")
+        _, asset = studio.made("speak", text="Look at the stars!", character="giulia")
+        assert asset.params["voice"]["age"] == "elder"  # a description of the user's wins over the packaged table
+        table = studio.studio.workspace.home / "configs" / "character_voices.yaml"
+        table.parent.mkdir()
+        table.write_text("characters: {Giulia: {voice: {age: child, pitch: 3}}}\n")
+        _, asset = studio.made("speak", text="Look at the stars!", character="giulia")
+        assert asset.params["voice"]["age"] == "child" and asset.params["voice"]["pitch"] == 3.0
+
+
+def test_a_wrong_table_is_told_in_one_sentence(place: Settings, tmp_path: Path) -> None:
+    with voice_studio(place.model_copy(update={"home": tmp_path / "home"})) as studio:
+        table = studio.studio.workspace.home / "configs" / "character_voices.yaml"
+        table.parent.mkdir()
+        table.write_text("characters: {Giulia: {voice: {pich: 3}}}\n")
+        with pytest.raises(UsageError, match=r"characters\.Giulia\.voice\.pich.*Did you mean 'pitch'"):
+            studio.made("speak", text="Look at the stars!", character="Giulia")

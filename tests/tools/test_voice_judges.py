@@ -1,0 +1,114 @@
+"""Gates that judge a line by other ears: likeness to recordings, a recogniser, noise; each retried through the line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from voice_judges import Bands, Hears
+
+from backends.voice.engine import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
+from backends.voice.espeak import EspeakEngine
+from backends.voice.wav import write_wav
+from memory.records import Score
+from tools.voice.judges import Judges
+from tools.voice.line import SpokenLine, synthesise_line
+
+VOICE, OTHER = VoiceProfile("a", gender="female"), VoiceProfile("b", gender="male", species="monster")
+TEXT = "We walked along the river for hours."
+
+
+class Cloning:
+    """An engine of the test: eSpeak's sound without its timings; the first tries speak in the wrong voice or hiss."""
+
+    name = "cloning"
+
+    def __init__(self, wrong: int = 0, hiss: float = 0.0) -> None:
+        self._engine = EspeakEngine()
+        self._engine.load()
+        self._wrong, self._hiss = wrong, hiss
+        self.tries = 0
+
+    def speak(self, request: SpeechRequest) -> SpeechResult:
+        self.tries += 1
+        voice = OTHER if self.tries <= self._wrong else request.voice
+        said = self._engine.speak(replace(request, voice=voice))
+        noise = np.random.default_rng(self.tries).normal(0, self._hiss if self.tries == 1 else 0.0, len(said.samples))
+        return replace(said, samples=(said.samples * 0.7 + noise).astype(np.float32), phonemes=(), words=())
+
+    def __getattr__(self, name: str) -> object:
+        if name == "transcribe":
+            raise AttributeError(name)
+        return getattr(self._engine, name)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> VoiceSource:
+    engine = EspeakEngine()
+    engine.load()
+    references = {}
+    for emotion, line in (
+        ("neutral", "The kitchen was warm and full of light."),
+        ("happy", "Nobody had seen the cat."),
+    ):
+        said = engine.speak(SpeechRequest(line, VOICE))
+        write_wav(tmp_path / f"{emotion}.wav", said.samples, said.sample_rate)
+        references[emotion] = Reference(str(tmp_path / f"{emotion}.wav"), line, "en")
+    return VoiceSource("cloning", {}, references)
+
+
+def _score(line: SpokenLine, name: str) -> Score:
+    return next(score for score in line.scores if score.name == name)
+
+
+def test_a_line_in_another_voice_is_spoken_again(source: VoiceSource) -> None:
+    engine = Cloning(wrong=1)
+    line = synthesise_line(engine, TEXT, VOICE, source=source, judges=Judges(encoder=Bands()))  # type: ignore[arg-type]
+    found = _score(line, "similarity")
+    assert engine.tries == 2 and line.tries == 2
+    assert found.status == "measured" and found.passed and found.value is not None and found.value >= 0.85
+    assert "bands" in found.by and "2 recordings" in found.note
+
+
+def test_a_voice_that_stays_wrong_is_kept_and_said(source: VoiceSource) -> None:
+    line = synthesise_line(Cloning(wrong=9), TEXT, VOICE, source=source, judges=Judges(encoder=Bands()))  # type: ignore[arg-type]
+    assert line.tries == 3 and _score(line, "similarity").passed is False
+    assert any("similarity" in warning for warning in line.warnings)
+
+
+def test_one_recording_is_measured_but_fails_nothing_for_an_unknown_encoder(source: VoiceSource) -> None:
+    one = replace(source, references={"neutral": source.references["neutral"]})
+    found = _score(
+        synthesise_line(Cloning(wrong=9), TEXT, VOICE, source=one, judges=Judges(encoder=Bands())),  # type: ignore[arg-type]
+        "similarity",
+    )
+    assert found.status == "measured" and found.passed is None and "one recording only" in found.note
+
+
+def test_words_that_nobody_hears_fail(source: VoiceSource) -> None:
+    heard = Judges(recogniser=Hears("we walked along the river for ours"))
+    lost = Judges(recogniser=Hears("static"))
+    good = synthesise_line(Cloning(), TEXT, VOICE, source=source, judges=heard)  # type: ignore[arg-type]
+    bad = synthesise_line(Cloning(), TEXT, VOICE, source=source, judges=lost)  # type: ignore[arg-type]
+    assert _score(good, "intelligibility").passed and "word errors 14%" in _score(good, "intelligibility").note
+    assert _score(bad, "intelligibility").passed is False and bad.tries == 3
+
+
+def test_hiss_is_heard_and_spoken_again() -> None:
+    line = synthesise_line(Cloning(hiss=0.12), TEXT, VOICE)  # type: ignore[arg-type]
+    assert line.tries == 2 and _score(line, "noise").passed
+    engine = EspeakEngine()
+    engine.load()
+    robot = synthesise_line(engine, TEXT, VoiceProfile("r", species="robot"))
+    assert _score(robot, "noise").status == "measured" and _score(robot, "noise").passed is None
+
+
+def test_without_judges_every_figure_says_why_it_is_missing() -> None:
+    engine = EspeakEngine()
+    engine.load()
+    line = synthesise_line(engine, TEXT, VOICE)
+    for name, why in (("similarity", "no recordings"), ("intelligibility", "own word times")):
+        found = _score(line, name)
+        assert found.status == "not measured" and found.value is None and why in found.note

@@ -1,0 +1,132 @@
+"""Speaks the lines of a dialogue: those of one engine and voice together, each kept, a failed one told."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from backends.voice.engine import VoiceSource
+from configs.errors import Cancelled, PolicyError, StudioError, UsageError
+from memory.records import Asset
+from tools.spec import Studio, ToolContext
+from tools.voice.routing import likely_language, route
+from tools.voice.screenplay_lines import ScriptLine
+
+SPEAKING, MIXING = 0.95, 1.0
+GIVEN_UP = 3
+"""So many lines in a row may fail with one engine; a hang takes minutes each, so the rest are not tried."""
+TELL_TIME_AFTER_S = 2.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A line that could not be spoken."""
+
+    number: int
+    """From 1, in story order."""
+    line: ScriptLine
+    why: StudioError
+
+
+@dataclass
+class Spoken:
+    """What came of the lines."""
+
+    sounds: dict[int, Asset] = field(default_factory=dict)
+    """Index of the line -> its sound."""
+    failed: list[Failed] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    cached: int = 0
+
+
+def speak_all(lines: Sequence[ScriptLine], ctx: ToolContext, total: float) -> Spoken:
+    """Every line through `speak`, grouped by engine and weights. Cancelling raises; finished lines stay.
+
+    total: what the progress counts up to; each line is one.
+    """
+    studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
+    keys = [_voice_of(line, studio) for line in lines]
+    done = Spoken()
+    missed: Counter[Hashable] = Counter()
+    watch = _Watch(lines)
+    for place, index in enumerate(grouped(keys)):
+        line, key = lines[index], keys[index]
+        ctx.progress(place, total, f"line {place + 1} of {len(lines)}{watch.left()}")
+        if missed[key] >= GIVEN_UP:
+            why = StudioError("It was not tried", f"the {GIVEN_UP} lines before it with {key[0]} failed")
+            done.failed.append(Failed(index + 1, line, why))
+            continue
+        try:
+            _speak(index, line, ctx, done)
+            missed[key] = 0
+        except PolicyError:
+            raise
+        except Cancelled as error:
+            if ctx.cancel.is_set:
+                raise
+            done.failed.append(Failed(index + 1, line, error))  # the line's own time limit
+            missed[key] += 1
+        except StudioError as error:
+            done.failed.append(Failed(index + 1, line, error))
+            missed[key] += not isinstance(error, UsageError)
+        watch.spoke(index)
+    done.failed.sort(key=lambda one: one.number)
+    return done
+
+
+def grouped(keys: Sequence[Hashable]) -> list[int]:
+    """Indices with equal keys together, groups and lines in the order in which they first come."""
+    first = {key: index for index, key in reversed(list(enumerate(keys)))}
+    return sorted(range(len(keys)), key=lambda index: (first[keys[index]], index))
+
+
+def voice_key(studio: Studio, character: str, text: str, language: str, emotion: str) -> tuple[str, Hashable]:
+    """The engine that a line needs and the weights that it must have loaded, to group lines by."""
+    chosen = route(studio, character, likely_language(studio, character, language, text), emotion)
+    return chosen.engine, _weights(chosen.source)
+
+
+def _weights(source: VoiceSource | None) -> Hashable:
+    return tuple(sorted(source.weights.items())) if source is not None else ()
+
+
+def _voice_of(line: ScriptLine, studio: Studio) -> tuple[str, Hashable]:
+    return voice_key(studio, line.character, line.text, line.language, line.emotion)
+
+
+def _speak(index: int, line: ScriptLine, ctx: ToolContext, done: Spoken) -> None:
+    wanted = {
+        "character": line.character, "text": line.text, "emotion": line.emotion, "intensity": line.intensity,
+        "language": line.language,
+    }  # fmt: skip
+    title = f"{line.character or 'Narrator'}: {line.text[:40]}"
+    outcome = ctx.call("speak", wanted, key=f"line-{index + 1}", title=title)
+    if not outcome.assets or outcome.result is None:
+        raise StudioError("The voice gave no sound", fix="Try again")
+    done.sounds[index] = outcome.assets[0]
+    done.cached += outcome.status == "reused" or bool(outcome.result.measurements.get("from_cache"))
+    done.warnings += [text for text in outcome.result.warnings if text not in done.warnings]
+
+
+class _Watch:
+    """How long the rest will take, by the letters that were spoken so far."""
+
+    def __init__(self, lines: Sequence[ScriptLine]) -> None:
+        self._letters = [max(1, len(line.text)) for line in lines]
+        self._spoken = 0
+        self._began = time.monotonic()
+
+    def spoke(self, index: int) -> None:
+        self._spoken += self._letters[index]
+
+    def left(self) -> str:
+        """', about 12 s left', once that can be told."""
+        seconds = time.monotonic() - self._began
+        if not self._spoken or seconds < TELL_TIME_AFTER_S:
+            return ""
+        rest = seconds * (sum(self._letters) - self._spoken) / self._spoken
+        return f", about {rest:.0f} s left" if rest < 90 else f", about {rest / 60:.0f} min left"

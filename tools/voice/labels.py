@@ -1,0 +1,56 @@
+"""What sounds and films say inside of the synthetic voices in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.voice.wav import VoiceOrigin, origin_of, read_origin, voice_tags
+from tools.voice.consent import CLONING, consent_of
+
+if TYPE_CHECKING:
+    from memory.store import Memory
+
+_MOST = 12
+"""Voices that are named one by one; a comment is no list of a whole cast."""
+
+
+def line_tags(memory: Memory, engine: str, character: str) -> dict[str, str]:
+    """Tags for a spoken line: engine, character, and the consent under which a cloned voice speaks."""
+    entry = memory.resolve_character(character) if engine in CLONING else None
+    consent = consent_of(entry.data) if entry is not None else None
+    return voice_tags(engine, character, consent.id if consent is not None else "")
+
+
+def voices_tags(files: Iterable[Path]) -> dict[str, str]:
+    """Tags for a sound or film with all synthetic voices of `files` (sounds and films); {} when there is none."""
+    origins = [origin for file in dict.fromkeys(files) if (origin := _origin(file)) is not None]
+    if not origins:
+        return {}
+    engines, characters, consents = (
+        ", ".join(
+            list(dict.fromkeys(part for origin in origins for part in getattr(origin, name).split(", ") if part))[
+                :_MOST
+            ]
+        )
+        for name in ("engine", "character", "consent")
+    )
+    return voice_tags(engines, characters, consents)
+
+
+def _origin(file: Path) -> VoiceOrigin | None:
+    return read_origin(file) or origin_of(film_comment(file))
+
+
+def film_comment(file: Path) -> str:
+    """The comment of an mp4 or mov file; '' when it has none or is another kind of file."""
+    if file.suffix.lower() not in (".mp4", ".mov", ".m4a", ".m4v"):
+        return ""
+    import av
+
+    try:
+        with av.open(str(file), format="mov") as container:
+            return str(container.metadata.get("comment", ""))
+    except (av.error.FFmpegError, OSError):
+        return ""
