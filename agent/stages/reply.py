@@ -44,7 +44,11 @@ def _asked(state: State, error: dict[str, Any] | None) -> dict[str, Any] | None:
     if error is None or error["exit_code"] != QuestionOpen.exit_code:
         return None
     text = QuestionOpen(error["problem"], error["cause"], error["fix"]).sentence
-    return {"text": text, "choices": list(error.get("choices", ())), "wish": whole_wish(state)}
+    return {
+        "text": text,
+        "choices": list(error.get("choices", ())),
+        "wish": whole_wish(state, answers=state["understanding"].get("answers")),
+    }
 
 
 def _open_error(state: State) -> dict[str, Any] | None:

@@ -23,15 +23,15 @@ async def understand(state: State, runtime: Runtime[TurnContext]) -> Command[Lit
     reading = parse_understanding(await answer_of(brain, briefing("understand", state, ctx), ctx.cancel))
     update: dict[str, Any] = {"understanding": reading.model_dump(), "model_calls": state["model_calls"] + 1}
     if reading.intent == CLARIFY and reading.question:
-        wish = whole_wish({**state, **update})
+        wish = whole_wish(state, answers=reading.answers)
         question = {"text": reading.question, "choices": reading.choices, "wish": wish}
         return Command(goto="reply", update={**update, "question": question})
     return Command(goto="recall", update=update)
 
 
-def whole_wish(state: State) -> str:
+def whole_wish(state: State, *, answers: bool | None = None) -> str:
     """The wish with what it already was an answer to; a wish of its own stands alone."""
     earlier = state.get("open_question") or {}
-    if not earlier.get("wish") or state.get("understanding", {}).get("answers") is False:
+    if not earlier.get("wish") or answers is False:
         return state["wish"]
     return f"{earlier['wish']} {state['wish']}"
