@@ -95,6 +95,9 @@ class VoiceSettings(Section):
     recogniser: str = "voice/faster-whisper-small"
     """A faster-whisper model folder (CTranslate2), below the warehouse unless absolute: writes down what is said where
     no subtitles tell it. '' = none."""
+    recogniser_device: Literal["cpu", "cuda", "auto"] = "cpu"
+    """Where the recogniser runs. It stays loaded between lines, beside the engines that share the GPU's memory and
+    unknown to them: only a GPU with room to spare should hold it."""
     speaker_encoder: str = ""
     """A folder, below the warehouse unless absolute, with one .onnx speaker model (WeSpeaker, CAM++) or a transformers
     x-vector model (WavLM): tells voices apart. '' = the GE2E encoder packaged in resemblyzer."""

@@ -32,14 +32,14 @@ def find_recogniser(settings: Settings) -> tuple[Recogniser | None, str]:
         return None, "the speech recogniser faster-whisper is not installed"
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         return None, f"the speech recogniser has no weights here ({folder} lacks {', '.join(missing)})"
-    return Recogniser(folder), ""
+    return Recogniser(folder, settings.voice.recogniser_device), ""
 
 
 class Recogniser:
     """A Whisper model in a local folder; loaded at the first use."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        self._folder, self._device = folder, device
         self.name = f"faster-whisper {folder.name}"
         self._model: Any = None
 
@@ -101,7 +101,7 @@ class Recogniser:
     def _load(self) -> Any:
         from faster_whisper import WhisperModel  # type: ignore[import-not-found, unused-ignore]
 
-        return WhisperModel(str(self._folder), device="auto", compute_type="default", local_files_only=True)
+        return WhisperModel(str(self._folder), device=self._device, compute_type="default", local_files_only=True)
 
 
 class _Chunks:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +14,11 @@ from voice_judges import Bands, Hears
 
 from backends.voice.engine import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
 from backends.voice.espeak import EspeakEngine
+from backends.voice.recogniser import FILES
 from backends.voice.wav import write_wav
+from configs.settings import load_settings
 from memory.records import Score
-from tools.voice.judges import Judges
+from tools.voice.judges import Judges, find_judges
 from tools.voice.line import SpokenLine, synthesise_line
 
 VOICE, OTHER = VoiceProfile("a", gender="female"), VoiceProfile("b", gender="male", species="monster")
@@ -112,3 +117,29 @@ def test_without_judges_every_figure_says_why_it_is_missing() -> None:
     for name, why in (("similarity", "no recordings"), ("intelligibility", "own word times")):
         found = _score(line, name)
         assert found.status == "not measured" and found.value is None and why in found.note
+
+
+@pytest.mark.parametrize(("chosen", "device"), [({}, "cpu"), ({"recogniser_device": "cuda"}, "cuda")])
+def test_the_recogniser_stays_off_the_gpu_unless_it_is_sent_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], device: str
+) -> None:
+    asked: list[str] = []
+
+    class Whisper:
+        def __init__(self, folder: str, *, device: str, **_: object) -> None:
+            asked.append(device)
+
+        def transcribe(self, mono: object, **_: object) -> tuple[list[object], None]:
+            return [], None
+
+    package = types.ModuleType("faster_whisper")
+    package.WhisperModel = Whisper  # type: ignore[attr-defined]
+    package.__spec__ = importlib.machinery.ModuleSpec("faster_whisper", None)
+    monkeypatch.setitem(sys.modules, "faster_whisper", package)
+    for name in FILES:
+        (tmp_path / "ears").mkdir(exist_ok=True)
+        (tmp_path / "ears" / name).write_text("{}")
+    settings = load_settings(home=tmp_path, voice={"recogniser": str(tmp_path / "ears"), **chosen})
+    recogniser = find_judges(settings).recogniser
+    assert recogniser is not None and recogniser.write_samples(np.zeros(16000, np.float32), 16000) == ""
+    assert asked == [device]

@@ -53,7 +53,7 @@ def find_judges(settings: Settings) -> Judges:
     found, no_recogniser = find_recogniser(settings)
     if found is None:
         return Judges(encoder, no_encoder, None, no_recogniser)
-    where = f"{settings.warehouse}|{settings.voice.recogniser}"
+    where = f"{settings.warehouse}|{settings.voice.recogniser}|{settings.voice.recogniser_device}"
     if where not in _kept:
         _kept.clear()
         _kept[where] = found
