@@ -123,3 +123,16 @@ def test_speak_uses_it_and_gives_the_same_file(tmp_path: Path) -> None:
         assert again.result.measurements["synthesis_s"] == 0
         assert one.sha256 == two.sha256 and one.params == two.params and one.scores == two.scores
         assert list((tmp_path / "cache" / "lines").glob("*.npz"))
+
+
+def test_no_damage_of_a_file_is_an_error_or_another_sound(kept: LineCache, engine: EspeakEngine) -> None:
+    line = _spoken(kept, engine, "We found a shell.")
+    (file,) = kept.folder.glob("*.npz")
+    whole, random = file.read_bytes(), np.random.default_rng(1)
+    for number in range(400):
+        raw = bytearray(whole)
+        place = int(random.integers(400)) if number % 2 else len(raw) - int(random.integers(1, 500))
+        raw[place] = int(random.integers(256))
+        file.write_bytes(raw[: int(random.integers(len(raw)))] if number % 5 == 0 else raw)
+        found = kept.get(file.stem)
+        assert found is None or np.array_equal(found.samples, line.samples)

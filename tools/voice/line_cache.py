@@ -15,7 +15,7 @@ import importlib.metadata
 import io
 import json
 import os
-import zipfile
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -62,8 +62,9 @@ class LineCache:
         try:
             with np.load(io.BytesIO(raw), allow_pickle=False) as kept:
                 line = _line(json.loads(bytes(kept["facts"])), kept["samples"])
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-            file.unlink(missing_ok=True)
+        except Exception:  # what zipfile and numpy raise for bytes that are no archive is not documented, and much
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
             return None
         with contextlib.suppress(OSError):
             os.utime(file)  # used just now
@@ -77,7 +78,7 @@ class LineCache:
             return
         buffer = io.BytesIO()
         np.savez(buffer, samples=line.samples.astype(np.float32), facts=np.frombuffer(facts, np.uint8))
-        draft = self.folder / f"{key}.{os.getpid()}.part"
+        draft = self.folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(buffer.getvalue())
