@@ -1,9 +1,11 @@
-"""Which language a line is in (English or Italian), and what people call languages."""
+"""Which language a line is in (English, Italian, or what its letters alone tell), and what people call languages."""
 
 from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -16,6 +18,13 @@ from configs.settings import PROMPT_DIR
 WORD_WEIGHT, LETTER_WEIGHT, ENDING_WEIGHT = 2.0, 2.0, 0.5
 MARGIN = 1.0
 """A single ending ('Luca', 'banana') decides nothing."""
+_SHARED = {
+    "zh": ("ja", "yue", "cmn"),
+    "ru": ("uk", "bg", "sr", "mk", "be", "kk"),
+    "ar": ("fa", "ur"),
+    "hi": ("mr", "ne"),
+}
+"""Languages written in the same letters: one of them is not doubted when it is the usual one."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
@@ -26,11 +35,27 @@ def _lexicon() -> dict[str, Any]:
 
 
 def detect_language(text: str, default: str = "en") -> str:
-    """'en' or 'it', whichever the words, letters and endings of `text` speak for; `default` when neither does."""
+    """'en' or 'it', whichever the words, letters and endings of `text` speak for; `default` when neither does.
+
+    A text in letters of another kind ('你好', 'مرحبا') is in the language that is usually written in them.
+    """
+    if not text.isascii() and (other := script_language(text)):
+        return default if default.split("-", maxsplit=1)[0] in _SHARED.get(other, ()) else other
     scores = {tag: _score(text, tag) for tag in ("en", "it")}
     if abs(scores["en"] - scores["it"]) < MARGIN:
         return default
     return max(scores, key=lambda tag: scores[tag])
+
+
+def script_language(text: str) -> str:
+    """The language of most letters of a text that are not Latin ones; '' for a text in Latin letters."""
+    table: dict[str, str] = _lexicon()["scripts"]
+    letters = [unicodedata.name(sign, "").split(" ", 1)[0].split("-")[0] for sign in text if sign.isalpha()]
+    found = Counter(table[name] for name in letters if name in table)
+    if 2 * found.total() <= len(letters):
+        return ""
+    # Japanese mixes Chinese signs with its own
+    return "ja" if found["ja"] else found.most_common(1)[0][0]
 
 
 def language_tag(name: str, known: Collection[str]) -> str:

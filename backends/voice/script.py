@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 
 from backends.voice.emotion import emotion_named
+from backends.voice.written import without_codes, without_markup
 from configs.errors import UsageError
 from configs.settings import PROMPT_DIR
 
@@ -62,9 +63,9 @@ def read_line(text: str, species: str = "human", language: str = "en") -> tuple[
 
 
 def speakable(text: str) -> str:
-    """`text` without emoji, pictographs and control characters, white space made single."""
+    """`text` without markup, emoji, pictographs and control characters, white space made single."""
     kept: list[str] = []
-    for char in unicodedata.normalize("NFC", text):
+    for char in unicodedata.normalize("NFC", without_codes(without_markup(text))):
         category = unicodedata.category(char)
         if char.isspace():
             kept.append(" ")

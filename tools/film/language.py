@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+from backends.voice.language import script_language
 from tools.film.lexicon import lexicon
 
 
 def line_language(text: str, default: str = "en") -> str:
     """'en', 'it', 'es', 'fr' or 'de' for `text`; `default` when nothing tells, or when it is among the tied best."""
+    if not text.isascii() and (other := script_language(text)):
+        return other
     speech = lexicon("speech")
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace("’", "'"))
     scores = {language: float(sum(word in known for word in words)) for language, known in speech["languages"].items()}
