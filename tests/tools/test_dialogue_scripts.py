@@ -214,3 +214,44 @@ def test_scenes_are_found_by_number_and_words(tmp_path: Path) -> None:
         find_scene(script, "EXT. BEECH - DAY")
     with pytest.raises(UsageError, match="the script has 2"):
         find_scene(script, "7")
+
+
+def test_commas_of_words_without_quotation_marks_are_not_the_end_of_them(tmp_path: Path) -> None:
+    headed = _read(tmp_path, "lines.csv", "character,text\nLuca,Hello, my friend, how are you?\nBoo,Fine.\n")
+    bare = _read(tmp_path, "lines.csv", "Luca,Hello, my friend, how are you?\nBoo,Fine,happy\n")
+    for script in (headed, bare):
+        assert _said(script)[0] == ("Luca", "Hello, my friend, how are you?") and len(script.lines) == 2
+    assert bare.lines[1].emotion == "happy"
+    middle = _read(tmp_path, "lines.csv", "character,text,emotion\nLuca,Hello, my friend, happy\n")
+    assert "row 2" in middle.notes[0] and "beyond the last column" in middle.notes[0]
+
+
+def test_a_quotation_mark_that_stays_open_swallows_no_rows(tmp_path: Path) -> None:
+    script = _read(tmp_path, "lines.csv", 'character,text\nLuca,"Hello there\nBoo,Hi\nNino,"Bye, then"\n')
+    assert _said(script) == [("Luca", "Hello there"), ("Boo", "Hi"), ("Nino", "Bye, then")]
+    assert "quotation marks do not match" in script.notes[0]
+    script = _read(tmp_path, "lines.csv", '"character","text"\n"Luca","He said \\"hi, you\\" to me"\n')
+    assert _said(script) == [("Luca", 'He said "hi, you" to me')] and not script.notes
+
+
+def test_names_as_chats_and_language_models_mark_them(tmp_path: Path) -> None:
+    text = (
+        "**Luca:** Hello.\n**Rita**: Hi.\n- Luca: Again.\n1. Rita: One.\n> *Luca*: Two.\n[Rita]: Three.\nLuca： Four.\n"
+    )
+    assert _said(_read(tmp_path, "lines.txt", text)) == [
+        ("Luca", "Hello."), ("Rita", "Hi."), ("Luca", "Again."), ("Rita", "One."), ("Luca", "Two."),
+        ("Rita", "Three."), ("Luca", "Four."),
+    ]  # fmt: skip
+
+
+def test_a_time_of_day_is_nobodys_name(tmp_path: Path) -> None:
+    script = _read(tmp_path, "lines.txt", "LUCA: We waited.\nAt 10:30 we left.\n")
+    assert _said(script) == [("Luca", "We waited. At 10:30 we left.")]
+
+
+def test_markup_codes_and_turning_signs_are_not_part_of_a_line(tmp_path: Path) -> None:
+    script = _read(
+        tmp_path, "lines.txt", "LUCA: Ciao <b>bella</b> &amp; co.\nRI\x07TA: \u202eabc\u202c\x1b[31m 3 < 4.\n"
+    )
+    assert _said(script) == [("Luca", "Ciao bella & co."), ("Rita", "abc 3 < 4.")]
+    assert script.notes == ("Markup such as <b> is not spoken: line 1.",)

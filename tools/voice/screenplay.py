@@ -14,7 +14,7 @@ from tools.voice.screenplay_fountain import looks_like_fountain, read_fountain
 from tools.voice.screenplay_lines import Draft, Script, ScriptLine
 from tools.voice.screenplay_table import looks_like_table, read_table
 
-__all__ = ["Form", "Script", "ScriptLine", "find_scene", "read_script"]
+__all__ = ["Form", "Script", "ScriptLine", "find_scene", "read_script", "script_of"]
 
 Form = Literal["", "fountain", "csv", "srt", "vtt", "plain", "storyboard"]
 _ENDINGS: dict[str, Form] = {
@@ -38,7 +38,14 @@ def read_script(path: Path, name: str = "", form: Form = "", languages: Collecti
     """
     shown = name or path.name
     text = _text(path, shown)
-    form = form or _ENDINGS.get(Path(shown).suffix.lower(), "") or _guess(text)
+    return script_of(text, shown, form, languages, path)
+
+
+def script_of(
+    text: str, name: str = "", form: Form = "", languages: Collection[str] = (), path: Path | None = None
+) -> Script:
+    """The lines of a script's text; as `read_script`. path: where a storyboard lies."""
+    form = form or _ENDINGS.get(Path(name).suffix.lower(), "") or _guess(text)
     draft = Draft(_UNITS.get(form, "line"), languages)
     if form == "fountain":
         read_fountain(text, draft)
@@ -47,6 +54,8 @@ def read_script(path: Path, name: str = "", form: Form = "", languages: Collecti
     elif form in ("srt", "vtt"):
         read_cues(text, draft, form)
     elif form == "storyboard":
+        if path is None:
+            raise UsageError("The storyboard is no file", fix="Name one that the studio made, or attach it")
         _read_board(path, draft)
     else:
         read_plain(text, draft)

@@ -16,6 +16,11 @@ _SCENE = re.compile(
 _ASIDE = re.compile(r"^[(\[]([^()\[\]]*)[)\]]$")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^<>]{1,60})>")
 _RULE = re.compile(r"^\s*[-*_=]{3,}\s*$")
+_LISTED = re.compile(r"^(?:[-*+•>–—]\s+|\d{1,4}[.)]\s+)+")
+_BOLD = re.compile(r"^(\*{1,3}|_{1,2})([^*_:\n]{1,60}?)\s*(?::\s*\1|\1\s*:)\s*")
+_BRACKETED = re.compile(r"^\[([^\[\]:\n]{1,60})\]\s*:\s*")
+_CLOCK = re.compile(r"\d\s?:\d\d?$")
+MOST_NAME_COLUMN = 60
 MOST_HEADING = 150
 MOST_WORDS = 4
 """In a name; more before a colon are a sentence."""
@@ -96,11 +101,23 @@ def _dashless(row: str, cue: str) -> bool:
 
 def named_line(bare: str) -> tuple[str, str] | None:
     """('LUCA (angrily)', 'Go!') of 'LUCA (angrily): Go!'; None where nobody is named."""
-    match = _NAMED.match(" ".join(bare[:MOST_HEADING].split()))
-    if match is None or len(match["name"].split()) > MOST_WORDS:
+    bare = _unmarked(" ".join(bare.split()))
+    match = _NAMED.match(bare[:MOST_HEADING])
+    if match is None or len(match["name"].split()) > MOST_WORDS or _CLOCK.search(bare[: match.start("text") + 2]):
         return None
-    said = " ".join(bare.split())[match.start("text") :]
+    said = bare[match.start("text") :]
     return f"{match['name']} {match['beside'] or ''}".strip(), said
+
+
+def _unmarked(bare: str) -> str:
+    """'- **Luca:** Hello' and '[Luca]: Hello', as chats and language models write scripts, as 'Luca: Hello'."""
+    plain = _LISTED.sub("", bare)
+    for pattern, written in ((_BOLD, r"\2: "), (_BRACKETED, r"\1: ")):
+        plain = pattern.sub(written, plain, count=1)
+    head, colon, rest = plain.partition("：")
+    if colon and ":" not in head and len(head) <= MOST_NAME_COLUMN:
+        plain = f"{head}: {rest}"
+    return plain if _NAMED.match(plain[:MOST_HEADING]) else bare
 
 
 def looks_like_plain(text: str) -> bool:

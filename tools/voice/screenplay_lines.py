@@ -11,6 +11,7 @@ from backends.voice.emotion import emotion_named
 from backends.voice.feeling import DEFAULT_INTENSITY, emotion_text
 from backends.voice.language import language_tag
 from backends.voice.script import read_line, words_of
+from backends.voice.written import clean_name, without_codes, without_markup
 from configs.dialogue import dialogue_config
 from configs.errors import UsageError
 from tools.voice.gates import gates
@@ -81,6 +82,8 @@ class Draft:
     scenes: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    marked: list[int] = field(default_factory=list)
+    """Rows with markup (HTML, SSML), which is not spoken."""
     _beat: bool = False
 
     def scene(self, heading: str) -> None:
@@ -116,7 +119,10 @@ class Draft:
                 break  # '(laughs)' alone is the line
             directed.append(match.group(1))
             text = text[match.end() :]
-        plain = _plain(text)
+        shown = without_markup(text)
+        if shown != text:
+            self.marked.append(row)
+        plain = _plain(shown)
         if why := _unspeakable(plain):
             self.bad.append(f"{self.unit} {row}: {why}")
             return
@@ -139,6 +145,9 @@ class Draft:
         lines = tuple(replace(line, scene=place[line.scene]) for line in self.lines)
         headings = tuple(self.scenes[scene] if scene < len(self.scenes) else "" for scene in used)
         notes = [f"Left out: {_some(self.bad, 6)}."] if self.bad else []
+        if self.marked:
+            rows = _some([str(row) for row in dict.fromkeys(self.marked)], 6).replace(";", ",")
+            notes.append(f"Markup such as <b> is not spoken: {self.unit} {rows}.")
         if self.doubts:
             notes.append(f"Read otherwise than written: {_some(self.doubts, 6)}.")
         return Script(lines, headings, tuple(notes), form)
@@ -241,7 +250,8 @@ def is_beat(direction: str) -> bool:
 def _name(written: str, *, capitals: bool = False) -> tuple[str, list[str]]:
     """A character's name without what stands beside it ('LUCA (V.O.)'), and that."""
     beside = [inner.strip() for inner in _PARENTHESES.findall(written) if inner.strip()]
-    name = " ".join(_PARENTHESES.sub(" ", written).replace("*", " ").strip(" ^@:-–—").split())[:MOST_NAME]
+    name = " ".join(_PARENTHESES.sub(" ", written).replace("*", " ").strip(" ^@:-–—").split())
+    name = clean_name(name, MOST_NAME)
     if name.casefold() in NARRATOR_WORDS:
         return "", beside
     return (_uncapped(name) if name.isupper() and not capitals else name), beside
@@ -254,7 +264,7 @@ def _uncapped(name: str) -> str:
 
 def _plain(text: str) -> str:
     """A line without bold and underline; single stars stay: they may be performed ('*beeps*')."""
-    text = re.sub(r"\\([*_])", "", text)
+    text = re.sub(r"\\([*_])", "", without_codes(text))
     text = _UNDERLINED.sub(r"\1", _STRONG.sub(r"\1", text))
     return " ".join(text.split())
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import difflib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from backends.voice.feeling import emotion_text
 from configs.dialogue import dialogue_config
 from configs.errors import UsageError
 from tools.voice.screenplay_lines import Draft
@@ -23,17 +26,16 @@ def read_table(text: str, draft: Draft) -> None:
     first = text.split("\n", 1)[0].strip().lower()
     text, shift = (text.split("\n", 1)[1], 1) if first.startswith("sep=") and "\n" in text else (text, 0)
     delimiter = first[4:5] if shift and first[4:5] in DELIMITERS else _delimiter(text)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise UsageError("The table cannot be read", str(error), "Save it again as CSV") from error
+    rows = _rows(text, delimiter, draft)
     start = next((number for number, row in enumerate(rows) if any(cell.strip() for cell in row)), len(rows))
     if start == len(rows):
         raise UsageError("The table is empty", fix="Give at least one row with character and text")
     columns, headed = _columns(rows[start], draft)
-    for number, row in enumerate(rows[start + headed :], start + headed + 1 + shift):
-        if not any(cell.strip() for cell in row):
+    for number, written in enumerate(rows[start + headed :], start + headed + 1 + shift):
+        if not any(cell.strip() for cell in written):
             continue
+        width = len(rows[start]) if headed else _width(written)
+        row = _fitted(written, number, width, columns, delimiter, draft)
         cells = {name: row[index].strip() for name, index in columns.items() if index < len(row)}
         if "text" not in cells:
             draft.bad.append(f"row {number}: only {len(row)} of {max(columns.values()) + 1} columns")
@@ -46,6 +48,47 @@ def read_table(text: str, draft: Draft) -> None:
             number, cells.get("character", ""), cells["text"], emotion=cells.get("emotion", ""),
             language=cells.get("language", ""),
         )  # fmt: skip
+
+
+def _rows(text: str, delimiter: str, draft: Draft) -> list[list[str]]:
+    """The rows with their cells. A quotation mark that is never closed would swallow all rows after it."""
+    escaped: dict[str, Any] = {"escapechar": "\\", "doublequote": False}
+    for how in ({}, escaped) if '\\"' in text else ({},):
+        with contextlib.suppress(csv.Error):
+            return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **how))
+    draft.doubts.append("its quotation marks do not match, so each row of the file is a row of the table")
+    rows: list[list[str]] = []
+    for line in text.split("\n"):
+        try:
+            rows.append(next(csv.reader([line], delimiter=delimiter, strict=True), []))
+        except csv.Error:
+            rows.append([cell.strip(' "') for cell in line.split(delimiter)])
+    return rows
+
+
+def _width(row: Sequence[str]) -> int:
+    """Columns of a row of a table without a heading: 'Luca,Well, I go' has two, 'Luca,Go,angry' has more."""
+    return 2 if len(row) > 2 and row[2].startswith(" ") and not _felt(row[2]) else max(len(row), 2)
+
+
+def _felt(cell: str) -> bool:
+    try:
+        return not cell.strip() or bool(emotion_text(cell))
+    except UsageError:
+        return False
+
+
+def _fitted(
+    row: list[str], number: int, width: int, columns: Mapping[str, int], delimiter: str, draft: Draft
+) -> list[str]:
+    """A row with more cells than the table has columns: commas of the words, where these stand last."""
+    more = [cell for cell in row[width:] if cell.strip()]
+    if not more:
+        return row
+    if columns["text"] == width - 1:
+        return [*row[: width - 1], delimiter.join(row[width - 1 :])]
+    draft.doubts.append(f"row {number}: '{more[0].strip()[:30]}' stands beyond the last column (words with commas?)")
+    return row
 
 
 def looks_like_table(text: str) -> bool:
@@ -79,7 +122,7 @@ def _columns(head: Sequence[str], draft: Draft) -> tuple[dict[str, int], int]:
     if not any(names):
         if len(head) < 2:
             raise UsageError("The table has one column", "it needs character and text", "Give both, with a heading row")
-        return dict(zip(UNHEADED, range(len(head)), strict=False)), 0
+        return dict(zip(UNHEADED, range(len(UNHEADED)), strict=True)), 0
     if "text" not in names:
         wanted = dialogue_config()["columns"]["text"]
         near = next(
