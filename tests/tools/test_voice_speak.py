@@ -222,3 +222,31 @@ def test_the_same_line_made_twice_is_the_same_file(studio: VoiceStudio) -> None:
 def test_subtitles_are_subrip() -> None:
     text = srt([(0.0, 1.25, "Ciao!"), (3661.5, 3662.0, "*beeps* a --> b")])
     assert text == "1\n00:00:00,000 --> 00:00:01,250\nCiao!\n\n2\n01:01:01,500 --> 01:01:02,000\n[beeps] a → b\n"
+
+
+def test_what_is_pasted_is_not_read_out_and_that_is_said(studio: VoiceStudio) -> None:
+    outcome, asset = studio.made(
+        "speak", text="<p>Hello</p> &amp; <b>good\x1b[31m bye</b>\u202e", character="B\x1b[1mea\n"
+    )
+    assert asset.params["text"] == "Hello & good bye" and asset.params["character"] == "Bea"
+    assert outcome.result is not None and any("Markup" in text for text in outcome.result.warnings)
+    assert "\u202e" not in outcome.result.summary and "\x1b" not in outcome.result.summary + asset.name
+    _, plain = studio.made("speak", text="Hello & good bye", character="Bea")
+    assert studio.file(plain).read_bytes() == studio.file(asset).read_bytes()
+
+
+def test_a_misspelt_name_of_the_table_of_voices_is_offered(studio: VoiceStudio) -> None:
+    outcome, _ = studio.made("speak", text="Hello.", character="Gulia")
+    assert outcome.result is not None and "known are Giulia" in outcome.result.warnings[0]
+
+
+def test_the_intensity_is_told_where_it_is_not_the_usual(studio: VoiceStudio) -> None:
+    usual, _ = studio.made("speak", text="Hello.", emotion="happy")
+    weak, _ = studio.made("speak", text="Hello.", emotion="happy", intensity=0.2)
+    assert usual.result is not None and weak.result is not None
+    assert "(en, happy, " in usual.result.summary and "(en, happy at intensity 0.2, " in weak.result.summary
+
+
+def test_a_language_that_letters_tell_is_spoken_as_such(studio: VoiceStudio) -> None:
+    _, asset = studio.made("speak", text="مرحبا بالعالم")
+    assert asset.params["language"] == "ar" and asset.params["duration"] < 4

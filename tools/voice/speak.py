@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from backends.voice.engine import EMOTIONS, VoiceProfile
-from backends.voice.feeling import emotion_text
+from backends.voice.feeling import DEFAULT_INTENSITY, emotion_text
 from backends.voice.language import detect_language, language_tag
 from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import sounds_lexicon
 from backends.voice.wav import write_wav
-from configs.character_voices import has_own_voices
+from backends.voice.written import clean_name, without_codes, without_markup
+from configs.character_voices import has_own_voices, load_character_voices
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.judges import find_judges
 from tools.voice.labels import line_tags
@@ -31,6 +33,7 @@ from tools.voice.routing import (
 )
 
 NARRATOR = "Narrator"
+MOST_NAME = 80
 SECONDS_PER_CHARACTER = {"espeak": 0.0006, "gpt_sovits": 0.01, "qwen3_tts": 0.06}
 """espeak: measured on two cores, measuring included (60 characters: 0.05 s). The others, until they were measured here:
 from real-time factors of 0.03 to 0.1 (GPT-SoVITS' README) and 0.75 (Qwen3-TTS, RTX 4090), at 14 characters a second."""
@@ -109,7 +112,7 @@ class Speak(Tool):
         chosen = self._route(args, Studio(ctx.settings, ctx.workspace, ctx.memory))
         for note in chosen.notes:
             ctx.warn(note)
-        text = args.text or _sound_instead(speaker, ctx)
+        text = _shown_text(args.text, ctx) if args.text else _sound_instead(speaker, ctx)
         language = choose_language(args.language, text, speaker, engine.capabilities().languages, ctx)
         kept = LineCache.of(ctx.workspace)
         line = spoken_line(
@@ -128,7 +131,7 @@ class Speak(Tool):
         file = ctx.scratch(".wav")
         write_wav(file, line.samples, line.sample_rate, tags=line_tags(ctx.memory, line.engine, speaker.name))
         quoted = _short(text, 200)
-        how = "" if line.request.emotion == "neutral" else f", {line.request.emotion}"
+        how = _how(line.request.emotion, args.intensity)
         summary = f"{speaker.name} says '{quoted}' ({language}{how}, {line.duration:.1f} s, engine {line.engine})"
         asset = ctx.save(
             file,
@@ -159,7 +162,7 @@ class Speak(Tool):
 
 def find_speaker(ctx: ToolContext, character: str) -> Speaker:
     """The character's voice from memory or the table of voices; for others one from the name, with a warning."""
-    name = character.strip()
+    name = clean_name(character, MOST_NAME)
     if not name:
         return Speaker(voice_from_description(NARRATOR, ""), NARRATOR)
     studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
@@ -175,11 +178,12 @@ def find_speaker(ctx: ToolContext, character: str) -> Speaker:
         written, voice = preset
         profile = voice_from_fields(written, voice.description, {"voice": voice.voice.fields()})
         return Speaker(profile, written, language)
-    near = ctx.memory.nearest_characters(name, 3)
+    meant = difflib.get_close_matches(name, load_character_voices(ctx.settings).characters, n=1, cutoff=0.7)
+    near = list(dict.fromkeys((*meant, *ctx.memory.nearest_characters(name, 3))))[:3]
     hint = f"; known are {', '.join(near)}" if near else ""
     ctx.warn(f"No character '{name[:60]}' is remembered, so the voice was made from the name alone{hint}.")
     # The name is all there is: it may itself be a description ('the old robot').
-    return Speaker(replace(voice_from_description(name, name), name=name[:80]), name[:80], remembered=False)
+    return Speaker(replace(voice_from_description(name, name), name=name), name, remembered=False)
 
 
 def choose_language(wanted: str, text: str, speaker: Speaker, known: frozenset[str], ctx: ToolContext) -> str:
@@ -188,7 +192,27 @@ def choose_language(wanted: str, text: str, speaker: Speaker, known: frozenset[s
         return language_tag(wanted, known)
     if speaker.language:
         return language_tag(speaker.language, known)
-    return detect_language(text, default=ctx.settings.voice.language)
+    found = detect_language(text, default=ctx.settings.voice.language)
+    if found.split("-")[0] in known:
+        return found
+    ctx.warn(f"The voice engine does not speak '{found}', so the line is read in {ctx.settings.voice.language}.")
+    return ctx.settings.voice.language
+
+
+def _shown_text(text: str, ctx: ToolContext) -> str:
+    """The text without codes and markup; the latter is told."""
+    shown = without_markup(text)
+    if shown != text:
+        ctx.warn("Markup such as <b> is not spoken; say how it is spoken with emotion and *sounds*.")
+        shown = " ".join(shown.split())
+    return without_codes(shown).strip()
+
+
+def _how(emotion: str, intensity: float) -> str:
+    """', happy', with its intensity where that is not the usual."""
+    if emotion == "neutral":
+        return ""
+    return f", {emotion}" + ("" if abs(intensity - DEFAULT_INTENSITY) < 0.005 else f" at intensity {intensity:.2g}")
 
 
 def _sound_instead(speaker: Speaker, ctx: ToolContext) -> str:
