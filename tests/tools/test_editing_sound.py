@@ -17,6 +17,7 @@ from backends.media.ffmpeg import encode_args, ffmpeg_path
 from backends.media.guard import sniff
 from backends.media.probe import probe
 from backends.sound.pcm import write_pcm
+from backends.voice.true_peak import true_peak_dbtp
 from memory.records import Asset
 from tools.editing.cut import Source
 from tools.editing.level import finished_sound
@@ -41,8 +42,21 @@ def test_coding_does_not_push_peaks_over_the_ceiling(studio: EditingStudio, coun
     loud = studio.attach(write_pcm(tmp_path / "clicks.wav", np.stack([clicks, clicks], axis=1)))
     film, facts = render(studio, build([clip(counting, 0, 1), clip(counting, 1, 1)], {"music": [clip(loud, 0, 2)]}))
     ceiling = editing_presets().mix.peak_db
-    assert facts["peak_dbfs"] <= ceiling
+    assert facts["true_peak_db"] <= ceiling
     assert 20 * np.log10(np.abs(read_samples(film, 48_000)).max()) <= ceiling + 0.01
+
+
+def test_peaks_between_the_samples_are_held_too(studio: EditingStudio, counting: Asset, tmp_path: Path) -> None:
+    """A tone at a quarter of the rate whose samples all lie 3 dB under its crests."""
+    quarter = 0.9 * np.sin(np.pi / 2 * np.arange(48_000) + np.pi / 4) / np.sin(np.pi / 4)
+    tone = np.where(np.arange(48_000) % 24_000 < 4800, quarter, 0.0)
+    loud = studio.attach(write_pcm(tmp_path / "quarter.wav", np.stack([tone, tone], axis=1)))
+    film, facts = render(studio, build([clip(counting, 0, 1)], {"music": [clip(loud, 0, 1)]}))
+    heard = read_samples(film, 48_000)
+    measured = max(true_peak_dbtp(heard[:, side].astype(np.float32)) for side in (0, 1))
+    assert facts["true_peak_db"] == pytest.approx(measured, abs=0.3)
+    assert measured <= editing_presets().mix.peak_db + 0.15
+    assert 20 * np.log10(np.abs(heard).max()) < measured - 0.5, "or the samples alone would have shown it"
 
 
 @pytest.mark.parametrize(("first", "last"), [(0.5, 2.0), (2.0, 0.5)])

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from backends.media.ffmpeg import FfmpegKilled, input_args, run_ffmpeg
 from backends.media.guard import open_container, sniff
@@ -21,6 +23,7 @@ from tools.editing.presets import EncodePreset, editing_presets
 from tools.editing.seeing import seen_args, seen_file, whole
 from tools.editing.segments import Files, Frame, Segment, scripts_of, segment_args, segment_key
 
+T = TypeVar("T")
 POLL_SECONDS = 0.2
 IN_USE_SECONDS = 3600
 """Pieces used this recently are never pruned: another render may be reading them."""
@@ -100,6 +103,36 @@ def encode_segments(
                 job.cancel()
             raise
     return paths, len(todo)
+
+
+def side_by_side(work: Callable[[Callable[[], None]], T], job: Job, check: Callable[[], None]) -> T:
+    """What `work` returns, with `job` done in a thread beside it; the failure of one stops the other."""
+    stop = threading.Event()
+
+    def checked() -> None:
+        check()
+        if stop.is_set():
+            raise Cancelled("Stopped because another part of the render failed")
+
+    def done() -> None:
+        try:
+            job(checked)
+        except BaseException:
+            stop.set()
+            raise
+
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
+        other = pool.submit(done)
+        try:
+            made = work(checked)
+        except BaseException:
+            failed_first = stop.is_set()
+            stop.set()
+            if failed_first:
+                other.result()
+            raise
+        other.result()
+    return made
 
 
 def workers() -> int:
@@ -196,6 +229,12 @@ def _even_clock(paths: Sequence[Path], segments: Sequence[Segment], frame: Frame
 
 def held_back(piece: Path, fps: Fraction) -> int:
     """By how many frames an encoder decodes ahead of what is shown, for the sake of B-frames."""
+    return _held_back(piece, piece.stat().st_size, fps)
+
+
+@lru_cache(maxsize=512)
+def _held_back(piece: Path, size: int, fps: Fraction) -> int:
+    """Read once: pieces are named by what is in them."""
     with open_container(piece, "mov") as container:
         packet = next(container.demux(video=0))
         return max(0, round(-float((packet.dts or 0) * packet.time_base) * fps))

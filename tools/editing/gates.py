@@ -23,6 +23,15 @@ LOUDNESS = "ITU-R BS.1770"
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What is seen without the finished film, while that is being joined."""
+
+    pieces: Inspection
+    captions: CaptionsSeen | None
+    """None without captions."""
+
+
+@dataclass(frozen=True)
 class Render:
     """A film as it was put together."""
 
@@ -37,6 +46,8 @@ class Render:
     """The loudness asked for; None when it was left alone."""
     cache: Path
     """The workspace's cache folder."""
+    looks: Looks
+    """What the pieces and captions look like."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,19 @@ class Verdict:
         return self.scores[0].passed is True and not self.broken
 
 
+def look(
+    program: Program,
+    frame: Frame,
+    segments: Sequence[Segment],
+    pieces: Sequence[Path],
+    cache: Path,
+    check: Callable[[], None],
+) -> Looks:
+    """Look at the pieces of a program and at its captions."""
+    captions = captions_in_frame(program.words, frame, cache, check) if program.words else None
+    return Looks(inspect(segments, pieces, frame, program, check), captions)
+
+
 def measure(made: Render, check: Callable[[], None]) -> Verdict:
     """Scores of a render against its program."""
     program, gates = made.program, editing_presets().gates
@@ -65,7 +89,7 @@ def measure(made: Render, check: Callable[[], None]) -> Verdict:
     ]
     if made.sound is not None:
         scores += [_loudness(made.sound.heard.lufs, made.lufs), _peak(made.sound.heard.peak_db)]
-    seen = inspect(made.segments, made.pieces, made.frame, program, check)
+    seen = made.looks.pieces
     still, empty = _planned(program)
     # A user's own clip may be black or still, and so may a planned gap or picture: then there is nothing to fail.
     free = program.keep_loudness
@@ -73,8 +97,8 @@ def measure(made: Render, check: Callable[[], None]) -> Verdict:
     scores.append(_share("frozen_share", seen.frozen_share, gates.frozen_share, free or still >= gates.frozen_share))
     if (found := _cuts(seen)) is not None:
         scores.append(found)
-    if program.words:
-        scores.append(_captions(captions_in_frame(program.words, made.frame, made.cache, check)))
+    if made.looks.captions is not None:
+        scores.append(_captions(made.looks.captions))
     sheet, wrong = contact_sheet(made.film, made.frame, made.segments, made.pieces, made.cache / "sheets", check)
     broken = tuple(sorted({*seen.broken, *wrong}))
     right = round(1 - len(broken) / len(made.pieces), 3)
@@ -90,10 +114,10 @@ def _loudness(level: float | None, lufs: float | None) -> Score:
 
 
 def _peak(peak: float | None) -> Score:
-    most = editing_presets().gates.peak_dbfs
+    most = editing_presets().gates.peak_dbtp
     if peak is None:
-        return Score("peak_dbfs", None, "not measured", "ebur128", most, None, "silent")
-    return Score("peak_dbfs", round(peak, 2), "measured", "ebur128", most, peak <= most)
+        return Score("true_peak_db", None, "not measured", LOUDNESS, most, None, "silent")
+    return Score("true_peak_db", round(peak, 2), "measured", LOUDNESS, most, peak <= most)
 
 
 def _cuts(seen: Inspection) -> Score | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from tools.editing.ass import font_folder, script
 from tools.editing.cut import Words
 from tools.editing.drawing.parts import Frame
 from tools.editing.drawing.picture import captions_filter
+from tools.editing.presets import caption_presets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +29,9 @@ MOST = 120
 """Captions that are looked at, evenly chosen: others of the same style were set by the same rules."""
 BRIGHT = 150
 """Levels of 0-255 that text has, and no shadow or outline."""
+LOOKS = 1
+"""Raised when the same caption would be judged otherwise."""
+ANSWERS = {True: "whole", False: "not whole"}
 
 
 @dataclass(frozen=True)
@@ -37,18 +43,47 @@ class CaptionsSeen:
 
 
 def captions_in_frame(words: Sequence[Words], frame: Frame, cache: Path, check: Callable[[], None]) -> CaptionsSeen:
-    """Look at the captions one after the other."""
+    """Look at the captions one after the other; what was looked at before is remembered by what decides its look."""
+    chosen = list(words[:: max(1, -(-len(words) // MOST))])
+    folder = cache / "segments"
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = [folder / f"{_key(word, frame)}.caption" for word in chosen]
+    known = {note: _noted(note) for note in notes}
+    fresh = {note: word for note, word in zip(notes, chosen, strict=True) if known[note] is None}
+    for note, good in zip(fresh, _whole(list(fresh.values()), frame, cache, check), strict=True):
+        known[note] = good
+        note.write_text(ANSWERS[good], encoding="utf-8")
+    bad = [word.text[:40] for note, word in zip(notes, chosen, strict=True) if not known[note]]
+    return CaptionsSeen(len(chosen), len(chosen) - len(bad), tuple(bad))
+
+
+def _key(word: Words, frame: Frame) -> str:
+    """Equal for captions that look the same, wherever in the film they stand."""
+    style = caption_presets().styles.get(word.style)
+    facts = [LOOKS, frame.width, frame.height, str(frame.fps), word.end - word.start, word.text, word.position]
+    facts += [[asdict(one) for one in word.spoken], word.style, style and style.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _noted(note: Path) -> bool | None:
+    try:
+        return {text: good for good, text in ANSWERS.items()}[note.read_text(encoding="utf-8")]
+    except (OSError, KeyError):
+        return None
+
+
+def _whole(words: Sequence[Words], frame: Frame, cache: Path, check: Callable[[], None]) -> list[bool]:
+    """Of each caption, whether it is there and touches no edge."""
     import numpy as np
 
-    chosen = list(words[:: max(1, -(-len(words) // MOST))])
-    if not chosen:
-        return CaptionsSeen(0, 0, ())
+    if not words:
+        return []
     height = max(32, round(WIDTH * frame.height / frame.width / 2) * 2)
     moved: list[Words] = []
     spans: list[tuple[int, int]] = []
     step = frame.fps / LOOKS_PER_SECOND
     looks = 0
-    for word in chosen:
+    for word in words:
         length = min(word.end - word.start, round(MOST_SECONDS * frame.fps))
         count = max(1, int(length / step))
         begin = -(-looks * step // 1)
@@ -56,13 +91,12 @@ def captions_in_frame(words: Sequence[Words], frame: Frame, cache: Path, check: 
         spans.append((looks, looks + count))
         looks += count + 1
     pictures = _drawn(moved, frame, (WIDTH, height), looks, cache, check)
-    bad = []
-    for word, (first, last) in zip(chosen, spans, strict=True):
+    good = []
+    for first, last in spans:
         lit = pictures[first:last] > BRIGHT
         edges = np.concatenate([lit[:, 0], lit[:, -1], lit[:, :, 0], lit[:, :, -1]], axis=1)
-        if not lit.any() or edges.any():
-            bad.append(word.text[:40])
-    return CaptionsSeen(len(chosen), len(chosen) - len(bad), tuple(bad))
+        good.append(bool(lit.any() and not edges.any()))
+    return good
 
 
 def _drawn(
@@ -71,7 +105,6 @@ def _drawn(
     import numpy as np
 
     folder = cache / "segments"
-    folder.mkdir(parents=True, exist_ok=True)
     own = uuid.uuid4().hex
     texts, raw = folder / f".{own}.ass", folder / f".{own}.gray"
     try:

@@ -20,13 +20,13 @@ from tools.editing.effects import effect_facts
 from tools.editing.mix import Stem, group_args, groups, mix_args, samples
 from tools.editing.presets import editing_presets
 
-RECIPE = 4
+RECIPE = 5
 """Raised when the same program would sound different: older mixes are then left alone."""
 LIMITER = "alimiter=limit={limit:.6f}:attack=5:release=50:level=disabled:latency=1"
 ROUNDS, MOST_ROUNDS = 3, 6
 """The limiter takes some of the gain back, so the level is approached in a few rounds; more only for peaks."""
 HEADROOM_DB = 0.5
-"""How far under the ceiling peaks are held before coding: AAC gives back other samples than it was given."""
+"""How far under the ceiling samples are held before coding: peaks lie between them, and AAC gives back others."""
 SPARE_DB = 0.1
 """How far under the ceiling coded peaks are brought that were above it."""
 NEAR_LU = 0.3
@@ -49,7 +49,7 @@ class Heard:
     lufs: float | None
     """Integrated loudness (ITU-R BS.1770); None of silence."""
     peak_db: float | None
-    """Highest sample, dB below full scale."""
+    """True peak (BS.1770-4, annex 2): the highest value between the samples too, dBTP."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def measured(sound: Path, log: Path, check: Check) -> Heard:
 
 def _meter(log: Path) -> str:
     """Filters that measure what passes through and change nothing of it (EBU R 128, a note every 0.1 s)."""
-    return f"ebur128=metadata=1:peak=sample:framelog=quiet,ametadata=mode=print:file={filter_value(log)}"
+    return f"ebur128=metadata=1:peak=true:framelog=quiet,ametadata=mode=print:file={filter_value(log)}"
 
 
 def _read(log: Path) -> Heard:
@@ -169,7 +169,7 @@ def _read(log: Path) -> Heard:
         file.seek(max(0, log.stat().st_size - LAST_NOTES))
         text = file.read().decode("utf-8", "replace")
     loud = re.findall(r"lavfi\.r128\.I=(-?[\d.]+)", text)
-    peaks = re.findall(r"lavfi\.r128\.sample_peak=([\d.]+)", text)
+    peaks = re.findall(r"lavfi\.r128\.true_peak=([\d.]+)", text)
     lufs = float(loud[-1]) if loud else SILENT_LUFS
     peak = float(peaks[-1]) if peaks else 0.0
     return Heard(lufs if lufs > SILENT_LUFS else None, 20 * math.log10(peak) if peak > 0 else None)

@@ -60,7 +60,7 @@ class GatePresets(Preset):
     loudness_tolerance: float = Field(gt=0)
     black_share: float = Field(gt=0, le=1)
     frozen_share: float = Field(gt=0, le=1)
-    peak_dbfs: float = Field(ge=-20, le=6)
+    peak_dbtp: float = Field(ge=-20, le=6)
     cuts_found: float = Field(ge=0, le=1)
 
 

@@ -15,9 +15,9 @@ from backends.media.ffmpeg import FfmpegKilled, ffmpeg_version
 from configs.errors import Cancelled, StudioError, UsageError
 from memory.records import Asset, Score
 from tools.editing.effects import foreign_effects
-from tools.editing.encode import Bench, encode_segments, join_segments, prune
+from tools.editing.encode import Bench, encode_segments, join_segments, prune, side_by_side
 from tools.editing.encoder import SOFTWARE, chosen_encoder
-from tools.editing.gates import Render, measure, readable
+from tools.editing.gates import Looks, Render, look, measure, readable
 from tools.editing.lettering import set_text
 from tools.editing.level import Sound, finished_sound
 from tools.editing.mix import FASTEST, SLOWEST, audible, unstretchable
@@ -196,10 +196,16 @@ class _Work:
         self.progress(self.program.seconds * 1.08, "joining and measuring")
         film = self._ctx.scratch(".mp4")
         sound = sounds[0] if sounds else None
+        heard = sound.file if sound else None
+
+        def look_at_pieces(check: Callable[[], None]) -> Looks:
+            return look(self.program, self.frame, self.segments, self._pieces, cache, check)
+
+        def join(check: Callable[[], None]) -> None:
+            join_segments(self._pieces, self.segments, self.frame, heard, film, check, self.comment)
+
         try:
-            join_segments(
-                self._pieces, self.segments, self.frame, sound.file if sound else None, film, check, self.comment
-            )
+            looks = side_by_side(look_at_pieces, join, check)
         except FfmpegKilled:
             raise
         except StudioError:
@@ -208,7 +214,7 @@ class _Work:
                 raise
             self.discard(unusable)
             return self._make(again=True)
-        render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache)
+        render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache, looks)
         return render, len(self.segments) - made
 
     def _drawn(self, ready: float, before: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,13 @@ def voices_tags(files: Iterable[Path]) -> dict[str, str]:
 
 
 def _origin(file: Path) -> VoiceOrigin | None:
+    facts = file.stat()
+    return _origin_of(file, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _origin_of(file: Path, changed: int, size: int) -> VoiceOrigin | None:
+    """Read once while the file stays as it is: opening a film takes longer than many a check."""
     return read_origin(file) or origin_of(film_comment(file))
 
 
