@@ -187,3 +187,23 @@ def test_highlight_has_a_usual_length() -> None:
 def test_a_trailers_title_stands_on_its_cards_only(said: str) -> None:
     (trailer,) = decide(said)
     assert isinstance(trailer, w.Trailer) and (trailer.text, trailer.seconds) == ("Carrots", 20)
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ('put a title card saying "The End" at the end', "end"),
+        ("title card saying The End at the end", "end"),
+        ('at the end, put a title card saying "The End"', "end"),
+        ('metti un cartello con scritto "The End" alla fine', "end"),
+        ('titolo finale "The End"', "end"),
+        ('finish with a card "The End"', "end"),
+        ('titolo iniziale "The End"', "start"),
+        ('un titolo all\'inizio: "The End"', "start"),
+        ('a title card with the text "The End" at the beginning', "start"),
+        ('title card "The End"', "start"),
+    ],
+)
+def test_a_title_card_stands_where_it_was_asked_for(said: str, place: str) -> None:
+    (card,) = decide(said)
+    assert isinstance(card, w.TitleCard) and (card.text, card.place) == ("The End", place)

@@ -136,6 +136,8 @@ def _unquoted(text: str, quoted: bool, lex: Lexicon) -> Iterator[Found]:
         return
     captions = lex.data["captions"]
     places = "|".join(pattern for patterns in captions["positions"].values() for pattern in patterns)
+    if lex.compile(lex.data["card_words"]).search(text):
+        places += f"|{lex.data['card_places']}"
     stop = re.compile(rf"\s+(?:{places})|[,;\n{HOLE}]|$", re.IGNORECASE)
     for opener in captions["openers"]:
         match = lex.compile(opener).search(text)
