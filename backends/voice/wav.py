@@ -56,10 +56,13 @@ def write_wav(path: Path, samples: NDArray[np.float32], sample_rate: int, *, tag
     Args:
         tags: any of TAGS, written into the file's INFO list; see `voice_tags`.
 
-    Raises StudioError when the disk is full or the folder cannot be written, ValueError for a tag of another name.
+    Raises StudioError when the disk is full or the folder cannot be written, ValueError for a tag of another name or
+    for samples of more than one channel.
     """
     import soundfile
 
+    if np.ndim(samples) != 1:
+        raise ValueError(f"write_wav takes one channel, (N,) samples, not an array of shape {np.shape(samples)}")
     if unknown := sorted(set(tags) - set(TAGS)):
         raise ValueError(f"WAV files have no tag '{unknown[0]}'; they have {', '.join(TAGS)}")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,3 +60,10 @@ def test_other_comments_are_no_synthetic_voice(comment: str) -> None:
 def test_a_file_that_is_no_sound_has_no_tags(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"RIFFxxxx")
     assert read_tags(tmp_path / "a.wav") == {} and read_tags(tmp_path / "none.wav") == {}
+
+
+@pytest.mark.parametrize("shape", [(100, 2), (2, 100), ()])
+def test_more_than_one_channel_is_refused_and_nothing_is_written(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"one channel, \(N,\) samples"):
+        write_wav(tmp_path / "stereo.wav", np.zeros(shape, np.float32), 24_000)
+    assert list(tmp_path.iterdir()) == []
