@@ -6,12 +6,14 @@ docs/decisions/028). Long recordings are first laid over their text coarsely and
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.voice.align_pauses import condense
 from backends.voice.align_pieces import Piece, cut_pieces, quiet_runs
 from backends.voice.align_stretch import RATE, Timed, align_stretch, likeness_of, read_aloud, roughly
 from backends.voice.engine import Phoneme
@@ -31,6 +33,7 @@ STRETCH_S = 60.0
 """Longer recordings are first laid over their text coarsely and cut at pauses into stretches of this length."""
 _PAUSE_S = 0.2
 """Quiet for this long inside a phoneme is a pause that the aligner did not see."""
+_LEAST_S = 0.005
 _LETTERS_FROM = 4
 """Shorter texts say nothing about the pace."""
 
@@ -86,17 +89,36 @@ def align(
     mono = resample(np.asarray(samples, np.float32), rate, RATE)
     start, end = speech_span(mono, RATE, 38.0)
     mono = mono[round(start * RATE) : max(round(end * RATE), round(start * RATE) + RATE // 20)]
-    fit, high = likeness_of(mono, tokens, tag)
-    timed = _stretches(mono, tokens, tag, high, on_progress)
-    quiet = quiet_runs(mono, RATE, _PAUSE_S)
+    dense = condense(mono, RATE)
+    fit, high = likeness_of(dense.samples, tokens, tag)
+    scale = (end - start) / max(len(dense.samples) / RATE, 1e-3)
+    timed = _stretches(dense.samples, tokens, tag, high, lambda done, total: on_progress(scale * done, scale * total))
+    quiet = _united([*quiet_runs(mono, RATE, _PAUSE_S), *dense.pauses])
+
+    def place(first: float, last: float) -> tuple[float, float]:
+        begun, done = _out_of_pauses((dense.original(first), dense.original(last, end=True)), quiet)
+        return begun + start, done + start
+
+    phonemes = (Phoneme(*place(p.start, p.end), p.ipa) for p in timed.phonemes)
     letters = sum(char.isalnum() for token in tokens for char in token.spoken)
     voiced = end - start - sum(last - first for first, last in quiet)
     return Aligned(
-        tuple(Phoneme(p.start + start, p.end + start, p.ipa) for p in _out_of_pauses(timed.phonemes, quiet)),
-        tuple((first + start, last + start, tokens[index].written) for first, last, index in timed.words),
+        tuple(p for p in phonemes if p.end - p.start > _LEAST_S),
+        tuple((*place(first, last), tokens[index].written) for first, last, index in timed.words),
         fit if end - start >= FIT_SHORTEST_S else None,
         letters / max(voiced, 0.05) if letters >= _LETTERS_FROM else sum(LETTERS_PER_SECOND) / 2,
     )
+
+
+def _united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """In order, those that touch as one."""
+    made: list[tuple[float, float]] = []
+    for start, end in sorted(spans):
+        if made and start <= made[-1][1]:
+            made[-1] = made[-1][0], max(end, made[-1][1])
+        else:
+            made.append((start, end))
+    return made
 
 
 def _stretches(
@@ -118,21 +140,16 @@ def _stretches(
     return whole
 
 
-def _out_of_pauses(phonemes: Sequence[Phoneme], quiet: Sequence[tuple[float, float]]) -> list[Phoneme]:
-    """Phonemes without the pauses that they were stretched over: the longer part stays."""
-    out: list[Phoneme] = []
-    runs, at = list(quiet), 0
-    for phoneme in phonemes:
-        start, end = phoneme.start, phoneme.end
-        while at < len(runs) and runs[at][1] <= start:
-            at += 1
-        for first, last in runs[at:]:
-            if first >= end:
-                break
-            if first - start >= end - last:
-                end = max(start, first)
-            else:
-                start = min(end, last)
-        if end - start > 0.005:
-            out.append(Phoneme(start, end, phoneme.ipa))
-    return out
+def _out_of_pauses(span: tuple[float, float], quiet: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """A sound or a word without the pauses that it was stretched over: the longer part stays."""
+    start, end = span
+    for first, last in quiet[max(0, bisect_right(quiet, (start, end)) - 1) :]:
+        if first >= end:
+            break
+        if last <= start:
+            continue
+        if first - start >= end - last:
+            end = max(start, first)
+        else:
+            start = min(end, last)
+    return start, end

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backends.voice.align import Aligned, align
+from backends.voice.align_pauses import condense
 from backends.voice.align_stretch import base_letters
 from backends.voice.engine import SpeechRequest, SpeechResult, VoiceProfile
 from backends.voice.espeak import EspeakEngine
@@ -58,8 +59,26 @@ def test_pauses_and_silent_ends_hold_no_sounds(engine: EspeakEngine, word: str, 
     cut = 1.0 + half / said.sample_rate
     assert found.phonemes[0].start == pytest.approx(1.0, abs=0.1)
     assert all(p.end <= cut + 0.1 or p.start >= cut + 0.85 for p in found.phonemes)
+    assert all(end <= cut + 0.1 or start >= cut + 0.85 for start, end, _ in found.words)
     begun = next(start for start, _, written in found.words if written == word)
     assert begun == pytest.approx(cut + 1.0, abs=within_s)
+
+
+def test_a_pause_full_of_room_noise_is_left_out_and_put_back(engine: EspeakEngine) -> None:
+    said = engine.speak(SpeechRequest(WIND, CHILD))
+    rate = said.sample_rate
+    half = next(round(start * rate) for start, _, word in said.words if word == "which")
+    sound = np.concatenate([said.samples[:half], np.zeros(2 * rate, np.float32), said.samples[half:]])
+    noisy = sound + np.random.default_rng(3).normal(0, 0.004, len(sound)).astype(np.float32)
+    dense = condense(noisy, rate)
+    assert len(dense.pauses) == 1 and len(noisy) - len(dense.samples) > 1.5 * rate
+    begin, end = dense.pauses[0]
+    assert half / rate - 0.1 < begin < end < half / rate + 2.0
+    assert dense.original(begin, end=True) == pytest.approx(begin) and dense.original(begin) == pytest.approx(end)
+    last = len(dense.samples) / rate
+    assert dense.original(last) == pytest.approx(len(noisy) / rate, abs=0.001)
+    found = align(noisy, rate, WIND, "en")
+    assert not [word for start, stop, word in found.words if start < half / rate + 0.5 < stop]
 
 
 def test_a_long_recording_is_cut_into_pieces(engine: EspeakEngine, monkeypatch: pytest.MonkeyPatch) -> None:
