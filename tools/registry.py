@@ -23,6 +23,8 @@ TOOLS: dict[str, str] = {
     "build_voice_dataset": "tools.voice.dataset.tool:BuildVoiceDataset",
     "train_voice": "tools.voice.train:TrainVoice",
     "train_voice_model": "tools.voice.train_model:TrainVoiceModel",
+    "list_voices": "tools.voice.list_voices:ListVoices",
+    "change_voice": "tools.voice.change_voice:ChangeVoice",
     "forget_voice": "tools.voice.forget_voice:ForgetVoice",
     "lip_sync": "tools.voice.lip_sync:LipSync",
     "analyze_video": "tools.analysis.video:AnalyzeVideo",

@@ -45,7 +45,9 @@ class SpeakDialogueArgs(ToolArgs):
     )
     format: Form = Field("", description="How the script is written; '' tells it by its name and content.")
     scene: str = Field("", max_length=200, description="Only this scene of the script: its number or its heading.")
-    only: str = Field("", max_length=200, description="Only these lines, by number: '3' or '3, 7-9'; '' is all.")
+    only: str = Field(
+        "", max_length=200, description="Only these lines, by number: '3, 7-9', or of these characters: 'Luca'."
+    )
     emotion: str = Field(
         "", description="How each scene goes, for lines that say nothing themselves: 'from sad to happy'; '' leaves it."
     )
@@ -203,6 +205,6 @@ def _data(files: DialogueFiles, more: list[Asset], spoken: Spoken, mix: Asset) -
 
 def _taken_apart(written: str) -> dict[str, str]:
     name, colon, text = written.partition(":")
-    if colon and text.strip() and 0 < len(name.split()) <= 4:
+    if colon and 0 < len(name.split()) <= 4:
         return {"character": name.strip(), "text": text.strip()}
     return {"text": written}

@@ -98,13 +98,22 @@ def likely_language(studio: Studio, character: str, wanted: str, text: str) -> s
 
     A primary tag; '' where `wanted` names no language at all (the engine says so then).
     """
-    named = wanted.strip() or own_language(studio, character)
+    named = wanted.strip() or spoken_language(own_language(studio, character), text)
     if not named:
         return detect_language(text, default=studio.settings.voice.language)
     try:
         return language_tag(named, known_languages(studio)).split("-")[0]
     except UsageError:
         return ""
+
+
+def spoken_language(own: str, text: str) -> str:
+    """The character's own language for this text.
+
+    A regional one ('en-gb') is an accent: it shapes lines in that language, while an Italian line stays Italian.
+    """
+    primary, _, region = own.partition("-")
+    return "" if region and detect_language(text, default=primary).split("-")[0] != primary else own
 
 
 def own_language(studio: Studio, character: str) -> str:
@@ -195,7 +204,8 @@ def _remembered(studio: Studio, entry: Entry, given: Mapping[str, Any], notes: l
         str(kind): studio.workspace.home / str(path) for kind, path in _mapping(given.get("weights")).items() if path
     }
     weights = _usable_weights(studio, entry.name, asked, notes)
-    return VoiceSource(str(given.get("engine") or ""), weights, references)
+    prosody = {str(k): float(v) for k, v in _mapping(given.get("prosody")).items() if isinstance(v, int | float)}
+    return VoiceSource(str(given.get("engine") or ""), weights, references, prosody)
 
 
 def _usable_weights(studio: Studio, name: str, asked: Mapping[str, Path], notes: list[str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ from backends.voice.profile import voice_from_description, voice_from_fields
 from backends.voice.script import read_line, words_of
 from configs.dialogue import dialogue_config
 from configs.errors import StudioError, UsageError
-from tools.voice.screenplay import Form, Script, ScriptLine, find_scene, read_script
+from memory.names import name_key
+from tools.voice.screenplay import Form, Script, ScriptLine, find_scene, read_script, script_of
 from tools.voice.screenplay_lines import Draft
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def foreseen(args: Any, studio: Studio) -> Sequence[ScriptLine]:
     try:
         if not args.script.strip():
             return _from_lines(args.lines).lines
+        if "\n" in args.script:
+            return _chosen(script_of(args.script, form=args.format), args.scene, args.only).lines
         asset = studio.memory.find_asset(args.script, ("file", "subtitle", "storyboard"))
         path = studio.workspace.inside(asset.path)
         return _chosen(read_script(path, asset.name, args.format), args.scene, args.only).lines
@@ -107,11 +110,26 @@ def _from_file(ref: str, form: Form, ctx: ToolContext) -> tuple[Script, str]:
     return read_script(ctx.path(asset), asset.name, form, _languages()), name
 
 
+def _by_names(script: Script, only: str) -> Script:
+    """The lines of these characters. Raises UsageError with those that there are."""
+    wanted = {name_key(part) for part in re.split(r"[,;]|\band\b|\be\b", only) if part.strip()}
+    lines = tuple(line for line in script.lines if name_key(line.character) in wanted)
+    if not lines:
+        there = ", ".join(dict.fromkeys(line.character for line in script.lines if line.character))
+        raise UsageError(
+            f"Nobody called {only.strip()[:40]} speaks there",
+            fix=f"Choose among {there}, or give numbers such as '3, 7-9'" if there else "Give numbers such as '3, 7-9'",
+        )
+    return replace(script, lines=lines)
+
+
 def _chosen(script: Script, scene: str, only: str) -> Script:
     if scene.strip():
         script = script.only(find_scene(script, scene))
     if not only.strip():
         return script
+    if not any(sign.isdigit() for sign in only):
+        return _by_names(script, only)
     wanted: set[int] = set()
     for part in re.split(r"[,;\s]+", re.sub(r"\s*[-–]\s*", "-", only.strip())):
         match = _SPAN.match(part)

@@ -30,6 +30,7 @@ from tools.voice.routing import (
     own_language,
     preset_voice,
     route,
+    spoken_language,
 )
 
 NARRATOR = "Narrator"
@@ -190,8 +191,8 @@ def choose_language(wanted: str, text: str, speaker: Speaker, known: frozenset[s
     """What was asked for, else the character's own, else the text's. Raises UsageError naming the nearest language."""
     if wanted.strip():
         return language_tag(wanted, known)
-    if speaker.language:
-        return language_tag(speaker.language, known)
+    if own := spoken_language(speaker.language, text):
+        return language_tag(own, known)
     found = detect_language(text, default=ctx.settings.voice.language)
     if found.split("-")[0] in known:
         return found
