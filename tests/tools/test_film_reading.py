@@ -233,3 +233,23 @@ def test_plurals_name_places_and_times(text: str, place: str, time: str) -> None
 )
 def test_a_line_that_ends_a_sentence_leaves_the_next_to_who_comes_then(text: str, lines: list[tuple[str, str]]) -> None:
     assert [(beat.line.character, beat.line.text) for beat in read_story(text).beats if beat.line] == lines
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "Luca and Rita meet at the beach.\nLUCA: Hello!\nRITA: Hi, Luca!",
+        "Luca and Rita meet at the beach. LUCA: Hello! RITA: Hi, Luca!",
+        "Luca and Rita meet at the beach. Luca: Hello! Rita: Hi, Luca!",
+        "Make a film: Luca: Hello! Rita: Hi, Luca!",
+        "luca: Hello!\nrita: Hi, Luca!",
+    ],
+)
+def test_a_script_has_speech_however_its_lines_are_broken(story: str) -> None:
+    said = [(beat.line.character, beat.line.text) for beat in read_story(story).beats if beat.line]
+    assert said == [("Luca", "Hello!"), ("Rita", "Hi, Luca!")]
+
+
+def test_a_colon_in_a_story_makes_nobody_speak() -> None:
+    story = read_story("Luca walks on the beach. Suddenly: a storm. Sunset: the sea glows.")
+    assert not [beat for beat in story.beats if beat.line] and [person.name for person in story.people] == ["Luca"]

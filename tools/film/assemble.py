@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 
 from memory.records import Asset
 from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec
+from tools.editing.srt import write_srt
 from tools.film.ambience import RATE, duck, music_bed, place_sound
 from tools.film.lexicon import lexicon
 from tools.film.production import Voice, line_starts
 from tools.film.shot import Storyboard
 from tools.film.storyboard import save_sheet
 from tools.spec import ToolContext
-
-CAPTION_TAIL = 0.35
-"""Seconds that a subtitle stays after its line."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,8 @@ def assemble(
     if music:
         bed = _sound(ctx, "Music", lambda: music_bed(_mood(board), total, board.seed), lines, total)
         tracks["music"] = [ClipSpec(bed.id, Path(bed.path), 0.0, total, name="Music", source_seconds=total)]
-    words = _captions(board, voices, lines, spans) if captions else []
+    shown = spoken_captions(voices, lines, total)
+    words = [*_titles(board, spans), *shown] if captions else []
     markers = [
         MarkerSpec(start, shot.id, shot.description[:200]) for shot, (start, _) in zip(board.shots, spans, strict=True)
     ]
@@ -98,7 +97,7 @@ def assemble(
     )
     for warning in rendered.result.warnings if rendered.result else ():
         ctx.warn(warning)
-    return MadeFilm(rendered.assets[0], kept, sheet, _subtitles(board, voices, lines, kept, ctx), tuple(lines))
+    return MadeFilm(rendered.assets[0], kept, sheet, _subtitles(board, shown, kept, ctx), tuple(lines))
 
 
 def shot_spans(board: Storyboard) -> list[tuple[float, float]]:
@@ -153,22 +152,32 @@ def _video(board: Storyboard, clips: Mapping[str, Asset], spans: Sequence[tuple[
     return out
 
 
-def _captions(
-    board: Storyboard,
-    voices: Sequence[Voice],
-    lines: Sequence[tuple[float, float]],
-    spans: Sequence[tuple[float, float]],
-) -> list[CaptionSpec]:
-    total = spans[-1][1]
-    out = [
+def _titles(board: Storyboard, spans: Sequence[tuple[float, float]]) -> list[CaptionSpec]:
+    return [
         CaptionSpec(start, min(shot.seconds + start, end), shot.caption, position="top")
         for shot, (start, end) in zip(board.shots, spans, strict=True)
         if shot.caption
     ]
-    for number, (voice, (start, end)) in enumerate(zip(voices, lines, strict=True)):
-        limit = lines[number + 1][0] if number + 1 < len(lines) else total
-        out.append(CaptionSpec(max(0.0, start - 0.08), max(end, min(end + CAPTION_TAIL, limit)), caption_text(voice)))
-    return out
+
+
+def spoken_captions(voices: Sequence[Voice], lines: Sequence[tuple[float, float]], total: float) -> list[CaptionSpec]:
+    """What is said, as captions that can be read, timed by the words; none outlasts the film.
+
+    Args:
+        lines: start and end of each voice's line in the film, seconds.
+        total: the film's length, seconds.
+    """
+    from tools.voice.subtitles import Said, captions
+
+    said = []
+    for voice, (start, end) in zip(voices, lines, strict=True):
+        words = tuple(
+            (start + float(a), start + float(b), str(word)) for a, b, word in voice.audio.params.get("words", ())
+        )
+        said.append(Said(start, end, caption_text(voice), words, voice.line.character, language=voice.line.language))
+    return [
+        CaptionSpec(one.start, min(one.end, round(total, 3)), one.text) for one in captions(said) if one.start < total
+    ]
 
 
 def caption_text(voice: Voice) -> str:
@@ -222,19 +231,11 @@ def _stills(pictures: Mapping[str, Asset], ctx: ToolContext) -> dict[str, NDArra
     return stills
 
 
-def _subtitles(
-    board: Storyboard, voices: Sequence[Voice], lines: Sequence[tuple[float, float]], timeline: Asset, ctx: ToolContext
-) -> tuple[Asset, ...]:
-    from tools.voice.subtitles import srt
-
-    if not voices:
+def _subtitles(board: Storyboard, shown: Sequence[CaptionSpec], timeline: Asset, ctx: ToolContext) -> tuple[Asset, ...]:
+    if not shown:
         return ()
     file = ctx.scratch(".srt")
-    rows = [
-        (start, end, f"{voice.line.character}: {caption_text(voice)}")
-        for voice, (start, end) in zip(voices, lines, strict=True)
-    ]
-    file.write_text(srt(rows), encoding="utf-8")
+    file.write_text(write_srt(shown), encoding="utf-8")
     return (
         ctx.save(
             file,
@@ -242,6 +243,6 @@ def _subtitles(
             f"{board.title}.srt",
             engine="editor",
             parents=(timeline.id,),
-            summary=f"{len(rows)} subtitles of '{board.title}'",
+            summary=f"{len(shown)} subtitles of '{board.title}'",
         ),
     )

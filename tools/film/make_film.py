@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from configs.errors import UsageError
+from configs.errors import StudioError, UsageError
 from tools.film.assemble import assemble
-from tools.film.casting import remember_cast
+from tools.film.casting import known_names, remember_cast
 from tools.film.check import film_scores
 from tools.film.direct import shot_count
 from tools.film.production import animate_shots, make_pictures, speak_lines, timed_board
+from tools.film.reading import read_story
 from tools.film.remembered import remember_film
 from tools.film.shot import Storyboard
 from tools.film.storyboard import MAX_STORY
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.dialogue_lines import voice_key
+from tools.voice.speak import SECONDS_PER_CHARACTER
 
 STAGES = ("storyboard", "voices", "pictures", "animation", "edit")
 PICTURE_SECONDS_PER_MEGAPIXEL = 10.0
@@ -35,6 +38,22 @@ class MakeFilmArgs(ToolArgs):
     music: bool = Field(True, description="A soft bed of chords under the film")
 
 
+def _foreseen_speech(args: MakeFilmArgs, studio: Studio) -> list[tuple[str, int]]:
+    """Of every line the engine that will speak it, and its letters; [] where the story cannot be read yet."""
+    try:
+        if args.storyboard is not None:
+            lines = [line for shot in Storyboard.model_validate(args.storyboard).shots for line in shot.lines]
+        else:
+            story = read_story(args.story.strip(), known_names(studio.memory), studio.settings.voice.language)
+            lines = [beat.line for beat in story.beats if beat.line is not None]
+        return [
+            (voice_key(studio, line.character, line.text, line.language, line.emotion)[0], len(line.text))
+            for line in lines
+        ]
+    except (StudioError, ValidationError):
+        return []
+
+
 class MakeFilm(Tool):
     name: ClassVar[str] = "make_film"
     description: ClassVar[str] = (
@@ -47,7 +66,8 @@ class MakeFilm(Tool):
     time_limit_s: ClassVar[float] = 3600.0
 
     def uses(self, args: MakeFilmArgs, studio: Studio) -> frozenset[str]:
-        return frozenset({studio.image_engine(), studio.voice_engine()})
+        speaking = {engine for engine, _ in _foreseen_speech(args, studio)} or {studio.voice_engine()}
+        return frozenset({studio.image_engine(), *speaking})
 
     def forecast(self, args: MakeFilmArgs, studio: Studio) -> Forecast:
         film = studio.settings.film
@@ -55,7 +75,10 @@ class MakeFilm(Tool):
         shots = shot_count(args.seconds, args.shots)
         each = 15.0 if studio.image_engine() == "sdxl" else PICTURE_SECONDS_PER_MEGAPIXEL * megapixels
         moving = args.seconds * film.fps * megapixels * 0.06
-        return Forecast(seconds=6 + shots * each + moving, disk_mib=3 * shots * megapixels + 2 * args.seconds)
+        speech = sum(
+            0.15 + SECONDS_PER_CHARACTER[engine] * letters for engine, letters in _foreseen_speech(args, studio)
+        )
+        return Forecast(seconds=6 + shots * each + moving + speech, disk_mib=3 * shots * megapixels + 2 * args.seconds)
 
     def run(self, args: MakeFilmArgs, ctx: ToolContext) -> ToolResult:
         if not any(letter.isalpha() for letter in args.story) and args.storyboard is None:

@@ -9,7 +9,19 @@ _PAIRS = (("“", "”"), ("«", "»"), ("„", "“"), ("‘", "’"), ('"', '"
 _SCRIPT_LINE = re.compile(
     r"^[ \t]*([A-ZÀ-Ý][\w'’ -]{0,28}?)[ \t]*(?:\(([^)\n]{1,40})\))?[ \t]*:[ \t]+(\S.*)$", re.MULTILINE
 )
-_NOT_SPEAKERS = {"film", "title", "scene", "shot", "story", "note", "style", "titolo", "scena", "storia", "int", "ext"}
+_NOT_SPEAKERS = {
+    "film", "title", "scene", "shot", "story", "note", "style", "titolo", "scena", "storia", "int", "ext",
+    "ending", "end", "finale", "fine", "mood", "setting", "place", "time", "music", "length", "duration",
+    "seconds", "characters", "cast", "plot", "genre", "luogo", "stile", "musica", "durata", "personaggi",
+    "trama", "genere", "suddenly", "then", "later",
+}  # fmt: skip
+_CUE = re.compile(
+    r"(?:^|(?<=[.!?…\"”»:])[ \t]+)(?P<name>[A-ZÀ-Ý][\w'’-]*(?: [A-ZÀ-Ý][\w'’-]*){0,2})"
+    r"(?=[ \t]*(?:\([^)\n]{1,40}\))?[ \t]*:[ \t]+\S)",
+    re.MULTILINE,
+)
+"""A name with a colon, at the start of a line or behind a sentence."""
+_LOWER_CUE = re.compile(r"^[ \t]*[a-zà-ý][\w'’-]*(?: [a-zà-ý][\w'’-]*)?[ \t]*:[ \t]+\S")
 
 
 def take_quotes(text: str) -> tuple[str, list[str]]:
@@ -19,6 +31,7 @@ def take_quotes(text: str) -> tuple[str, list[str]]:
     (`LUCA (happily): Hello!`) become `Luca says happily ⟦n⟧.`.
     """
     quotes: list[str] = []
+    text = _lines_apart(text)
     text = _SCRIPT_LINE.sub(_script_line, text)
     position, out = 0, []
     while position < len(text):
@@ -32,6 +45,25 @@ def take_quotes(text: str) -> tuple[str, list[str]]:
         quotes.append(" ".join(inner.split()))
         position = end
     return "".join(out), quotes
+
+
+def _lines_apart(text: str) -> str:
+    """A script written on one line with a line per cue ('Luca: Go! Rita: No.'), one in small letters with capitals.
+
+    'Sunset: the sea glows' within a story is no cue: a name in small letters is one when another cue or the story
+    itself tells that somebody is called so.
+    """
+    rows = [row for row in text.split("\n") if row.strip()]
+    if len(rows) > 1 and all(_LOWER_CUE.match(row) for row in rows):
+        return "\n".join(row.strip()[0].upper() + row.strip()[1:] for row in rows)
+    names = [cue["name"] for cue in _CUE.finditer(text) if cue["name"].split()[0].lower() not in _NOT_SPEAKERS]
+
+    def apart(cue: re.Match[str]) -> str:
+        name = cue["name"]
+        told = len(set(names)) > 1 or len(re.findall(rf"\b{re.escape(name)}\b", text)) > 1
+        return f"\n{name}" if name in names and (name.isupper() or told) else cue.group()
+
+    return _CUE.sub(apart, text)
 
 
 def _script_line(match: re.Match[str]) -> str:
