@@ -12,6 +12,7 @@ from agent.lineup import engines_to_load, in_order
 from agent.state import TurnContext
 from configs.errors import StudioError
 from tools.registry import get_tool
+from tools.repair import repair_args
 
 _REF = re.compile(r"^\$(\d+)$")
 RISKY = ("overwrite", "delete", "spend")
@@ -26,19 +27,24 @@ class Refusal:
 
 
 def make_steps(
-    calls: Sequence[Mapping[str, Any]], done: int, ctx: TurnContext
+    calls: Sequence[Mapping[str, Any]], done: int, ctx: TurnContext, told: Sequence[str] | None = None
 ) -> tuple[list[dict[str, Any]], list[Refusal]]:
-    """Steps for a batch of tool calls; `done` steps came before, so '$1' of this batch becomes '$<done+1>'."""
+    """Steps for a batch of tool calls; `done` steps came before, so '$1' of this batch becomes '$<done+1>'.
+
+    told: the user's words that a brain's calls answer; None: the arguments are the user's own.
+    """
     steps: list[dict[str, Any]] = []
     refused: list[Refusal] = []
     for number, call in enumerate(calls, start=done + 1):
         try:
             args = _shift(dict(call["args"]), done)
+            tool = get_tool(call["name"])
+            if told is not None:
+                args = tool.only_said(repair_args(tool, args)[0], told)
             forecast, needs, mended = ctx.executor.forecast(call["name"], args)
         except StudioError as error:
             refused.append(Refusal(call["id"], error))
             continue
-        tool = get_tool(call["name"])
         step = PlanStep(
             id=str(number),
             tool=tool.name,

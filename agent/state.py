@@ -112,6 +112,13 @@ def job_of(state: State, thread: str) -> str:
     return state.get("job") or f"{thread}#{state['turn']}"
 
 
+def users_words(state: State) -> list[str]:
+    """What the user said that this turn answers, oldest first: the wish, and before it the one that was asked about."""
+    asked = (state.get("open_question") or {}).get("wish")
+    answers = state.get("understanding", {}).get("answers") is not False
+    return [str(asked), state["wish"]] if asked and answers else [state["wish"]]
+
+
 def was_stopped(state: State) -> bool:
     """Whether the user ended the turn in the middle of a step."""
     return any(call["status"] == "cancelled" for call in state.get("calls", ()))

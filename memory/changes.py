@@ -31,8 +31,9 @@ class Undone:
 class Changes:
     """Rows of `changes`.
 
-    Payloads: 'assets' {"assets": [ids], "tool": "..."}, 'entry' {"history_id": n},
-    'rating' {"asset_id": "...", "before": 3 or null}.
+    Payloads: 'assets' {"assets": [ids], "tool": "...", "after": n}, 'entry' {"history_id": n},
+    'rating' {"asset_id": "...", "before": 3 or null}. `after`: what the conversation remembered later than change n was
+    part of the same deed, and is taken back with it.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -56,12 +57,25 @@ class Changes:
         if steps < 1:
             raise UsageError(f"{steps} steps cannot be undone", fix="Give 1 or more")
         with self._catalogue.writing() as db:
-            query = "SELECT * FROM changes WHERE thread = ? AND undone_at IS NULL ORDER BY id DESC LIMIT ?"
+            query = "SELECT * FROM changes WHERE thread = ? AND undone_at IS NULL ORDER BY id DESC"
             done: list[Undone] = []
-            for row in db.execute(query, (thread, min(steps, 10_000))).fetchall():
-                done.append(_take_back(db, row["kind"], json.loads(row["payload"])))
-                db.execute("UPDATE changes SET undone_at = ? WHERE id = ?", (time.time(), row["id"]))
+            rows = db.execute(query, (thread,)).fetchall()
+            while rows and len(done) < steps:
+                row, payload = rows[0], json.loads(rows[0]["payload"])
+                first = int(payload.get("after", row["id"] - 1))
+                deed, rows = [r for r in rows if r["id"] > first], [r for r in rows if r["id"] <= first]
+                parts = [_take_back(db, one["kind"], json.loads(one["payload"])) for one in deed]
+                ids = tuple(i for part in parts for i in part.ids)
+                done.append(Undone(row["kind"], ids, " and ".join(part.text for part in parts)))
+                now = [(time.time(), one["id"]) for one in deed]
+                db.executemany("UPDATE changes SET undone_at = ? WHERE id = ?", now)
             return done
+
+    def last(self, thread: str) -> int:
+        """Number of the newest change of a conversation; 0 for none."""
+        with self._catalogue.reading() as db:
+            row = db.execute("SELECT coalesce(max(id), 0) FROM changes WHERE thread = ?", (thread,)).fetchone()
+            return int(row[0])
 
     def redo(self, thread: str, steps: int) -> list[Undone]:
         """Bring back what was undone last in a conversation, newest undone first; empty when something newer was done.

@@ -300,6 +300,10 @@ class Memory:
         """Note what `undo` may take back: 'assets' with {"assets": [ids]}. Returns its number."""
         return self._it.changes.record(thread, kind, payload)
 
+    def last_change(self, thread: str) -> int:
+        """Number of the newest change of this conversation; 0 for none."""
+        return self._it.changes.last(thread)
+
     def undo(self, thread: str, steps: int = 1) -> list[Undone]:
         """Take back the last changes of a conversation, newest first; empty when there is nothing left."""
         return self._it.changes.undo(thread, steps)

@@ -102,12 +102,13 @@ class Executor:
             else:
                 # with the defaults, as forecasts are looked up
                 size = size_key(model.model_dump())
+                before = self.studio.memory.last_change(run.thread) if run.depth == 0 else 0
                 with self._leased(tool.name, needs, run, size) as lease:
                     result = self._work(tool, model, run, lease)
                 seconds = time.perf_counter() - began - lease.waited_s
                 if tool.timed:
                     self._keep_timing(tool.name, needs, size, seconds)
-                self._record(tool, shown, run, key, result, seconds)
+                self._record(tool, shown, run, key, result, seconds, before)
         except StudioError as error:
             return self._failed(name, shown, run, error, began, needs, lease)
         seconds = time.perf_counter() - began
@@ -209,7 +210,9 @@ class Executor:
         key: str,
         result: ToolResult,
         seconds: float,
+        before: int,
     ) -> None:
+        """before: the conversation's last change before the call."""
         memory = self.studio.memory
         ids = [a.id for a in result.assets]
         if run.job and key:
@@ -223,7 +226,7 @@ class Executor:
         if run.depth == 0 and ids and tool.effect == "create":
             # undone together with the takes that it was chosen from
             takes = [str(take) for a in result.assets for take in a.params.get("takes", ())]
-            memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": [*ids, *takes]})
+            memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": [*ids, *takes], "after": before})
 
     def _keep_timing(self, tool: str, needs: frozenset[str], size: str, seconds: float) -> None:
         self.studio.memory.add_timing(tool, "+".join(sorted(needs)), size, max(seconds, 0.0), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -216,6 +216,13 @@ class Tool(ABC):
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         """Expected cost. The executor replaces the seconds by measured ones once it has seen enough runs."""
         return Forecast(seconds=0.1)
+
+    def only_said(self, args: Mapping[str, Any], told: Sequence[str]) -> dict[str, Any]:
+        """A brain's arguments, without what counts only when the user said it and the user did not.
+
+        told: the user's messages that the call answers, oldest first.
+        """
+        return dict(args)
 
     @abstractmethod
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:

@@ -52,7 +52,7 @@ def _with_edits(
         {"name": s["tool"], "args": {**s["args"], **decision["edits"].get(s["id"], {})}, "id": s["call_id"]}
         for s in pending
     ]
-    steps, refused = make_steps(calls, 0, ctx)
+    steps, refused = make_steps(calls, 0, ctx)  # checked before; what changed is the user's
     if refused:
         error = refused[0].error
         failure = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}

@@ -13,7 +13,7 @@ from langgraph.types import Command
 from agent.briefing import briefing, exposed_tools
 from agent.events import StageEntered
 from agent.pricing import make_steps, propose
-from agent.state import State, TurnContext
+from agent.state import State, TurnContext, users_words
 from agent.thinking import answer_of
 from backends.llm.understanding import Understanding
 from configs.errors import StudioError
@@ -46,7 +46,7 @@ async def plan(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["
             update["question"] = {"text": text, "choices": [], "wish": state["wish"]}
         return Command(goto="reply", update={**update, "reply": text, "notices": notices})
 
-    steps, refused = make_steps(calls, len(state["steps"]), ctx)
+    steps, refused = make_steps(calls, len(state["steps"]), ctx, users_words(state))
     message = AIMessage(content=answer.content, tool_calls=calls)
     if refused:
         return _explain(state, message, calls, refused[0].error, update, ctx)

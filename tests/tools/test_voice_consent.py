@@ -137,3 +137,11 @@ def test_a_tag_tells_a_synthetic_voice_but_not_a_cloned_one(studio: VoiceStudio,
     assert inherited == consent, "a clone of a clone stands under the same consent"
     write_wav(file, tone, 16000, tags=voice_tags("gpt_sovits", "Luca", "con-unknown"))
     assert origin_of_recording(memory, Recording("y", file.name, None, file)) == ""
+
+
+@pytest.mark.parametrize(
+    "said", ["No, nessuno ha dato il permesso", "nobody gave permission", "She has not signed it", "non ha firmato"]
+)
+def test_a_refusal_is_no_consent_of_somebody_unnamed(studio: VoiceStudio, said: str) -> None:
+    with pytest.raises(UsageError, match="nobody agreed"):
+        agreed(studio.studio.memory, "Luca", None, [UPLOAD], said, "Anna Rossi")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,41 @@ def test_gates_tell_their_reasons() -> None:
     assert [reason for reason, _ in judge(0, Piece(1.0, 5.0), both, TABLE, LIMITS).reasons] == ["overlap"]
     hers = Scene(made.track, made.who, 1)
     assert "other speaker" in [reason for reason, _ in judge(0, Piece(1.0, 5.0), hers, TABLE, LIMITS).reasons]
+
+
+def test_breath_in_the_pauses_is_no_noise() -> None:
+    made = track([(1.0, 3.0), (4.0, 6.0)], 8.0, noise=-50.0)
+    piece = Piece(0.8, 6.2)
+    breath = slice(round(3.3 / FRAME_S), round(3.6 / FRAME_S))
+    made.level_db[breath] = -32.0
+    assert snr_db(made, piece) == pytest.approx(30.0, abs=0.3)
+
+
+def test_noise_beside_a_clip_with_pauses_is_not_its_own() -> None:
+    made = track([(1.0, 3.0), (4.0, 6.0), (8.0, 9.0)], 10.0, noise=-50.0)
+    made.level_db[round(6.3 / FRAME_S) : round(8.0 / FRAME_S)] = -30.0
+    assert snr_db(made, Piece(0.8, 6.2)) == pytest.approx(30.0, abs=0.3)
+
+
+def test_speech_around_an_overlap_is_kept() -> None:
+    made = scene([(1.0, 9.0)], [], 10.0)
+    made = replace(made, who=replace(made.who, overlaps=((7.5, 8.2),)))
+    whole = cut_pieces(made, TABLE.clips)
+    assert len(whole) == 1 and judge(0, whole[0], made, TABLE, LIMITS).reasons[0][0] == "overlap"
+    first, *rest = cut_pieces(made, TABLE.clips, (), TABLE.gates.overlap_s)
+    assert first.end == pytest.approx(7.25, abs=0.01) and all(p.start >= 8.44 for p in rest)
+    assert judge(0, first, made, TABLE, LIMITS).kept
+    told = cut_pieces(made, TABLE.clips, [said(1.0, 9.0, "A whole line.")], TABLE.gates.overlap_s)
+    assert len(told) == 1 and told[0].seconds > 7.9
+
+
+def test_unclear_speech_right_beside_another_voice_is_left_out() -> None:
+    near = scene([(1.0, 5.0)], [(5.1, 8.0)], 9.0)
+    far = scene([(1.0, 5.0)], [(6.0, 8.0)], 9.0)
+    for made, kept in ((near, False), (far, True)):
+        both = (HIM + 0.9 * HER) / np.linalg.norm(HIM + 0.9 * HER)
+        made.track.vectors[0] = both
+        assert judge(0, Piece(0.9, 5.05), made, TABLE, LIMITS).kept is kept
 
 
 def test_dnsmos_passes_where_snr_does_not() -> None:
@@ -258,3 +294,40 @@ def test_what_a_separator_lacks_is_told(settings: Settings) -> None:
     assert found is None and "no separator is installed" in why
     settings.voice.separator = ""
     assert find_separator(settings) == (None, "no separator is set (voice.separator)")
+
+
+def test_a_damaged_an_encrypted_and_a_blown_up_clip_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zipfile
+
+    from configs.errors import UsageError
+    from tools.voice.dataset import manifest as form
+
+    clip = form.Clip(file="clips/a.wav", seconds=4.0, sample_rate=16000, text="Hello there.")
+    text = form.Manifest(character="Luca", language="en", clips=(clip,)).model_dump_json()
+
+    def packed(name: str, content: bytes) -> Path:
+        file = tmp_path / name
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("manifest.json", text)
+            archive.writestr("clips/a.wav", content)
+        return file
+
+    bomb = packed("bomb.zip", b"\0" * 300_000)
+    monkeypatch.setattr(form, "MAX_CLIP_BYTES", 200_000)
+    with pytest.raises(UsageError, match=r"clips/a\.wav has more than"):
+        form.unpack(bomb, tmp_path / "out")
+    broken = packed("broken.zip", bytes(range(256)) * 64)
+    content = bytearray(broken.read_bytes())
+    at = content.index(b"clips/a.wav") + len("clips/a.wav")
+    content[at : at + 40] = b"\xff" * 40
+    broken.write_bytes(content)
+    with pytest.raises(UsageError, match="missing or damaged"):
+        form.unpack(broken, tmp_path / "out")
+    locked = packed("locked.zip", b"x" * 64)
+    content = bytearray(locked.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.rindex(mark)
+        content[at + offset] |= 1
+    locked.write_bytes(content)
+    with pytest.raises(UsageError, match="missing or damaged"):
+        form.unpack(locked, tmp_path / "out")

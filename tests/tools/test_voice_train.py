@@ -260,3 +260,19 @@ def test_wrong_use_is_told_in_one_sentence(studio: VoiceStudio, root: Path) -> N
     (root / "GPT_SoVITS" / "s1_train.py").unlink()
     outcome = studio.call("train_voice", character="Luca", consent=CONSENT)
     assert isinstance(outcome.error, EngineError) and "s1_train.py is missing" in outcome.error.sentence
+
+
+def test_what_a_dataset_says_of_itself_is_no_consent(studio: VoiceStudio) -> None:
+    """Neither its own words on rights nor a source that it names without having been built here."""
+    said = {"rights": "written consent of Anna Rossi", "consent": {"id": "con-1", "line": "their own voice"}}
+    _dataset(studio, **said)
+    assert isinstance(studio.call("train_voice", character="Luca", **FAST).error, QuestionOpen)
+    _, spoken = studio.made("speak", text="This is the studio's own voice.")
+    file = studio.studio.workspace.tmp / "brought.zip"
+    dataset(file, source=spoken.id)
+    brought = publish(
+        studio.studio.workspace, studio.studio.memory, file, "dataset", "brought.zip", engine="", engine_version="",
+        tool="upload", params={}, seed=None, parents=(), scores=(), thread="t", step="", summary="",
+    )  # fmt: skip
+    outcome = studio.call("train_voice", character="Luca", dataset=brought.id, **FAST)
+    assert isinstance(outcome.error, QuestionOpen)

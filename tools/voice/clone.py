@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -24,6 +25,7 @@ from memory.records import Asset, Entry, Score
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.clone_reference import held_out_stretch, words_of, write_reference
 from tools.voice.consent import CLONING, Consent, Recording, agreed, consent_of
+from tools.voice.own_words import only_said
 from tools.voice.routing import route
 
 
@@ -71,6 +73,9 @@ class CloneVoice(Tool):
     makes = "audio"
     time_limit_s = 1800.0
     retried = False
+
+    def only_said(self, args: Mapping[str, Any], told: Sequence[str]) -> dict[str, Any]:
+        return only_said(args, told)
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
         return frozenset({"espeak"})

@@ -128,14 +128,13 @@ def agreed(
         return _new("synthetic_voice", "", scope, today, str(told[0]), hashes)
     if not said.strip() and not person.strip():
         raise _question(character, deed)
-    plain = _plain(said)
-    if _has(plain, _lexicon()["refusal"]):
+    if is_refusal(said):
         raise UsageError(
             f"The voice was not {deed}",
             "nobody agreed to it",
             "Ask the person, or record your own voice; the studio's own voices need nobody's consent",
         )
-    if before is not None and _has(plain, _lexicon()["same_as_before"]):
+    if before is not None and _has(plain(said), _lexicon()["same_as_before"]):
         return before.covering(hashes)
     basis = read_basis(said)
     if basis is None:
@@ -143,7 +142,7 @@ def agreed(
     who = person.strip() or name_in(said)
     if basis in ("written_consent", "spoken_consent") and not who:
         raise _question(character, deed, "who")
-    if basis == "licensed_recording" and len(plain.split()) < 2:
+    if basis == "licensed_recording" and len(plain(said).split()) < 2:
         raise _question(character, deed, "licence")
     if basis == "own_voice":
         who = person.strip() or "the user"
@@ -178,14 +177,14 @@ def origin_of_recording(memory: Memory, recording: Recording) -> Consent | str:
 
 def read_basis(said: str) -> Basis | None:
     """What a sentence says of the right to a voice; the longest phrase found decides."""
-    plain = _plain(said)
+    words = plain(said)
     for denial in _lexicon()["not_own"]:
-        plain = plain.replace(f" {_plain(denial).strip()} ", " ")
+        words = words.replace(f" {plain(denial).strip()} ", " ")
     found = [
         (len(phrase), basis)
         for basis, entry in _lexicon()["bases"].items()
         for phrase in entry["phrases"]
-        if _has(plain, [phrase])
+        if _has(words, [phrase])
     ]
     firm = [one for one in found if one[1] != "spoken_consent"]
     return max(firm or found)[1] if found else None
@@ -228,11 +227,16 @@ def _by_id(memory: Memory, wanted: str) -> Consent | None:
     return next((one for one in found if one is not None and one.id == wanted), None)
 
 
-def _has(plain: str, phrases: Sequence[str]) -> bool:
-    return any(f" {_plain(phrase).strip()} " in plain for phrase in phrases)
+def _has(words: str, phrases: Sequence[str]) -> bool:
+    return any(f" {plain(phrase).strip()} " in words for phrase in phrases)
 
 
-def _plain(text: str) -> str:
+def is_refusal(said: str) -> bool:
+    """Whether these words say that nobody agreed."""
+    return _has(plain(said), _lexicon()["refusal"])
+
+
+def plain(text: str) -> str:
     """Lower case, no accents, words parted by single spaces, a space at both ends."""
     bare = "".join(c for c in unicodedata.normalize("NFD", text.casefold()) if unicodedata.category(c) != "Mn")
     return " " + " ".join(_WORD.findall(bare)) + " "

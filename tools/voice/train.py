@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from memory.records import Asset, Entry, Score
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolContext, ToolOutcome, ToolResult
 from tools.voice.clone import known_character, replaced
 from tools.voice.consent import Consent
+from tools.voice.own_words import only_said
 from tools.voice.routing import lacking
 from tools.voice.train_dataset import Material, export_qwen3, find_dataset, judged, language_of
 from tools.voice.train_model import TrainModelArgs, consent_for, recipe_for
@@ -45,6 +47,9 @@ class TrainVoice(Tool):
     makes = "report"
     time_limit_s = 48 * 3600.0
     retried = False
+
+    def only_said(self, args: Mapping[str, Any], told: Sequence[str]) -> dict[str, Any]:
+        return only_said(args, told)
 
     def uses(self, args: Any, studio: Studio) -> frozenset[str]:
         return frozenset() if args.dry_run or args.export else frozenset({"voice_training", ENGINE})

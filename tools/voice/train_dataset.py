@@ -15,7 +15,7 @@ from configs.voice_training import VoiceTraining
 from memory.records import Asset
 from tools.spec import ToolContext
 from tools.voice.consent import Recording
-from tools.voice.dataset.manifest import Clip, Manifest, plain_name, read_manifest, unpack
+from tools.voice.dataset.manifest import Clip, Manifest, clip_bytes, plain_name, read_manifest, unpack
 
 LANGUAGES = {"it": "Italian", "de": "German", "fr": "French", "es": "Spanish", "pt": "Portuguese", "ru": "Russian"}
 
@@ -108,7 +108,12 @@ def judged(asset: Asset, manifest: Manifest, table: VoiceTraining) -> Material:
 
 
 def recordings_of(ctx: ToolContext, material: Material) -> list[Recording]:
-    """The files that the clips come from, else the dataset itself; for the question who agreed."""
+    """The files that the clips come from, else the dataset itself; for the question who agreed.
+
+    Only a dataset that was built here is believed about where its clips come from.
+    """
+    if material.asset.tool != "build_voice_dataset":
+        return [Recording(material.asset.sha256, material.asset.name)]
     found: dict[str, Recording] = {}
     for source in dict.fromkeys(clip.source for clip in material.manifest.clips):
         asset = ctx.memory.get_asset(source) if source else None
@@ -144,7 +149,7 @@ def export_qwen3(ctx: ToolContext, asset: Asset, manifest: Manifest, name: str) 
         made.writestr(zipfile.ZipInfo("train.jsonl"), "\n".join(rows) + "\n")
         for clip in clips:
             ctx.cancel.check()
-            made.writestr(zipfile.ZipInfo(clip.file), given.read(clip.file))
+            made.writestr(zipfile.ZipInfo(clip.file), clip_bytes(ctx.path(asset), given, clip.file))
     saved = ctx.save(
         file, "dataset", f"Voice of {name} for Qwen3-TTS.zip", params={"character": name, "form": "qwen3-sft"},
         parents=(asset.id,), summary=f"{len(clips)} clips and train.jsonl for Qwen3-TTS' fine-tuning",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from configs.voice_training import Version, VoiceTraining, load_voice_training
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.consent import Consent, agreed
 from tools.voice.dataset.manifest import plain_name
+from tools.voice.own_words import only_said
 from tools.voice.train_dataset import Material, find_dataset, judged, lay_out, recordings_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class TrainVoiceModel(Tool):
     makes = "file"
     time_limit_s = 48 * 3600.0
     retried = False
+
+    def only_said(self, args: Mapping[str, Any], told: Sequence[str]) -> dict[str, Any]:
+        return only_said(args, told)
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
         return frozenset({SEAT})
@@ -113,8 +117,8 @@ def consent_for(ctx: ToolContext, material: Material, args: Any) -> Consent:
     """Who agreed to the training. Raises QuestionOpen when that has to be asked, UsageError when nobody did."""
     entry = ctx.memory.resolve_character(args.character)
     name = entry.name if entry is not None else args.character.strip()
-    said = args.consent or material.manifest.rights or ", ".join(material.manifest.consent.values())
-    return agreed(ctx.memory, name, entry, recordings_of(ctx, material), said, args.person, deed="trained")
+    # what the dataset itself says of rights is text of a file, and no consent
+    return agreed(ctx.memory, name, entry, recordings_of(ctx, material), args.consent, args.person, deed="trained")
 
 
 def recipe_for(ctx: ToolContext, table: VoiceTraining, material: Material, args: Any) -> Recipe:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -21,6 +22,10 @@ MAX_CLIPS = 20_000
 MAX_BYTES = 8 * 1024**3
 """Of all unpacked clips together."""
 MAX_MANIFEST_BYTES = 64 * 1024**2
+MAX_CLIP_BYTES = 64 * 1024**2
+"""Of one clip, which is read at once: some minutes at 192 kHz."""
+_UNREADABLE = (OSError, KeyError, zipfile.BadZipFile, RuntimeError, EOFError, zlib.error)
+"""What zipfile raises for a damaged, cut off, encrypted or oddly packed member."""
 _FILE = re.compile(r"clips/[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.wav")
 
 Reason = Literal[
@@ -192,7 +197,7 @@ def read_manifest(path: Path) -> Manifest:
                     raise _no_dataset(path, "its manifest is too large")
                 content = archive.read(MANIFEST)
         manifest = Manifest.model_validate_json(content)
-    except (OSError, KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise _no_dataset(path, f"{MANIFEST} cannot be read in it") from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -228,13 +233,21 @@ def _unzip(path: Path, manifest: Manifest, folder: Path) -> None:
     left = MAX_BYTES
     with zipfile.ZipFile(path) as archive:
         for clip in manifest.clips:
-            try:
-                left -= archive.getinfo(clip.file).file_size
-                if left < 0:
-                    raise _no_dataset(path, f"its clips have more than {MAX_BYTES // 1024**3} GiB")
-                (folder / PurePosixPath(clip.file)).write_bytes(archive.read(clip.file))
-            except (KeyError, zipfile.BadZipFile, OSError) as error:
-                raise _no_dataset(path, f"{clip.file} is missing or damaged") from error
+            content = clip_bytes(path, archive, clip.file)
+            left -= len(content)
+            if left < 0:
+                raise _no_dataset(path, f"its clips have more than {MAX_BYTES // 1024**3} GiB")
+            (folder / PurePosixPath(clip.file)).write_bytes(content)
+
+
+def clip_bytes(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    """One clip of a dataset's zip. Raises UsageError when it is missing, damaged or far too large."""
+    try:
+        if archive.getinfo(name).file_size > MAX_CLIP_BYTES:
+            raise _no_dataset(path, f"{name} has more than {MAX_CLIP_BYTES // 1024**2} MiB")
+        return archive.read(name)
+    except _UNREADABLE as error:
+        raise _no_dataset(path, f"{name} is missing or damaged") from error
 
 
 def write_dataset(manifest: Manifest, clips: Path, file: Path) -> None:
