@@ -207,3 +207,8 @@ def test_a_trailers_title_stands_on_its_cards_only(said: str) -> None:
 def test_a_title_card_stands_where_it_was_asked_for(said: str, place: str) -> None:
     (card,) = decide(said)
     assert isinstance(card, w.TitleCard) and (card.text, card.place) == ("The End", place)
+
+
+def test_a_cards_length_is_the_cards_and_cuts_nothing() -> None:
+    (card,) = decide('put a 3 second title card "The End" at the end')
+    assert isinstance(card, w.TitleCard) and (card.place, card.seconds) == ("end", 3.0)

@@ -197,7 +197,7 @@ def _clause(found: list[Found], last: Kind | None) -> tuple[list[Operation], Kin
     for item in texts:
         checked(item.value)
         if card is not None:
-            made.append(w.TitleCard(item.said, item.value, card))
+            made.append(w.TitleCard(item.said, item.value, *card))
             continue
         shouted = "meme" in kinds or place == "top" or item.value.isupper()
         style: Literal["meme", "subtitle"] = "meme" if shouted else "subtitle"

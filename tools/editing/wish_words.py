@@ -43,6 +43,7 @@ class Rule:
 SIDES: dict[str, str] = {"left": "right", "right": "left", "top": "down", "bottom": "up"}
 """'From the left' is a movement to the right."""
 STILL_S = 2.0
+CARD_S = 2.0
 
 
 def wish_rules(lex: Lexicon, *, named: bool) -> Iterator[Rule]:
@@ -51,7 +52,8 @@ def wish_rules(lex: Lexicon, *, named: bool) -> Iterator[Rule]:
     if not named:
         for place, patterns in data["cards"].items():
             for pattern in patterns:
-                yield Rule("card", lex.compile(pattern), lambda m, x, said, place=place: place)
+                timed = f"(?:(?P<time>{{time}})[ -]+(?:long )?)?(?:{pattern})"
+                yield Rule("card", lex.compile(timed), lambda m, x, said, place=place: (place, _card_seconds(m, x)))
         for pattern in data["quick"]:
             yield Rule("quick", lex.compile(pattern), lambda m, x, said: said)
     for entry in data["wishes"]:
@@ -64,6 +66,11 @@ def wish_rules(lex: Lexicon, *, named: bool) -> Iterator[Rule]:
     if not named:
         for pattern in data["idle"]:
             yield Rule("name", lex.compile(pattern), None)
+
+
+def _card_seconds(match: re.Match[str], lex: Lexicon) -> float:
+    said = match.group("time")
+    return lex.seconds(said.rstrip(" -")) if said else CARD_S
 
 
 def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) -> w.Operation:
