@@ -209,6 +209,7 @@ def test_a_title_card_stands_where_it_was_asked_for(said: str, place: str) -> No
     assert isinstance(card, w.TitleCard) and (card.text, card.place) == ("The End", place)
 
 
-def test_a_cards_length_is_the_cards_and_cuts_nothing() -> None:
-    (card,) = decide('put a 3 second title card "The End" at the end')
+@pytest.mark.parametrize("said", ['a 3 second title card "The End" at the end', 'a title "The End" for 3 s at the end'])
+def test_a_cards_length_is_the_cards_and_cuts_nothing(said: str) -> None:
+    (card,) = decide(said)
     assert isinstance(card, w.TitleCard) and (card.place, card.seconds) == ("end", 3.0)

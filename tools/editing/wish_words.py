@@ -69,7 +69,8 @@ def wish_rules(lex: Lexicon, *, named: bool) -> Iterator[Rule]:
 
 
 def _card_seconds(match: re.Match[str], lex: Lexicon) -> float:
-    said = match.group("time")
+    groups = match.groupdict()
+    said = groups.get("time") or groups.get("time2")
     return lex.seconds(said.rstrip(" -")) if said else CARD_S
 
 
