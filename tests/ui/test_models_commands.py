@@ -92,14 +92,14 @@ def test_health_runs_the_canary(started: ServedStudio) -> None:
 
 def test_logs_are_shown_and_followed(started: ServedStudio) -> None:
     assert "Application startup complete" in started.run("models", "logs", NAME, "-n", "5").stdout
-    command = [sys.executable, "-u", "-m", "ui.cli", "models", "logs", NAME, "-n", "0", "--follow"]
+    command = [sys.executable, "-u", "-m", "ui.cli", "models", "logs", NAME, "-n", "1", "--follow"]
     follower = subprocess.Popen(command, env=started.env, stdout=subprocess.PIPE, text=True)
     try:
-        time.sleep(1.5)
+        assert follower.stdout is not None
+        assert follower.stdout.readline()  # it follows from before it shows the last line
         log = started.home / "logs" / "engines" / f"{NAME}.log"
         with log.open("a") as file:
             file.write("a line that comes later\n")
-        assert follower.stdout is not None
         assert follower.stdout.readline().strip() == "a line that comes later"
     finally:
         follower.send_signal(signal.SIGINT)
