@@ -31,11 +31,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     install_gpt_sovits(folder / "warehouse")
     (folder / "home" / "configs").mkdir(parents=True)
     (folder / "home" / "configs" / "tts_config.yaml").write_text(
-        "engines: {gpt_sovits: {line_seconds: 1.5}}\norder: {default: [gpt_sovits, espeak]}\n"
+        "engines: {gpt_sovits: {line_seconds: 1.5, tries: 1}}\norder: {default: [gpt_sovits, espeak]}\n"
     )
     memory, run = {"index": "numpy", "embedder": "letters"}, {"run_dir": str(folder / "run")}
     return load_settings(
-        home=folder / "home", warehouse=folder / "warehouse", brain="offline", memory=memory, gpu=run
+        home=folder / "home", warehouse=folder / "warehouse", brain="offline", memory=memory, gpu=run,
+        voice={"speaker_encoder": "none"},  # judging likeness loads torch, and is tested elsewhere
     )  # fmt: skip
 
 
