@@ -28,6 +28,8 @@ from tools.events import Event, Progress, StepFinished
 from tools.executor import Executor, Run
 from tools.intake import attach
 from tools.spec import CancelToken
+from tools.voice.dialogue import SpeakDialogueArgs
+from tools.voice.scenes import foreseen
 
 FILM = """INT. LIGHTHOUSE - NIGHT
 
@@ -259,3 +261,11 @@ def test_where_lines_overlap_each_mouth_follows_its_own(studio: VoiceStudio) -> 
     assert made.result is not None
     moving = [start for start, _, shape in made.result.data["cues"] if shape != "X"]
     assert min(moving) >= second["start"] - 0.15
+
+
+def test_a_script_in_the_call_is_foreseen_and_a_line_without_words_is_told(studio: VoiceStudio) -> None:
+    args = SpeakDialogueArgs(script="LUCA: Ciao!\nBOO: Beep.\n")
+    assert len(foreseen(args, studio.studio)) == 2
+    outcome, mix = studio.made("speak_dialogue", lines=["Luca: ", "Boo: Hello."])
+    assert [row["text"] for row in mix.params["lines"]] == ["Hello."]
+    assert outcome.result is not None and any("line 1: no text" in text for text in outcome.result.warnings)
