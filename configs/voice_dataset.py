@@ -52,6 +52,8 @@ class Clustering(_Section):
     change_at_pause: float = Field(ge=0)
     ambiguous: float = Field(ge=0, le=1)
     """Share of a voice's usual lead over the next one, below which a window may hold both."""
+    lead_beside: float = Field(0.0, ge=0, le=1)
+    """Lead over any other voice that a clip needs beside somebody else's turn; 0 asks for none more than elsewhere."""
     least_s: float = Field(ge=0)
     least_share: float = Field(ge=0, le=1)
     """A voice with less speech than both is nobody's: its windows go to the nearest."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def _pauses(samples: Samples, rate: int, spans: Sequence[tuple[float, float]]) -
     loud = float(np.percentile(levels, 95))
     per_frame = len(samples) / rate / len(levels)
     made: list[tuple[float, float]] = []
-    for (_, before), (after, _) in zip(spans, spans[1:], strict=False):
+    for (_, before), (after, _) in pairwise(spans):
         start, end = before + LEFT_S, after - LEFT_S
         if after - before < SHORTEST_S:
             continue

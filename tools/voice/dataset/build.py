@@ -127,7 +127,8 @@ def build(
     for index, (source, track, one) in enumerate(zip(sources, tracks, who, strict=True)):
         scene = Scene(track, one, chosen.speaker)
         words = without_labels(source.words, wish.character, labelled=source.labelled)
-        judged += [judge(index, piece, scene, table, limits) for piece in cut_pieces(scene, table.clips, words)]
+        pieces = cut_pieces(scene, table.clips, words, table.gates.overlap_s)
+        judged += [judge(index, piece, scene, table, limits) for piece in pieces]
     judged, cuts = _cut(sources, judged, wish, table, folder, progress, length)
     judged = _gated(judged, cuts, table, limits, cleanliness, cancel, any(source.words for source in sources))
     activity, why = activity_method()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,10 @@ _LEAST_LINE_SHARE = 0.6
 _SNAP_S = 0.4
 """Lines of subtitles begin and end about this near to the speech."""
 _SNIPPET_S = 0.3
+_AROUND_S = 0.25
+"""The edges of an overlap are found no nearer than this."""
+_PAUSE_FRAMES = 8
+"""A quarter second of pauses tells how loud the noise is."""
 Span = tuple[float, float]
 
 
@@ -53,21 +58,25 @@ class Scene:
         return [(turn.start, turn.end) for turn in self.who.turns if turn.speaker != self.speaker]
 
 
-def cut_pieces(scene: Scene, limits: Cutting, words: Sequence[Words] = ()) -> list[Piece]:
+def cut_pieces(scene: Scene, limits: Cutting, words: Sequence[Words] = (), both_s: float = math.inf) -> list[Piece]:
     """The character's speech in pieces, in order.
 
     With words, pieces hold whole lines, and speech that no line tells stays without a text. Pieces may be shorter or
     longer than the limits where no pause allows better: the gates say so.
+
+    both_s: where two seem to speak at once for longer, speech without words is cut away around it, so that what
+    comes before and after can be kept; a line with words stays whole.
     """
     mine, others = scene.mine(), scene.others()
+    blurred = [(a - _AROUND_S, b + _AROUND_S) for a, b in scene.who.overlaps if b - a > both_s]
     if words:
         lines = _lines_of(words, mine, others, scene.track)
         pieces = _merged(lines, others, limits)
         told = [(piece.start, piece.end) for piece in pieces]
-        rest = [span for span in _without(mine, told) if span[1] - span[0] >= _SNIPPET_S]
-        pieces += [Piece(a, b) for a, b in _runs(rest, [*others, *told], limits, scene.track)]
+        rest = [span for span in _without(mine, [*told, *blurred]) if span[1] - span[0] >= _SNIPPET_S]
+        pieces += [Piece(a, b) for a, b in _runs(rest, [*others, *told, *blurred], limits, scene.track)]
     else:
-        pieces = [Piece(a, b) for a, b in _runs(mine, others, limits, scene.track)]
+        pieces = [Piece(a, b) for a, b in _runs(_without(mine, blurred), [*others, *blurred], limits, scene.track)]
     pieces.sort(key=lambda piece: piece.start)
     return _with_edges(pieces, others, scene.track.seconds, limits.edge_s)
 
@@ -196,9 +205,11 @@ def _without(spans: Sequence[Span], holes: Sequence[Span]) -> list[Span]:
 
 
 def snr_db(track: VoiceTrack, piece: Piece, reach: float = 4.0) -> float | None:
-    """Power of the speech over that of what is heard in the pauses inside and beside the piece, dB, 60 at most.
+    """Power of the speech over the usual power of the pauses inside the piece, or beside it, dB, 60 at most.
 
-    None when there are no pauses near enough to tell.
+    The pauses' median is taken: breath and fading sounds in them are the speaker's own and are no noise (their mean
+    put one reader's readings 11 dB too low, by noise of known level). Pauses beside the piece may be another's, with
+    another microphone, and count only where the piece has none. None when there are none near enough either.
     """
     middle = (np.arange(len(track.level_db)) + 0.5) * FRAME_S
     inside = (middle >= piece.start) & (middle < piece.end)
@@ -207,9 +218,11 @@ def snr_db(track: VoiceTrack, piece: Piece, reach: float = 4.0) -> float | None:
     quiet = track.probability < 0.1
     # the frame after speech still rings
     quiet[1:] &= track.probability[:-1] < 0.3
-    speech, pauses = power[inside & (track.probability >= 0.5)], power[near & quiet]
+    speech, pauses = power[inside & (track.probability >= 0.5)], power[inside & quiet]
+    if len(pauses) < _PAUSE_FRAMES:
+        pauses = power[near & quiet]
     if len(speech) < 10 or len(pauses) < 5:
         return None
-    noise = float(pauses.mean())
+    noise = float(np.median(pauses))
     voice = max(float(speech.mean()) - noise, 1e-12)
     return float(min(60.0, 10 * np.log10(voice / max(noise, 1e-12))))

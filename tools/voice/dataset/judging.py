@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,8 @@ _ROUNDS = 2
 """So often the centroid is taken anew and what is far from it dropped (Emilia and its kin do it once; film sound has
 more strangers)."""
 _LEAST_FOR_CENTROID = 3
+_BESIDE_S, _EDGE_S = 0.3, 0.05
+"""From a piece's border to another's turn, and by which borders of turns and pieces may differ."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,17 @@ def judge(source: int, piece: Piece, scene: Scene, table: VoiceDatasetTable, lim
         judged = judged.rejected("overlap", f"{both:.1f} s in which two voices are heard")
     if vector is None or (margin is not None and margin < 0):
         judged = judged.rejected("other speaker", "a part of it is nearer to another voice")
+    elif margin is not None and margin < limits.lead_beside and _beside(piece, scene.others()):
+        judged = judged.rejected("other speaker", "somebody else speaks right beside it, and it is not clear of them")
     return judged
+
+
+def _beside(piece: Piece, others: Sequence[tuple[float, float]]) -> bool:
+    """Somebody else's turn ends just before the piece or begins just after it: there people fall into each other's
+    words."""
+    return any(piece.start - _BESIDE_S < b <= piece.start + _EDGE_S for _, b in others) or any(
+        piece.end - _EDGE_S <= a < piece.end + _BESIDE_S for a, _ in others
+    )
 
 
 def judge_sound(judged: Judged, table: VoiceDatasetTable, cleanliness: float | None) -> Judged:
