@@ -116,7 +116,7 @@ def test_further_emotions_are_added_and_undone(studio: VoiceStudio, man: Asset) 
     studio.made("clone_voice", audio=man.id, character="Carla", emotion="happily")
     source = _source(studio, "Carla")
     assert set(source["references"]) == {"neutral", "happy"} and source["references"]["neutral"] == neutral
-    studio.call("undo", steps=2)
+    studio.call("undo")
     assert set(_source(studio, "Carla")["references"]) == {"neutral"}
 
 
