@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brain_talk import BOO, BUNNY, LUCA, calls
+from brain_talk import BOO, BUNNY, LUCA, calls, messages
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from backends.llm.offline.brain import OfflineBrain
 from backends.llm.offline.feelings import feeling_args
 from backends.llm.offline.request import Call
 from backends.llm.offline.voice_owner import consent_in, speaker_of_recording, with_consent
+from backends.llm.offline.wish import guess_language
 
 SCRIPT = {"id": "fil-0000000001", "kind": "file", "name": "scene.fountain"}
 SAMPLE = {"id": "aud-0000000001", "kind": "audio", "name": "sample.wav"}
@@ -117,3 +119,103 @@ def test_two_clips_are_joined_as_they_are_meant(brain: OfflineBrain) -> None:
     second = {**BUNNY, "id": "vid-0000000009", "name": "second.mp4"}
     ((tool, args),) = calls(brain, "put them together with a whip pan", attachments=[BUNNY, second])
     assert tool == "edit_video" and args["video"] == [BUNNY["id"], second["id"]]
+
+
+MIA = {"name": "Mia", "aliases": [], "text": "a cheerful girl"}
+LINE = {"id": "aud-dddddddddd", "kind": "audio", "name": "line", "tool": "speak", "text": "Where were you?"}
+
+
+def after(brain: OfflineBrain, wish: str, tool: str, args: dict[str, Any], **facts: Any) -> list[tuple[str, Any]]:
+    """The calls for a wish that follows one call in the conversation."""
+    before = [
+        HumanMessage("and now the first of them"),
+        AIMessage("", tool_calls=[{"name": tool, "args": args, "id": "1"}]),
+        ToolMessage("done", tool_call_id="1"),
+        AIMessage("Done."),
+    ]
+    known = {"characters": [LUCA, BOO, MIA], **facts}
+    return [(call["name"], call["args"]) for call in brain.invoke(messages(wish, before, **known)).tool_calls]
+
+
+@pytest.mark.parametrize(
+    "wish", ["make it go from sad to happy", "now from sad to happy", "can it start sad and end happy?"]
+)
+def test_a_change_of_feeling_alone_is_about_the_line_spoken_last(brain: OfflineBrain, wish: str) -> None:
+    said = {"text": "Where were you?", "character": "Mia", "emotion": "afraid"}
+    ((tool, args),) = after(brain, wish, "speak", said, assets=[LINE])
+    assert (tool, args) == ("speak", {**said, "emotion": "from sad to happy"})
+
+
+def test_a_slower_line_changes_the_voice_and_is_said_again(brain: OfflineBrain) -> None:
+    said = {"text": "Where were you?", "character": "Mia"}
+    assert after(brain, "a bit slower please", "speak", said, assets=[LINE]) == [
+        ("change_voice", {"character": "Mia", "rate": 0.933}),
+        ("speak", said),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "part"),
+    [
+        ("only scene 2", {"scene": "2"}),
+        ("just the second scene", {"scene": "2"}),
+        ("speak only scene two", {"scene": "2"}),
+        ("only lines 3 to 5", {"only": "3-5"}),
+        ("only the lines of Luca", {"only": "Luca"}),
+        ("without pauses", {"pause": 0.0}),
+        ("again with longer pauses", {"pause": 1.6}),
+        ("with stems", {"stems": True}),
+        ("the same with a timeline", {"timeline": True}),
+        ("solo la scena 2", {"scene": "2"}),
+    ],
+)
+def test_a_part_of_the_dialogue_spoken_last(brain: OfflineBrain, wish: str, part: dict[str, Any]) -> None:
+    said = {"script": SCRIPT["id"]}
+    mix = {"id": "aud-eeeeeeeeee", "kind": "audio", "name": "lamp", "tool": "speak_dialogue", "text": "x"}
+    assert after(brain, wish, "speak_dialogue", said, assets=[mix, SCRIPT]) == [("speak_dialogue", {**said, **part})]
+
+
+@pytest.mark.parametrize(
+    ("wish", "call"),
+    [
+        ("what voices are there?", ("list_voices", {})),
+        ("which voice does Luca have?", ("list_voices", {"character": "Luca"})),
+        ("che voce ha Luca?", ("list_voices", {"character": "Luca"})),
+        ("make Luca's voice deeper", ("change_voice", {"character": "Luca", "pitch": -3.0})),
+        ("Luca's voice is too high", ("change_voice", {"character": "Luca", "pitch": -3.0})),
+        ("give Luca a much higher voice", ("change_voice", {"character": "Luca", "pitch": 4.8})),
+        ("give Mia a British accent", ("change_voice", {"character": "Mia", "language": "en-gb"})),
+        ("make Boo speak slower", ("change_voice", {"character": "Boo", "rate": 0.87})),
+        ("rendi la voce di Luca più profonda", ("change_voice", {"character": "Luca", "pitch": -3.0})),
+        ("delete Mia's voice", ("forget_voice", {"character": "Mia"})),
+        ("Mia takes her consent back", ("forget_voice", {"character": "Mia"})),
+        ("cancella la voce di Mia", ("forget_voice", {"character": "Mia"})),
+    ],
+)
+def test_the_voices_that_characters_have(brain: OfflineBrain, wish: str, call: tuple[str, Any]) -> None:
+    assert calls(brain, wish, characters=[LUCA, BOO, MIA]) == [call]
+
+
+def test_a_name_is_no_word_of_a_language(brain: OfflineBrain) -> None:
+    assert [guess_language(wish) for wish in ("Let Mia say , worried", "train Mia's voice", "la mia voce")] == [
+        "",
+        "",
+        "it",
+    ]
+
+
+def test_a_recording_that_is_called_like_the_character_does_not_push_out_the_attached_one(brain: OfflineBrain) -> None:
+    old = {"id": "aud-0000000002", "kind": "audio", "name": "mia.wav"}
+    new = {"id": "aud-0000000003", "kind": "audio", "name": "session.wav"}
+    ((tool, args),) = calls(
+        brain, "build a voice dataset for Mia from this", attachments=[new], assets=[new, old], characters=[MIA]
+    )
+    assert (tool, args) == ("build_voice_dataset", {"source": new["id"], "character": "Mia"})
+    ((_, args),) = calls(brain, "a voice dataset for Luca from mia.wav", assets=[new, old], characters=[LUCA, MIA])
+    assert args["source"] == old["id"]
+
+
+def test_the_words_of_a_recording_after_a_colon(brain: OfflineBrain) -> None:
+    wish = "lip-sync this recording on Mia with the text: There was a pink light."
+    ((tool, args),) = calls(brain, wish, attachments=[SAMPLE], characters=[MIA])
+    assert (tool, args["text"]) == ("lip_sync", "There was a pink light.")

@@ -61,7 +61,8 @@ def _voice(name: str, entry: Entry | None, ctx: ToolContext) -> dict[str, Any]:
     profile, language = speaker.voice, speaker.language
     chosen = route(_studio(ctx), name, language, "neutral")
     data: Mapping[str, Any] = entry.data if entry is not None else {}
-    source = data.get("voice_source") if isinstance(data.get("voice_source"), Mapping) else {}
+    given = data.get("voice_source")
+    source = given if isinstance(given, Mapping) else {}
     kind = "trained" if chosen.source and chosen.source.weights else "cloned" if chosen.source else "built-in"
     line = f"{speaker.name}: {kind} voice, {sounding(profile)}, spoken by {chosen.engine}"
     line += (

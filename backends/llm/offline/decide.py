@@ -17,7 +17,9 @@ from backends.llm.offline.recipes import BUILDERS
 from backends.llm.offline.references import choice, mentioned_kind
 from backends.llm.offline.repeats import retold
 from backends.llm.offline.request import Call, Request
+from backends.llm.offline.script_parts import about_the_dialogue
 from backends.llm.offline.timeline_calls import bare_span
+from backends.llm.offline.voice_manage import only_a_change
 from backends.llm.offline.voice_owner import asks_consent, with_consent
 from backends.llm.offline.wish import Wish, read_wish
 from backends.llm.understanding import CHAT, CLARIFY, DECLINE
@@ -137,6 +139,10 @@ def _by_form(request: Request) -> Reading | None:
     ]
     if made and made[0] == "speak" and retold(request):
         return Reading((("speak", 1.0),), "rule")
+    if made and made[0] in ("speak", "change_voice") and only_a_change(request):
+        return Reading((("change_voice", 1.0),), "rule")
+    if made and made[0] == "speak_dialogue" and request.recent and about_the_dialogue(request):
+        return Reading((("speak_dialogue", 1.0),), "rule")
     if not (match := _REPEATS.match(request.command)):
         return None
     noun = mentioned_kind(" ".join(request.command[match.start() :].split()[:3]))

@@ -13,6 +13,7 @@ from backends.llm.offline import (
     timeline_calls,
     video_calls,
     voice_calls,
+    voice_manage,
 )
 from backends.llm.offline.lexicon import lexicon, patterns
 from backends.llm.offline.request import Call, Refer, Request
@@ -20,7 +21,7 @@ from backends.llm.offline.wish import Wish
 
 Builder = Callable[[Request], list[Call]]
 
-_MODULES = (image_calls, voice_calls, video_calls, effect_calls, timeline_calls, film_calls, memory_calls)
+_MODULES = (image_calls, voice_calls, voice_manage, video_calls, effect_calls, timeline_calls, film_calls, memory_calls)
 
 BUILDERS: Mapping[str, Builder] = {
     name: getattr(module, name)

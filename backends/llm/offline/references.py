@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rapidfuzz import fuzz
 
@@ -219,6 +219,7 @@ def _is_a(character: CharacterFact, noun: str) -> bool:
 
 def _named(request: Request, kinds: tuple[str, ...]) -> list[str]:
     text, files = request.wish.text, [*request.facts.attachments, *request.facts.assets]
+    people = {name.casefold() for one in request.facts.characters for name in (one.name, *one.aliases)}
     found: dict[str, None] = {}
     for match in ASSET_ID.finditer(text):
         told = ID_KINDS.get(match.group().partition("-")[0])
@@ -232,13 +233,21 @@ def _named(request: Request, kinds: tuple[str, ...]) -> list[str]:
             found[match.group()] = None
     for file in files:
         stem = re.sub(r"\.\w{2,6}$", "", file.name)
-        if file.kind in kinds and len(stem) >= 3 and "." in file.name and _has_words(text, stem):
+        if file.kind in kinds and len(stem) >= 3 and "." in file.name and _has_words(text, stem, people):
             found[file.id] = None
     return list(found)
 
 
-def _has_words(text: str, stem: str) -> bool:
-    """Whether a file is named without its ending, in the text's own words or with '-' and '_' as spaces."""
+_PERSON = r"(?:for|of|on|to|let|make|have|per|di|a|su)\s+{name}(?!\w)|{name}['’]s"
+
+
+def _has_words(text: str, stem: str, people: Collection[str] = ()) -> bool:
+    """Whether a file is named without its ending, in the text's own words or with '-' and '_' as spaces.
+
+    'for Mia' and "Mia's" mean the character, not mia.wav.
+    """
+    if stem.casefold() in people or re.search(_PERSON.format(name=re.escape(stem.capitalize())), text):
+        return False
     loose = r"[\s_-]*".join(re.escape(part) for part in re.split(r"[\s_-]+", stem) if part)
     generic = lexicon().group("reference_nouns").canonical(stem.lower()) in SUITABLE
     return not generic and re.search(rf"(?<!\w){loose}(?!\w)", text, re.IGNORECASE) is not None

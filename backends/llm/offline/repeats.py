@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from backends.llm.offline.feelings import curve_in
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.request import Request
 
@@ -12,6 +13,16 @@ _SAME_LINE = re.compile(
     r"(?:once more|again|one more time|ancora|di nuovo)\b",
     re.IGNORECASE,
 )
+
+
+_CURVE_FILL = (
+    r"(?:(?:please|now|but|and|again|can|could|let|make|have|do|say|go|going|goes|change|changing|starts?|begins?|ends?|turns?|it|that|this|the|line|"
+    r"she|he|her|him|voice|once more|same|ora|ma|fallo|dillo|rendilo|di nuovo)\W+)*"
+    r"(?:from\s+\w+(?:\s+(?:to|through|into)\s+\w+)+|da\s+\w+\s+a\s+\w+|"
+    r"(?:starts?|begins?|comincia|inizia)\s+\w+,?\s+(?:and|then|e|poi)\s+(?:then\s+)?(?:ends?|finish\w*|becomes?|finisce|diventa)\s+\w+)"
+    r"(?:\W+(?:please|again|now|this time))*\W*"
+)
+"""A change of feeling and nothing else: 'make it go from sad to happy'."""
 
 
 def repeats_line(request: Request) -> bool:
@@ -24,6 +35,8 @@ def repeats_line(request: Request) -> bool:
 def retold(request: Request) -> bool:
     """A few words that name nothing but a feeling: 'make it sadder', 'now happily please'."""
     words = lexicon().group("emotions")
+    if curve_in(request.command) and re.fullmatch(_CURVE_FILL, request.command, re.IGNORECASE):
+        return True
     rest = "".join(" " if words.first(word) else f" {word}" for word in request.command.lower().split())
     return words.first(request.command) is not None and re.fullmatch(
         r"(?:(?:make|do|say|try|speak|read|but|a|bit|little|much|more|less|very|now|it|that|this|again|please|time|in|with|"

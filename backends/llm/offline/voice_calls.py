@@ -12,6 +12,7 @@ from backends.llm.offline.lines import lines_in, spoken_lines
 from backends.llm.offline.references import find_character, find_characters, find_file, find_files, need_file
 from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Ask, Call, Refer, Request
+from backends.llm.offline.script_parts import about_the_dialogue, script_parts
 from backends.llm.offline.speech import language_of, named_speaker, outside_of, speaker, spoken_text
 from backends.llm.offline.voice_owner import consent_in, speaker_of_recording
 from backends.llm.offline.wish import FILE_NAME
@@ -26,6 +27,13 @@ _SCRIPT = re.compile(
     re.IGNORECASE,
 )
 """Words for a file of lines, or for the lines of a storyboard."""
+
+
+_WORDS_GIVEN = re.compile(
+    r"\b(?:text|words|transcript|lyrics|testo|parole|it says|he says|she says|dice)"
+    r"\s*(?:is|are|says?|è|sono)?\s*:\s*(\S.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def speak(request: Request) -> list[Call]:
@@ -59,8 +67,11 @@ def speak_dialogue(request: Request) -> list[Call]:
     """lines of {character, text, emotion, language}, or the script that holds them."""
     answer = request.answers.get("lines")
     lines = lines_in(answer, request) if answer else spoken_lines(request)
+    parts = script_parts(request)
+    if not lines and not answer and parts and (before := last_dialogue(request)) and about_the_dialogue(request):
+        return [Call("speak_dialogue", {**before, **parts})]
     if not lines and not answer and (script := _script(request)):
-        return [Call("speak_dialogue", {"script": script})]
+        return [Call("speak_dialogue", {"script": script, **parts})]
     if not lines:
         raise Ask("lines", "need_lines")
     if len(lines) == 1:
@@ -71,7 +82,7 @@ def speak_dialogue(request: Request) -> list[Call]:
 def clone_voice(request: Request) -> list[Call]:
     """audio, character, text, emotion, person, consent."""
     audio = need_file(request, "sound", "which_audio")
-    character = _need_character(request)
+    character = need_character(request)
     args: dict[str, Any] = {"audio": audio, "character": character}
     if request.wish.quotes:
         args["text"] = request.wish.quotes[0].content
@@ -90,12 +101,12 @@ def build_voice_dataset(request: Request) -> list[Call]:
     """source (one or several), character."""
     sources = [] if request.answers.get("file") else _several(request)
     source: str | list[str] = sources if len(sources) > 1 else need_file(request, "sound", "which_audio")
-    return [Call("build_voice_dataset", {"source": source, "character": _need_character(request)})]
+    return [Call("build_voice_dataset", {"source": source, "character": need_character(request)})]
 
 
 def train_voice(request: Request) -> list[Call]:
     """character, dataset, and whether it is only shown what would be done."""
-    args: dict[str, Any] = {"character": _need_character(request)}
+    args: dict[str, Any] = {"character": need_character(request)}
     if dataset := find_file(request, "dataset"):
         args["dataset"] = dataset
     if re.search(lexicon().words["dry_run"], request.wish.blank_quotes, re.I):
@@ -110,7 +121,7 @@ def train_voice(request: Request) -> list[Call]:
 
 def check_voice(request: Request) -> list[Call]:
     """character, text."""
-    args: dict[str, Any] = {"character": _need_character(request)}
+    args: dict[str, Any] = {"character": need_character(request)}
     if request.wish.quotes:
         args["text"] = request.wish.quotes[0].content
     return [Call("check_voice", args)]
@@ -118,7 +129,7 @@ def check_voice(request: Request) -> list[Call]:
 
 def lip_sync(request: Request) -> list[Call]:
     """audio, text, character, formats."""
-    text = request.wish.quotes[0].content if request.wish.quotes else ""
+    text = request.wish.quotes[0].content if request.wish.quotes else _words_given(request)
     args: dict[str, Any] = {}
     who = find_character(request) or named_speaker(FILE_NAME.sub(" ", request.wish.blank_quotes))
     who = who or next((str(m.args["character"]) for m in reversed(request.made) if m.args.get("character")), None)
@@ -138,12 +149,18 @@ def lip_sync(request: Request) -> list[Call]:
     return [Call("lip_sync", args)]
 
 
+def _words_given(request: Request) -> str:
+    """What is said in the recording, where the wish tells it after a colon: 'its text: There was a pink light.'"""
+    match = _WORDS_GIVEN.search(request.whole.raw)
+    return match.group(1).strip() if match else ""
+
+
 def analyze_audio(request: Request) -> list[Call]:
     """audio."""
     return [Call("analyze_audio", {"audio": need_file(request, "sound", "which_audio")})]
 
 
-def _need_character(request: Request) -> str:
+def need_character(request: Request) -> str:
     """Whose voice it shall be: named in this clause, in the wish, a step before, or in the turn before."""
     text = FILE_NAME.sub(" ", request.wish.blank_quotes)
     name = find_character(request, text) or _new_name(text)
@@ -167,6 +184,12 @@ def _new_name(text: str) -> str | None:
     match = match or re.search(r"(?<!^)(?<![.!?:] )\b([A-Z][\w-]+)(?:['’]s)?\b", text)
     noun = re.search(rf"\b({'|'.join(lexicon().words['character_nouns'])})(?:'s)?\b", text, re.I)
     return match.group(1) if match else noun.group(1).lower() if noun else None
+
+
+def last_dialogue(request: Request) -> dict[str, Any]:
+    """The lines or the script of the dialogue spoken last."""
+    last = next((call.args for call in reversed(request.recent) if call.tool == "speak_dialogue"), {})
+    return {name: last[name] for name in ("script", "lines", "format", "scene") if last.get(name)}
 
 
 def last_call(request: Request) -> dict[str, Any]:

@@ -135,9 +135,14 @@ def find_quotes(text: str) -> tuple[Quote, ...]:
     return tuple(found)
 
 
+_WORD = re.compile(r"[^\W\d_]+")
+_NAMES = re.compile(r"(?<=[^\W_] )[A-ZÀ-Þ][a-zà-ÿ]+\b|(?<=, )[A-ZÀ-Þ][a-zà-ÿ]+\b|\b[A-ZÀ-Þ][a-zà-ÿ]+(?=['’]s\b)")
+"""Within a sentence, or followed by 's: 'Mia' and 'Come' are names there and tell no language."""
+
+
 def guess_language(text: str) -> str:
     """'it' | 'en' | '' when neither can be seen."""
-    words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:2000])]
+    words = [word.lower() for word in _WORD.findall(_NAMES.sub(" ", text[:2000]))]
     italian, english = _language_words()
     score_it = sum(word in italian for word in words) + 0.5 * sum(word in italian for word in words[:1])
     score_en = sum(word in english for word in words)

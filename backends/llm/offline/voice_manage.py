@@ -1,0 +1,90 @@
+"""Calls about the voices that characters have: which there are, changed ones, forgotten ones."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.references import find_character
+from backends.llm.offline.request import Ask, Call, Request
+from backends.llm.offline.speech import named_speaker
+from backends.llm.offline.voice_calls import last_call, need_character
+
+_SLIGHT = re.compile(r"\b(?:a (?:bit|little|touch|tad)|slightly|somewhat|un po['’]?|leggermente)\b", re.IGNORECASE)
+_STRONG = re.compile(r"\b(?:much|far|a lot|way|very|molto|assai|decisamente)\b", re.IGNORECASE)
+_TOO = re.compile(r"\b(?:too|troppo)\s+(\w+)", re.IGNORECASE)
+_OPPOSITE = {"pitch_up": "pitch_down", "pitch_down": "pitch_up", "rate_up": "rate_down", "rate_down": "rate_up",
+             "bright": "dark", "dark": "bright"}  # fmt: skip
+
+
+def list_voices(request: Request) -> list[Call]:
+    """character."""
+    who = find_character(request) or named_speaker(request.wish.blank_quotes) or _possessor(request)
+    return [Call("list_voices", {"character": who} if who else {})]
+
+
+def forget_voice(request: Request) -> list[Call]:
+    """character."""
+    return [Call("forget_voice", {"character": need_character(request)})]
+
+
+def change_voice(request: Request) -> list[Call]:
+    """character, pitch, rate, timbre, age, gender, language; the line spoken last is said again in the new voice."""
+    before = last_call(request)
+    named = find_character(request) or _possessor(request)
+    who = named or str(before.get("character", "")) or need_character(request)
+    changes = changes_in(request.answers.get("change", request.wish.blank_quotes))
+    if not changes:
+        raise Ask("change", "need_voice_change")
+    calls = [Call("change_voice", {"character": who, **changes})]
+    if before and before.get("character") == who:
+        calls.append(Call("speak", before))
+    return calls
+
+
+def changes_in(text: str) -> dict[str, Any]:
+    """How the voice shall be changed: semitones, factors, an age, a gender, an accent; {} when nothing is told."""
+    words = lexicon().words["voice_changes"]
+    degree = 0.5 if _SLIGHT.search(text) else 1.6 if _STRONG.search(text) else 1.0
+    too = _TOO.search(text)
+    args: dict[str, Any] = {}
+    for kind, spec in words.items():
+        match = re.search(rf"\b(?:{spec['words']})\b", text, re.IGNORECASE)
+        if not match:
+            continue
+        meant = _OPPOSITE.get(kind, kind) if too and too[1].lower() == match.group().lower() else kind
+        value = words[meant]["value"]
+        if words[meant]["arg"] in ("pitch", "timbre"):
+            value = round(value * degree, 2)
+        elif words[meant]["arg"] == "rate":
+            value = round(value**degree, 3)
+        args.setdefault(words[meant]["arg"], value)
+    return args
+
+
+def only_a_change(request: Request) -> bool:
+    """'slower', 'a bit deeper please': nothing but how the voice spoken last shall differ."""
+    if request.wish.quotes or not changes_in(request.command):
+        return False
+    rest = request.command
+    for spec in lexicon().words["voice_changes"].values():
+        rest = re.sub(rf"\b(?:{spec['words']})\b", " ", rest, flags=re.IGNORECASE)
+    rest = _STRONG.sub(" ", _SLIGHT.sub(" ", rest))
+    return re.fullmatch(
+        r"(?:(?:make|do|say|speak|read|try|but|now|it|that|this|again|please|the|same|line|voice|in|with|a|more|and|should|be|"
+        r"rendilo|dillo|fallo|ora|ma|la|voce|più|e|con)\W*|\s|\W)*", rest, re.IGNORECASE,
+    ) is not None  # fmt: skip
+
+
+def _possessor(request: Request) -> str | None:
+    """'Mia's voice', 'give Mia a', 'la voce di Mia', for a name that no memory knows."""
+    text = request.wish.blank_quotes
+    for shape in (
+        r"\b([A-ZÀ-Þ][\w-]+)['’]s\s+(?:\w+\s+){0,2}voice",
+        r"\b(?:[Gg]ive|[Ll]et|[Mm]ake|of|does|should|di)\s+([A-ZÀ-Þ][\w-]+)\b",
+        r"^([A-ZÀ-Þ][\w-]+)\s+(?:should|must|needs|has)\b",
+    ):
+        if match := re.search(shape, text):
+            return match.group(1)
+    return None
