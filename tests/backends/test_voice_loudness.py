@@ -106,7 +106,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(soundfile, "write", full_disk)
+    monkeypatch.setattr(soundfile.SoundFile, "write", full_disk)
     with pytest.raises(StudioError, match="No space left"):
         write_wav(target, _tone(0.4), RATE)
     assert target.read_bytes() == before

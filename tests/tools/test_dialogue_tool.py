@@ -122,7 +122,7 @@ def test_one_scene_or_some_lines_alone(studio: VoiceStudio, film: str) -> None:
     for wrong, said in (
         ({"scene": "harbor down"}, "EXT. HARBOUR - DAWN"),
         ({"only": "9"}, "there are 5"),
-        ({"only": "x"}, "no line numbers"),
+        ({"only": "x"}, "Nobody called x speaks there"),
     ):
         error = studio.call("speak_dialogue", script=film, **wrong).error
         assert isinstance(error, UsageError) and said in error.sentence

@@ -41,7 +41,10 @@ def voices_tags(files: Iterable[Path]) -> dict[str, str]:
 
 
 def _origin(file: Path) -> VoiceOrigin | None:
-    facts = file.stat()
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
     return _origin_of(file, facts.st_mtime_ns, facts.st_size)
 
 
