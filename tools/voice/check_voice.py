@@ -54,12 +54,17 @@ class CheckVoice(Tool):
     time_limit_s = 600.0
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
-        return frozenset({_engine(args, studio)})
+        """None where no engine can speak so: then `run` tells why, and no plan is refused for it."""
+        try:
+            return frozenset({_engine(args, studio)})
+        except UsageError:
+            return frozenset()
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         return Forecast(seconds=8.0, disk_mib=0.5)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
+        _engine(args, Studio(ctx.settings, ctx.workspace, ctx.memory))
         engine, speaker = ctx.engine("voice"), find_speaker(ctx, args.character)
         entry = ctx.memory.resolve_character(args.character)
         kept = consent_of(entry.data) if entry is not None else None

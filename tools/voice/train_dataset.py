@@ -78,6 +78,12 @@ def judged(asset: Asset, manifest: Manifest, table: VoiceTraining) -> Material:
     known = set(table.gpt_sovits.languages)
     spoken = Counter(language_of(clip, manifest) or "no language" for clip in manifest.clips)
     usable = [clip for clip in manifest.clips if language_of(clip, manifest) in known]
+    if not any(clip.text for clip in manifest.clips):
+        raise UsageError(
+            f"'{asset.name}' holds {len(manifest.clips)} clips without their words",
+            "a voice is trained on what is said in each",
+            "Build the dataset again with subtitles, or set voice.recogniser to a faster-whisper model",
+        )
     if not usable and manifest.clips:
         raise _foreign(asset, spoken, table)
     with_words = [clip for clip in usable if clip.text]
