@@ -8,6 +8,7 @@ Vectors of different encoders must never be compared.
 from __future__ import annotations
 
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -103,7 +104,7 @@ def _in_folder(folder: Path) -> SpeakerEncoder | None:
     return None
 
 
-class WindowedEncoder:
+class WindowedEncoder(ABC):
     """What encoders share: the whole clip is the mean over its windows; a subclass embeds windows."""
 
     name = ""
@@ -125,9 +126,9 @@ class WindowedEncoder:
             raise UsageError("Nobody speaks in the clip", "it is silent", "Give a clip with a voice")
         return centroid(heard)
 
+    @abstractmethod
     def embed_windows(self, samples: Samples, rate: int, starts: Sequence[float], seconds: float) -> Vectors:
         """See `SpeakerEncoder.embed_windows`."""
-        raise NotImplementedError
 
 
 class Ge2eEncoder(WindowedEncoder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -51,8 +52,9 @@ class _CutEncoder(WindowedEncoder):
         vectors[np.sqrt((pieces**2).mean(axis=1)) < _SILENT] = 0.0
         return np.asarray(vectors, np.float32)
 
+    @abstractmethod
     def _run(self, pieces: Samples) -> Vectors:
-        raise NotImplementedError
+        """(B, N) samples -> (B, D), of any length."""
 
 
 class OnnxEncoder(_CutEncoder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from backends.media.audio import read_samples
 from backends.media.images import save_png
 from configs.errors import UsageError
-from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.drawing.curve import curve, value_at
 from tools.editing.program import read_program
@@ -25,18 +23,6 @@ from tools.editing.specs import CaptionSpec, ClipSpec, Key, Place, TitleSpec
 from tools.editing.timeline import build_timeline, save_timeline
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 20), (20, 20, 220)
-
-
-@pytest.fixture
-def studio(settings: Settings) -> Iterator[EditingStudio]:
-    made = EditingStudio(settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def counting(studio: EditingStudio, tmp_path: Path) -> Asset:
-    return studio.attach(counting_film(tmp_path / "counting.mp4"))
 
 
 def picture(studio: EditingStudio, tmp_path: Path, name: str, rgb: tuple[int, int, int]) -> Asset:
