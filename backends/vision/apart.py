@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from backends.vision.frame import Frame, FrameSink
+from backends.vision.frame import Frame, Frames, FrameSink, show
 from configs.errors import StudioError
 
 _AHEAD = 150
@@ -30,6 +30,8 @@ _HEADER = struct.Struct("<qddii")
 _LEAST_SECONDS = 20.0
 """Of film: below, the start of a process takes longer than it saves."""
 _STUCK_SECONDS = 120.0
+_AT_ONCE = 16
+"""Frames that the sinks are shown together."""
 
 
 def pays(seconds: float) -> bool:
@@ -121,17 +123,21 @@ def _gone() -> StudioError:
 def _look(read: Callable[[int], bytes], sinks: Sequence[FrameSink]) -> bool:
     """Show the sinks what comes in; whether the film came to its end."""
     before: Frame | None = None
+    taken: list[Frame] = []
     while len(header := read(_HEADER.size)) == _HEADER.size:
         index, seconds, duration, height, width = _HEADER.unpack(header)
         if not height:
+            if taken:
+                show(Frames(taken), sinks)
             return True
         pixels = read(height * width * 3)
         if len(pixels) < height * width * 3:
             return False
         rgb = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
-        before = Frame(index, seconds, rgb, before, duration)
-        for sink in sinks:
-            sink.see(before)
+        taken.append(before := Frame(index, seconds, rgb, before if not taken else None, duration))
+        if len(taken) == _AT_ONCE:
+            show(Frames(taken), sinks)
+            taken = []
     return False
 
 

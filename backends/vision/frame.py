@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from threading import local
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,15 @@ from backends.vision.cuts.result import ShotSpan
 __all__ = [
     "MONO_RATE",
     "STEREO_RATE",
+    "BatchSink",
     "Frame",
     "FrameSink",
+    "Frames",
     "ShotMeasure",
     "SoundBlock",
     "SoundSink",
     "flow_between",
+    "show",
 ]
 
 T_co = TypeVar("T_co", covariant=True)
@@ -109,11 +113,114 @@ def _flow_of(shape: tuple[int, ...]) -> Any:
     return flows[shape]
 
 
+class Frames(Sequence[Frame]):
+    """A few frames that follow each other, and what was worked out of all of them in one step.
+
+    Small pictures cost more for each call than for each pixel: a sink that can should measure many at once.
+    """
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        """frames: at least one, all of one size, `frames[0].before` the one before them all."""
+        self._frames = tuple(frames)
+        self.before = self._frames[0].before
+        """The frame before the first, None at the film's start."""
+        for before, frame in pairwise(self._frames):
+            frame.before = before
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, at: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Frame]: ...
+
+    def __getitem__(self, at: int | slice) -> Frame | Sequence[Frame]:
+        return self._frames[at]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self._frames)
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(N, H, W, 3) uint8."""
+        return np.stack([frame.rgb for frame in self._frames])
+
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        """(N, H, W) uint8 luma."""
+        return self._converted("grey", "COLOR_RGB2GRAY")
+
+    @cached_property
+    def grey_from_before(self) -> NDArray[np.uint8]:
+        """(N + 1, H, W) uint8 luma, that of the frame before first; at the film's start its first frame twice."""
+        first = self.before.grey if self.before is not None else self.grey[0]
+        return np.concatenate([first[None], self.grey])
+
+    @cached_property
+    def hsv(self) -> NDArray[np.uint8]:
+        """(N, H, W, 3) uint8, hue 0-179."""
+        return self._converted("hsv", "COLOR_RGB2HSV")
+
+    @cached_property
+    def lab(self) -> NDArray[np.uint8]:
+        """(N, H, W, 3) uint8 CIELAB as OpenCV codes it."""
+        return self._converted("lab", "COLOR_RGB2LAB")
+
+    @cached_property
+    def flow(self) -> NDArray[np.float32]:
+        """(N, H, W, 2) float32 pixels: where each pixel of the frame before is in each frame."""
+        _ = self.grey
+        return np.stack([frame.flow for frame in self._frames])
+
+    @cached_property
+    def flow_back(self) -> NDArray[np.float32]:
+        """(N, H, W, 2) float32 pixels: where each pixel of each frame was in the frame before."""
+        _ = self.grey
+        return np.stack([frame.flow_back for frame in self._frames])
+
+    def release(self) -> None:
+        """Forget each frame's `before`, else every frame of the film would stay alive. Call it when all was seen."""
+        for frame in self._frames:
+            frame.before = None
+
+    def _converted(self, name: str, code: str) -> NDArray[np.uint8]:
+        """All in one step; each frame then has its own part."""
+        import cv2
+
+        rows = self.rgb.reshape(-1, *self.rgb.shape[2:])
+        made = np.asarray(cv2.cvtColor(rows, getattr(cv2, code)), np.uint8)
+        made = made.reshape(*self.rgb.shape[:3], *made.shape[2:])
+        for frame, part in zip(self._frames, made, strict=True):
+            frame.__dict__.setdefault(name, part)
+        return made
+
+
+def show(frames: Frames, sinks: Sequence[FrameSink]) -> None:
+    """Let each sink look at all of `frames`: at once if it can, else one after another."""
+    for sink in sinks:
+        if isinstance(sink, BatchSink):
+            sink.see_all(frames)
+        else:
+            for frame in frames:
+                sink.see(frame)
+    frames.release()
+
+
 class FrameSink(Protocol):
     """Something that looks at every frame once, in order, and keeps a few numbers of each, never the frame."""
 
     def see(self, frame: Frame) -> None:
         """Look at the next frame; `frame.before` is the one before it."""
+
+
+@runtime_checkable
+class BatchSink(FrameSink, Protocol):
+    """A `FrameSink` that measures many frames in one step, with the same numbers however they are divided."""
+
+    def see_all(self, frames: Frames) -> None:
+        """Look at the next frames; the next call goes on where this one ended."""
 
 
 class ShotMeasure(FrameSink, Protocol[T_co]):

@@ -18,12 +18,14 @@ from backends.media.picture_track import Shown
 from backends.media.playback import Playback
 from backends.media.probe import MediaInfo
 from backends.media.sound_track import Heard
-from backends.vision.frame import Frame, FrameSink, SoundBlock, SoundSink
+from backends.vision.frame import Frame, Frames, FrameSink, SoundBlock, SoundSink, show
 from backends.vision.thresholds import thresholds
 from configs.errors import UsageError
 
 __all__ = ["FrameSink", "Watched", "listen", "watch"]
 
+AT_ONCE = 16
+"""Frames that the sinks are shown together."""
 _AHEAD = 12
 """Pictures and pieces of sound that wait to be seen and heard at most."""
 _PROGRESS_SECONDS = 0.5
@@ -116,16 +118,19 @@ def _played(
 ) -> int:
     """Hand around what is played; how many frames there were."""
     count, told = 0, 0.0
+    taken: list[Frame] = []
     before: Frame | None = None
     with _one_thread(), _Ahead(playback.play()) as pieces:
         for piece in pieces:
             if cancel is not None:
                 cancel()
             if isinstance(piece, Shown):
-                before = Frame(count, piece.seconds, piece.rgb, before, piece.duration)
-                for sink in sinks:
-                    sink.see(before)
+                first = before if not taken else None
+                taken.append(before := Frame(count, piece.seconds, piece.rgb, first, piece.duration))
                 count += 1
+                if len(taken) == AT_ONCE:
+                    show(Frames(taken), sinks)
+                    taken = []
             else:
                 block = SoundBlock(piece.seconds, piece.stereo, piece.mono, piece.native, piece.native_rate)
                 for sound in sounds:
@@ -133,6 +138,8 @@ def _played(
             if on_progress is not None and piece.seconds - told >= _PROGRESS_SECONDS:
                 told = piece.seconds
                 on_progress(told)
+        if taken:
+            show(Frames(taken), sinks)
     if on_progress is not None:
         on_progress(playback.picture_seconds or playback.seconds)
     return count

@@ -1,11 +1,13 @@
 """The one pass: what it shows when, that it ends cleanly, and that it keeps nothing."""
 
+import itertools
 import threading
 import weakref
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from film_sinks import Listener, Looker, make, moving, tone
@@ -14,8 +16,8 @@ from media_fixtures import make_wav
 from backends.media.frames import frame_at, frames_at
 from backends.media.guard import MediaLimits
 from backends.media.probe import probe
-from backends.vision.frame import Frame, flow_between
-from backends.vision.watch import Watched, listen, watch
+from backends.vision.frame import Frame, Frames, flow_between
+from backends.vision.watch import AT_ONCE, Watched, listen, watch
 from configs.errors import UsageError
 
 
@@ -109,15 +111,35 @@ def test_what_a_sink_raises_ends_the_pass(film: Path) -> None:
 
 
 def test_cancel_ends_within_a_frame(film: Path) -> None:
-    before, looker = threads(), Looker()
+    before, looker, asked = threads(), Looker(), itertools.count(1)
 
     def cancel() -> None:
-        if len(looker.seconds) == 7:
+        if next(asked) == 7:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         watch(film, [looker], cancel=cancel)
-    assert len(looker.seconds) == 7 and threads() == before
+    assert next(asked) == 8 and len(looker.seconds) < 7 and threads() == before
+
+
+def test_a_sink_that_can_is_shown_many_frames_at_once(film: Path) -> None:
+    class Many(Looker):
+        calls: tuple[int, ...] = ()
+
+        def see_all(self, frames: Frames) -> None:
+            self.calls += (len(frames),)
+            for number, frame in enumerate(frames):
+                before = frames[number - 1] if number else frames.before
+                assert frame.before is before and (before is None) == (frame.index == 0)
+                assert np.array_equal(frames.grey[number], cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY))
+                assert np.array_equal(frames.grey_from_before[number], before.grey if before else frame.grey)
+                assert np.array_equal(frames.flow[number], frame.flow) and frame.flow.shape == (*frame.grey.shape, 2)
+                self.see(frame)
+
+    one, many = Looker(), Many()
+    watch(film, [many, one])
+    assert set(many.calls[:-1]) <= {AT_ONCE} and 0 < many.calls[-1] <= AT_ONCE
+    assert sum(many.calls) == len(one.seconds) > AT_ONCE and many.seconds == one.seconds
 
 
 def test_no_thread_is_left_after_a_whole_pass(film: Path, tmp_path: Path) -> None:
@@ -138,7 +160,7 @@ def test_what_the_reader_raises_comes_after_what_it_read(tmp_path: Path) -> None
     before, looker = threads(), Looker()
     with pytest.raises(UsageError, match="too long"):
         watch(endless, [looker], limits=MediaLimits(max_seconds=1))
-    assert 22 <= len(looker.seconds) <= 25 and threads() == before
+    assert len(looker.seconds) == AT_ONCE and threads() == before, "of 24 frames the first were shown"
 
 
 def test_few_frames_are_alive_at_any_time(film: Path) -> None:
@@ -153,7 +175,7 @@ def test_few_frames_are_alive_at_any_time(film: Path) -> None:
             most = max(most, len(alive))
 
     watch(film, [Counting()])
-    assert most == 2, "the frame and the one before it"
+    assert most == AT_ONCE + 1, "those that are shown at once and the one before them"
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
