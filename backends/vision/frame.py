@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
-from threading import local
-from typing import Any, Protocol, TypeVar, overload, runtime_checkable
+from typing import Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.media.sound_track import MONO_RATE, STEREO_RATE
 from backends.vision.cuts.result import ShotSpan
+from backends.vision.flow import coarse, flow_between, flow_cell, flow_cells_between, made_large
 
 __all__ = [
     "MONO_RATE",
@@ -24,7 +24,10 @@ __all__ = [
     "ShotMeasure",
     "SoundBlock",
     "SoundSink",
+    "coarse",
     "flow_between",
+    "flow_cell",
+    "flow_cells_between",
     "show",
 ]
 
@@ -66,51 +69,45 @@ class Frame:
         return self._converted("COLOR_RGB2LAB")
 
     @cached_property
+    def coarse(self) -> NDArray[np.uint8]:
+        """(h, w) uint8 luma at the size that flow is measured at, see `flow.coarse`."""
+        return coarse(self.grey)
+
+    @cached_property
+    def flow_cells(self) -> NDArray[np.float32]:
+        """(h, w, 2) float32: `flow` as it is measured, in cells of 4x4 pixels, or of one pixel when the
+        picture is small (`flow_cell`). Its unit is the pixel of `grey` all the same.
+        """
+        return self._cells(forward=True)
+
+    @cached_property
+    def flow_back_cells(self) -> NDArray[np.float32]:
+        """(h, w, 2) float32 pixels of `grey`: `flow_back` as it is measured, in cells like `flow_cells`."""
+        return self._cells(forward=False)
+
+    @cached_property
     def flow(self) -> NDArray[np.float32]:
-        """(H, W, 2) float32 pixels: where each pixel of `before` is in this frame. Zeros for the first frame."""
-        return self._flow(forward=True)
+        """(H, W, 2) float32 pixels: where each pixel of `before` is in this frame. Zeros for the first frame.
+
+        Nothing but `flow_cells` made large: ask for those where cells will do.
+        """
+        return made_large(self.flow_cells, self.grey.shape)
 
     @cached_property
     def flow_back(self) -> NDArray[np.float32]:
-        """(H, W, 2) float32 pixels: where each pixel of this frame was in `before`."""
-        return self._flow(forward=False)
+        """(H, W, 2) float32 pixels: where each pixel of this frame was in `before`; `flow_back_cells` made large."""
+        return made_large(self.flow_back_cells, self.grey.shape)
 
     def _converted(self, code: str) -> NDArray[np.uint8]:
         import cv2
 
         return np.asarray(cv2.cvtColor(self.rgb, getattr(cv2, code)), np.uint8)
 
-    def _flow(self, *, forward: bool) -> NDArray[np.float32]:
+    def _cells(self, *, forward: bool) -> NDArray[np.float32]:
         if self.before is None:
-            return np.zeros((*self.grey.shape, 2), np.float32)
-        one, other = self.before.grey, self.grey
-        return flow_between(one, other) if forward else flow_between(other, one)
-
-
-def flow_between(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W, 2) float32 pixels: where each pixel of `one` (H, W) is in `other`.
-
-    DIS optical flow (Kroeger et al. 2016), OpenCV's ultrafast preset.
-    """
-    return np.asarray(_flow_of(one.shape).calc(one, other, None), np.float32)
-
-
-_OF_THREAD = local()
-_SIZES_KEPT = 8
-
-
-def _flow_of(shape: tuple[int, ...]) -> Any:
-    """One for each thread, whose pyramids it keeps between calls, and for each size: small pictures change its scales
-    for good, and the same pair of larger ones would give another flow afterwards.
-    """
-    flows: dict[tuple[int, ...], Any] = _OF_THREAD.__dict__.setdefault("flows", {})
-    if shape not in flows:
-        import cv2
-
-        if len(flows) >= _SIZES_KEPT:
-            flows.clear()
-        flows[shape] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    return flows[shape]
+            return np.zeros((*self.coarse.shape, 2), np.float32)
+        one, other = (self.before, self) if forward else (self, self.before)
+        return flow_cells_between(one.coarse, other.coarse, flow_cell(self.grey.shape))
 
 
 class Frames(Sequence[Frame]):
@@ -173,6 +170,18 @@ class Frames(Sequence[Frame]):
         """(N, H, W, 2) float32 pixels: where each pixel of the frame before is in each frame."""
         _ = self.grey
         return np.stack([frame.flow for frame in self._frames])
+
+    @cached_property
+    def flow_cells(self) -> NDArray[np.float32]:
+        """(N, h, w, 2) float32 pixels of `grey`: flow since the frame before in cells, see `Frame.flow_cells`."""
+        _ = self.grey
+        return np.stack([frame.flow_cells for frame in self._frames])
+
+    @cached_property
+    def flow_back_cells(self) -> NDArray[np.float32]:
+        """(N, h, w, 2) float32 pixels of `grey`: flow to the frame before in cells, see `Frame.flow_back_cells`."""
+        _ = self.grey
+        return np.stack([frame.flow_back_cells for frame in self._frames])
 
     @cached_property
     def flow_back(self) -> NDArray[np.float32]:

@@ -225,6 +225,21 @@ def test_flow_says_where_pixels_went() -> None:
     assert not one.flow.any()
 
 
+@pytest.mark.parametrize("size", [(180, 320), (182, 321), (60, 92), (60, 90), (32, 48)])
+def test_flow_in_cells_is_what_the_whole_pictures_flow_is_made_of(size: tuple[int, int]) -> None:
+    pick = np.random.default_rng(6)
+    noise = cv2.GaussianBlur(pick.integers(0, 255, (*size, 3), dtype=np.uint8), (0, 0), 2)
+    one = Frame(0, 0.0, cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX))
+    other = Frame(1, 0.04, np.roll(one.rgb, 2, axis=1), one)
+    usual = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    assert np.array_equal(other.flow, usual.calc(one.grey, other.grey, None))
+    cell = 4 if max(size) > 90 else 1
+    assert other.flow_cells.shape == (size[0] // cell, size[1] // cell, 2) == other.flow_back_cells.shape
+    assert np.median(other.flow_cells[..., 0]) == pytest.approx(2, abs=0.3), "pixels of the picture, not cells"
+    assert np.array_equal(Frames([other]).flow_cells[0], other.flow_cells)
+    assert not one.flow_cells.any()
+
+
 def test_flow_does_not_depend_on_what_was_measured_before() -> None:
     """OpenCV's flow object keeps scales that it chose for small pictures."""
     pick = np.random.default_rng(4)
