@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from backends.voice.wav import read_origin, read_wav
 from configs.errors import EngineError, StudioError, UsageError
 from configs.settings import Settings, load_settings
 from memory.records import Asset
+from tools.events import ModelSwapped
 from tools.publish import publish
 
 LINE = "Where are you going, my friend?"
@@ -193,3 +195,47 @@ def test_a_wrong_table_is_told_in_one_sentence(place: Settings, tmp_path: Path) 
         table.write_text("characters: {Giulia: {voice: {pich: 3}}}\n")
         with pytest.raises(UsageError, match=r"characters\.Giulia\.voice\.pich.*Did you mean 'pitch'"):
             studio.made("speak", text="Look at the stars!", character="Giulia")
+
+
+def test_a_kept_line_of_a_cloned_voice_loads_nothing(studio: VoiceStudio, place: Settings) -> None:
+    clone(studio, "Kim", 220)
+    line = {"text": "I am kept for later.", "character": "Kim"}
+    first, sound = studio.made("speak", **line)
+    assert first.result is not None and not first.result.measurements["from_cache"]
+    with voice_studio(place, budget_mib=16_000) as later:  # as after a restart: every engine is cold
+        assert later.executor.forecast("speak", line)[1] == frozenset()
+        again, same = later.made("speak", **line)
+        assert again.result is not None and again.result.measurements["from_cache"] and not again.swaps
+        assert not [event for event in later.events if isinstance(event, ModelSwapped)]
+        assert not any(row["state"] == "active" for row in later.executor.arbiter.status())
+        assert (same.engine, later.file(same).read_bytes()) == ("gpt_sovits", studio.file(sound).read_bytes())
+        assert later.executor.forecast("speak", {**line, "emotion": "sad"})[1] == {"gpt_sovits"}
+
+
+def test_a_kept_line_that_is_damaged_is_spoken_anew(studio: VoiceStudio) -> None:
+    clone(studio, "Kim", 220)
+    line = {"text": "Somebody broke my file.", "character": "Kim"}
+    _, sound = studio.made("speak", **line)
+    newest = max((studio.studio.workspace.cache / "lines").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:2000])
+    outcome, anew = studio.made("speak", **line)
+    assert outcome.result is not None and not outcome.result.measurements["from_cache"]
+    assert studio.file(anew).read_bytes() == studio.file(sound).read_bytes()
+
+
+def test_other_weights_under_the_same_name_and_other_options_are_other_lines(studio: VoiceStudio) -> None:
+    file = weights(studio.studio.workspace.home / "training" / "kim.pth", "kim")
+    clone(studio, "Kim", 220, sovits=str(file))
+    line = {"text": "Who speaks when I am trained again?", "character": "Kim"}
+    studio.made("speak", **line)
+    assert studio.executor.forecast("speak", line)[1] == frozenset()
+    before = file.stat()
+    weights(file, "Kim")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a copy that keeps times does
+    assert studio.executor.forecast("speak", line)[1] == {"gpt_sovits"}
+    weights(file, "kim")
+    assert studio.executor.forecast("speak", line)[1] == frozenset()
+    table = studio.studio.workspace.home / "configs" / "tts_config.yaml"
+    table.write_text(table.read_text().replace("line_seconds: 1.5", "line_seconds: 1.5, sampling: {top_k: 5}"))
+    assert studio.executor.forecast("speak", line)[1] == {"gpt_sovits"}
+    table.write_text(table.read_text().replace(", sampling: {top_k: 5}", ""))

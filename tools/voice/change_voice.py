@@ -12,9 +12,9 @@ from backends.voice.profile import voice_from_fields
 from backends.voice.written import clean_name
 from configs.errors import UsageError
 from tools.spec import Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.asked import MOST_NAME
 from tools.voice.clone import known_character
 from tools.voice.routing import known_languages
-from tools.voice.speak import MOST_NAME
 
 PITCH, RATE, TIMBRE = 12.0, (0.5, 2.0), 1.0
 """How far a voice may go from that of its age and gender: semitones, factor of the pace, darkness."""

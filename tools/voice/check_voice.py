@@ -17,10 +17,10 @@ from configs.errors import UsageError
 from configs.voice_training import load_voice_training
 from memory.records import Score
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.asked import find_speaker
 from tools.voice.consent import CLONING, consent_of
 from tools.voice.line import synthesise_line
 from tools.voice.routing import route
-from tools.voice.speak import find_speaker
 
 Sound = tuple[NDArray[np.float32], int]
 """(N,) mono samples and their rate in Hz."""

@@ -1,7 +1,8 @@
 """Lines that were spoken before: kept by what they are, so that the same line is read in place of spoken again.
 
-The key is a digest of all that shapes the sound: the words, the voice, the engine and its version, the files of a
-cloned voice, emotion, loudness, and the studio's own voice code and tables. The samples are kept as they were made
+The key is a digest of all that shapes the sound: the words, the voice, the engine, its version and options, what is in
+the files of a cloned voice, emotion, loudness, and the studio's own voice code and tables. All of it is known without
+loading the engine, so a kept line needs none. The samples are kept as they were made
 (float32), so that a line from the cache gives the same file to the byte. Below `<home>/cache/lines`, bounded; what was
 not used for longest goes first.
 """
@@ -25,7 +26,7 @@ import numpy as np
 
 from backends.voice.emotion import Prosody
 from backends.voice.engine import Phoneme, Reference, SpeechRequest, VoiceEngine, VoiceProfile, VoiceSource
-from backends.voice.stamp import stamp
+from backends.voice.stamp import content
 from configs.dialogue import dialogue_config
 from configs.settings import CONFIG_DIR, PROMPT_DIR
 from configs.workspace import Workspace
@@ -46,11 +47,17 @@ class LineCache:
     def __init__(self, folder: Path, max_mib: float | None = None) -> None:
         self.folder = folder
         self._most = (dialogue_config()["line_cache"]["max_mib"] if max_mib is None else max_mib) * MIB
+        self.notes = folder.with_name(f"{folder.name}-digests")
+        """Digests of large files of voices."""
         self.hits = self.misses = 0
 
     @classmethod
     def of(cls, workspace: Workspace) -> LineCache:
         return cls(workspace.cache / FOLDER)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a line of this key; `get` may still find it damaged."""
+        return (self.folder / f"{key}.npz").is_file()
 
     def get(self, key: str) -> SpokenLine | None:
         """The line of this key, or None. A damaged file counts as none and is removed."""
@@ -105,6 +112,7 @@ def spoken_line(
     voice: VoiceProfile,
     *,
     judges: Judges = NOBODY,
+    options: Mapping[str, Any] | None = None,
     on_try: Callable[[int, int], None] | None = None,
     **how: Any,
 ) -> SpokenLine:
@@ -112,32 +120,55 @@ def spoken_line(
 
     Args:
         judges: who measures the line besides the gates; their names are part of the key.
+        options: of the engine, as far as they shape the sound; part of the key only.
         how: the other arguments of `synthesise_line`; all of them are part of the key.
 
     Raises:
         What `synthesise_line` raises.
     """
-    key = line_key(engine, text, voice, {**how, "judges": list(judges.names)} if judges.names else how)
-    found = kept.get(key)
-    if found is not None:
-        kept.hits += 1
-        return dataclasses.replace(found, seconds=0.0)  # nothing was synthesised this time
-    kept.misses += 1
+    key = line_key(engine, text, voice, how, judges=judges, options=options, notes=kept.notes)
+    if (found := kept_line(kept, key)) is not None:
+        return found
     line = synthesise_line(engine, text, voice, judges=judges, on_try=on_try, **how)
     kept.put(key, line)
     return line
 
 
-def line_key(engine: VoiceEngine, text: str, voice: VoiceProfile, how: Mapping[str, Any]) -> str:
-    """The identity of a spoken line, 64 hex digits."""
+def kept_line(kept: LineCache, key: str) -> SpokenLine | None:
+    """The line of this key, counted as a hit or a miss."""
+    found = kept.get(key)
+    kept.hits += found is not None
+    kept.misses += found is None
+    return dataclasses.replace(found, seconds=0.0) if found is not None else None  # nothing was synthesised this time
+
+
+def line_key(
+    engine: VoiceEngine,
+    text: str,
+    voice: VoiceProfile,
+    how: Mapping[str, Any],
+    *,
+    judges: Judges = NOBODY,
+    options: Mapping[str, Any] | None = None,
+    notes: Path | None = None,
+) -> str:
+    """The identity of a spoken line, 64 hex digits.
+
+    Args:
+        engine: a cold one will do.
+        how, judges, options: as `spoken_line` gets them.
+        notes: where digests of weights are kept.
+    """
     source = how.get("source")
     parts = {
         "engine": engine.name,
         "version": _version(engine),
+        "options": _plain(options or {}),
         "text": text,
         "voice": dataclasses.asdict(voice),
-        "how": {name: _plain(value) for name, value in how.items()},
-        "files": _files(source) if isinstance(source, VoiceSource) else [],
+        "how": {name: _plain(value) for name, value in how.items() if name != "source"},
+        "source": _voice_of(source, notes) if isinstance(source, VoiceSource) else None,
+        "judges": list(judges.names),
         "made_by": _recipe(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
@@ -170,10 +201,18 @@ def _recipe() -> str:
     return digest.hexdigest()
 
 
-def _files(source: VoiceSource) -> list[str]:
-    """Weights and recordings with their times of change: trained again under the same name is another voice."""
-    paths = {*source.weights.values(), *(reference.path for reference in source.references.values())}
-    return [stamp(Path(path)) for path in sorted(paths)]
+def _voice_of(source: VoiceSource, notes: Path | None) -> dict[str, Any]:
+    """A cloned voice by what is in its files: trained again under the same name it is another voice, and the same files
+    elsewhere are the same voice."""
+    return {
+        "engine": source.engine,
+        "weights": {kind: content(Path(path), notes) for kind, path in source.weights.items()},
+        "references": {
+            emotion: [content(Path(one.path), notes), one.text, one.language]
+            for emotion, one in source.references.items()
+        },
+        "prosody": dict(source.prosody),
+    }
 
 
 def _plain(value: Any) -> Any:

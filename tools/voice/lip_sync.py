@@ -18,9 +18,9 @@ from backends.voice.visemes import rhubarb_json, rhubarb_tsv
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.asked import NARRATOR
 from tools.voice.lips_found import RATE, FoundMouth, Said, find_mouth
 from tools.voice.lips_preview import preview
-from tools.voice.speak import NARRATOR
 
 FORMATS = ("json", "tsv", "moho", "arkit")
 _NAMES = {

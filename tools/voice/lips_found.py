@@ -19,7 +19,7 @@ from backends.voice.visemes import MouthCue, cues_from_energy, cues_from_phoneme
 from configs.errors import EngineError, UsageError
 from memory.records import Asset
 from tools.spec import ToolContext
-from tools.voice.speak import find_speaker
+from tools.voice.asked import find_speaker
 
 RATE = 22050
 """Enough for energy and alignment; the file itself is not changed."""

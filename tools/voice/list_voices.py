@@ -11,9 +11,9 @@ from backends.voice.engine import VoiceProfile
 from configs.character_voices import load_character_voices
 from memory.records import Entry
 from tools.spec import SUMMARY_LIMIT, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.asked import find_speaker
 from tools.voice.consent import consent_of
 from tools.voice.routing import VOICE_ENGINES, lacking, route
-from tools.voice.speak import find_speaker
 
 MOST = 20
 """Characters in one answer."""

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import time
-from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from backends.voice.engine import EMOTIONS, VoiceProfile
+from backends.voice.engine import EMOTIONS
 from backends.voice.feeling import DEFAULT_INTENSITY, emotion_text
-from backends.voice.language import detect_language, language_tag
-from backends.voice.profile import voice_from_description, voice_from_fields
-from backends.voice.script import sounds_lexicon
 from backends.voice.wav import write_wav
-from backends.voice.written import clean_name, without_codes, without_markup
-from configs.character_voices import has_own_voices, load_character_voices
+from configs.errors import EngineError
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.judges import find_judges
+from tools.voice.asked import AskedLine, asked_line, engine_needed
 from tools.voice.labels import line_tags
 from tools.voice.line import SpokenLine, check_length
-from tools.voice.line_cache import LineCache, spoken_line
-from tools.voice.routing import (
-    VOICE_ENGINES,
-    Route,
-    engine_named,
-    likely_language,
-    own_language,
-    preset_voice,
-    route,
-    spoken_language,
-)
+from tools.voice.line_cache import LineCache, kept_line, spoken_line
+from tools.voice.routing import VOICE_ENGINES, engine_named
 
-NARRATOR = "Narrator"
-MOST_NAME = 80
+AGAIN = "anew"
+FROM_CACHE_S = 0.02
 SECONDS_PER_CHARACTER = {"espeak": 0.0006, "gpt_sovits": 0.01, "qwen3_tts": 0.06}
 """espeak: measured on two cores, measuring included (60 characters: 0.05 s). The others, until they were measured here:
 from real-time factors of 0.03 to 0.1 (GPT-SoVITS' README) and 0.75 (Qwen3-TTS, RTX 4090), at 14 characters a second."""
@@ -73,17 +58,6 @@ class SpeakArgs(ToolArgs):
         return value.strip().strip('"“”«»').strip()
 
 
-@dataclass(frozen=True)
-class Speaker:
-    """Who speaks, resolved from memory."""
-
-    voice: VoiceProfile
-    name: str
-    language: str = ""
-    """The character's own, '' when it has none."""
-    remembered: bool = True
-
-
 class Speak(Tool):
     name = "speak"
     description = (
@@ -95,49 +69,36 @@ class Speak(Tool):
     time_limit_s = 300.0
 
     def needs(self, args: Any, studio: Studio) -> frozenset[str]:
-        return frozenset({self._route(args, studio).engine})
-
-    def _route(self, args: Any, studio: Studio) -> Route:
-        language = likely_language(studio, args.character, args.language, args.text)
-        return route(studio, args.character, language, args.emotion, engine=args.engine)
+        """None for a line that lies in the cache."""
+        engine = engine_needed(studio, args)
+        return frozenset({engine} if engine else ())
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         characters = len(args.text)
-        per_character = SECONDS_PER_CHARACTER[self._route(args, studio).engine]
-        return Forecast(seconds=0.15 + per_character * characters, disk_mib=0.1 + characters * 0.0035)
+        engine = engine_needed(studio, args)
+        seconds = 0.15 + SECONDS_PER_CHARACTER[engine] * characters if engine else FROM_CACHE_S
+        return Forecast(seconds=seconds, disk_mib=0.1 + characters * 0.0035)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         started = time.perf_counter()
-        engine = ctx.engine("voice")
-        speaker = find_speaker(ctx, args.character)
-        chosen = self._route(args, Studio(ctx.settings, ctx.workspace, ctx.memory))
-        for note in chosen.notes:
-            ctx.warn(note)
-        text = _shown_text(args.text, ctx) if args.text else _sound_instead(speaker, ctx)
-        language = choose_language(args.language, text, speaker, engine.capabilities().languages, ctx)
+        asked = asked_line(Studio(ctx.settings, ctx.workspace, ctx.memory), args)
         kept = LineCache.of(ctx.workspace)
-        line = spoken_line(
-            kept,
-            engine,
-            text,
-            speaker.voice,
-            language=language,
-            emotion=args.emotion,
-            intensity=args.intensity,
-            target_lufs=ctx.settings.voice.loudness_lufs,
-            source=chosen.source if engine.capabilities().clones else None,
-            judges=find_judges(ctx.settings),
-            on_try=lambda number, tries: ctx.progress(number - 1, tries, "speaking" if number == 1 else "trying again"),
-        )
+        found = kept_line(kept, asked.key)
+        if found is None and not ctx.engines:
+            return _anew(args, ctx)
+        for note in asked.notes:
+            ctx.warn(note)
+        line = found or _spoken(asked, kept, ctx)
+        speaker = asked.speaker
         file = ctx.scratch(".wav")
         write_wav(file, line.samples, line.sample_rate, tags=line_tags(ctx.memory, line.engine, speaker.name))
-        quoted = _short(text, 200)
+        quoted = _short(asked.text, 200)
         how = _how(line.request.emotion, args.intensity)
-        summary = f"{speaker.name} says '{quoted}' ({language}{how}, {line.duration:.1f} s, engine {line.engine})"
+        summary = f"{speaker.name} says '{quoted}' ({asked.language}{how}, {line.duration:.1f} s, engine {line.engine})"
         asset = ctx.save(
             file,
             "audio",
-            f"{speaker.name}: {_short(text, 40)}",
+            f"{speaker.name}: {_short(asked.text, 40)}",
             engine=line.engine,
             engine_version=line.engine_version,
             params={**line.params(), "character": speaker.name},
@@ -149,11 +110,11 @@ class Speak(Tool):
         return ToolResult(
             summary=summary,
             assets=(asset,),
-            measurements={**_measurements(line, time.perf_counter() - started), "from_cache": kept.hits > 0},
+            measurements={**_measurements(line, time.perf_counter() - started), "from_cache": found is not None},
             warnings=line.warnings,
             data={
                 "duration": line.duration,
-                "language": language,
+                "language": asked.language,
                 "emotion": line.request.emotion,
                 "character": speaker.name,
                 "remembered": speaker.remembered,
@@ -161,52 +122,27 @@ class Speak(Tool):
         )
 
 
-def find_speaker(ctx: ToolContext, character: str) -> Speaker:
-    """The character's voice from memory or the table of voices; for others one from the name, with a warning."""
-    name = clean_name(character, MOST_NAME)
-    if not name:
-        return Speaker(voice_from_description(NARRATOR, ""), NARRATOR)
-    studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
-    entry = ctx.memory.resolve_character(name)
-    preset = preset_voice(studio, name, entry)
-    language = own_language(studio, name)
-    if entry is not None:
-        data = dict(entry.data)
-        if preset is not None and has_own_voices(ctx.settings):  # the user's own table; memory's own fields win
-            data["voice"] = {**preset[1].voice.fields(), **(data.get("voice") or {})}
-        return Speaker(voice_from_fields(entry.name, entry.text, data), entry.name, language)
-    if preset is not None:
-        written, voice = preset
-        profile = voice_from_fields(written, voice.description, {"voice": voice.voice.fields()})
-        return Speaker(profile, written, language)
-    meant = difflib.get_close_matches(name, load_character_voices(ctx.settings).characters, n=1, cutoff=0.7)
-    near = list(dict.fromkeys((*meant, *ctx.memory.nearest_characters(name, 3))))[:3]
-    hint = f"; known are {', '.join(near)}" if near else ""
-    ctx.warn(f"No character '{name[:60]}' is remembered, so the voice was made from the name alone{hint}.")
-    # The name is all there is: it may itself be a description ('the old robot').
-    return Speaker(replace(voice_from_description(name, name), name=name), name, remembered=False)
+def _spoken(asked: AskedLine, kept: LineCache, ctx: ToolContext) -> SpokenLine:
+    return spoken_line(
+        kept,
+        ctx.engine("voice"),
+        asked.text,
+        asked.speaker.voice,
+        judges=asked.judges,
+        options=asked.options,
+        on_try=lambda number, tries: ctx.progress(number - 1, tries, "speaking" if number == 1 else "trying again"),
+        **asked.how,
+    )
 
 
-def choose_language(wanted: str, text: str, speaker: Speaker, known: frozenset[str], ctx: ToolContext) -> str:
-    """What was asked for, else the character's own, else the text's. Raises UsageError naming the nearest language."""
-    if wanted.strip():
-        return language_tag(wanted, known)
-    if own := spoken_language(speaker.language, text):
-        return language_tag(own, known)
-    found = detect_language(text, default=ctx.settings.voice.language)
-    if found.split("-")[0] in known:
-        return found
-    ctx.warn(f"The voice engine does not speak '{found}', so the line is read in {ctx.settings.voice.language}.")
-    return ctx.settings.voice.language
-
-
-def _shown_text(text: str, ctx: ToolContext) -> str:
-    """The text without codes and markup; the latter is told."""
-    shown = without_markup(text)
-    if shown != text:
-        ctx.warn("Markup such as <b> is not spoken; say how it is spoken with emotion and *sounds*.")
-        shown = " ".join(shown.split())
-    return without_codes(shown).strip()
+def _anew(args: Any, ctx: ToolContext) -> ToolResult:
+    """For a line that vanished from the cache since the engines were asked for: in a step that gets its engine."""
+    if ctx.step.endswith(f"/{AGAIN}"):
+        raise EngineError("The cache of lines cannot be read", fix="Remove cache/lines in the studio's folder")
+    outcome = ctx.call("speak", args.model_dump(), key=AGAIN, title="speaking it anew")
+    if outcome.result is None:
+        raise EngineError("The line was not spoken", fix="Try again")
+    return outcome.result
 
 
 def _how(emotion: str, intensity: float) -> str:
@@ -214,17 +150,6 @@ def _how(emotion: str, intensity: float) -> str:
     if emotion == "neutral":
         return ""
     return f", {emotion}" + ("" if abs(intensity - DEFAULT_INTENSITY) < 0.005 else f" at intensity {intensity:.2g}")
-
-
-def _sound_instead(speaker: Speaker, ctx: ToolContext) -> str:
-    """What a robot or an animal without words utters; '' for a human."""
-    species = speaker.voice.species
-    sound = sounds_lexicon()["default"].get(species, "" if species == "human" else "growl")
-    if not sound:
-        return ""
-    directions = sounds_lexicon()["sounds"][sound]["directions"]
-    ctx.warn(f"There were no words, so {speaker.name} makes its own sound ({sound}).")
-    return f"*{directions[0]}*"
 
 
 def _measurements(line: SpokenLine, seconds: float) -> dict[str, Any]:
