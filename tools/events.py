@@ -31,7 +31,7 @@ class StepStarted(Event):
 class StepFinished(Event):
     tool: str
     status: str
-    """done | reused | failed | cancelled."""
+    """done | reused | asked (the user has to answer first) | failed | refused | cancelled."""
     seconds: float
     summary: str = ""
 

@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from backends.gpu.arbiter import Arbiter
 from backends.gpu.engine import StartProgress
 from backends.gpu.lease import Lease
-from configs.errors import Cancelled, PolicyError, StudioError
+from configs.errors import Cancelled, PolicyError, QuestionOpen, StudioError
 from tools.events import Emit, ModelStarting, ModelSwapped, StepFinished, StepStarted
 from tools.metrics import watched
 from tools.policy import EVERYTHING, Grant
@@ -61,6 +61,11 @@ class Executor:
         mended, _ = repair_args(tool, args)
         model = validate_args(tool, mended)
         return self._price(tool, model), tool.uses(model, self.studio), mended
+
+    def check_possible(self, name: str, args: Mapping[str, Any], before: Sequence[str] = ()) -> None:
+        """Raises StudioError when a call with these repaired arguments is bound to fail; see Tool.check_possible."""
+        tool = get_tool(name)
+        tool.check_possible(validate_args(tool, args), self.studio, before)
 
     def swap_seconds(self, engine: str) -> float:
         """How long bringing this engine up is expected to take now, as seen before; 0 when it was not seen."""
@@ -251,9 +256,7 @@ class Executor:
         lease: Lease | None,
     ) -> ToolOutcome:
         seconds = time.perf_counter() - began
-        status: Literal["cancelled", "refused", "failed"] = "failed"
-        if isinstance(error, (Cancelled, PolicyError)):
-            status = "cancelled" if isinstance(error, Cancelled) else "refused"
+        status = _ending(error)
         run.emit(
             StepFinished(
                 thread=run.thread, step=run.step, tool=name, status=status, seconds=seconds, summary=error.sentence
@@ -261,6 +264,17 @@ class Executor:
         )
         swaps = lease.swaps if lease else ()
         return ToolOutcome(name, args, status, seconds, "+".join(sorted(needs)), None, error, swaps)
+
+
+def _ending(error: StudioError) -> Literal["asked", "cancelled", "refused", "failed"]:
+    match error:
+        case QuestionOpen():
+            return "asked"
+        case Cancelled():
+            return "cancelled"
+        case PolicyError():
+            return "refused"
+    return "failed"
 
 
 def swap_key(action: str) -> str:

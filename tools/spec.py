@@ -63,7 +63,8 @@ class ToolOutcome:
     tool: str
     args: dict[str, Any]
     """After repair and resolution."""
-    status: Literal["done", "reused", "failed", "refused", "cancelled"]
+    status: Literal["done", "reused", "asked", "failed", "refused", "cancelled"]
+    """asked: nothing went wrong, but the user has to answer `error` first."""
     seconds: float
     engine: str = ""
     result: ToolResult | None = None
@@ -216,6 +217,13 @@ class Tool(ABC):
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         """Expected cost. The executor replaces the seconds by measured ones once it has seen enough runs."""
         return Forecast(seconds=0.1)
+
+    def check_possible(self, args: Any, studio: Studio, before: Sequence[str] = ()) -> None:
+        """Raises StudioError when the call is bound to fail: told before its price, and before anybody agrees to it.
+
+        It only looks at files and memory. before: tools of earlier steps of the same plan, whose results are to come.
+        """
+        return
 
     def only_said(self, args: Mapping[str, Any], told: Sequence[str]) -> dict[str, Any]:
         """A brain's arguments, without what counts only when the user said it and the user did not.

@@ -101,7 +101,8 @@ class TerminalView:
             self._progress.remove_task(self._tasks.pop(event.step))
         if event.step.count("/") > 1:
             return
-        mark = {"done": "[green]done[/]", "reused": "[cyan]kept[/]"}.get(event.status, f"[red]{event.status}[/]")
+        known = {"done": "[green]done[/]", "reused": "[cyan]kept[/]", "asked": "[yellow]asks[/]"}
+        mark = known.get(event.status, f"[red]{event.status}[/]")
         indent = "  " * (1 + event.step.count("/"))
         name = event.step.rsplit("/", 1)[-1] if "/" in event.step else event.tool
         self.console.print(f"{indent}{mark} {name} [dim]{event.seconds:.1f} s[/]")

@@ -101,7 +101,7 @@ def _grant(state: State, reading: Understanding, ctx: TurnContext) -> Grant:
 def result_for_brain(outcome: ToolOutcome) -> dict[str, Any]:
     """What the brain is told of a call; facts only, files as asset ids."""
     if outcome.result is None:
-        return {"status": outcome.status, "error": outcome.error.sentence if outcome.error else "failed"}
+        return {"status": outcome.status, "error": outcome.error.sentence if outcome.error else outcome.status}
     result = outcome.result
     return {
         "status": outcome.status,

@@ -57,7 +57,7 @@ def _open_error(state: State) -> dict[str, Any] | None:
     if not error or not state["calls"]:
         return error
     last = {c["tool"]: c["status"] for c in state["calls"]}
-    return error if any(s in ("failed", "refused", "cancelled", "skipped") for s in last.values()) else None
+    return error if any(s in ("asked", "failed", "refused", "cancelled", "skipped") for s in last.values()) else None
 
 
 def _remember(state: State, ctx: TurnContext) -> None:
@@ -65,5 +65,5 @@ def _remember(state: State, ctx: TurnContext) -> None:
     wish = " ".join(state["wish"].split())
     memory.upsert_thread(ctx.thread, wish[:TITLE_LIMIT])
     if state["calls"]:
-        failed = any(c["status"] in ("failed", "cancelled") for c in state["calls"])
+        failed = any(c["status"] in ("asked", "failed", "cancelled") for c in state["calls"])
         memory.finish_job(job_of(state, ctx.thread), "failed" if failed else "done")

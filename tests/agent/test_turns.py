@@ -386,6 +386,7 @@ def test_a_tools_own_question_is_put_to_the_user_and_the_answer_goes_on(make_age
         and exit_code(report) == 3
         and report["error"] is None
         and report["reply"] == report["questions"][0]
+        and report["calls"][0]["status"] == "asked"
     )
     report = agent.invoke({"messages": [("user", "Anna did")]}, thread="a")
     assert report["questions"] == [] and exit_code(report) == 0 and report["calls"][0]["status"] == "done"

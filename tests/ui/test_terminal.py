@@ -45,6 +45,15 @@ def test_what_looks_like_markup_in_a_wish_is_only_text(monkeypatch: pytest.Monke
     assert "Draw [/b] Luca" in screen.getvalue()
 
 
+def test_a_step_that_ends_in_a_question_is_not_called_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(terminal, "Console", lambda **given: Console(**{**given, "stderr": False}, file=screen))
+    with TerminalView() as view:
+        view.show(ev.StepStarted(thread="t", step="1", tool="clone_voice", title="Clone a voice"))
+        view.show(ev.StepFinished(thread="t", step="1", tool="clone_voice", status="asked", seconds=0.5))
+    assert "asks clone_voice" in screen.getvalue() and "failed" not in screen.getvalue()
+
+
 def test_a_stop_tells_how_many_pictures_of_a_batch_are_kept() -> None:
     view = TerminalView(quiet=True)
     assert view.kept == ""

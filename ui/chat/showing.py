@@ -114,6 +114,12 @@ class TurnTasks:
             self._tasks[key].status = cl.TaskStatus.DONE if well else cl.TaskStatus.FAILED
             await self._send()
 
+    async def wait(self, key: str) -> None:
+        """Nothing failed: the user's answer is waited for."""
+        if key in self._tasks:
+            self._tasks[key].status = cl.TaskStatus.READY
+            await self._send()
+
     async def clear(self) -> None:
         if self._list is not None:
             await cl.context.emitter.emit("remove_element", {"id": self._list.id})  # type: ignore[attr-defined]

@@ -147,12 +147,15 @@ class TurnView:
             await self._started(ev.StepStarted(step=event.step, tool=event.tool, title=event.summary or event.tool))
             step = self._steps[event.step]
         if step is not None:
-            mark = {"done": "✓", "reused": "✓ already there:"}.get(event.status, "✗")
+            mark = {"done": "✓", "reused": "✓ already there:", "asked": "?"}.get(event.status, "✗")
             step.output = f"{mark} {event.summary} ({event.seconds:.1f} s)"
             step.is_error = event.status in ("failed", "refused")
             step.end = _now()
             await step.update()
-        await self._tasks.finish(event.step, event.status in ("done", "reused"))
+        if event.status == "asked":
+            await self._tasks.wait(event.step)
+        else:
+            await self._tasks.finish(event.step, event.status in ("done", "reused"))
 
     async def close(self, report: dict[str, Any]) -> None:
         """The reply with its results."""

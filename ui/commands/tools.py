@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from configs.errors import QuestionOpen
 from ui.opening import log_to, settings_for
 
 
@@ -56,7 +57,9 @@ def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str
             shape: dict[str, Any] = {**call_row(outcome), "assets": [asset_row(a) for a in outcome.assets]}
             if result is not None:
                 shape |= {"summary": result.summary, "measurements": result.measurements, "warnings": result.warnings}
-            if outcome.error is not None:
+            if isinstance(outcome.error, QuestionOpen):
+                shape |= {"questions": [outcome.error.sentence], "choices": list(outcome.error.choices)}
+            elif outcome.error is not None:
                 shape["error"] = {
                     "problem": outcome.error.problem,
                     "cause": outcome.error.cause,
