@@ -42,6 +42,8 @@ def make_steps(
             if told is not None:
                 args = tool.only_said(repair_args(tool, args)[0], told)
             forecast, needs, mended = ctx.executor.forecast(call["name"], args)
+            if not ctx.dry:
+                ctx.executor.check_possible(call["name"], mended, [s["tool"] for s in steps])
         except StudioError as error:
             refused.append(Refusal(call["id"], error))
             continue

@@ -62,6 +62,29 @@ class PerClip(Part):
     large: int
 
 
+class Cost(Part):
+    """What a training is expected to take, before one was seen on this machine."""
+
+    start_s: float = Field(20.0, gt=0)
+    """Of each script: its Python, torch and base models."""
+    prepare_s: float = Field(0.25, gt=0)
+    """Per clip and preparation step."""
+    sovits_s: float = Field(0.6, gt=0)
+    """Per clip and epoch."""
+    gpt_s: float = Field(0.2, gt=0)
+    repeated_to: int = Field(100, ge=1)
+    """Clips that the loaders repeat a smaller dataset to."""
+    without_gpu: float = Field(30.0, ge=1)
+    """Times as long on a CPU."""
+    optimiser_mib: float = Field(3400.0, ge=0)
+    """What is kept to go on from: both nets of SoVITS and GPT with Adam's moments, 12 bytes a parameter."""
+    sovits_mib: float = Field(310.0, ge=0)
+    """One file of saved weights, in 16 bit."""
+    gpt_mib: float = Field(160.0, ge=0)
+    features_mib_s: float = Field(0.35, ge=0)
+    """Per second of speech: the clips twice, HuBERT's features, who speaks."""
+
+
 class GptSovits(Part):
     """Where its parts are and with what it is trained."""
 
@@ -87,6 +110,7 @@ class GptSovits(Part):
     s1_config: str
     s1_script: str
     prepare: str
+    cost: Cost = Cost()
 
 
 class Dataset(Part):
@@ -125,4 +149,6 @@ def load_voice_training(settings: Settings) -> VoiceTraining:
 
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> VoiceTraining:
-    return read_table(path, VoiceTraining, "table of voice training", (Cloning, GptSovits, Trained, Dataset, PerClip))
+    return read_table(
+        path, VoiceTraining, "table of voice training", (Cloning, GptSovits, Trained, Dataset, PerClip, Cost)
+    )

@@ -220,7 +220,7 @@ class CloneVoice(Tool):
         return outcome.assets[0], f"{told}."
 
 
-def known_character(ctx: ToolContext, name: str) -> Entry | None:
+def known_character(ctx: ToolContext | Studio, name: str) -> Entry | None:
     """Who is meant: a remembered character, or one of configs/character_voices.yaml, not remembered yet; else None."""
     entry = ctx.memory.resolve_character(name)
     if entry is not None:

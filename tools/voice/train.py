@@ -6,14 +6,16 @@ import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from backends.voice.training.runner import SEAT
 from backends.voice.training.steps import plan_steps
 from backends.voice.wav import STUDIO, read_wav, write_wav
 from configs.character_voices import load_character_voices
 from configs.errors import EngineError, UsageError
+from configs.models import load_models
 from configs.voice_training import load_voice_training
 from memory.records import Asset, Entry, Score
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolContext, ToolOutcome, ToolResult
@@ -23,7 +25,11 @@ from tools.voice.own_words import only_said
 from tools.voice.routing import lacking
 from tools.voice.train_dataset import Material, export_qwen3, find_dataset, judged, language_of
 from tools.voice.train_model import TrainModelArgs, consent_for, recipe_for
+from tools.voice.train_ready import check_trainable, training_forecast
 from tools.voice.train_report import Trial, write_report
+
+if TYPE_CHECKING:
+    from memory.store import Memory
 
 ENGINE = "gpt_sovits"
 
@@ -47,6 +53,7 @@ class TrainVoice(Tool):
     makes = "report"
     time_limit_s = 48 * 3600.0
     retried = False
+    timed = False  # a dry run or a resumed training tells nothing of a whole one; train_cost.py remembers the steps
 
     def only_said(self, args: Mapping[str, Any], told: Sequence[str]) -> dict[str, Any]:
         return only_said(args, told)
@@ -57,15 +64,28 @@ class TrainVoice(Tool):
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         if args.dry_run or args.export:
             return Forecast(seconds=2.0)
-        return Forecast(seconds=2400.0, vram_mib=12_000, disk_mib=6000.0)
+        entry = known_character(studio, args.character)
+        name = entry.name if entry is not None else args.character
+        args = args.model_copy(update=_epochs(studio, name, args))
+        return training_forecast(args, studio, character=name, need_mib=load_models().engines[SEAT].need_mib)
+
+    def check_possible(self, args: Any, studio: Studio, before: Sequence[str] = ()) -> None:
+        if args.dry_run or args.export:
+            return  # it takes a second, and says so itself
+        coming = "build_voice_dataset" in before or args.dataset.startswith("$")
+        entry = known_character(studio, args.character)
+        if entry is None and not before:
+            raise _unknown(studio.memory, args.character)
+        check_trainable(args, studio, character=entry.name if entry else args.character, coming=coming)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
-        entry = known_character(ctx, args.character)
+        studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
+        entry = known_character(studio, args.character)
         if entry is None:
-            near = ctx.memory.nearest_characters(args.character, 3)
-            hint = f"Did you mean {', '.join(near)}?" if near else "Remember the character first"
-            raise UsageError(f"No character '{args.character[:60]}' is remembered", fix=hint)
-        args = args.model_copy(update={"character": entry.name, **_epochs(ctx, entry.name, args)})
+            raise _unknown(ctx.memory, args.character)
+        args = args.model_copy(update={"character": entry.name, **_epochs(studio, entry.name, args)})
+        if not args.export:
+            check_trainable(args, studio, character=entry.name)
         table = load_voice_training(ctx.settings)
         asset, manifest = find_dataset(ctx, entry.name, args.dataset)
         if args.export:
@@ -213,9 +233,15 @@ class TrainVoice(Tool):
         return Trial(outcome.assets[0], facts["similarity"], facts["by"], facts["note"])
 
 
-def _epochs(ctx: ToolContext, name: str, args: Any) -> dict[str, int]:
+def _unknown(memory: Memory, name: str) -> UsageError:
+    near = memory.nearest_characters(name, 3)
+    hint = f"Did you mean {', '.join(near)}?" if near else "Remember the character first"
+    return UsageError(f"No character '{name[:60]}' is remembered", fix=hint)
+
+
+def _epochs(studio: Studio, name: str, args: Any) -> dict[str, int]:
     """What the recipe in configs/character_voices.yaml says where nothing was asked for."""
-    found = load_character_voices(ctx.settings).find(name)
+    found = load_character_voices(studio.settings).find(name)
     recipe = found[1].recipe if found is not None else None
     if recipe is None or recipe.version != args.version:
         return {}

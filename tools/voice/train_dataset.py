@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.errors import StudioError, UsageError
 from configs.voice_training import VoiceTraining
@@ -17,6 +18,12 @@ from tools.spec import ToolContext
 from tools.voice.consent import Recording
 from tools.voice.dataset.manifest import Clip, Manifest, clip_bytes, plain_name, read_manifest, unpack
 
+if TYPE_CHECKING:
+    from configs.workspace import Workspace
+    from memory.store import Memory
+
+FOLDER = "training"
+"""Below the workspace: what is trained, and its weights."""
 LANGUAGES = {"it": "Italian", "de": "German", "fr": "French", "es": "Spanish", "pt": "Portuguese", "ru": "Russian"}
 
 
@@ -59,9 +66,14 @@ def find_dataset(ctx: ToolContext, character: str, ref: str) -> tuple[Asset, Man
     if ref.strip():
         asset = ctx.asset(ref, "dataset", "file")
         return asset, read_manifest(ctx.path(asset))
-    for asset in ctx.memory.list_assets("dataset", limit=200):
+    return newest_dataset(ctx.memory, ctx.workspace, character)
+
+
+def newest_dataset(memory: Memory, workspace: Workspace, character: str) -> tuple[Asset, Manifest]:
+    """The newest dataset of a character whose file is there. Raises UsageError when there is none."""
+    for asset in memory.list_assets("dataset", limit=200):
         try:
-            manifest = read_manifest(ctx.path(asset))
+            manifest = read_manifest(workspace.inside(asset.path))
         except StudioError:
             continue  # a dataset of another form, or its file is gone
         if plain_name(manifest.character) == plain_name(character):
@@ -71,6 +83,11 @@ def find_dataset(ctx: ToolContext, character: str, ref: str) -> tuple[Asset, Man
         "a voice is trained on many clips with their words",
         "Make one with build_voice_dataset from films or recordings",
     )
+
+
+def training_folder(home: Path, character: str, version: str, asset: Asset) -> Path:
+    """Where a training of this dataset lies; another dataset or version has another folder."""
+    return home / FOLDER / f"{plain_name(character)}_{version.lower()}_{asset.sha256[:8]}"
 
 
 def judged(asset: Asset, manifest: Manifest, table: VoiceTraining) -> Material:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -21,19 +19,13 @@ from configs.rundir import run_dir
 from configs.voice_training import Version, VoiceTraining, load_voice_training
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.consent import Consent, agreed
-from tools.voice.dataset.manifest import plain_name
 from tools.voice.own_words import only_said
-from tools.voice.train_dataset import Material, find_dataset, judged, lay_out, recordings_of
+from tools.voice.train_dataset import Material, find_dataset, judged, lay_out, recordings_of, training_folder
+from tools.voice.train_ready import check_room, training_forecast
+from tools.voice.train_state import STATE, State
 
 if TYPE_CHECKING:
     from memory.records import Asset
-
-FOLDER = "training"
-"""Below the workspace: what is trained, and its weights."""
-STATE = "state.json"
-LEAST_FREE_MIB = 4096
-"""Checkpoints with their optimiser hold gigabytes."""
-SECONDS_PER_EPOCH_AND_CLIP = 0.6
 
 
 class TrainModelArgs(ToolArgs):
@@ -62,6 +54,7 @@ class TrainVoiceModel(Tool):
     makes = "file"
     time_limit_s = 48 * 3600.0
     retried = False
+    timed = False  # a training that was resumed tells nothing of a whole one; train_cost.py remembers the steps
 
     def only_said(self, args: Mapping[str, Any], told: Sequence[str]) -> dict[str, Any]:
         return only_said(args, told)
@@ -70,13 +63,14 @@ class TrainVoiceModel(Tool):
         return frozenset({SEAT})
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
-        return Forecast(seconds=1800.0, vram_mib=12_000, disk_mib=6000.0)
+        return training_forecast(args, studio, character=args.character, need_mib=0)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         table = load_voice_training(ctx.settings)
         asset, manifest = find_dataset(ctx, args.character, args.dataset)
         material = judged(asset, manifest, table)
         consent_for(ctx, material, args)
+        check_room(Studio(ctx.settings, ctx.workspace, ctx.memory), table, args, material)
         recipe = recipe_for(ctx, table, material, args)
         if not args.resume:
             shutil.rmtree(recipe.folder, ignore_errors=True)
@@ -124,12 +118,12 @@ def consent_for(ctx: ToolContext, material: Material, args: Any) -> Consent:
 def recipe_for(ctx: ToolContext, table: VoiceTraining, material: Material, args: Any) -> Recipe:
     """Where and how this is trained; another dataset or version has another folder."""
     trained = table.gpt_sovits.versions[args.version]
-    name = f"{plain_name(args.character)}_{args.version.lower()}_{material.asset.sha256[:8]}"
+    folder = training_folder(ctx.workspace.home, args.character, args.version, material.asset)
     half, batch = _device(ctx, table, large=trained.large)
     return Recipe(
-        name=name,
+        name=folder.name,
         version=args.version,
-        folder=ctx.workspace.home / FOLDER / name,
+        folder=folder,
         root=table.root(ctx.settings),
         sovits_epochs=args.sovits_epochs or trained.epochs,
         gpt_epochs=args.gpt_epochs or table.gpt_sovits.gpt_epochs,
@@ -139,37 +133,6 @@ def recipe_for(ctx: ToolContext, table: VoiceTraining, material: Material, args:
     )
 
 
-@dataclass
-class State:
-    """What is kept of a training between two runs."""
-
-    done: list[str]
-    counts: list[checks.Count]
-    losses: dict[str, list[list[float]]]
-    """By step: [epoch, step, loss]."""
-    seconds: dict[str, float]
-    batch: int = 0
-    """Smaller than asked for where the GPU was too small; 0 = as asked for."""
-
-    @classmethod
-    def read(cls, path: Path) -> State:
-        """An empty one when there is none or it is damaged: the files themselves tell the rest."""
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            counts = [
-                checks.Count(c["step"], c["expected"], c["got"], tuple(checks.Lost(**lost) for lost in c["lost"]))
-                for c in found["counts"]
-            ]
-            return cls(list(found["done"]), counts, dict(found["losses"]), dict(found["seconds"]), int(found["batch"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls([], [], {}, {})
-
-    def write(self, path: Path) -> None:
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        draft.replace(path)
-
-
 class Training:
     """One run of the steps that are left."""
 
@@ -177,22 +140,18 @@ class Training:
         self.ctx, self.table, self.recipe, self.material = ctx, table, recipe, material
         self.steps = plan_steps(recipe, table.gpt_sovits)
         self.state = State.read(recipe.folder / STATE)
+        self.state.version, self.state.clips = recipe.version, len(material.train)
+        self.state.sovits_epochs, self.state.gpt_epochs = recipe.sovits_epochs, recipe.gpt_epochs
         whole = sum(SHARES[name] for name in {step.name for step in self.steps})
         self._shares = {name: share / whole for name, share in SHARES.items()}
         self._behind = 0.0
 
     def prepare(self) -> None:
-        """Folders, clips and the list. Raises EngineError when the disk is nearly full."""
+        """Folders, clips and the list."""
         recipe = self.recipe
         for folder in (recipe.folder, recipe.experiment, recipe.weights, recipe.logs):
             folder.mkdir(parents=True, exist_ok=True)
         checkpoints(recipe, self.table.gpt_sovits).mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(recipe.folder).free // 2**20
-        if free < LEAST_FREE_MIB:
-            raise EngineError(
-                "There is too little room for a training", f"{free} MiB are free, {LEAST_FREE_MIB} are needed",
-                "Make room on the disk of the studio's folder",
-            )  # fmt: skip
         if not recipe.listing.is_file():
             lay_out(self.ctx, self.material, recipe.folder / "dataset", recipe.listing)
 

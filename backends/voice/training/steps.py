@@ -30,6 +30,7 @@ SHARES: dict[StepName, float] = {
     "text": 0.02, "hubert": 0.04, "speaker": 0.02, "semantic": 0.02, "sovits": 0.6, "gpt": 0.3,
 }  # fmt: skip
 """Rough parts of the whole time, for the progress bar."""
+LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -122,34 +123,64 @@ def with_batch(step: Step, batch: int) -> Step:
 
 
 def check_installed(root: Path, table: GptSovits, version: Version) -> None:
-    """Raises EngineError naming the first thing that is missing and how to get it."""
+    """Raises EngineError naming all that is missing for this version and how to get it."""
     if not root.is_dir():
         raise EngineError(
             "GPT-SoVITS is not installed",
             f"there is no folder {root}",
             "Install it there as docs/cloning.md says, or set gpt_sovits.root in configs/voice_training.yaml",
         )
-    trained = table.versions[version]
-    scripts = [f"{table.prepare}/{name}" for name in ("1-get-text.py", "2-get-hubert-wav32k.py", "3-get-semantic.py")]
-    if trained.speaker_net:
-        scripts += [f"{table.prepare}/2-get-sv.py", table.speaker_net]
-    wanted = [
-        table.python, *scripts, trained.script, table.s1_script, trained.config, table.s1_config, table.bert,
-        table.hubert, trained.s2G, *([trained.s2D] if trained.s2D else []), trained.s1,
-    ]  # fmt: skip
-    for path in wanted:
-        if not (root / path).exists():
-            raise EngineError(
-                f"GPT-SoVITS is not whole: {path} is missing",
-                f"looked for in {root}",
-                "Get its pretrained models as its own README says" if "pretrained" in path else "Install it anew",
-            )
+    python = root / table.python
+    if not os.access(python, os.X_OK) or not python.is_file():
+        raise EngineError(
+            "GPT-SoVITS has no environment of its own",
+            f"{table.python} is missing in {root}, or cannot be run",
+            "Make it as docs/cloning.md says, or set gpt_sovits.python in configs/voice_training.yaml",
+        )
+    packages = sorted(python.parent.parent.glob("lib/python3*/site-packages"))
+    if packages and not any((folder / "torch").is_dir() for folder in packages):
+        raise EngineError(
+            "GPT-SoVITS' environment is empty",
+            f"there is no torch in {packages[-1]}",
+            f"Install its requirements.txt with {python}",
+        )
+    if gone := _missing(root, table, version):
+        told = ", ".join(gone[:4]) + (f" and {len(gone) - 4} more" if len(gone) > 4 else "")
+        raise EngineError(
+            f"GPT-SoVITS is not whole: {told} {'is' if len(gone) == 1 else 'are'} missing",
+            f"looked for in {root}",
+            "Get its pretrained models as its own README says"
+            if all("pretrained" in path for path in gone)
+            else "Install it anew",
+        )
     if not os.access(root, os.W_OK):
         raise EngineError(
             "GPT-SoVITS' folder cannot be written",
             f"its scripts save through {root}",
             "Give this user the right to write there",
         )
+
+
+def _missing(root: Path, table: GptSovits, version: Version) -> list[str]:
+    """Scripts, configurations and base weights of this version that are not there, or hold nothing."""
+    trained = table.versions[version]
+    scripts = [f"{table.prepare}/{name}" for name in ("1-get-text.py", "2-get-hubert-wav32k.py", "3-get-semantic.py")]
+    if trained.speaker_net:
+        scripts += [f"{table.prepare}/2-get-sv.py", table.speaker_net]
+    wanted = [
+        *scripts, trained.script, table.s1_script, trained.config, table.s1_config, table.bert, table.hubert,
+        trained.s2G, *([trained.s2D] if trained.s2D else []), trained.s1,
+    ]  # fmt: skip
+    return [path for path in wanted if not _is_there(root / path)]
+
+
+def _is_there(path: Path) -> bool:
+    """A file of no bytes is a download that broke off; Git's pointer stands for a file that Git LFS did not get."""
+    if not path.is_file():
+        return path.is_dir()
+    with path.open("rb") as file:
+        start = file.read(len(LFS_POINTER))
+    return bool(start) and start != LFS_POINTER
 
 
 def common_env(recipe: Recipe, table: GptSovits) -> dict[str, str]:
