@@ -37,10 +37,19 @@ def limit_true_peak(samples: Samples, sample_rate: int, ceiling_dbtp: float = -1
 
     Returns the samples (the same where nothing had to be held) and their true peak in dBTP.
     """
+    gain, peak = limiting_gain(samples, sample_rate, ceiling_dbtp)
+    return (samples if gain is None else np.asarray(samples * gain, dtype=np.float32)), peak
+
+
+def limiting_gain(samples: Samples, sample_rate: int, ceiling_dbtp: float = -1.0) -> tuple[Samples | None, float]:
+    """The gain, (N,) in 0..1, that holds the true peak of (N,) samples; None where nothing has to be held.
+
+    With it the true peak in dBTP. The same gain on each part of a sum gives parts of the limited sum.
+    """
     from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
     ceiling = 10 ** (ceiling_dbtp / 20)
-    out = samples
+    out, gain = samples, None
     span = max(3, int(LIMITER_S * sample_rate) | 1)
     reach = np.ones(len(samples), np.float32)
     for start in _loud_blocks(samples, ceiling_dbtp - NEAR_DB):
@@ -55,9 +64,10 @@ def limit_true_peak(samples: Samples, sample_rate: int, ceiling_dbtp: float = -1
     # A gain that moves shifts what lies between the samples by some hundredths of a decibel.
     peak = true_peak_dbtp(out)
     if peak <= ceiling_dbtp:
-        return out, peak
+        return gain, peak
     over = peak - ceiling_dbtp + 1e-4
-    return np.asarray(out * 10 ** (-over / 20), np.float32), peak - over
+    less = np.float32(10 ** (-over / 20))
+    return np.asarray(np.full(len(samples), less) if gain is None else gain * less, np.float32), peak - over
 
 
 def _loud_blocks(samples: Samples, above_db: float) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from backends.voice.loudness import integrated_lufs, peak_dbfs
 from backends.voice.true_peak import limit_true_peak, true_peak_dbtp
+from backends.voice.wav import read_wav, write_wav
 from tools.editing.srt import write_srt, write_vtt
 from tools.voice.dialogue_lines import grouped
 from tools.voice.mix import Part, gap, lay, mix, start_times, stems
@@ -64,7 +66,26 @@ def test_stems_together_are_the_mix() -> None:
     made = mix([(start, samples) for _, start, samples in sounds], RATE, -24.0)
     parts = stems(sounds, RATE, made, lambda: None)
     assert list(parts) == ["Luca", "Boo"] and all(len(part) == len(made.samples) for part in parts.values())
-    assert np.allclose(sum(parts.values()), made.samples, atol=1e-5)
+    assert np.max(np.abs(sum(parts.values()) - made.samples)) < 10 ** (-90 / 20)
+
+
+def test_stems_are_the_mix_where_its_limiter_works(tmp_path: Path) -> None:
+    quiet = [_noise(3, 0.02, seed) for seed in range(4)]
+    sounds = [(who, 0.4 * index, sound) for index, (who, sound) in enumerate(zip("ABAC", quiet, strict=True))]
+    knock = np.zeros(RATE // 50, np.float32)
+    knock[100:104] = (0.9, -0.9, 0.9, -0.8)
+    sounds += [("B", 0.7 + index, knock) for index in range(3)]
+    made = mix([(start, samples) for _, start, samples in sounds], RATE, -18.0)
+    assert made.curve is not None and made.curve.min() < 0.5
+    written = {"mix": made.samples, **stems(sounds, RATE, made, lambda: None)}
+    read = {}
+    for name, samples in written.items():
+        write_wav(tmp_path / f"{name}.wav", samples, RATE)
+        read[name], _ = read_wav(tmp_path / f"{name}.wav")
+    rest = read.pop("mix") - sum(read.values())
+    assert 20 * np.log10(max(np.max(np.abs(rest)), 1e-9)) < -90
+    silent = read["C"][: round(1.2 * RATE)]
+    assert not silent.any()  # what others leave in rounding is not heard in a pause
 
 
 @pytest.mark.parametrize(
@@ -137,3 +158,53 @@ def test_captions_end_where_phrases_do_and_follow_the_words() -> None:
     assert first.text.endswith("nobody was there.") and second.text.startswith("So we")
     assert second.start == pytest.approx(6.0, abs=0.1)
     assert first.text.split("\n")[0].endswith("dawn,")
+
+
+TALK = [
+    Said(0.0, 2.0, "Did you bring the lamp?", character="Luca"),
+    Said(2.2, 4.0, "I forgot it again.", character="Luca"),
+    Said(4.5, 6.0, "It is here.", character="Nonna Rosa", emotion="tender"),
+    Said(6.5, 8.5, "Then let us go.", character="Luca", emotion="happy"),
+]
+
+
+def test_subtitles_name_whoever_begins_to_speak() -> None:
+    rows = ["Luca: Did you bring the lamp?", "I forgot it again.", "Nonna Rosa: It is here.", "Luca: Then let us go."]
+    assert [caption.text for caption in captions(TALK, "changes")] == rows
+    assert [caption.text for caption in captions(TALK[:2], "changes")] == ["Did you bring the lamp?", rows[1]]
+    assert [caption.text for caption in captions(TALK)][2] == "It is here."
+    plain, named = captions(TALK), captions(TALK, "changes")
+    assert [(one.start, one.end) for one in plain] == [(one.start, one.end) for one in named]
+
+
+def test_subtitles_for_the_deaf_name_everybody_in_capitals_and_how_it_is_said() -> None:
+    rows = [caption.text for caption in captions(TALK, "sdh")]
+    assert rows[2:] == ["NONNA ROSA (tender): It is here.", "LUCA (happy): Then let us go."]
+    assert captions(TALK[:1], "sdh")[0].text == "LUCA: Did you bring the lamp?"
+
+
+def test_names_give_way_to_the_words_and_their_time() -> None:
+    long = Said(0.0, 6.0, LONG[:80], character="Maximilian Alexander the Third of the Northern Isles")
+    first = captions([long, Said(6.5, 8.0, "Yes.", character="B")], "changes")[0].text
+    assert all(0 < width(row) <= 42 for row in first.split("\n"))
+    assert first.startswith("Maximilian Alexander") and "…: The" in first
+    quick = [
+        Said(0.0, 0.4, "Look over there now!", character="Bartolomeo"),
+        Said(0.5, 0.9, "Where is it gone?", character="Nonna Rosa"),
+        Said(0.95, 1.6, "To the harbour, I think, over there.", character="Bartolomeo"),
+    ]
+    assert captions(quick, "changes")[0].text == "- Bartolomeo: Look over there now!\n- Nonna Rosa: Where is it gone?"
+    shorter = [quick[0], Said(0.5, 0.9, "Where is it gone to, do you know it?", character="Nonna Rosa")]
+    assert captions(shorter, "changes")[0].text == "- Look over there now!\n- Where is it gone to, do you know it?"
+
+
+def test_named_subtitles_can_be_spoken_again(tmp_path: Path) -> None:
+    from tools.voice.screenplay import read_script
+
+    for names in ("changes", "sdh"):
+        file = tmp_path / f"{names}.srt"
+        file.write_text(write_srt(captions(TALK, names)), encoding="utf-8")  # type: ignore[arg-type]
+        script = read_script(file)
+        assert [line.character for line in script.lines] == ["Luca", "Luca", "Nonna Rosa", "Luca"]
+        assert [line.text for line in script.lines] == [said.text for said in TALK]
+    assert [line.emotion for line in script.lines][2:] == ["tender", "happy"]

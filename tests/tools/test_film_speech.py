@@ -59,6 +59,15 @@ def test_captions_of_a_film_can_be_read_and_never_overlap(studio: VoiceStudio) -
     assert shown[0].start == pytest.approx(0.3, abs=0.01) and len(shown[0].text) < len(LONG)
 
 
+def test_subtitles_of_a_film_tell_who_speaks(studio: VoiceStudio) -> None:
+    voices = _voices(
+        studio, ("Luca", "Where is the lamp?"), ("Nino", "It is there, by the sea."), ("Nino", "Look at it.")
+    )
+    spans = [(index * 3.0, index * 3.0 + voice.seconds) for index, voice in enumerate(voices)]
+    named = [one.text for one in spoken_captions(voices, spans, 9.0, "changes")]
+    assert named == ["Luca: Where is the lamp?", "Nino: It is there, by the sea.", "Look at it."]
+
+
 def test_a_film_counts_the_engines_that_will_speak_its_lines(studio: VoiceStudio) -> None:
     args = MakeFilmArgs(story="Luca and Rita meet at the beach. LUCA: Hello! RITA: Hi, Luca, how are you today?")
     assert {"espeak", "gpt_sovits"} <= MakeFilm().uses(args, studio.studio)

@@ -17,9 +17,10 @@ from backends.voice.loudness import integrated_lufs
 from backends.voice.wav import read_wav
 from configs.errors import EngineError, UsageError
 from configs.settings import load_settings
+from tools.editing.srt import write_srt
 from tools.events import Progress
 from tools.voice.line import synthesise_line
-from tools.voice.subtitles import srt
+from tools.voice.subtitles import Said, captions
 
 VOICE = VoiceProfile("Luca", "child", "male", seed=0)
 
@@ -220,8 +221,10 @@ def test_the_same_line_made_twice_is_the_same_file(studio: VoiceStudio) -> None:
 
 
 def test_subtitles_are_subrip() -> None:
-    text = srt([(0.0, 1.25, "Ciao!"), (3661.5, 3662.0, "*beeps* a --> b")])
-    assert text == "1\n00:00:00,000 --> 00:00:01,250\nCiao!\n\n2\n01:01:01,500 --> 01:01:02,000\n[beeps] a → b\n"
+    said = [Said(0.0, 1.25, "Ciao!"), Said(3661.5, 3662.5, "*beeps* a --> b", species="robot")]
+    first, second = write_srt(captions(said)).split("\n\n")
+    assert first == "1\n00:00:00,000 --> 00:00:01,250\nCiao!"
+    assert second == "2\n01:01:01,500 --> 01:01:02,500\n[beeps] a → b\n"
 
 
 def test_what_is_pasted_is_not_read_out_and_that_is_said(studio: VoiceStudio) -> None:

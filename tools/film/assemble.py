@@ -19,6 +19,7 @@ from tools.film.production import Voice, line_starts
 from tools.film.shot import Storyboard
 from tools.film.storyboard import save_sheet
 from tools.spec import ToolContext
+from tools.voice.subtitles import Names
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def assemble(
     *,
     captions: bool,
     music: bool,
+    names: Names = "changes",
 ) -> MadeFilm:
     """Lay everything on a timeline, render it, and draw the sheet."""
     from tools.editing.timeline import build_timeline, save_timeline
@@ -97,7 +99,9 @@ def assemble(
     )
     for warning in rendered.result.warnings if rendered.result else ():
         ctx.warn(warning)
-    return MadeFilm(rendered.assets[0], kept, sheet, _subtitles(board, shown, kept, ctx), tuple(lines))
+    # burned in, the picture shows who speaks; a player's or an editor's subtitles may stand without it
+    named = spoken_captions(voices, lines, total, names)
+    return MadeFilm(rendered.assets[0], kept, sheet, _subtitles(board, named, kept, ctx), tuple(lines))
 
 
 def shot_spans(board: Storyboard) -> list[tuple[float, float]]:
@@ -160,7 +164,9 @@ def _titles(board: Storyboard, spans: Sequence[tuple[float, float]]) -> list[Cap
     ]
 
 
-def spoken_captions(voices: Sequence[Voice], lines: Sequence[tuple[float, float]], total: float) -> list[CaptionSpec]:
+def spoken_captions(
+    voices: Sequence[Voice], lines: Sequence[tuple[float, float]], total: float, names: Names = "none"
+) -> list[CaptionSpec]:
     """What is said, as captions that can be read, timed by the words; none outlasts the film.
 
     Args:
@@ -174,9 +180,17 @@ def spoken_captions(voices: Sequence[Voice], lines: Sequence[tuple[float, float]
         words = tuple(
             (start + float(a), start + float(b), str(word)) for a, b, word in voice.audio.params.get("words", ())
         )
-        said.append(Said(start, end, caption_text(voice), words, voice.line.character, language=voice.line.language))
+        emotion = "" if voice.line.sound else voice.line.emotion
+        said.append(
+            Said(
+                start, end, caption_text(voice), words, voice.line.character, language=voice.line.language,
+                emotion=emotion,
+            )
+        )  # fmt: skip
     return [
-        CaptionSpec(one.start, min(one.end, round(total, 3)), one.text) for one in captions(said) if one.start < total
+        CaptionSpec(one.start, min(one.end, round(total, 3)), one.text)
+        for one in captions(said, names)
+        if one.start < total
     ]
 
 

@@ -19,6 +19,7 @@ from tools.film.storyboard import MAX_STORY
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.dialogue_lines import voice_key
 from tools.voice.speak import SECONDS_PER_CHARACTER
+from tools.voice.subtitles import Names
 
 STAGES = ("storyboard", "voices", "pictures", "animation", "edit")
 PICTURE_SECONDS_PER_MEGAPIXEL = 10.0
@@ -30,6 +31,10 @@ class MakeFilmArgs(ToolArgs):
     seconds: float = Field(15.0, ge=2, le=180, description="Length of the film in seconds")
     style: str = Field("", max_length=500, description="Look of the film, e.g. 'watercolour' (used by SDXL)")
     captions: bool = Field(True, description="Burn the spoken lines in as subtitles")
+    subtitles: Names = Field(
+        "changes",
+        description="Whom the .srt names: 'changes' whoever begins to speak, 'none', or 'sdh' as for the deaf",
+    )
     shots: int = Field(0, ge=0, le=60, description="How many shots; 0 = as many as the length needs")
     seed: int = Field(-1, ge=-1, lt=2**31, description="Same seed, same film; -1 = from the story")
     storyboard: dict[str, Any] | None = Field(
@@ -109,8 +114,9 @@ class MakeFilm(Tool):
         clips = animate_shots(board, pictures, voices, ctx)
         ctx.progress(4, len(STAGES), "edit")
         made = assemble(
-            board, written.assets[0], pictures, clips, voices, ctx, captions=args.captions, music=args.music
-        )
+            board, written.assets[0], pictures, clips, voices, ctx,
+            captions=args.captions, music=args.music, names=args.subtitles,
+        )  # fmt: skip
         scores = film_scores(made, board, voices, ctx)
         ctx.memory.set_scores(made.film.id, (*made.film.scores, *scores))
         for score in scores:

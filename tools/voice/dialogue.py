@@ -16,6 +16,7 @@ from tools.voice.dialogue_files import DialogueFiles
 from tools.voice.dialogue_lines import Failed, Spoken, speak_all, voice_key
 from tools.voice.scenes import foreseen, performed, planned
 from tools.voice.screenplay import Form, Script
+from tools.voice.subtitles import Names
 
 
 class DialogueLine(BaseModel):
@@ -53,6 +54,11 @@ class SpeakDialogueArgs(ToolArgs):
     )
     pause: float = Field(1.0, ge=0, le=10, description="Factor on the natural pauses between lines; 0 is none.")
     stems: bool = Field(False, description="True: also one sound per character, each as long as the mix.")
+    subtitles: Names = Field(
+        "changes",
+        description="Whom the subtitles name: 'changes' whoever begins to speak, 'none' nobody, 'sdh' as for the deaf: "
+        "every speaker in capitals and how it is said.",
+    )
     timeline: bool = Field(False, description="True: also an editable timeline (.otio) with a clip per line.")
 
     @field_validator("lines", mode="before")
@@ -125,7 +131,7 @@ class SpeakDialogue(Tool):
         mix = files.save_mix()
         more = [*files.save_scenes(mix), *(files.save_stems(mix) if args.stems else ())]
         timeline = [files.save_timeline(mix)] if args.timeline else []
-        srt, vtt, count = files.save_subtitles(mix)
+        srt, vtt, count = files.save_subtitles(mix, args.subtitles)
         ctx.progress(total, total, f"{files.seconds:.1f} s of dialogue")
         lines = [one.asset for one in files.placed]
         return ToolResult(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backends.voice.loudness import integrated_lufs
 from backends.voice.wav import read_wav, resample, write_wav
 from configs.dialogue import dialogue_config
@@ -15,7 +17,7 @@ from tools.spec import ToolContext
 from tools.voice.labels import voices_tags
 from tools.voice.mix import Mixed, Part, Samples, mix, moved, start_times, stems
 from tools.voice.screenplay_lines import Script, ScriptLine
-from tools.voice.subtitles import Said, captions
+from tools.voice.subtitles import Names, Said, captions
 
 LOUDNESS_TOLERANCE_LU = 1.0
 
@@ -99,15 +101,17 @@ class DialogueFiles:
         saved = []
         for name, samples in stems(tracks, self.rate, self.mixed, self._ctx.cancel.check).items():
             own = [one for one, who in zip(self.placed, names, strict=True) if who == name]
+            if float(np.max(np.abs(samples), initial=0.0)) > 1.0:
+                self._ctx.warn(f"{name} alone is louder than a file holds where voices overlap; the stem clips there.")
             said = f"{name} alone: {len(own)} lines, as long as the mix"
             saved.append(self._sound(f"{self._title} - {name}", samples, own, 0.0, said, (whole.id,)))
         return saved
 
-    def save_subtitles(self, whole: Asset) -> tuple[Asset, Asset, int]:
+    def save_subtitles(self, whole: Asset, names: Names = "changes") -> tuple[Asset, Asset, int]:
         """SRT and WebVTT, and how many captions they have."""
         from tools.editing.srt import write_srt, write_vtt
 
-        shown = captions([_said(one) for one in self.placed])
+        shown = captions([_said(one) for one in self.placed], names)
         saved = []
         for suffix, text in ((".srt", write_srt(shown)), (".vtt", write_vtt(shown))):
             file = self._ctx.scratch(suffix)
@@ -140,7 +144,7 @@ class DialogueFiles:
         ends = [*starts[1:], self.seconds]
         # a card per scene stands where the pictures will: without any picture no editor would play it
         cards = [TitleSpec(a, b - a, name) for a, b, name in zip(starts, ends, names, strict=True)]
-        shown = captions([_said(one) for one in self.placed])
+        shown = captions([_said(one) for one in self.placed], "changes")
         timeline = build_timeline(
             self._title, film.fps, film.width, film.height, cards, {"dialogue": clips}, shown, markers
         )  # fmt: skip
@@ -218,8 +222,9 @@ def _said(one: Placed) -> Said:
     words = tuple((float(a) + one.start, float(b) + one.start, str(word)) for a, b, word in params["words"])
     species = str(params.get("voice", {}).get("species", "human"))
     return Said(
-        one.start, one.end, str(params["text"]), words, str(params["character"]), species, str(params["language"])
-    )
+        one.start, one.end, str(params["text"]), words, str(params["character"]), species, str(params["language"]),
+        str(params["emotion"]),
+    )  # fmt: skip
 
 
 __all__ = ["DialogueFiles", "Mixed", "Placed"]

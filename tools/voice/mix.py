@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.loudness import FLOOR_DB, integrated_lufs
-from backends.voice.true_peak import limit_true_peak
+from backends.voice.true_peak import limiting_gain
 from configs.dialogue import dialogue_config
 
 Samples = NDArray[np.float32]
 NEAR_LU = 0.2
+STEPS = 32768
+"""Of 16 bit; libsndfile writes the step below."""
 _BROKEN_OFF = re.compile(r"(?:--+|[—–]|\s-)[\s\"'”’»)*]*$")
 _END_MARK = re.compile(r"(\.\.\.|[.!?…,:;])[\s\"'”’»)*]*$")
 
@@ -45,6 +47,13 @@ class Mixed:
     """What brought the sum to its loudness."""
     lufs: float
     true_peak_dbtp: float
+    curve: Samples | None = None
+    """(N,): what the limiter multiplied each sample with after that gain; None where it did nothing."""
+
+    def held(self, samples: Samples) -> NDArray[np.float64]:
+        """(N,) samples of a part of the sum with the mix's gain and limiter."""
+        gained = samples.astype(np.float64) * 10 ** (self.gain_db / 20)
+        return gained if self.curve is None else gained * self.curve
 
 
 def start_times(parts: Sequence[Part], pause: float = 1.0) -> list[float]:
@@ -100,14 +109,16 @@ def mix(sounds: Sequence[tuple[float, Samples]], sample_rate: int, target_lufs: 
     if loud <= FLOOR_DB:
         return Mixed(out, sample_rate, 0.0, loud, FLOOR_DB)
     gain = target_lufs - loud
-    made, peak = out, FLOOR_DB
+    made, peak, curve = out, FLOOR_DB, None
     for last in (False, True):
-        made, peak = limit_true_peak((out * 10 ** (gain / 20)).astype(np.float32), sample_rate, ceiling)
+        made = (out * 10 ** (gain / 20)).astype(np.float32)
+        curve, peak = limiting_gain(made, sample_rate, ceiling)
+        made = made if curve is None else np.asarray(made * curve, np.float32)
         loud = integrated_lufs(made, sample_rate)
         if last or abs(target_lufs - loud) < NEAR_LU:
             break
         gain += target_lufs - loud
-    return Mixed(made, sample_rate, gain, loud, peak)
+    return Mixed(made, sample_rate, gain, loud, peak, curve)
 
 
 def lay(sounds: Sequence[tuple[float, Samples]], sample_rate: int, seconds: float = 0.0) -> Samples:
@@ -124,17 +135,20 @@ def lay(sounds: Sequence[tuple[float, Samples]], sample_rate: int, seconds: floa
 def stems(
     sounds: Sequence[tuple[str, float, Samples]], sample_rate: int, mixed: Mixed, check: Callable[[], None]
 ) -> dict[str, Samples]:
-    """Who speaks -> its lines alone, as long as the mix and with its gain; together they are the mix.
+    """Who speaks -> its lines alone, as long as the mix, with its gain and its limiter.
 
-    They are the mix before its limiter, each held under the true peak by itself.
+    Together they are the mix to one step of 16 bit: each is rounded so that what it leaves goes into the next.
     """
     found: dict[str, Samples] = {}
+    summed = np.zeros(len(mixed.samples))
+    before = np.zeros(len(mixed.samples))
     for name in dict.fromkeys(name for name, _, _ in sounds):
         check()
         own = [(start, samples) for who, start, samples in sounds if who == name]
         laid = lay(own, sample_rate, len(mixed.samples) / sample_rate)[: len(mixed.samples)]
-        gained = (laid * 10 ** (mixed.gain_db / 20)).astype(np.float32)
-        found[name], _ = limit_true_peak(gained, sample_rate, float(dialogue_config()["mix"]["true_peak_dbtp"]))
+        summed += mixed.held(laid)
+        steps = np.floor(summed * STEPS)
+        found[name], before = np.asarray((steps - before) / STEPS, np.float32), steps
     return found
 
 

@@ -20,6 +20,7 @@ _LISTED = re.compile(r"^(?:[-*+•>–—]\s+|\d{1,4}[.)]\s+)+")
 _BOLD = re.compile(r"^(\*{1,3}|_{1,2})([^*_:\n]{1,60}?)\s*(?::\s*\1|\1\s*:)\s*")
 _BRACKETED = re.compile(r"^\[([^\[\]:\n]{1,60})\]\s*:\s*")
 _CLOCK = re.compile(r"\d\s?:\d\d?$")
+_DASHES = ("-", "–", "—")
 MOST_NAME_COLUMN = 60
 MOST_HEADING = 150
 MOST_WORDS = 4
@@ -61,7 +62,8 @@ def read_plain(text: str, draft: Draft) -> None:
 
 
 def read_cues(text: str, draft: Draft, form: str) -> None:
-    """Subtitles: each row of a cue may name who speaks; one without a name goes on with the speech before it.
+    """Subtitles: each row of a cue may name who speaks. They name whoever begins: a cue without a name goes on with
+    the speaker before, unless two spoke there, or it has a dash of its own or is slanted, as a narrator's is.
 
     form: srt | vtt.
     """
@@ -72,9 +74,12 @@ def read_cues(text: str, draft: Draft, form: str) -> None:
     except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError) as error:
         raise UsageError("The subtitles cannot be read", str(error)[:120], "Save them again as SRT or VTT") from error
     unnamed: list[int] = []
-    speaker, speech, began = "", "", 0
+    speaker, speech, began, alone = "", "", 0, True
     for number, cue in enumerate(cues, 1):
-        for row in cue.plaintext.split("\n"):
+        rows = cue.plaintext.split("\n")
+        goes_over = alone and not rows[0].startswith(_DASHES) and "{\\i1}" not in cue.text
+        alone = sum(row.lstrip().startswith(_DASHES) for row in rows) < 2
+        for row in rows:
             bare = re.sub(r"^[-–—] ", "", " ".join(row.split()))
             if not bare or ((aside := _ASIDE.match(bare)) is not None and is_beat(aside.group(1))):
                 continue
@@ -85,7 +90,8 @@ def read_cues(text: str, draft: Draft, form: str) -> None:
                 continue
             if began:
                 draft.line(began, speaker, speech)
-            speaker, speech = named or ("" if not _dashless(row, cue.plaintext) else speaker, bare)
+            same = _dashless(row, cue.plaintext) if row != rows[0] else goes_over
+            speaker, speech = named or (speaker if same else "", bare)
             began = number
             if named is None and not speaker:
                 unnamed.append(number)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from backends.voice.script import read_line, words_of
 from configs.dialogue import dialogue_config
 from tools.editing.specs import CaptionSpec
-from tools.editing.srt import write_srt
 
+Names = Literal["changes", "none", "sdh"]
+"""Who is named: whoever begins to speak where more than one does; nobody; or, for the deaf and hard of hearing (SDH),
+every change of speaker in capitals, also of a single one, with how it is said: 'LUCA (sad): Ciao'."""
 _DIRECTION = re.compile(r"\*+([^*]+)\*+")
 _SENTENCE, _CLAUSE, _COMMA, _JOINT, _ANYWHERE = 0.0, 1.0, 2.0, 4.0, 10.0
 """What it costs to end a row or a caption there."""
@@ -42,6 +44,8 @@ class Said:
     character: str = ""
     species: str = "human"
     language: str = "en"
+    emotion: str = ""
+    """For SDH: how it is said."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class _Caption:
     rows: tuple[str, ...]
     character: str
     language: str
+    name: str = ""
+    """What its first row begins with, such as 'Luca: '."""
+
+    @property
+    def bare(self) -> _Caption:
+        """Without the name, in rows of its own."""
+        if not self.name:
+            return self
+        rows, _ = _rows(" ".join(self.rows).removeprefix(self.name).split())
+        return replace(self, rows=rows or self.rows, name="")
 
 
 @dataclass(frozen=True)
@@ -60,11 +74,29 @@ class _Token:
     end: float
 
 
-def captions(lines: Sequence[Said]) -> list[CaptionSpec]:
+def captions(lines: Sequence[Said], names: Names = "none") -> list[CaptionSpec]:
     """Captions of the lines in order of time; they never overlap, and none is shorter or longer than allowed."""
-    pieces = [piece for line in lines for piece in _pieces(line)]
+    ordered = sorted(lines, key=lambda line: (line.start, line.end))
+    pieces = [
+        piece for line, name in zip(ordered, _names(ordered, names), strict=True) for piece in _pieces(line, name)
+    ]
     timed = _timed(sorted(pieces, key=lambda piece: (piece.start, piece.end)))
     return [CaptionSpec(round(c.start, 3), round(c.end, 3), "\n".join(c.rows)) for c in timed]
+
+
+def _names(lines: Sequence[Said], names: Names) -> list[str]:
+    """Of each line what stands before its first word: 'Luca: ', or '' where the one before goes on."""
+    if names == "none" or (names == "changes" and len({line.character for line in lines}) < 2):
+        return [""] * len(lines)
+    found, before = [], Said(0.0, 0.0, "", character="\x00")
+    for line in lines:
+        how = f" ({line.emotion})" if names == "sdh" and line.emotion not in ("", "neutral") else ""
+        plain = line.character or "Narrator"
+        written = f"{plain.upper()}{how}" if names == "sdh" else plain
+        goes_on = line.character == before.character and (names != "sdh" or line.emotion == before.emotion)
+        found.append("" if goes_on else f"{written}: ")
+        before = line
+    return found
 
 
 def _rules() -> dict[str, Any]:
@@ -87,9 +119,15 @@ def _shown(line: Said) -> str:
     return " ".join(re.sub(r"\s*--+", "—", text).split())
 
 
-def _pieces(line: Said) -> list[_Caption]:
-    """The line cut into captions where that hurts least (dynamic programming over its words)."""
+def _pieces(line: Said, name: str = "") -> list[_Caption]:
+    """The line cut into captions where that hurts least (dynamic programming over its words).
+
+    name: what stands before its first word, as one word with it.
+    """
     tokens = _tokens(line)
+    if name and tokens:
+        name = _short(name, int(_rules()["letters"]) - width(tokens[0].text))
+        tokens[0] = replace(tokens[0], text=name + tokens[0].text)
     count = len(tokens)
     best: list[tuple[float, int]] = [(0.0, 0)] + [(math.inf, 0)] * count
     for first in range(count):
@@ -107,10 +145,22 @@ def _pieces(line: Said) -> list[_Caption]:
     spans = zip(cuts[::-1][:-1], cuts[::-1][1:], strict=True)
     return [
         _Caption(
-            tokens[a].start, tokens[b - 1].end, _rows([t.text for t in tokens[a:b]])[0], line.character, line.language
+            tokens[a].start, tokens[b - 1].end, _rows([t.text for t in tokens[a:b]])[0], line.character, line.language,
+            "" if a else name,
         )
         for a, b in spans
-    ]
+    ]  # fmt: skip
+
+
+def _short(name: str, room: int) -> str:
+    """'Nonna Rosa (from sad to happy): ' in so many columns: without how, then cut; '' where no name fits."""
+    for written in (name, f"{name.split(' (', maxsplit=1)[0].rstrip(': ')}: "):
+        if width(written) <= room:
+            return written
+    plain = name.split(" (", maxsplit=1)[0].rstrip(": ")
+    while plain and width(plain) + 3 > room:
+        plain = plain[:-1]
+    return f"{plain.rstrip()}…: " if plain else ""
 
 
 def _cost(tokens: Sequence[_Token], after: _Token | None, language: str) -> float | None:
@@ -234,23 +284,20 @@ def _wish(caption: _Caption, least: float, most: float, pace: float) -> float:
 
 
 def _together(before: _Caption, after: _Caption, most: float) -> _Caption | None:
-    """Two captions as one: a row each, with dashes when two people speak; None when they do not fit."""
+    """Two captions as one: a row each, with dashes when two people speak; None when they do not fit.
+
+    Names give way before the time does: a row each tells that two speak.
+    """
     if max(before.end, after.end) - before.start > most:
         return None
     end = max(before.end, after.end)
     if before.character == after.character:
-        rows, _ = _rows(" ".join((*before.rows, *after.rows)).split())
+        rows, _ = _rows(" ".join((*before.rows, *after.bare.rows)).split())
         return replace(before, end=end, rows=rows) if rows and not before.rows[0].startswith("- ") else None
-    if len(before.rows) != 1 or len(after.rows) != 1:
-        return None
-    pair = (f"- {before.rows[0]}", f"- {after.rows[0]}")
-    fits = all(width(row) <= _rules()["letters"] for row in pair)
-    return replace(before, end=end, rows=pair, character="") if fits else None
-
-
-def srt(lines: Iterable[tuple[float, float, str]]) -> str:
-    """SubRip text of (start, end, text) in seconds, a caption each; '*beeps*' becomes '[beeps]'."""
-    shown = (
-        (start, end, " ".join(_DIRECTION.sub(r"[\1]", text).split()).replace("-->", "→")) for start, end, text in lines
-    )
-    return write_srt([CaptionSpec(max(0.0, start), max(0.0, end), text) for start, end, text in shown])
+    for one, other in ((before, after), (before.bare, after.bare)):
+        if len(one.rows) != 1 or len(other.rows) != 1:
+            continue
+        pair = (f"- {one.rows[0]}", f"- {other.rows[0]}")
+        if all(width(row) <= _rules()["letters"] for row in pair):
+            return replace(before, end=end, rows=pair, character="", name="")
+    return None
