@@ -27,8 +27,11 @@ def install_gpt_sovits(warehouse: Path) -> Path:
         f"import sys\nsys.path[:0] = [{str(TESTS.parent)!r}, {str(TESTS)!r}]\n"
         "from fake_gpt_sovits import main\nmain()\n"
     )  # fmt: skip
-    for path in (f"{PRETRAINED}/s1v3.ckpt", f"{PRETRAINED}/v2Pro/s2Gv2ProPlus.pth"):
-        weights(root / path, "base")
+    nets = ("s1v3.ckpt", "v2Pro/s2Gv2ProPlus.pth", "sv/pretrained_eres2netv2w24s4ep4.ckpt")
+    for path in nets:
+        weights(root / PRETRAINED / path, "base")
+    for folder in ("chinese-roberta-wwm-ext-large", "chinese-hubert-base"):
+        (root / PRETRAINED / folder).mkdir(parents=True, exist_ok=True)
     return root
 
 

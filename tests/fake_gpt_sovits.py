@@ -4,7 +4,8 @@
 
 Shapes and orders of checks follow `api_v2.py` and `TTS.py` of RVC-Boss/GPT-SoVITS. What it speaks depends on the
 reference (its pitch is measured) and on the content of the weights, so that a test hears which were used. The file
-`faults.json` beside the yaml is read at each request: {"silent": n, "hang": s, "die": n, "ignore_weights": true}.
+`faults.json` beside the yaml is read at each request: {"silent": n, "hang": s, "die": n, "ignore_weights": true,
+"failure": text of the error behind a silence, "answer": text or "half" in place of the sound, "no_gpu": true}.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ class Pipeline:
             print("路径不存在,使用默认配置")
         self.version = str(custom.get("version", "v2"))
         self.custom = custom
+        if self.faults().get("no_gpu"):
+            print("Warning: CUDA is not available, set device to CPU.", flush=True)
+            custom |= {"device": "cpu", "is_half": False}
         base = BASE.get(self.version, BASE["v2ProPlus"])
         for key, fallback in zip(("t2s_weights_path", "vits_weights_path"), base, strict=True):
             if not custom.get(key) or not os.path.exists(custom[key]):
@@ -126,7 +130,9 @@ class Pipeline:
         if seconds := self.faults().get("hang"):
             time.sleep(float(seconds))
         if self.strikes("silent"):
-            # The real one yields this first and raises when it is asked for more, which nobody does.
+            # The real one prints its trace, yields this and raises when it is asked for more, which nobody does.
+            failure = self.faults().get("failure", "CUDA error: an illegal memory access was encountered")
+            print(f"Traceback (most recent call last):\nRuntimeError: {failure}", file=sys.stderr, flush=True)
             yield 16000, np.zeros(16000, dtype=np.int16)
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         mono, rate = self.cache["reference"]
@@ -205,6 +211,9 @@ def make_app(pipeline: Pipeline) -> FastAPI:
             rate, samples = next(pieces)  # blocks the whole server, as the real one does
             buffer = io.BytesIO()
             soundfile.write(buffer, samples, rate, format="wav")
+            if said := pipeline.faults().get("answer"):
+                half = buffer.getvalue()[: len(buffer.getvalue()) // 2]
+                return Response(half if said == "half" else str(said), media_type="text/html")
             return Response(buffer.getvalue(), media_type="audio/wav")
         except Exception as error:
             return refused("tts failed", str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from configs.tts_config import GptSovitsOptions
 SETTINGS = {"gpt": "t2s_weights_path", "sovits": "vits_weights_path"}
 """Keys of the `custom` block in the server's yaml."""
 INSTALL = "See docs/voices.md for how to install it"
+PRETRAINED = "GPT_SoVITS/pretrained_models"
+BERT, HUBERT = f"{PRETRAINED}/chinese-roberta-wwm-ext-large", f"{PRETRAINED}/chinese-hubert-base"
+SPEAKER_NET = f"{PRETRAINED}/sv/pretrained_eres2netv2w24s4ep4.ckpt"
+"""Of the Pro versions."""
 
 
 class GptSovitsEngine(VoiceServer):
@@ -32,6 +37,8 @@ class GptSovitsEngine(VoiceServer):
         super().__init__(NAME, spec, warehouse=warehouse, run_dir=run_dir, home=home)
         self._options = options
         self._client: GptSovitsClient | None = None
+        self._slow: tuple[str, ...] = ()
+        """What to say of each line when it does not run where it should."""
 
     # -- Engine ----------------------------------------------------------------------------------------------------
 
@@ -67,7 +74,8 @@ class GptSovitsEngine(VoiceServer):
 
     def speak(self, request: SpeechRequest) -> SpeechResult:
         """One line in a cloned voice. Raises EngineError; never gives silence."""
-        return self._kept_alive(lambda: self._line(self._require(), request))
+        made = self._kept_alive(lambda: self._line(self._require(), request))
+        return dataclasses.replace(made, warnings=(*made.warnings, *self._slow))
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -84,41 +92,53 @@ class GptSovitsEngine(VoiceServer):
         script = next((part for part in self._process.command if part.endswith(".py")), "")
         if script and not (self._root / script).is_file():
             raise EngineError(f"'{self.name}' is not installed", f"there is no file {self._root / script}", INSTALL)
-        for path in (self._options.gpt_weights, self._options.sovits_weights):
+        nets = (SPEAKER_NET,) if "Pro" in self._options.version else ()
+        for path in (self._options.gpt_weights, self._options.sovits_weights, *nets):
             if not (self._root / path).is_file():
                 raise EngineError(
                     f"'{self.name}' lacks its base weights", f"there is no file {self._root / path}", INSTALL
+                )
+        for path in (BERT, HUBERT):  # without them it asks the hub, which it may not reach
+            if not (self._root / path).is_dir():
+                raise EngineError(
+                    f"'{self.name}' lacks its base models", f"there is no folder {self._root / path}", INSTALL
                 )
         return plan
 
     def _write_yaml(self, weights: dict[str, str]) -> None:
         """Its own copy: the server rewrites the file at every switch of weights."""
-        pretrained = "GPT_SoVITS/pretrained_models"
         custom: dict[str, Any] = {
             "device": self._options.device,
             "is_half": self._options.half and self._options.device != "cpu",
             "version": self._options.version,
-            "bert_base_path": f"{pretrained}/chinese-roberta-wwm-ext-large",
-            "cnhuhbert_base_path": f"{pretrained}/chinese-hubert-base",
+            "bert_base_path": BERT,
+            "cnhuhbert_base_path": HUBERT,
             **{SETTINGS[kind]: path for kind, path in weights.items()},
         }
         self._yaml.parent.mkdir(parents=True, exist_ok=True)
         self._yaml.write_text(yaml.safe_dump({"custom": custom}), encoding="utf-8")
 
-    def _loaded(self) -> dict[str, str]:
-        """The weights that the server says it uses, by kind."""
+    def _written(self) -> dict[str, Any]:
+        """What the server says of itself in its yaml; {} when it cannot be read."""
         try:
             written = yaml.safe_load(self._yaml.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, ValueError):
             return {}
         custom = written.get("custom") if isinstance(written, dict) else None
-        found = custom if isinstance(custom, dict) else {}
+        return custom if isinstance(custom, dict) else {}
+
+    def _loaded(self) -> dict[str, str]:
+        """The weights that the server says it uses, by kind."""
+        found = self._written()
         return {kind: str(found[key]) for kind, key in SETTINGS.items() if key in found}
 
     def _attach(self, *, fresh: bool) -> None:
         client = GptSovitsClient(self.base_url, line_seconds=self._options.line_seconds, tries=self._options.tries)
         client.know(**self._loaded())
         self._client = client
+        device = str(self._written().get("device", ""))
+        fell_back = device == "cpu" and self._options.device != "cpu"  # its torch sees no GPU: told in its log alone
+        self._slow = ("GPT-SoVITS found no GPU and speaks on the CPU, slowly.",) if fell_back else ()
 
     def _require(self) -> GptSovitsClient:
         if self._client is None or not self.base_url:

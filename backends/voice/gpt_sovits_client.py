@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.cloned import is_silent
-from backends.voice.voice_server import ServerGone, ServerHangs
+from backends.voice.voice_server import ServerFailed, ServerGone, ServerHangs
 from backends.voice.wav_bytes import decode_wav
 from configs.errors import EngineError
 
@@ -125,7 +125,7 @@ class GptSovitsClient:
                 samples, rate = self._synthesise(said, seed)
                 if rate != FAILED_RATE and not is_silent(samples):
                     return _without_padding(samples, rate), rate, seed
-            raise EngineError(
+            raise ServerFailed(
                 "GPT-SoVITS answered with silence",
                 f"{self._tries} times, for '{said.text[:40]}'; that is how it answers when it fails inside",
                 "Read its log; other words or another recording may help",
@@ -146,10 +146,16 @@ class GptSovitsClient:
         }
         answer = self._ask("POST", "/tts", self._line_seconds, json=body)
         if answer.status_code != 200:
-            raise EngineError(
+            raise ServerFailed(
                 "GPT-SoVITS could not speak the line", _told(answer), "Try other words, or read the server's log"
             )
-        return decode_wav(answer.content)
+        try:
+            return decode_wav(answer.content)
+        except EngineError as error:
+            kind = answer.headers.get("content-type", "no type")[:60]
+            raise ServerFailed(
+                "GPT-SoVITS' answer is no sound", f"{error.cause}, sent as {kind}", "Try again, or read its log"
+            ) from error
 
     def _get(self, path: str, query: Mapping[str, str], seconds: float) -> httpx.Response:
         return self._ask("GET", path, seconds, params=dict(query))

@@ -1,17 +1,28 @@
-"""Voice engines in a process of their own: dead in mid-line, it is started again once; hanging, it is given up."""
+"""Voice engines in a process of their own: dead in mid-line, it is started again once; hanging, it is given up.
+
+A line that failed inside is told with what the server's log says of it.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 
+from backends.gpu.engine import EngineOutOfMemory
+from backends.gpu.servers.log_file import LogFollower
 from backends.gpu.servers.process_engine import ProcessEngine
+from backends.gpu.servers.start_failure import telling
 from backends.voice.engine import SpeechResult
 from configs.errors import EngineError
 
 LOG = logging.getLogger(__name__)
 POLL_S = 0.05
+LOOKS = 64
+"""At most so many looks at what the log says of one line, 1 MiB each."""
+_NO_MEMORY = re.compile(r"out of memory|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
+_FAILED = re.compile(r"(Error|Exception|Interrupt)\b")
 
 
 class ServerHangs(EngineError):
@@ -20,6 +31,10 @@ class ServerHangs(EngineError):
 
 class ServerGone(EngineError):
     """The connection was refused or broke off."""
+
+
+class ServerFailed(EngineError):
+    """It answered, and the answer is a failure: silence, no sound, or a refusal."""
 
 
 class VoiceServer(ProcessEngine):
@@ -51,6 +66,13 @@ class VoiceServer(ProcessEngine):
         """`speak()`, once more when the process died of it. Raises EngineError."""
         if self._stuck is not None:  # another try would only wait for the time limit once more
             raise EngineError(self._stuck.problem, self._stuck.cause, self._stuck.fix)
+        with LogFollower(self.log_file, from_end=True) as log:
+            try:
+                return self._spoken(speak)
+            except ServerFailed as error:
+                raise self._explained(error, log) from error
+
+    def _spoken(self, speak: Callable[[], SpeechResult]) -> SpeechResult:
         try:
             return speak()
         except ServerHangs as error:
@@ -60,6 +82,26 @@ class VoiceServer(ProcessEngine):
             LOG.warning("%s", error.sentence)
             self._bring_back(error)
             return self._last_try(speak)
+
+    def _explained(self, error: ServerFailed, log: LogFollower) -> EngineError:
+        """The failure with the last error that the server wrote meanwhile; its answer alone seldom tells why."""
+        lines: list[str] = []
+        for _ in range(LOOKS):
+            if not (new := log.new_lines()):
+                break
+            lines = (lines + new)[-2000:]
+        full = next((line for line in reversed(lines) if _NO_MEMORY.search(line)), "")
+        if full or _NO_MEMORY.search(error.sentence):
+            return EngineOutOfMemory(
+                f"'{self.name}' ran out of GPU memory in the middle of a line",
+                (full or error.cause).strip()[:240],
+                "Close other programs that use the GPU, or give it shorter lines",
+            )
+        said = telling(lines)
+        if not _FAILED.search(said):
+            return error
+        fix = f"Read {self.log_file}" if "log" in error.fix else error.fix
+        return ServerFailed(error.problem, f"{error.cause}; its log says: {said.strip()[:240]}", fix)
 
     def _last_try(self, speak: Callable[[], SpeechResult]) -> SpeechResult:
         try:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from configs.errors import EngineError
 
+LONGEST = 1 << 30
+"""Bytes; a header that tells more was written before the length was known (0x7fffffff, 0xffffffff and the like)."""
+
 
 def decode_wav(content: bytes) -> tuple[NDArray[np.float32], int]:
     """Samples (N,) mono float32 in -1..1 and the sample rate in Hz.
 
-    A streamed file says 0 frames, or more than it has: the sound is what follows the header.
-    Raises EngineError when it is no WAV file.
+    A streamed file says 0 frames, or as many as there can be: the sound is what follows the header.
+    Raises EngineError when it is no WAV file, breaks off before the length that it tells, or holds no numbers.
     """
     import soundfile
 
@@ -25,6 +28,8 @@ def decode_wav(content: bytes) -> tuple[NDArray[np.float32], int]:
         raise EngineError(
             "The voice server's answer is no sound", f"{len(content)} bytes that are no WAV file", "Try again"
         ) from error
+    if not np.isfinite(samples).all():
+        raise EngineError("The voice server's answer is no sound", "its samples are no numbers (NaN)", "Try again")
     return np.ascontiguousarray(samples.mean(axis=1), dtype=np.float32), int(rate)
 
 
@@ -39,6 +44,10 @@ def _mended(content: bytes) -> bytes:
             there = len(content) - at - 8
             if size and size <= there:
                 return content
+            if there < size < LONGEST:
+                raise EngineError(
+                    "The voice server's answer is no sound", f"it breaks off after {there} of {size} bytes", "Try again"
+                )
             head = content[:4] + struct.pack("<I", len(content) - 8) + content[8 : at + 4]
             return head + struct.pack("<I", there) + content[at + 8 :]
         at += 8 + size + size % 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import soundfile
 from cloning_installs import WORDS, install_gpt_sovits, recording, set_faults, source, weights
 from espeak_stand_in import pitch_hz
 
 from backends.engines import make_engine
+from backends.gpu.engine import EngineOutOfMemory
 from backends.voice.engine import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
 from backends.voice.gpt_sovits_client import GptSovitsClient, Utterance
 from backends.voice.wav import write_wav
@@ -99,6 +102,13 @@ def test_the_servers_own_refusals(engine: Any, tmp_path: Path) -> None:
     assert without.status_code == 500
     assert streamed[40:44] == b"\0\0\0\0"  # the header says that there is no sound
     assert np.array_equal(decode_wav(streamed)[0], decode_wav(plain)[0])
+
+
+def test_samples_that_are_no_numbers_are_told() -> None:
+    sound = io.BytesIO()
+    soundfile.write(sound, np.array([0.1, np.nan, 0.2] * 99, dtype=np.float32), 32000, format="WAV", subtype="FLOAT")
+    with pytest.raises(EngineError, match="no numbers"):
+        decode_wav(sound.getvalue())
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"RIFF\0\0\0\0WAVE", b"not a sound at all", b"\0" * 100])
@@ -259,6 +269,47 @@ def test_a_server_that_only_gives_silence_is_told(engine: Any, tmp_path: Path, y
         say(engine, source(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("failure", "kind", "told"),
+    [
+        ("Resource averaged_perceptron_tagger_eng not found.", EngineError, "its log says: .*tagger_eng not found"),
+        ("CUDA out of memory. Tried to allocate 2.00 GiB.", EngineOutOfMemory, "ran out of GPU memory .*2.00 GiB"),
+    ],
+)
+def test_why_it_was_silent_is_read_in_its_log(
+    engine: Any, tmp_path: Path, yaml_folder: Path, failure: str, kind: type[EngineError], told: str
+) -> None:
+    set_faults(yaml_folder, silent=3, failure=failure)
+    with pytest.raises(kind, match=told):
+        say(engine, source(tmp_path))
+    assert not engine.ailment() and say(engine, source(tmp_path)).samples.any()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [("half", r"it breaks off after \d+ of \d+ bytes"), ("<html>Bad gateway</html>", "no WAV file, sent as text/html")],
+)
+def test_half_an_answer_and_a_page_are_no_sound(
+    engine: Any, tmp_path: Path, yaml_folder: Path, answer: str, told: str
+) -> None:
+    set_faults(yaml_folder, answer=answer)
+    with pytest.raises(EngineError, match=told):
+        say(engine, source(tmp_path))
+
+
+def test_a_server_that_found_no_gpu_is_told(place: Settings, tmp_path: Path) -> None:
+    settings = place.model_copy(update={"home": tmp_path / "home"})
+    folder = tmp_path / "home" / "cache" / "engines" / "gpt_sovits"
+    folder.mkdir(parents=True)
+    set_faults(folder, no_gpu=True)
+    engine: Any = make_engine("gpt_sovits", settings, tmp_path)
+    engine.load()
+    try:
+        assert say(engine, source(tmp_path)).warnings == ("GPT-SoVITS found no GPU and speaks on the CPU, slowly.",)
+    finally:
+        engine.unload()
+
+
 def test_the_padding_at_the_end_is_cut(engine: Any, tmp_path: Path) -> None:
     made = say(engine, source(tmp_path))
     tail = made.samples[-made.sample_rate // 10 :]
@@ -323,6 +374,11 @@ def test_base_weights_that_are_missing_are_told_before_anything_is_started(place
     (tmp_path / "GPT-SoVITS" / "GPT_SoVITS" / "pretrained_models" / "s1v3.ckpt").unlink()
     engine: Any = make_engine("gpt_sovits", place.model_copy(update={"warehouse": tmp_path}), tmp_path)
     with pytest.raises(EngineError, match=r"lacks its base weights: there is no file .*s1v3"):
+        engine.check_startable()
+    install_gpt_sovits(tmp_path)
+    engine.check_startable()
+    (tmp_path / "GPT-SoVITS" / "GPT_SoVITS" / "pretrained_models" / "chinese-hubert-base").rmdir()
+    with pytest.raises(EngineError, match=r"lacks its base models: there is no folder .*hubert"):
         engine.check_startable()
 
 
