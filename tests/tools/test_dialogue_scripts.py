@@ -104,6 +104,8 @@ TABLE = 'emotion;Battuta;Personaggio;note\nfelice;Ciao, come stai?;Luca;x\n;"Due
         TABLE.encode("utf-16-le"),
         TABLE.replace(";", "\t").encode(),
         TABLE.replace(";", "|").encode(),
+        TABLE.replace(";", "~").encode(),
+        ("sep=^\r\n" + TABLE.replace(";", "^").replace("\n", "\r\n")).encode("utf-8-sig"),
         ("sep=;\r\n" + TABLE.replace("\n", "\r\n")).encode(),
         TABLE.replace("Ciao, come stai?", '"Ciao, come stai?"').replace(";", ",").encode(),
     ],
@@ -255,3 +257,65 @@ def test_markup_codes_and_turning_signs_are_not_part_of_a_line(tmp_path: Path) -
     )
     assert _said(script) == [("Luca", "Ciao bella & co."), ("Rita", "abc 3 < 4.")]
     assert script.notes == ("Markup such as <b> is not spoken: line 1.",)
+
+
+def test_spaces_behind_a_name_or_under_it_lose_no_speech(tmp_path: Path) -> None:
+    text = "INT. ROOM\nLUCA  \nHello.\n\nBOO\n  \nBeep.\n\nLUCA\n\nAgain.\n\nBANG!\nThe door opens.\n"
+    script = _read(tmp_path, "film.fountain", text)
+    assert _said(script) == [("Luca", "Hello."), ("Boo", "Beep."), ("Luca", "Again.")]
+    assert [line.row for line in script.lines] == [3, 7, 11]
+
+
+def test_what_is_said_after_a_sung_line_is_spoken(tmp_path: Path) -> None:
+    text = "INT. ROOM\n\nLUCA\n~La la la\nThen he speaks.\n\nThe rain falls.\n\nMOM (O. S.)\nCome in!\n"
+    script = _read(tmp_path, "film.fountain", text)
+    assert _said(script) == [("Luca", "La la la"), ("Luca", "Then he speaks."), ("Mom", "Come in!")]
+    assert script.lines[2].directions == ()
+
+
+def test_names_before_dashes(tmp_path: Path) -> None:
+    text = "Luca - Hello\nBoo — *beeps*\nNonna Rosa – Chi è?\nLuca (sad) - I see: nobody.\n- Boo - Beep\n"
+    script = _read(tmp_path, "lines.txt", text)
+    assert _said(script) == [
+        ("Luca", "Hello"), ("Boo", "*beeps*"), ("Nonna Rosa", "Chi è?"), ("Luca", "I see: nobody."), ("Boo", "Beep"),
+    ]  # fmt: skip
+    assert script.lines[3].emotion == "sad"
+    known = read_script(tmp_path / "lines.txt", languages=LANGUAGES, names=["Luca"])
+    assert _said(known) == _said(script)
+    file = tmp_path / "one.txt"
+    file.write_text("Luca - Hello there.\n")
+    assert _said(read_script(file, names=["Luca"])) == [("Luca", "Hello there.")]
+    assert _said(read_script(file)) == [("", "Luca - Hello there.")]
+    assert _said(_read(tmp_path, "caps.txt", "LUCA - HELLO\nBOO - BEEP\nLUCA - BYE\n"))[1] == ("Boo", "BEEP")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Well - I do not know.\nWell - Maybe I do.",
+        "He was old - but wise.",
+        "Luca - he was my friend - has left.",
+        "The sea was calm - The wind too.",
+        "Suddenly - A light!\nSuddenly - Nothing.",
+        "Ecco - Lo sapevo.\nEcco - Di nuovo.",
+    ],
+)
+def test_a_sentence_with_a_dash_names_nobody(tmp_path: Path, sentence: str) -> None:
+    file = tmp_path / "lines.txt"
+    file.write_text(f"Luca: Hello.\n\n{sentence}\n\nLuca: Bye.\n")
+    lines = read_script(file, names=["Luca", "Boo"]).lines
+    assert [(line.character, line.text) for line in lines] == [
+        ("Luca", "Hello."), ("", " ".join(sentence.split())), ("Luca", "Bye."),
+    ]  # fmt: skip
+
+
+def test_a_ruled_table_has_no_row_for_its_rule(tmp_path: Path) -> None:
+    script = _read(tmp_path, "lines.csv", "| character | text |\n|---|:--|\n| Luca | Ciao |\n")
+    assert _said(script) == [("Luca", "Ciao")] and script.notes == ()
+
+
+def test_subtitles_without_a_name_go_on_with_the_speaker_before(tmp_path: Path) -> None:
+    cues = ("LUCA: Hello.", "How are you?", "- Fine.\n- Good.", "<i>Later.</i>")
+    srt = "\n".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{text}\n" for n, text in enumerate(cues, 1))
+    said = [("Luca", "Hello."), ("Luca", "How are you?"), ("", "Fine."), ("", "Good."), ("", "Later.")]
+    assert _said(_read(tmp_path, "film.srt", srt)) == said

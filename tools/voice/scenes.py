@@ -49,14 +49,15 @@ def planned(args: Any, ctx: ToolContext) -> tuple[Script, str]:
 
 def foreseen(args: Any, studio: Studio) -> Sequence[ScriptLine]:
     """The lines as far as they can be known before the call runs; () when the script cannot be read yet."""
+    names = _names(studio.memory)
     try:
         if not args.script.strip():
             return _from_lines(args.lines).lines
         if "\n" in args.script:
-            return _chosen(script_of(args.script, form=args.format), args.scene, args.only).lines
+            return _chosen(script_of(args.script, form=args.format, names=names), args.scene, args.only).lines
         asset = studio.memory.find_asset(args.script, ("file", "subtitle", "storyboard"))
         path = studio.workspace.inside(asset.path)
-        return _chosen(read_script(path, asset.name, args.format), args.scene, args.only).lines
+        return _chosen(read_script(path, asset.name, args.format, (), names), args.scene, args.only).lines
     except StudioError:
         return ()
 
@@ -88,6 +89,11 @@ def _languages() -> frozenset[str]:
     return EspeakEngine().capabilities().languages
 
 
+def _names(memory: Memory) -> list[str]:
+    """Names of all remembered characters."""
+    return [name for entry in memory.list_entries("character") for name in (entry.name, *entry.aliases)]
+
+
 def _from_lines(lines: Sequence[Any]) -> Script:
     draft = Draft("line", _languages(), capitals=True)
     for number, line in enumerate(lines, 1):
@@ -102,12 +108,12 @@ def _from_file(ref: str, form: Form, ctx: ToolContext) -> tuple[Script, str]:
     if "\n" in ref:  # a script written into the call itself
         file = ctx.scratch(".txt")
         file.write_text(ref, encoding="utf-8")
-        return read_script(file, "", form, _languages()), "dialogue"
+        return read_script(file, "", form, _languages(), _names(ctx.memory)), "dialogue"
     asset = ctx.asset(ref, "file", "subtitle", "storyboard")
     name = re.sub(r"\.\w{1,8}$", "", asset.name)
     if asset.kind == "storyboard" and not form:
         form = "storyboard"
-    return read_script(ctx.path(asset), asset.name, form, _languages()), name
+    return read_script(ctx.path(asset), asset.name, form, _languages(), _names(ctx.memory)), name
 
 
 def _by_names(script: Script, only: str) -> Script:

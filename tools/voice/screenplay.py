@@ -25,28 +25,36 @@ _UNITS = {"csv": "row", "srt": "cue", "vtt": "cue", "storyboard": "shot"}
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 
 
-def read_script(path: Path, name: str = "", form: Form = "", languages: Collection[str] = ()) -> Script:
+def read_script(
+    path: Path, name: str = "", form: Form = "", languages: Collection[str] = (), names: Collection[str] = ()
+) -> Script:
     """The lines of a script file.
 
     Args:
         name: how the user calls it; its ending tells the form.
         form: in place of what ending and content tell.
         languages: primary tags that can be spoken; others are told with the nearest.
+        names: of known characters: 'Luca - Hello' is then a line of Luca's, however often he speaks.
 
     Raises:
         UsageError in one sentence when it is too large, no text, of another form than said, or without a line.
     """
     shown = name or path.name
     text = _text(path, shown)
-    return script_of(text, shown, form, languages, path)
+    return script_of(text, shown, form, languages, path, names)
 
 
 def script_of(
-    text: str, name: str = "", form: Form = "", languages: Collection[str] = (), path: Path | None = None
+    text: str,
+    name: str = "",
+    form: Form = "",
+    languages: Collection[str] = (),
+    path: Path | None = None,
+    names: Collection[str] = (),
 ) -> Script:
     """The lines of a script's text; as `read_script`. path: where a storyboard lies."""
-    form = form or _ENDINGS.get(Path(name).suffix.lower(), "") or _guess(text)
-    draft = Draft(_UNITS.get(form, "line"), languages)
+    form = form or _ENDINGS.get(Path(name).suffix.lower(), "") or _guess(text, names)
+    draft = Draft(_UNITS.get(form, "line"), languages, names)
     if form == "fountain":
         read_fountain(text, draft)
     elif form == "csv":
@@ -131,7 +139,7 @@ def _decoded(raw: bytes) -> str:
     return raw.decode("cp1252", errors="replace")
 
 
-def _guess(text: str) -> Form:
+def _guess(text: str, names: Collection[str]) -> Form:
     """The form of a text whose name does not tell it."""
     if text.lstrip().startswith("WEBVTT"):
         return "vtt"
@@ -141,7 +149,9 @@ def _guess(text: str) -> Form:
         return "storyboard"
     if looks_like_table(text):
         return "csv"
-    return "fountain" if looks_like_fountain(text) or (not looks_like_plain(text) and _capitals(text)) else "plain"
+    return (
+        "fountain" if looks_like_fountain(text) or (not looks_like_plain(text, names) and _capitals(text)) else "plain"
+    )
 
 
 def _capitals(text: str) -> bool:

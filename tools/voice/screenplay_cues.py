@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from configs.errors import UsageError
+from tools.voice.screenplay_dash import Dashes, dashes_in
 from tools.voice.screenplay_lines import Draft, is_beat
 
 _NAMED = re.compile(r"^(?P<name>[^\W\d_][^:\n]{0,59}?)\s*(?P<beside>\([^()]{1,60}\))?\s*:(?!//)\s*(?P<text>.*)$")
@@ -28,9 +30,13 @@ MOST_WORDS = 4
 
 
 def read_plain(text: str, draft: Draft) -> None:
-    """'NAME: words' a line. A line without a name goes on with the one before; after a gap the narrator speaks it."""
+    """'NAME: words' a line, or 'NAME - words' where the name is a character's or comes back.
+
+    A line without a name goes on with the one before; after a gap the narrator speaks it.
+    """
     speaker, speech, began = "", "", 0
     unnamed: list[int] = []
+    dashes = _dashes(text, draft)
 
     def finish() -> None:
         nonlocal speech
@@ -42,7 +48,7 @@ def read_plain(text: str, draft: Draft) -> None:
         bare = " ".join(line.split())  # runs of spaces would make the patterns slow
         scene = _SCENE.match(bare) if len(bare) <= MOST_HEADING else None
         aside = _ASIDE.match(bare)
-        named = None if scene else named_line(bare)
+        named = None if scene else named_line(bare, dashes)
         if not bare or scene or aside or named or _RULE.match(bare):
             finish()
             began = 0
@@ -74,6 +80,7 @@ def read_cues(text: str, draft: Draft, form: str) -> None:
     except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError) as error:
         raise UsageError("The subtitles cannot be read", str(error)[:120], "Save them again as SRT or VTT") from error
     unnamed: list[int] = []
+    dashes = _dashes("\n".join(cue.plaintext for cue in cues), draft)
     speaker, speech, began, alone = "", "", 0, True
     for number, cue in enumerate(cues, 1):
         rows = cue.plaintext.split("\n")
@@ -83,7 +90,7 @@ def read_cues(text: str, draft: Draft, form: str) -> None:
             bare = re.sub(r"^[-–—] ", "", " ".join(row.split()))
             if not bare or ((aside := _ASIDE.match(bare)) is not None and is_beat(aside.group(1))):
                 continue
-            named = named_line(bare)
+            named = named_line(bare, dashes)
             goes_on = bool(speech) and not re.search(r"[.!?…:\"”»]\s*$|--$|[—–]$", speech)
             if named is None and goes_on:
                 speech = f"{speech} {bare}"
@@ -105,12 +112,20 @@ def _dashless(row: str, cue: str) -> bool:
     return cue.split("\n", 1)[0] != row and not re.match(r"\s*[-–—]\s", row)
 
 
-def named_line(bare: str) -> tuple[str, str] | None:
+def _dashes(text: str, draft: Draft) -> Dashes:
+    """Names before dashes in a text: of characters, of who speaks in it after a colon as well, or that come back."""
+    named = (line for row in text.split("\n") if (line := named_line(row)))
+    return dashes_in(text, {*draft.names, *(re.sub(r"\([^()]*\)", "", name) for name, _ in named)})
+
+
+def named_line(bare: str, dashes: Dashes = Dashes()) -> tuple[str, str] | None:
     """('LUCA (angrily)', 'Go!') of 'LUCA (angrily): Go!'; None where nobody is named."""
     bare = _unmarked(" ".join(bare.split()))
     match = _NAMED.match(bare[:MOST_HEADING])
     if match is None or len(match["name"].split()) > MOST_WORDS or _CLOCK.search(bare[: match.start("text") + 2]):
-        return None
+        return dashes.line(bare)
+    if (earlier := dashes.line(bare)) is not None and len(earlier[0]) < len(match["name"]):
+        return earlier  # 'Luca - Two things: bread and milk.'
     said = bare[match.start("text") :]
     return f"{match['name']} {match['beside'] or ''}".strip(), said
 
@@ -126,9 +141,9 @@ def _unmarked(bare: str) -> str:
     return plain if _NAMED.match(plain[:MOST_HEADING]) else bare
 
 
-def looks_like_plain(text: str) -> bool:
+def looks_like_plain(text: str, names: Collection[str] = ()) -> bool:
     """Whether lines name who speaks."""
-    return any(named_line(line.strip()) for line in text.split("\n"))
+    return bool(dashes_in(text, names).names) or any(named_line(line.strip()) for line in text.split("\n"))
 
 
 def _tell_unnamed(rows: list[int], draft: Draft) -> None:

@@ -12,6 +12,7 @@ _HEADING = re.compile(r"^\.?\s*(INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.I)
 _LEFT_OUT = re.compile(r"\[\[\d+\]\]|/\*\d+\*/")
 """Where notes and cut passages stood; the library leaves half of its own mark of the latter."""
 MOST_CAPITALS = 500
+MOST_CUE = 40
 _EXTENSION = re.compile(r"\([^()]*\)|\^")
 
 
@@ -51,7 +52,7 @@ def _elements(text: str) -> list[tuple[Any, int]]:
     parser = Parser()
     rows: dict[int, int] = {}
     row = 0
-    for row, line in enumerate(_cues_marked(text.split("\n")), 1):
+    for row, line in _cues_marked(text.split("\n")):
         known = len(parser.script.elements)
         parser.add_line(line)
         for index in range(known, len(parser.script.elements)):
@@ -76,15 +77,45 @@ def _words(element: Any) -> str:
     return _LEFT_OUT.sub("", str(element.text_raw)).strip()
 
 
-def _cues_marked(lines: list[str]) -> Iterator[str]:
-    """Lines with names in other capitals than A to Z ('ÉLODIE', 'ЛУКА') marked as names, which the library misses."""
-    before = ""
+def _cues_marked(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Rows and lines as the library reads them rightly.
+
+    Names in other capitals than A to Z ('ÉLODIE', 'ЛУКА') are marked as names, and exclamations as action. A blank
+    line of spaces between a name and its speech is left out, and one is put between a heading and a name.
+    """
+    known = {
+        name for before, line, after in zip(["", *lines], lines, [*lines[1:], ""], strict=False)
+        if (not before.strip() or _HEADING.match(before.strip())) and after.strip() and (name := _cue_name(line))
+    }  # fmt: skip
+    waiting, sung = "", False
     for index, line in enumerate(lines):
-        bare = _EXTENSION.sub("", line).strip()
+        before = lines[index - 1] if index else ""
         following = lines[index + 1].strip() if index + 1 < len(lines) else ""
-        foreign = bare[:1].isalpha() and not bare[0].isascii() and bare.isupper()
-        yield f"@{line.strip()}" if foreign and following and not before.strip() else line
-        before = line
+        if waiting and not line.strip() and following and not _cue_name(following):
+            if len(line) > 1 or waiting in known or before.endswith("  "):
+                continue
+            waiting = ""
+        sung = bool(line.strip()) and (sung or line.lstrip().startswith("~"))
+        name = _cue_name(line)
+        headed = bool(before.strip()) and bool(_HEADING.match(before.strip()))
+        waiting = name if name and (headed or not before.strip()) else ""
+        if waiting and headed and following:
+            yield index, ""
+        if waiting and not name[0].isascii() and not line.lstrip().startswith("@"):
+            yield index + 1, f"@{line.strip()}"
+        elif waiting and name.endswith(("!", "?")):
+            yield index + 1, f"!{line.strip()}"
+        elif sung and not line.lstrip().startswith(("~", "(")):
+            yield index + 1, f"~{line.strip()}"  # the library takes what is said after a sung line for action
+        else:
+            yield index + 1, line
+
+
+def _cue_name(line: str) -> str:
+    """The name of a line that may be a character's: capitals, not long; '' where it cannot be one."""
+    bare = _EXTENSION.sub("", line).strip()
+    fits = bare[:1].isalpha() and bare.isupper() and len(bare) < MOST_CUE and ":" not in bare
+    return bare if fits and not _HEADING.match(bare) else ""
 
 
 def _is_scene(heading: str) -> bool:

@@ -76,6 +76,8 @@ class Draft:
     """What `row` counts: line | row | cue | shot."""
     languages: Collection[str] = ()
     """Primary tags that can be spoken; () = not known here."""
+    names: Collection[str] = ()
+    """Of known characters."""
     capitals: bool = False
     """True: names in capitals are names ('TARS'); else they are how scripts write names ('LUCA' is Luca)."""
     lines: list[ScriptLine] = field(default_factory=list)

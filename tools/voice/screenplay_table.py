@@ -6,6 +6,7 @@ import contextlib
 import csv
 import difflib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from configs.errors import UsageError
 from tools.voice.screenplay_lines import Draft
 
 DELIMITERS = ",;\t|"
+ODD_DELIMITERS = "~^:#/\x1f"
+"""Believed only where they part a heading that is known, or where 'sep=' says so."""
+_RULED = re.compile(r"[\s|:+=_-]*")
 UNHEADED = ("character", "text", "emotion", "language")
 
 
@@ -25,14 +29,14 @@ def read_table(text: str, draft: Draft) -> None:
     """
     first = text.split("\n", 1)[0].strip().lower()
     text, shift = (text.split("\n", 1)[1], 1) if first.startswith("sep=") and "\n" in text else (text, 0)
-    delimiter = first[4:5] if shift and first[4:5] in DELIMITERS else _delimiter(text)
+    delimiter = first[4:5] if shift and first[4:5].strip('"') and not first[4:5].isalnum() else _delimiter(text)
     rows = _rows(text, delimiter, draft)
     start = next((number for number, row in enumerate(rows) if any(cell.strip() for cell in row)), len(rows))
     if start == len(rows):
         raise UsageError("The table is empty", fix="Give at least one row with character and text")
     columns, headed = _columns(rows[start], draft)
     for number, written in enumerate(rows[start + headed :], start + headed + 1 + shift):
-        if not any(cell.strip() for cell in written):
+        if not any(cell.strip() for cell in written) or all(_RULED.fullmatch(cell) for cell in written):
             continue
         width = len(rows[start]) if headed else _width(written)
         row = _fitted(written, number, width, columns, delimiter, draft)
@@ -96,7 +100,7 @@ def looks_like_table(text: str) -> bool:
     head = text.lstrip("\n").split("\n", 1)[0]
     if head.strip().lower().startswith("sep="):
         return True
-    for delimiter in DELIMITERS:
+    for delimiter in DELIMITERS + ODD_DELIMITERS:
         if len(names := [_known(cell) for cell in next(csv.reader([head], delimiter=delimiter), [])]) > 1:
             return names.count("text") > 0 and sum(bool(name) for name in names) > 1
     return False
@@ -111,9 +115,11 @@ def _delimiter(text: str) -> str:
         widths = [len(row) for row in rows]
         known = sum(bool(_known(cell)) for cell in rows[0]) if rows else 0
         usual = max(set(widths), key=widths.count) if widths else 1
+        if sign in ODD_DELIMITERS and known < 2:
+            return (0, 0, 0)
         return (known if known > 1 else 0, widths.count(usual) if usual > 1 else 0, usual)
 
-    return max(DELIMITERS, key=rank)
+    return max(DELIMITERS + ODD_DELIMITERS, key=rank)
 
 
 def _columns(head: Sequence[str], draft: Draft) -> tuple[dict[str, int], int]:
