@@ -13,6 +13,7 @@ import pytest
 from film_sinks import Listener, Looker, make, moving, tone
 from media_fixtures import make_wav
 
+from backends.media.container import open_container
 from backends.media.frames import frame_at, frames_at
 from backends.media.guard import MediaLimits
 from backends.media.probe import probe
@@ -263,6 +264,17 @@ def test_several_frames_with_one_opening(film: Path, monkeypatch: pytest.MonkeyP
         list(frames_at(film, [1.0, 0.5]))
     with pytest.raises(UsageError, match="no frame at 7"):
         list(frames_at(film, [0.5, 7.0]))
+
+
+def test_opening_an_mp4_decodes_nothing(film: Path) -> None:
+    """Its index tells all; the kind of pixels is what only a decoded frame would."""
+    with open_container(film, "mov") as container, av.open(str(film)) as usual:
+        ours, theirs = container.streams.video[0], usual.streams.video[0]
+        assert theirs.codec_context.pix_fmt == "yuv420p" and ours.codec_context.pix_fmt is None
+        for fact in ("width", "height", "average_rate", "start_time", "duration", "frames", "sample_aspect_ratio"):
+            assert getattr(ours, fact) == getattr(theirs, fact), fact
+        assert container.streams.audio[0].sample_rate == usual.streams.audio[0].sample_rate
+        assert [frame.pts for frame in container.decode(video=0)] == [frame.pts for frame in usual.decode(video=0)]
 
 
 def test_facts_that_are_known_spare_an_opening(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
