@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from configs.errors import UsageError
+from memory import entries
 from memory.catalogue import Catalogue
-from memory.entries import restore
+from memory.set_aside import move_aside, move_back
 
-CHANGE_KINDS = {"assets": "assets", "entry": "history_id", "rating": "asset_id"}
+CHANGE_KINDS = {"assets": "assets", "entry": "history_id", "rating": "asset_id", "removed": "moved"}
 """Each kind with the key that its payload needs."""
+Payload = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,13 @@ class Changes:
     """Rows of `changes`.
 
     Payloads: 'assets' {"assets": [ids], "tool": "...", "after": n}, 'entry' {"history_id": n},
-    'rating' {"asset_id": "...", "before": 3 or null}. `after`: what the conversation remembered later than change n was
-    part of the same deed, and is taken back with it.
+    'rating' {"asset_id": "...", "before": 3 or null}, 'removed' {"moved": [[from, to], ...], "assets": [ids],
+    "after": n}. `after`: what the conversation remembered later than change n was part of the same deed, and is taken
+    back with it. What an undo replaced is kept in the payload as `undone`, so that it can be done again.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalogue: Catalogue, home: Path) -> None:
+        self._catalogue, self._home = catalogue, home
 
     def record(self, thread: str, kind: str, payload: Mapping[str, Any]) -> int:
         """Note a change; returns its number. Raises UsageError on an unknown kind or a payload without its key."""
@@ -64,12 +69,22 @@ class Changes:
                 row, payload = rows[0], json.loads(rows[0]["payload"])
                 first = int(payload.get("after", row["id"] - 1))
                 deed, rows = [r for r in rows if r["id"] > first], [r for r in rows if r["id"] <= first]
-                parts = [_take_back(db, one["kind"], json.loads(one["payload"])) for one in deed]
-                ids = tuple(i for part in parts for i in part.ids)
-                done.append(Undone(row["kind"], ids, " and ".join(part.text for part in parts)))
-                now = [(time.time(), one["id"]) for one in deed]
-                db.executemany("UPDATE changes SET undone_at = ? WHERE id = ?", now)
+                done.append(self._undo(db, row["kind"], deed))
             return done
+
+    def _undo(self, db: sqlite3.Connection, kind: str, deed: Sequence[sqlite3.Row]) -> Undone:
+        """One deed, its newest change first."""
+        parts: list[Undone] = []
+        payloads = {row["id"]: json.loads(row["payload"]) for row in deed}
+        for row in deed:
+            parts.append(self._take_back(db, row["kind"], payloads[row["id"]]))
+            if row["kind"] == "removed" and not parts[-1].ids:
+                break  # without its files, what it was part of is not brought back either
+        now = time.time()
+        for number, payload in payloads.items():
+            values = (now, json.dumps(payload), number)
+            db.execute("UPDATE changes SET undone_at = ?, payload = ? WHERE id = ?", values)
+        return Undone(kind, tuple(i for part in parts for i in part.ids), " and ".join(part.text for part in parts))
 
     def last(self, thread: str) -> int:
         """Number of the newest change of a conversation; 0 for none."""
@@ -78,24 +93,101 @@ class Changes:
             return int(row[0])
 
     def redo(self, thread: str, steps: int) -> list[Undone]:
-        """Bring back what was undone last in a conversation, newest undone first; empty when something newer was done.
-
-        Only hidden files come back: what an entry or a rating said before the undo is not kept twice.
-        """
+        """Do again what was undone last in a conversation, oldest first; empty when something newer was done."""
         if steps < 1:
             raise UsageError(f"{steps} steps cannot be done again", fix="Give 1 or more")
         with self._catalogue.writing() as db:
             newest = db.execute(
                 "SELECT coalesce(max(id), 0) FROM changes WHERE thread = ? AND undone_at IS NULL", (thread,)
             ).fetchone()[0]
-            query = "SELECT * FROM changes WHERE thread = ? AND undone_at IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+            query = "SELECT * FROM changes WHERE thread = ? AND undone_at IS NOT NULL AND id > ? ORDER BY id"
+            rows = [(row["id"], row["kind"], json.loads(row["payload"])) for row in db.execute(query, (thread, newest))]
             done: list[Undone] = []
-            for row in db.execute(query, (thread, newest, min(steps, 10_000))).fetchall():
-                if row["kind"] != "assets":
+            while rows and len(done) < steps:
+                last = max(
+                    (i for i, _, payload in rows if payload.get("after", i - 1) < rows[0][0]), default=rows[0][0]
+                )
+                deed, rows = [row for row in rows if row[0] <= last], [row for row in rows if row[0] > last]
+                parts = [self._do_again(db, kind, payload) for _, kind, payload in deed]
+                told = [part for part in parts if part is not None]
+                if not told:
                     break
-                done.append(_show_again(db, json.loads(row["payload"])["assets"]))
-                db.execute("UPDATE changes SET undone_at = NULL WHERE id = ?", (row["id"],))
+                values = [(json.dumps(payload), number) for number, _, payload in deed]
+                db.executemany("UPDATE changes SET undone_at = NULL, payload = ? WHERE id = ?", values)
+                ids = tuple(i for part in told for i in part.ids)
+                done.append(Undone(deed[-1][1], ids, " and ".join(part.text for part in told)))
             return done
+
+    def _take_back(self, db: sqlite3.Connection, kind: str, payload: Payload) -> Undone:
+        """One change; what it replaces is noted in `payload`."""
+        match kind:
+            case "assets":
+                hidden = _hide(db, payload["assets"])
+                payload["undone"] = list(hidden.ids)  # others were hidden before, and stay so
+                return hidden
+            case "entry":
+                return _entry_back(db, payload)
+            case "removed":
+                return self._removed_back(db, payload)
+        asset_id, before = str(payload["asset_id"]), payload.get("before")
+        row = db.execute("SELECT rating FROM assets WHERE id = ?", (asset_id,)).fetchone()
+        payload["undone"] = row[0] if row else None
+        db.execute("UPDATE assets SET rating = ? WHERE id = ?", (before, asset_id))
+        what = "took the rating away from" if before is None else f"set the rating back to {before}:"
+        return Undone(kind, (asset_id,), f"{what} {_name(db, asset_id)}")
+
+    def _do_again(self, db: sqlite3.Connection, kind: str, payload: Payload) -> Undone | None:
+        """None for a change of which nobody kept what it said (undone by an older version of the studio)."""
+        match kind:
+            case "assets":
+                return _show_again(db, payload.pop("undone", payload["assets"]))
+            case "removed":
+                move_aside(self._home, payload["moved"])
+                hidden = _hide(db, payload["assets"])
+                return dataclasses.replace(hidden, text=f"took away {len(payload['moved'])} files again")
+        if "undone" not in payload:
+            return None
+        if kind == "entry":
+            return _entry_again(db, payload)
+        asset_id, rating = str(payload["asset_id"]), payload.pop("undone")
+        db.execute("UPDATE assets SET rating = ? WHERE id = ?", (rating, asset_id))
+        return Undone(kind, (asset_id,), f"set the rating to {rating or 'none'} again: {_name(db, asset_id)}")
+
+    def _removed_back(self, db: sqlite3.Connection, payload: Payload) -> Undone:
+        if not move_back(self._home, payload["moved"]):
+            return Undone("removed", (), "the files were deleted for good since, so nothing was brought back")
+        shown = _show_again(db, payload["assets"])
+        return dataclasses.replace(
+            shown,
+            ids=shown.ids or tuple(payload["assets"]) or ("",),
+            text=f"brought back {len(payload['moved'])} files",
+        )
+
+
+def _entry_back(db: sqlite3.Connection, payload: Payload) -> Undone:
+    number = int(payload["history_id"])
+    row = db.execute("SELECT entry_id FROM entry_history WHERE id = ?", (number,)).fetchone()
+    current = entries.one(db, str(row[0])) if row else None
+    restored = entries.restore(db, number)
+    if restored is None:
+        return Undone("entry", (), "left an entry as it is: it was changed again since")
+    now = entries.one(db, restored[0])
+    payload["undone"] = dataclasses.asdict(current) if current is not None else None
+    payload["entry_id"], payload["since"] = restored[0], now.updated_at if now is not None else None
+    return Undone("entry", (restored[0],), restored[1])
+
+
+def _entry_again(db: sqlite3.Connection, payload: Payload) -> Undone:
+    kept, since = payload.pop("undone"), payload.pop("since", None)
+    current = entries.one(db, str(payload["entry_id"]))
+    if (current.updated_at if current is not None else None) != since:
+        return Undone("entry", (), "left an entry as it is: it was changed again since")
+    if kept is None:
+        payload["history_id"] = entries.remove(db, str(payload["entry_id"]), current)
+        return Undone("entry", (str(payload["entry_id"]),), "forgot an entry again")
+    entry = entries.from_json(json.dumps(kept))
+    payload["history_id"] = entries.put(db, entry, current)
+    return Undone("entry", (entry.id,), f"made {entry.kind} {entry.name} again what it was")
 
 
 def _show_again(db: sqlite3.Connection, ids: Sequence[str]) -> Undone:
@@ -106,22 +198,6 @@ def _show_again(db: sqlite3.Connection, ids: Sequence[str]) -> Undone:
         return Undone("assets", (), "nothing was hidden any more")
     names = [_name(db, i) for i in shown[:4]] + (["..."] if len(shown) > 4 else [])
     return Undone("assets", shown, f"brought back {len(shown)} asset{'s' * (len(shown) > 1)}: {', '.join(names)}")
-
-
-def _take_back(db: sqlite3.Connection, kind: str, payload: dict[str, Any]) -> Undone:
-    if kind == "assets":
-        return _hide(db, payload["assets"])
-    if kind == "entry":
-        restored = restore(db, int(payload["history_id"]))
-        if restored is None:
-            return Undone(kind, (), "left an entry as it is: it was changed again since")
-        return Undone(kind, (restored[0],), restored[1])
-    asset_id, before = str(payload["asset_id"]), payload.get("before")
-    db.execute("UPDATE assets SET rating = ? WHERE id = ?", (before, asset_id))
-    what = "took the rating away" if before is None else f"set the rating back to {before}"
-    return Undone(
-        kind, (asset_id,), f"{what} from {_name(db, asset_id)}" if before is None else f"{what}: {_name(db, asset_id)}"
-    )
 
 
 def _hide(db: sqlite3.Connection, ids: Sequence[str]) -> Undone:

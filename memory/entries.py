@@ -69,10 +69,7 @@ class Entries:
         """Remove an entry (its history stays); returns it with its history row, None when there was none."""
         with self._catalogue.writing() as db:
             entry = one(db, entry_id)
-            if entry is None:
-                return None
-            db.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
-            return entry, _keep(db, entry_id, entry)
+            return (entry, remove(db, entry_id, entry)) if entry is not None else None
 
     def history(self, entry_id: str) -> list[Entry]:
         """What was superseded, newest first."""
@@ -95,6 +92,26 @@ def put(db: sqlite3.Connection, entry: Entry, old: Entry | None) -> int:
         ),
     )  # fmt: skip
     return _keep(db, entry.id, old)
+
+
+def remove(db: sqlite3.Connection, entry_id: str, old: Entry | None) -> int:
+    """Take an entry away and keep `old` in the history; returns the history row."""
+    db.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
+    return _keep(db, entry_id, old)
+
+
+def scrub(db: sqlite3.Connection, entry_id: str, fact: str) -> None:
+    """Take a fact out of all that was kept of an entry's past: its history, and what an undo replaced."""
+    where = "json_extract(snapshot, ?) IS NOT NULL"
+    at = f"$.data.{fact}"
+    db.execute(
+        f"UPDATE entry_history SET snapshot = json_remove(snapshot, ?) WHERE entry_id = ? AND {where}",
+        (at, entry_id, at),
+    )
+    db.execute(
+        "UPDATE changes SET payload = json_remove(payload, ?) WHERE json_extract(payload, '$.undone.id') = ?",
+        (f"$.undone.data.{fact}", entry_id),
+    )
 
 
 def restore(db: sqlite3.Connection, history_id: int) -> tuple[str, str] | None:

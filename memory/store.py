@@ -13,6 +13,7 @@ from configs.errors import StudioError
 from configs.workspace import Workspace
 from memory.changes import Undone
 from memory.embedder import Embedder
+from memory.entries import scrub
 from memory.index import IndexName
 from memory.jobs import Job, JobStep, Take, Thread
 from memory.lanes import LANES, Scope
@@ -294,6 +295,11 @@ class Memory:
         """Median of the last 20 calls; None under 3."""
         return self._it.jobs.typical_seconds(tool, engine, size_key)
 
+    def scrub_entry(self, entry_id: str, fact: str) -> None:
+        """Take a fact (a key of `data`) out of an entry's history for good: no undo brings it back."""
+        with self._it.catalogue.writing() as db:
+            scrub(db, entry_id, fact)
+
     # Undo
 
     def record_change(self, thread: str, kind: str, payload: Mapping[str, Any]) -> int:
@@ -309,7 +315,7 @@ class Memory:
         return self._it.changes.undo(thread, steps)
 
     def redo(self, thread: str, steps: int = 1) -> list[Undone]:
-        """Bring back the files that were undone last in a conversation; empty when there is nothing to bring back."""
+        """Do again what was undone last in a conversation; empty when there is nothing to do again."""
         return self._it.changes.redo(thread, steps)
 
     # Care

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from configs.settings import Settings
 from configs.workspace import Workspace
+from memory.set_aside import empty_trash
 from memory.store import Memory
 from tools.engine_room import EngineRoom
 from tools.executor import Executor
@@ -20,13 +21,14 @@ _open: Counter[Path] = Counter()
 
 
 def remove_leftovers(workspace: Workspace) -> None:
-    """Delete temporary files that a killed studio left.
+    """Delete temporary files that a killed studio left, and what was set aside days ago.
 
     The memory's lock keeps other processes out, so what lies there is nobody's while this process has no executor open.
     """
     for entry in workspace.tmp.iterdir() if not _open[workspace.home] else ():
         with suppress(OSError):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    empty_trash(workspace.home)
 
 
 def open_executor(settings: Settings) -> Executor:

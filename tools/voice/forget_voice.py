@@ -10,42 +10,87 @@ from typing import Any
 from pydantic import Field
 
 from configs.errors import UsageError
+from configs.tts_config import load_tts
 from memory.records import Asset, Entry
+from memory.set_aside import KEPT_DAYS, move_back, set_aside
 from tools.spec import Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.consent import consent_of
+from tools.voice.line_cache import LineCache
+
+
+class ForgetVoiceArgs(ToolArgs):
+    character: str = Field(description="Whose voice: a remembered character's name.")
+    for_good: bool = Field(
+        False,
+        description="True: all is deleted at once and nothing can be undone; for a consent that was taken back.",
+    )
 
 
 class ForgetVoice(Tool):
     name = "forget_voice"
     description = (
-        "Take a cloned or trained voice from a character: its recordings, trained weights and consent. Use it when a "
-        "person takes the consent back. The character keeps a built-in voice."
+        "Take a cloned or trained voice from a character: its recordings, trained weights and consent. The character "
+        "keeps a built-in voice. It can be undone for some days, unless for_good: a person has taken the consent back."
     )
     effect = "delete"
+    Args = ForgetVoiceArgs
 
-    class Args(ToolArgs):
-        character: str = Field(description="Whose voice: a remembered character's name.")
-
-    def run(self, args: Args, ctx: ToolContext) -> ToolResult:
+    def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         entry = ctx.memory.resolve_character(args.character)
         source = entry.data.get("voice_source") if entry is not None else None
         if entry is None or not isinstance(source, Mapping):
-            raise UsageError(f"{args.character[:60]} has no cloned voice", fix="See 'studio memory list character'")
+            raise UsageError(f"{args.character[:60]} has no cloned voice", fix=_nearest(args.character, ctx))
         consent = consent_of(entry.data)
-        removed = [_remove(path) for path in _trainings(ctx, source)]
-        hidden = [asset.id for asset in _recordings(ctx, source)]
-        ctx.memory.remember("character", entry.name, entry.text, _without(entry), source="tool", thread=ctx.thread)
-        for asset in (ctx.memory.get_asset(ref) for ref in hidden):
-            if asset is not None:
-                (ctx.workspace.home / asset.path).unlink(missing_ok=True)
+        before = ctx.memory.last_change(ctx.thread)
+        recordings, trainings = _recordings(ctx, source), _trainings(ctx, source)
+        hidden = [asset.id for asset in recordings]
+        files = [ctx.workspace.home / asset.path for asset in recordings]
+        moved = set_aside(ctx.workspace.home, [*files, *trainings], "voice")
+        thread = None if args.for_good else ctx.thread
+        try:
+            ctx.memory.remember("character", entry.name, entry.text, _without(entry), source="tool", thread=thread)
+        except BaseException:
+            move_back(ctx.workspace.home, moved)
+            raise
         ctx.memory.hide_assets(hidden)
+        _clear_copies(ctx)
+        if args.for_good:
+            ctx.memory.scrub_entry(entry.id, "voice_source")
+            LineCache.of(ctx.workspace).clear()
+            for _, kept in moved:
+                shutil.rmtree((ctx.workspace.home / kept).parents[1], ignore_errors=True)
+        else:
+            change = {"moved": moved, "assets": hidden, "tool": self.name, "after": before}
+            ctx.memory.record_change(ctx.thread, "removed", change)
         parts = [f"{len(hidden)} recording{'s' * (len(hidden) != 1)}"]
-        if removed:
-            parts.append(f"{len(removed)} training{'s' * (len(removed) != 1)} with all weights")
-        under = f" (it stood under {consent.line})" if consent is not None else ""
-        summary = f"{entry.name} has no cloned voice any more: {' and '.join(parts)} deleted{under}."
-        summary += " Lines that were spoken before stay where they are."
-        return ToolResult(summary, measurements={"recordings": len(hidden), "trainings": len(removed)})
+        if trainings:
+            parts.append(f"{len(trainings)} training{'s' * (len(trainings) != 1)} with all weights")
+        done = "deleted for good" if args.for_good else "put away"
+        summary = f"{entry.name} has no cloned voice any more: {' and '.join(parts)} {done}."
+        if not args.for_good:
+            summary += f" Undo brings them back for {KEPT_DAYS} days; say 'for good' to delete them at once."
+        return ToolResult(
+            summary + " Lines that were spoken before stay where they are.",
+            measurements={"recordings": len(hidden), "trainings": len(trainings)},
+            data={"consent": consent.line if consent is not None else "", "for_good": args.for_good},
+        )
+
+
+def _nearest(character: str, ctx: ToolContext) -> str:
+    cloned = [one.name for one in ctx.memory.list_entries("character") if one.data.get("voice_source")]
+    if not cloned:
+        return "No character has one"
+    near = [name for name in ctx.memory.nearest_characters(character, 3) if name in cloned]
+    return f"Cloned voices: {', '.join(dict.fromkeys([*near, *cloned]))}"[:200]
+
+
+def _clear_copies(ctx: ToolContext) -> None:
+    """The copies of recordings that engines read; those of other voices are made again when they speak."""
+    folders = list((ctx.workspace.cache / "engines").glob("*/references"))
+    if shared := load_tts(ctx.settings).engines.gpt_sovits.shared_here:
+        folders.append(Path(shared).expanduser() / "references")
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _without(entry: Entry) -> dict[str, Any]:
@@ -72,8 +117,3 @@ def _trainings(ctx: ToolContext, source: Mapping[str, Any]) -> list[Path]:
     named = given.values() if isinstance(given, Mapping) else ()
     paths = [(ctx.workspace.home / str(path)).resolve() for path in named if path]
     return sorted({base / path.relative_to(base).parts[0] for path in paths if base in path.parents})
-
-
-def _remove(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder

@@ -16,6 +16,7 @@ import importlib.metadata
 import io
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -94,6 +95,11 @@ class LineCache:
         except OSError:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Forget every line, and the digests of voices."""
+        for folder in (self.folder, self.notes):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _drop_oldest(self) -> None:
         files = [(entry.stat().st_mtime_ns, entry.stat().st_size, entry.path) for entry in os.scandir(self.folder)]
