@@ -94,10 +94,13 @@ def test_without_consent_nothing_is_cloned(studio: VoiceStudio, said: str) -> No
 
 def test_what_is_kept_can_be_read_again_and_covers_its_recordings(studio: VoiceStudio) -> None:
     consent = _agreed(studio, "Written consent of Anna Rossi")
-    assert (consent.person, consent.date, consent.recordings) == ("Anna Rossi", DAY, (UPLOAD.sha256,))
+    assert (consent.person, consent.given, consent.recorded) == ("Anna Rossi", "", DAY)
+    assert consent.recordings == (UPLOAD.sha256,)
     data = {"voice_source": {"consent": consent.to_data()}}
     assert consent_of(data) == consent
-    assert consent_line(data).startswith(f"voice: written consent of Anna Rossi, {DAY}: cloning and training")
+    assert consent_line(data).startswith(
+        "voice: written consent of Anna Rossi, noted on 3 May 2026: cloning and training"
+    )
     assert _agreed(studio, "", entry_data=data) == consent, "the same recording is not asked about again"
     memory, entry = studio.studio.memory, studio.studio.memory.resolve_character("Luca")
     other = Recording("cd" * 32, "more.wav")
@@ -145,3 +148,42 @@ def test_a_tag_tells_a_synthetic_voice_but_not_a_cloned_one(studio: VoiceStudio,
 def test_a_refusal_is_no_consent_of_somebody_unnamed(studio: VoiceStudio, said: str) -> None:
     with pytest.raises(UsageError, match="nobody agreed"):
         agreed(studio.studio.memory, "Luca", None, [UPLOAD], said, "Anna Rossi")
+
+
+@pytest.mark.parametrize(
+    ("said", "given"),
+    [
+        ("Anna Rossi agreed on 3 October 2025", "2025-10-03"),
+        ("Written consent of Anna Rossi, October 3rd, 2025", "2025-10-03"),
+        ("liberatoria firmata da Anna Rossi il 3/10/2025", "2025-10-03"),
+        ("liberatoria firmata da Anna Rossi il 3 ottobre 2025", "2025-10-03"),
+        ("written consent of Anna Rossi from 2025-10-03, valid until 1 May 2030", "2025-10-03"),
+        ("written consent of Anna Rossi, valid until 1 May 2030", ""),
+        ("Anna Rossi agreed on 10/25/2025", "2025-10-25"),
+        ("Anna Rossi agreed on 3 October", "2025-10-03"),  # the last one
+        ("Anna Rossi agreed yesterday", "2026-05-02"),
+        ("Anna Rossi ha dato il consenso ieri", "2026-05-02"),
+        ("Anna Rossi signed it on 31 February 2026", ""),
+        ("Written consent of Anna Rossi: I may use it", ""),
+        ("licensed recording: CC BY 4.0", ""),
+        ("licensed recording, build 1.2.2020.44 of CC0", ""),
+    ],
+)
+def test_the_day_that_the_user_names_is_kept_beside_that_of_the_statement(
+    studio: VoiceStudio, said: str, given: str
+) -> None:
+    consent = _agreed(studio, said)
+    assert (consent.given, consent.recorded) == (given, DAY)
+    assert ("given on" in consent.line) == bool(given) and "noted on 3 May 2026" in consent.line
+
+
+def test_a_consent_that_is_still_to_come_is_asked_about(studio: VoiceStudio) -> None:
+    with pytest.raises(QuestionOpen, match="3 October 2026 is still to come"):
+        _agreed(studio, "Anna Rossi agreed on 3 October 2026")
+
+
+def test_an_older_record_of_a_consent_is_read(studio: VoiceStudio) -> None:
+    old = {**_agreed(studio, "my own voice").to_data(), "date": "2026-01-02", "person": "the user"}
+    del old["given"], old["recorded"]
+    consent = consent_of({"voice_source": {"consent": old}})
+    assert consent is not None and consent.recorded == "2026-01-02" and consent.short == "the user's own voice"

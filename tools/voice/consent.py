@@ -17,6 +17,7 @@ import yaml
 from backends.voice.wav import read_origin
 from configs.errors import QuestionOpen, UsageError
 from configs.settings import PROMPT_DIR
+from tools.voice.said_dates import date_in
 
 if TYPE_CHECKING:
     from memory.records import Asset, Entry
@@ -43,8 +44,10 @@ class Consent:
     """Whose voice it is; '' for a synthetic one."""
     scope: str
     """What was agreed to."""
-    date: str
-    """Of the statement, ISO 8601."""
+    given: str
+    """The day on which it was given, ISO 8601, as the user told; '' where no day was named."""
+    recorded: str
+    """When the user said so, ISO 8601."""
     said: str
     """The user's own words, or what told the studio."""
     recordings: tuple[str, ...]
@@ -52,9 +55,15 @@ class Consent:
 
     @property
     def line(self) -> str:
-        """For people: 'written consent of Anna Rossi, 2026-11-27: cloning ... (con-...)'."""
-        of = f" of {self.person}" if self.person else ""
-        return f"{_lexicon()['bases'][self.basis]['said']}{of}, {self.date}: {self.scope} ({self.id})"
+        """For people: 'written consent of Anna Rossi, given on 3 October 2026: cloning ... (con-...)'."""
+        when = f"given on {in_words(self.given)}, noted on" if self.given else "noted on"
+        return f"{self.short}, {when} {in_words(self.recorded)}: {self.scope} ({self.id})"
+
+    @property
+    def short(self) -> str:
+        """'written consent of Anna Rossi', 'the user's own voice'."""
+        base = _lexicon()["bases"][self.basis]
+        return str(base["said_of"]).format(person=self.person) if self.person else str(base["said"])
 
     def to_data(self) -> dict[str, Any]:
         return {**asdict(self), "recordings": list(self.recordings)}
@@ -70,7 +79,10 @@ def consent_of(data: Mapping[str, Any]) -> Consent | None:
     given = source.get("consent") if isinstance(source, Mapping) else None
     if not isinstance(given, Mapping) or given.get("basis") not in _lexicon()["bases"] or not given.get("id"):
         return None
-    texts = {name: str(given.get(name, "")) for name in ("id", "person", "scope", "date", "said")}
+    texts = {name: str(given.get(name, "")) for name in ("id", "person", "scope", "given", "recorded", "said")}
+    texts["recorded"] = texts["recorded"] or str(given.get("date", ""))  # as it was called before
+    if given["basis"] == "own_voice" and texts["person"] == "the user":  # likewise
+        texts["person"] = ""
     recordings = given.get("recordings")
     known = tuple(str(one) for one in recordings) if isinstance(recordings, list) else ()
     return Consent(basis=given["basis"], recordings=known, **texts)
@@ -111,7 +123,7 @@ def agreed(
     Raises:
         QuestionOpen when somebody has to say who agreed, UsageError when nobody did.
     """
-    today = today or datetime.date.today().isoformat()
+    recorded = today or datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     hashes = [one.sha256 for one in recordings]
     before = consent_of(entry.data) if entry is not None else None
     if before is not None and set(hashes) <= set(before.recordings):
@@ -125,7 +137,7 @@ def agreed(
             return inherited[0].covering(hashes)
         if before is not None and before.basis == "synthetic_voice":
             return before.covering(hashes)
-        return _new("synthetic_voice", "", scope, today, str(told[0]), hashes)
+        return _new("synthetic_voice", "", scope, "", recorded, str(told[0]), hashes)
     if not said.strip() and not person.strip():
         raise _question(character, deed)
     if is_refusal(said):
@@ -145,12 +157,13 @@ def agreed(
     if basis == "licensed_recording" and len(plain(said).split()) < 2:
         raise _question(character, deed, "licence")
     if basis == "own_voice":
-        who = person.strip() or "the user"
+        who = person.strip()
     if basis == "synthetic_voice":
         who = ""
     if before is not None and (before.person, before.basis) == (who[:120], basis):
         return before.covering(hashes)
-    return _new(basis, who[:120], scope, today, " ".join(said.split())[:_SAID_LIMIT], hashes)
+    given = _given(said, recorded)
+    return _new(basis, who[:120], scope, given, recorded, " ".join(said.split())[:_SAID_LIMIT], hashes)
 
 
 def origin_of_recording(memory: Memory, recording: Recording) -> Consent | str:
@@ -217,9 +230,31 @@ def _question(character: str, deed: str, which: str = "ask") -> QuestionOpen:
     return QuestionOpen(f"The voice was not {deed} for {character} yet", words["kept"], words[which], offered)
 
 
-def _new(basis: Basis, who: str, scope: str, date: str, said: str, hashes: Sequence[str]) -> Consent:
-    mark = hashlib.sha256("|".join((basis, who, scope, date, *hashes)).encode()).hexdigest()[:10]
-    return Consent(f"con-{mark}", basis, who, scope, date, said, tuple(hashes))
+def _given(said: str, recorded: str) -> str:
+    """The day that `said` names, ISO 8601. Raises QuestionOpen for one that is still to come."""
+    today = datetime.date.fromisoformat(recorded[:10])
+    found = date_in(said, today)
+    if found is not None and found > today:
+        raise QuestionOpen(
+            "The voice was not used yet",
+            f"{in_words(found.isoformat())} is still to come",
+            "When was it given?",
+        )
+    return found.isoformat() if found is not None else ""
+
+
+def in_words(date: str) -> str:
+    """'3 October 2026' for an ISO date or time; what cannot be read stays as it is."""
+    try:
+        day = datetime.date.fromisoformat(date[:10])
+    except ValueError:
+        return date
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def _new(basis: Basis, who: str, scope: str, given: str, recorded: str, said: str, hashes: Sequence[str]) -> Consent:
+    mark = hashlib.sha256("|".join((basis, who, scope, given, recorded, *hashes)).encode()).hexdigest()[:10]
+    return Consent(f"con-{mark}", basis, who, scope, given, recorded, said, tuple(hashes))
 
 
 def _by_id(memory: Memory, wanted: str) -> Consent | None:
