@@ -45,8 +45,7 @@ def open_container(path: Path, demuxer: str, *, quick: bool = False) -> InputCon
 
     options = {"protocol_whitelist": "file"}
     if demuxer == _HAS_AN_INDEX:
-        # What an index does not tell it would find out by decoding, for 50 ms at 1080p: the kind of pixels, which nobody
-        # needs before the first frame.
+        # Else it decodes pictures, for 50 ms at 1080p, to tell the kind of pixels, which nobody asks that early.
         options["skip_frame"] = "all"
     if quick and demuxer in _TELLS_ALL_IN_ITS_HEADER:
         options["probesize"] = "32"
