@@ -81,7 +81,7 @@ class Qwen3Options(TtsEngine):
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     sample_rate: int = Field(24000, ge=8000)
     line_seconds: float = Field(180.0, gt=0)
-    start_seconds: float = Field(180.0, gt=0)
+    start_seconds: float = Field(300.0, gt=0)
 
 
 class TtsEngines(Part):

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.gpu.servers.ports import HOST
-from backends.voice.voice_server import ServerGone, ServerHangs
+from backends.voice.voice_server import ServerFailed, ServerGone, ServerHangs
 from configs.errors import EngineError
 
 CONNECT_S = 5.0
 CHUNK = 1 << 16
+LEAST_RATE, MOST_RATE = 8000, 192_000
+"""Hz."""
 LONGEST_ANSWER = 256 << 20
 """Bytes; more than an hour of sound."""
 
@@ -47,8 +49,10 @@ class Qwen3Client:
         try:
             pcm = np.frombuffer(base64.b64decode(answer["pcm"], validate=True), dtype="<i2")
             rate = int(answer["rate"])
-        except (KeyError, TypeError, ValueError, binascii.Error) as error:
-            raise EngineError(
+            if not LEAST_RATE <= rate <= MOST_RATE:
+                raise ValueError(f"{rate} samples per second")
+        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
+            raise ServerFailed(
                 "The Qwen3-TTS worker's answer cannot be read", f"{type(error).__name__}: {error}", "Read its log"
             ) from error
         return pcm.astype(np.float32) / np.float32(32768), rate
@@ -57,13 +61,15 @@ class Qwen3Client:
         line = self._exchange(json.dumps({**question, "key": self._key}).encode() + b"\n", seconds)
         try:
             answer = json.loads(line)
-        except ValueError as error:
-            raise EngineError(
+        except (ValueError, RecursionError) as error:
+            raise ServerFailed(
                 "The Qwen3-TTS worker's answer cannot be read", f"it begins with {line[:40]!r}", "Read its log"
             ) from error
         if not isinstance(answer, dict) or not answer.get("ok"):
             said = answer.get("error") if isinstance(answer, dict) else answer
-            raise EngineError("Qwen3-TTS could not speak the line", str(said)[:300], "Try other words, or read its log")
+            raise ServerFailed(
+                "Qwen3-TTS could not speak the line", str(said)[:300], "Try other words, or read its log"
+            )
         return answer
 
     def _exchange(self, line: bytes, seconds: float) -> bytes:
@@ -74,7 +80,9 @@ class Qwen3Client:
             with socket.create_connection((HOST, self._port), timeout=min(CONNECT_S, seconds)) as connection:
                 connection.sendall(line)
                 while not (parts and parts[-1].endswith(b"\n")):
-                    connection.settimeout(max(0.01, until - time.monotonic()))
+                    if (left := until - time.monotonic()) <= 0:  # it drips
+                        raise TimeoutError
+                    connection.settimeout(left)
                     part = connection.recv(CHUNK)
                     if not part:
                         raise ServerGone(

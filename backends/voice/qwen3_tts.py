@@ -18,7 +18,7 @@ from backends.voice.engine import SpeechRequest, SpeechResult, VoiceCapabilities
 from backends.voice.qwen3_client import Qwen3Client
 from backends.voice.references import PreparedReference, prepare_reference
 from backends.voice.stamp import stamp
-from backends.voice.voice_server import VoiceServer
+from backends.voice.voice_server import ServerFailed, VoiceServer
 from backends.voice.workers import qwen3_tts as worker
 from configs.errors import EngineError
 from configs.models import EngineSpec, ProcessSpec
@@ -31,6 +31,8 @@ LANGUAGES = {
 }  # fmt: skip
 """What the model calls them (Qwen3-TTS README)."""
 TRIES = 3
+BESIDE_MIB = 1000
+"""CUDA's context, its kernels, and the keys and values of a long line."""
 SEEDS = 2**31
 INSTALL = "See docs/voices.md for how to install it, or correct its path in tts_config.yaml"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -68,6 +70,12 @@ class Qwen3TtsEngine(VoiceServer):
         ):
             if not there:
                 raise EngineError(f"'{self.name}' is not installed", f"there is no {what} at {path}", INSTALL)
+        packages = sorted(self._python.parent.parent.glob("lib/python3*/site-packages"))
+        if packages and not any((folder / "qwen_tts").is_dir() for folder in packages):
+            raise EngineError(
+                f"'{self.name}' is not whole", f"there is no qwen_tts in {packages[-1]}",
+                f"Install the package qwen-tts with {self._python}",
+            )  # fmt: skip
         key = secrets.token_hex(16)
         return dataclasses.replace(super()._plan(), key=key, loose_env={worker.KEY: key})
 
@@ -77,6 +85,12 @@ class Qwen3TtsEngine(VoiceServer):
 
     def _attach(self, *, fresh: bool) -> None:
         self._client = Qwen3Client(self._server.port, self._server.key)
+
+    def need_mib(self) -> int:
+        """The table's figure, or what the files of a larger model need."""
+        files = self._model.rglob("*.safetensors") if self._model.is_dir() else ()
+        size = sum(file.stat().st_size for file in files) // 2**20  # bf16, as published
+        return max(self._spec.need_mib, (2 * size if self._options.dtype == "float32" else size) + BESIDE_MIB)
 
     # -- VoiceEngine -----------------------------------------------------------------------------------------------
 
@@ -147,7 +161,7 @@ class Qwen3TtsEngine(VoiceServer):
             )  # fmt: skip
             if not is_silent(samples):
                 return samples, rate, seed
-        raise EngineError(
+        raise ServerFailed(
             "Qwen3-TTS answered with silence",
             f"{TRIES} times, for '{text[:40]}'",
             "Try other words or another recording",

@@ -7,8 +7,9 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cloning_installs import install_qwen3_tts, set_faults, source
 from espeak_stand_in import pitch_hz
 
 from backends.engines import make_engine
+from backends.gpu.engine import EngineOutOfMemory
 from backends.voice.engine import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
 from backends.voice.qwen3_client import Qwen3Client
 from backends.voice.voice_server import ServerGone, ServerHangs
@@ -95,6 +97,40 @@ def test_silence_is_asked_for_again_and_then_told(engine: Any, tmp_path: Path, m
         say(engine, source(tmp_path))
 
 
+def test_samples_that_are_no_numbers_are_asked_for_again(engine: Any, tmp_path: Path, model: Path) -> None:
+    set_faults(model, nan=1)
+    assert say(engine, source(tmp_path), seed=4).params["seeds"] == [5]
+    set_faults(model, nan=3)
+    with pytest.raises(EngineError, match="answered with silence: 3 times"):
+        say(engine, source(tmp_path))
+
+
+def test_a_worker_that_prints_is_not_disturbed_by_it(engine: Any, tmp_path: Path, model: Path) -> None:
+    set_faults(model, chatter=True)
+    assert len(say(engine, source(tmp_path)).samples) > 12000
+
+
+def test_a_full_gpu_is_told_as_that(engine: Any, tmp_path: Path, model: Path) -> None:
+    set_faults(model, full=True)
+    with pytest.raises(EngineOutOfMemory, match=r"ran out of GPU memory .*3\.95 GiB"):
+        say(engine, source(tmp_path))
+    assert not engine.ailment()
+
+
+def test_a_larger_models_need_comes_from_its_files(place: Settings, tmp_path: Path) -> None:
+    folder = install_qwen3_tts(tmp_path)
+    engine: Any = make_engine("qwen3_tts", place.model_copy(update={"warehouse": tmp_path}), tmp_path)
+    assert engine.need_mib() == 3500
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(4200 << 20)  # a hole: it takes no room
+    assert engine.need_mib() == engine.capabilities().memory_mib == 5200
+
+
+def test_a_worker_that_drips_is_left_at_the_time_limit() -> None:
+    with worker_that_says(*[b" "] * 40, pause=0.05) as port, pytest.raises(ServerHangs):
+        Qwen3Client(port, "k").speak("Ciao", "Italian", "/ref.wav", "", 0, 0.5)
+
+
 def test_a_worker_that_dies_in_mid_line_is_started_again_once(engine: Any, tmp_path: Path, model: Path) -> None:
     voice = source(tmp_path)
     before = say(engine, voice)
@@ -135,6 +171,11 @@ def test_what_is_missing_is_named(place: Settings, tmp_path: Path) -> None:
         engine.check_startable()
     install_qwen3_tts(tmp_path)
     engine.check_startable()
+    packages = tmp_path / "qwen-tts" / ".venv" / "lib" / "python3.12" / "site-packages"
+    packages.mkdir(parents=True)
+    with pytest.raises(EngineError, match=r"there is no qwen_tts in .*Install the package qwen-tts with"):
+        engine.check_startable()
+    (packages / "qwen_tts").mkdir()
     (tmp_path / "voice" / "Qwen3-TTS-12Hz-0.6B-Base" / "config.json").unlink()
     with pytest.raises(EngineError, match=r"config\.json"):
         engine.load()
@@ -145,16 +186,17 @@ def test_what_is_missing_is_named(place: Settings, tmp_path: Path) -> None:
 
 
 @contextmanager
-def worker_that_says(*parts: bytes) -> Iterator[int]:
+def worker_that_says(*parts: bytes, pause: float = 0.0) -> Iterator[int]:
     """A worker that answers one question with these bytes and hangs up; gives its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
+            with connection, suppress(OSError):
                 connection.recv(65536)
                 for part in parts:
                     connection.sendall(part)
+                    time.sleep(pause)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -172,6 +214,9 @@ def worker_that_says(*parts: bytes) -> Iterator[int]:
         (b'{"ok": true, "rate": 24000}\n', EngineError, "cannot be read"),
         (b'{"ok": false, "error": "CUDA out of memory"}\n', EngineError, "could not speak the line: CUDA out of"),
         (b"[]\n", EngineError, "could not speak"),
+        (b'{"ok": true, "rate": 0, "pcm": "AAA="}\n', EngineError, "0 samples per second"),
+        (b'{"ok": true, "rate": Infinity, "pcm": "AAA="}\n', EngineError, "cannot be read"),
+        (b"[" * 99999 + b"\n", EngineError, "cannot be read"),
     ],
 )
 def test_odd_answers_are_told_in_one_sentence(said: bytes, kind: type[EngineError], told: str) -> None:

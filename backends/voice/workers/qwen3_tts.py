@@ -46,8 +46,11 @@ class Voice:
             waves, rate = self._model.generate_voice_clone(
                 text=str(question["text"]), language=str(question["language"]), voice_clone_prompt=prompt
             )
-        samples = np.clip(np.nan_to_num(np.asarray(waves[0], dtype=np.float32)), -1.0, 1.0)
-        pcm = np.round(samples * 32767).astype("<i2").tobytes()
+        samples = np.asarray(waves[0], dtype=np.float32).reshape(-1)
+        if not np.isfinite(samples).all():  # as zeros they would pass for pauses
+            print("failed: the model's samples are no numbers (NaN)", file=sys.stderr, flush=True)
+            return {"ok": True, "rate": int(rate), "pcm": ""}
+        pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
         return {"ok": True, "rate": int(rate), "pcm": base64.b64encode(pcm).decode()}
 
     def _prompt(self, path: str, text: str) -> Any:

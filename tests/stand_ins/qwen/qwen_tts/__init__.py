@@ -1,7 +1,7 @@
 """A stand-in for the package `qwen-tts`: its calls and its refusals, with eSpeak in place of the model.
 
 Shapes follow `qwen_tts/inference/qwen3_tts_model.py` of QwenLM/Qwen3-TTS. The file `faults.json` in the model's
-folder is read at each call: {"silent": n, "hang": s, "die": true, "die_once": true}.
+folder is read at each call: {"silent": n, "hang": s, "die": true, "die_once": true, "nan": n, "chatter": true, "full": true}.
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ class Qwen3TTSModel:
             self._keep(faults)
             os._exit(9)
         time.sleep(float(faults.get("hang", 0)))
+        if faults.get("chatter"):
+            print('{"ok": true}\n' * 500, flush=True)
+        if faults.get("full"):
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB (GPU 0; 3.95 GiB total capacity)")
+        if faults.get("nan"):
+            faults["nan"] -= 1
+            self._keep(faults)
+            return [np.array([0.1, np.nan, 0.2] * RATE, dtype=np.float32)], RATE
         if faults.get("silent"):
             faults["silent"] -= 1
             self._keep(faults)
