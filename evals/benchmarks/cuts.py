@@ -25,7 +25,7 @@ import numpy as np
 from backends.media.probe import MediaInfo, probe
 from backends.vision.cuts.result import Transition
 from backends.vision.cuts.sink import CutSink
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from backends.vision.watch import watch
 from evals.footage.resplice import respliced
 from evals.footage.transitions import KINDS, Joined, Known, made_film
@@ -55,8 +55,11 @@ class OwnSink:
         self.seconds = 0.0
 
     def see(self, frame: Frame) -> None:
+        self.see_all(Frames([frame]))
+
+    def see_all(self, frames: Frames) -> None:
         begun = time.process_time()
-        self._sink.see(frame)
+        self._sink.see_all(frames)
         self.seconds += time.process_time() - begun
 
     def findings(self) -> list[Finding]:

@@ -12,14 +12,15 @@ from backends.vision.cuts.blends import BlendTest, ramp, ramp_share
 from backends.vision.cuts.evidence import mixture
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness, textured, unmoved
-from backends.vision.cuts.pushes import MODELS, _Diagonals
+from backends.vision.cuts.pushes import MODELS, explained
 from backends.vision.cuts.settle import NETWORK, settled, shots_between, transitions_of
 from backends.vision.cuts.sink import CutSink
 from backends.vision.cuts.steps import StepTest, step_share
+from backends.vision.cuts.thumb import GREY_SIZE, Thumb, work_out
 from backends.vision.cuts.transnet import NetworkTest, _runs
-from backends.vision.cuts.window import GREY_SIZE, KEPT, Window, distances, small_of
+from backends.vision.cuts.window import AT_ONCE, KEPT, LONGEST, VALUES, Window, thumbnails
 from backends.vision.cuts.wipes import _binned, sweep_in
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from configs.errors import UsageError
 from evals.footage.transitions_blend import mix, pushed, wiped
 from evals.footage.transitions_shots import small_world
@@ -28,15 +29,19 @@ from evals.footage.world import Rgb, look
 OLD, NEW = (look(small_world(seed), (640, 360), 0.4, size=(180, 320)) for seed in (61, 62))
 
 
-def window_of(frames: list[Rgb]) -> Window:
+def frames_of(pictures: list[Rgb]) -> Frames:
+    return Frames([Frame(index, index / 24, rgb) for index, rgb in enumerate(pictures)])
+
+
+def window_of(pictures: list[Rgb], at_once: int = AT_ONCE) -> Window:
     window = Window()
-    for index, rgb in enumerate(frames):
-        window.add(small_of(Frame(index, index / 24, rgb)))
+    for at in range(0, len(pictures), at_once):
+        window.add(*thumbnails(frames_of(pictures[at : at + at_once])))
     return window
 
 
-def grey(rgb: Rgb) -> np.ndarray:
-    return small_of(Frame(0, 0.0, rgb)).grey
+def thumb(rgb: Rgb) -> Thumb:
+    return Thumb(thumbnails(frames_of([rgb]))[1][0])
 
 
 def dissolved(before: int, length: int, after: int) -> list[Rgb]:
@@ -52,14 +57,14 @@ def test_the_shared_detector_says_what_pyscenedetects_own_says() -> None:
     pictures = [small_world(70 + number) for number in range(4)]
     frames = [look(pictures[k // 25], (500 + 6 * (k % 25), 300), 0.4, size=(90, 160)) for k in range(100)]
     frames = [np.asarray((f + pick.normal(0, 6, f.shape)).clip(0, 255), np.uint8) for f in frames]
-    own = StepTest(24.0, 2.5)
+    own = StepTest(2.5)
     stock = AdaptiveDetector(adaptive_threshold=2.5, window_width=3, min_content_val=15, min_scene_len=1)
     expected, contents = [], []
     for index, rgb in enumerate(frames):
         time = FrameTimecode(index, fps=Fraction(24))
         expected += [cut.frame_num for cut in stock.process_frame(time, np.ascontiguousarray(rgb[..., ::-1]))]
-        own.look(Frame(index, index / 24, rgb))
-        contents.append((own._detector._content, stock._frame_score))
+        own.look(frames_of([rgb]))
+        contents.append((own._detector.scores[-1], stock._frame_score))
     assert expected == [25, 50, 75] and own._pending == expected
     assert [one for one, _ in contents] == pytest.approx([other for _, other in contents], abs=1e-9)
 
@@ -73,8 +78,49 @@ def test_the_window_is_a_ring_and_knows_all_distances() -> None:
     assert window.products(40, 60) == pytest.approx(vectors @ vectors.T, rel=1e-4)
     apart = float(np.sqrt(np.square(vectors[3] - vectors[17]).mean()))
     assert window.distance(43, 57) == pytest.approx(apart, rel=1e-3)
-    assert distances(window.products(40, 60))[3, 17] == pytest.approx(apart**2 * vectors.shape[1], rel=1e-3)
-    assert window.grey(60).shape == GREY_SIZE
+    assert window.squares(np.asarray([43]), np.asarray([57]))[0] == pytest.approx(apart**2 * VALUES, rel=1e-3)
+    steps = np.square(np.diff(vectors, axis=0)).sum(axis=1)
+    assert window.steps(40, 60) == pytest.approx(steps, rel=1e-3)
+    assert np.array_equal(window.pictures(np.asarray([59, 40])).reshape(2, -1), vectors[[19, 0]])
+    assert window.thumb(60).grey.shape == GREY_SIZE
+    latest = window.latest()
+    assert len(latest) == window.stop - window.added
+    for row, stop in enumerate(window.replay()):
+        assert np.array_equal(latest[row], window.products(stop - LONGEST, stop))
+    assert window.stop == KEPT + 30
+
+
+@pytest.mark.parametrize("at_once", [1, 5])
+def test_the_window_is_the_same_however_frames_are_added(at_once: int) -> None:
+    pick = np.random.default_rng(2)
+    frames = [pick.integers(0, 255, (36, 64, 3)).astype(np.uint8) for _ in range(3 * KEPT)]
+    window, usual = window_of(frames, at_once), window_of(frames)
+    first, stop = usual.start, usual.stop
+    assert (window.start, window.stop) == (first, stop)
+    assert window.products(first, stop) == pytest.approx(usual.products(first, stop), rel=1e-4, abs=1)
+    assert np.array_equal(window.colours(first, stop), usual.colours(first, stop))
+    assert np.array_equal(window.thumb(first).grey, usual.thumb(first).grey)
+
+
+@pytest.mark.parametrize("size", [(180, 320), (320, 180), (90, 57), (45, 80), (41, 32), (54, 96)])
+def test_thumbnails_of_many_frames_are_those_of_each(size: tuple[int, int]) -> None:
+    pick = np.random.default_rng(3)
+    frames = [pick.integers(0, 255, (*size, 3)).astype(np.uint8) for _ in range(5)]
+    colours, greys = thumbnails(frames_of(frames))
+    for index, rgb in enumerate(frames):
+        colour, grey = thumbnails(frames_of([rgb]))
+        assert np.array_equal(colours[index], colour[0]) and np.array_equal(greys[index], grey[0])
+
+
+def test_structure_of_many_frames_is_that_of_each() -> None:
+    dark = np.where((np.abs(np.arange(320) - 160) < 96)[None, :, None], OLD, 0).astype(np.uint8)
+    thumbs, each = ([thumb(rgb) for rgb in (OLD, NEW, dark)] for _ in range(2))
+    work_out(thumbs)
+    for one, other in zip(thumbs, each, strict=True):
+        assert one.blocks == pytest.approx(other.blocks, abs=1e-3)
+        assert one.details == pytest.approx(other.details, rel=1e-4, abs=1e-3)
+    bright = thumb(np.asarray(dark * 0.5 + 100, np.uint8))
+    assert bright.details.sum() < 0.9 * thumbs[2].details.sum(), "only black is a bar"
 
 
 def test_likeness_knows_a_scene_in_other_light_and_elsewhere() -> None:
@@ -83,16 +129,16 @@ def test_likeness_knows_a_scene_in_other_light_and_elsewhere() -> None:
     moved = look(picture, (680, 372), 0.4, size=(180, 320))
     nearer = look(picture, (640, 360), 0.45, size=(180, 320))
     for other in (dark, moved, nearer):
-        assert likeness(grey(OLD), grey(other)) > 0.85
-    assert likeness(grey(OLD), grey(NEW)) < 0.6
-    assert unmoved(grey(OLD), grey(dark)) > 0.9 and unmoved(grey(OLD), grey(NEW)) < 0.1
-    assert textured(grey(OLD)) > 0.5 and textured(grey(np.full_like(OLD, 90))) == 0
+        assert likeness(thumb(OLD), thumb(other)) > 0.85
+    assert likeness(thumb(OLD), thumb(NEW)) < 0.6
+    assert unmoved(thumb(OLD), thumb(dark)) > 0.9 and unmoved(thumb(OLD), thumb(NEW)) < 0.1
+    assert textured(thumb(OLD)) > 0.5 and textured(thumb(np.full_like(OLD, 90))) == 0
 
 
 def test_likeness_does_not_count_black_bars() -> None:
     """A fifth of black on both sides is the same in any two scenes."""
     barred = [np.where((np.abs(np.arange(320) - 160) < 96)[None, :, None], rgb, 0) for rgb in (OLD, NEW)]
-    one, other = (grey(rgb.astype(np.uint8)) for rgb in barred)
+    one, other = (thumb(rgb.astype(np.uint8)) for rgb in barred)
     assert likeness(one, other) < 0.65 and unmoved(one, other) < 0.1
 
 
@@ -118,8 +164,8 @@ def test_a_steady_light_change_is_no_blend() -> None:
     """The whole picture goes along one ramp, but to the same scene."""
     frames = [np.asarray(OLD * (1 - 0.6 * share), np.uint8) for share in ramp(20, 14, 40)]
     window, test = Window(), BlendTest(0.8)
-    for index, rgb in enumerate(frames):
-        window.add(small_of(Frame(index, index / 24, rgb)))
+    for at in range(0, len(frames), AT_ONCE):
+        window.add(*thumbnails(frames_of(frames[at : at + AT_ONCE])))
         test.see(window)
     test.finish(window)
     assert test.found == []
@@ -128,13 +174,38 @@ def test_a_steady_light_change_is_no_blend() -> None:
 @pytest.mark.parametrize("way", ["push left", "push right", "push up", "push down", "slide left", "slide right"])
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_the_seam_of_a_push(way: str, share: float) -> None:
-    old, between, new = (
-        small_of(Frame(0, 0.0, rgb)).colour.astype(np.float32) for rgb in (OLD, pushed(OLD, NEW, share, way), NEW)
-    )
-    fits = {m.detail: _Diagonals(old, between, new, m.along).explained(m) for m in MODELS}
-    explained, place = fits[way]
-    assert explained == max(value for value, _ in fits.values()) and explained > 0.8
-    assert place == pytest.approx(share, abs=0.05)
+    pictures = thumbnails(frames_of([OLD, pushed(OLD, NEW, share, way), NEW]))[0].astype(np.float32)
+    old, between, new = pictures[:, None]
+    fits = [explained(old, between, new, along) for along in ("columns", "rows")]
+    shares, places = (np.concatenate(parts, axis=1)[0] for parts in zip(*fits, strict=True))
+    at = [model.detail for model in MODELS].index(way)
+    assert shares[at] == shares.max() and shares[at] > 0.8
+    assert places[at] == pytest.approx(share, abs=0.05)
+
+
+def test_no_shift_fits_better_than_the_misfit_of_its_lines() -> None:
+    """Against the plain sums, line by line."""
+    pick = np.random.default_rng(4)
+    old, between, new = pick.normal(0, 50, (3, 18, 32, 3)).astype(np.float32)
+    for along, axis in (("columns", 1), ("rows", 0)):
+        shares, places = explained(old[None], between[None], new[None], along)
+        gone, here, come = (np.moveaxis(one, axis, 0).reshape(one.shape[axis], -1) for one in (old, between, new))
+        size = len(here)
+        still = [float(np.square(here - other).sum()) for other in (gone, come)]
+        models = [model for model in MODELS if model.along == along]
+        for number, model in enumerate(models):
+            misfits = []
+            for far in range(size + 1):
+                made = np.empty_like(here)
+                lines = np.arange(size) if model.lower else np.arange(size)[::-1]
+                for at, line in enumerate(lines):
+                    if at < size - far:
+                        made[line] = gone[lines[at + far] if model.old_moves else line]
+                    else:
+                        made[line] = come[lines[at - size + far] if model.new_moves else line]
+                misfits.append(float(np.square(here - made).sum()))
+            assert shares[0, number] == pytest.approx(1 - min(misfits) / min(still), abs=1e-4), model
+            assert places[0, number] == pytest.approx(int(np.argmin(misfits)) / size), model
 
 
 def test_a_sweep_is_read_from_the_moments_of_change() -> None:

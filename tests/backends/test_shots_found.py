@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.media.probe import probe
+from backends.media.probe import MediaInfo, probe
 from backends.vision.cuts.sink import CutSink, detect_shots
+from backends.vision.frame import Frame, Frames
 from backends.vision.watch import watch
 from configs.errors import UsageError
 from evals.benchmarks.cuts import Finding, matched
@@ -85,6 +86,19 @@ def test_more_sensitive_finds_no_less(tmp_path: Path) -> None:
     film = made_film(1501, shots=10).write(tmp_path / "film.mp4")
     plain, weak = (len(detect_shots(film, sensitivity=value)[0]) for value in (0.0, 1.0))
     assert 1 <= plain <= weak
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 40])
+def test_how_frames_are_divided_changes_nothing(at_once: int) -> None:
+    film = made_film(1502, shots=3, size=(90, 160))
+    pictures = list(film.frames())
+    info = MediaInfo("video", "mp4", fps=film.fps)
+    usual, other = CutSink(info), CutSink(info)
+    for sink, step in ((usual, 16), (other, at_once)):
+        for at in range(0, len(pictures), step):
+            part = enumerate(pictures[at : at + step], at)
+            sink.see_all(Frames([Frame(index, index / film.fps, rgb) for index, rgb in part]))
+    assert usual.transitions() == other.transitions() != []
 
 
 def test_what_is_kept_does_not_grow_with_the_film(tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ unlike the one it began with: light, focus, slow zooms and titles do not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.cuts.evidence import JUMP, mixture, passes
+from backends.vision.cuts.evidence import JUMP, mixture, passes, same_scene
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness, unmoved
-from backends.vision.cuts.window import KEPT, VALUES, Floats, Window, distances
+from backends.vision.cuts.window import KEPT, LONGEST, VALUES, Floats, Window
 from backends.vision.thresholds import thresholds
 
 LADDER = (3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48)
@@ -27,7 +27,6 @@ WAIT = 36
 _MARGIN = 12
 _SOFTER = 0.2
 """How much less a ramp may explain where the picture softens in its middle."""
-_LONGEST_WINDOW = 66
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,9 @@ _SPANS = np.asarray([length + 2 * _context(length) + 2 for length in LADDER])
 
 
 @cache
-def _ladder() -> tuple[Floats, Floats, Floats]:
-    """Unit ramps (J, 66) aligned to the window's end, unit means (J, 66), and the sums of the centred squares (J,)."""
-    ramps = np.zeros((len(LADDER), _LONGEST_WINDOW), np.float32)
+def _ladder() -> tuple[Floats, Floats]:
+    """Unit ramps and unit means aligned to the window's end (2 J, 66), and the sums of the centred squares (J,)."""
+    ramps = np.zeros((len(LADDER), LONGEST), np.float32)
     means = np.zeros_like(ramps)
     sums = np.zeros(len(LADDER), np.float32)
     for row, length in enumerate(LADDER):
@@ -69,7 +68,7 @@ def _ladder() -> tuple[Floats, Floats, Floats]:
         sums[row] = float(centred @ centred)
         ramps[row, -len(shape) :] = centred / np.sqrt(sums[row])
         means[row, -len(shape) :] = 1 / np.sqrt(len(shape))
-    return ramps, means, sums
+    return np.concatenate([ramps, means]), sums
 
 
 class BlendTest:
@@ -83,42 +82,46 @@ class BlendTest:
         self._pending: list[Hit] = []
 
     def see(self, window: Window) -> None:
-        self._look(window)
-        self._judge(window, WAIT)
+        hits = self._look(window)
+        if not hits and not self._pending:
+            return
+        for stop in window.replay():
+            if stop in hits:
+                self._pending.append(hits[stop])
+            self._judge(window, WAIT)
 
     def finish(self, window: Window) -> None:
         """Judge what waits still, at the film's end."""
         self._judge(window, 0)
 
-    def _look(self, window: Window) -> None:
-        """Keep the newest window's best ramp when it explains enough and changes enough."""
-        size = min(_LONGEST_WINDOW, window.stop - window.start)
-        ramps, means, sums = (part[..., -size:] if part.ndim == 2 else part for part in _ladder())
-        products = window.products(window.stop - size, window.stop)
-        fits = size >= _SPANS
-        if not fits.any():
-            return
-        explained = ((ramps @ products) * ramps).sum(axis=1)
-        energy = np.cumsum(np.diag(products)[::-1])[np.minimum(_SPANS, size) - 1]
-        whole = np.maximum(energy - ((means @ products) * means).sum(axis=1), 1e-3)
+    def _look(self, window: Window) -> dict[int, Hit]:
+        """By `stop` after each new frame, the best ramp up to it, where it explains enough and changes enough."""
+        shapes, sums = _ladder()
+        stops = np.arange(window.added + 1, window.stop + 1)
+        explained = np.einsum("njk,jk->nj", shapes @ window.latest(), shapes)
+        heaped = np.cumsum(window.energies(window.added - LONGEST, window.stop), dtype=np.float64)
+        upto = stops - 1 - (window.added - LONGEST)
+        energy = heaped[upto][:, None] - heaped[upto[:, None] - _SPANS]
+        whole = np.maximum(energy - explained[:, len(LADDER) :], 1e-3)
+        explained = explained[:, : len(LADDER)]
         strong = explained / sums / VALUES > self._table.blend_change**2
-        share = np.where(fits & strong, explained / whole, 0)
-        best = int(share.argmax())
-        if share[best] < self._table.blend_ramp:
-            return
-        last = size - 1 - _context(LADDER[best])
-        first = last - LADDER[best]
-        if not _jumps(products[first - 1 : last + 1, first - 1 : last + 1]):
-            begin = window.stop - size
-            self._pending.append(Hit(begin + first, begin + last, float(share[best]), window.stop))
+        share = np.where((stops[:, None] >= _SPANS) & strong, explained / whole, 0)
+        best = share.argmax(axis=1)
+        hits = {}
+        for row in np.flatnonzero(share.max(axis=1) >= self._table.blend_ramp).tolist():
+            stop, length = int(stops[row]), LADDER[best[row]]
+            last = stop - 1 - _context(length)
+            if not _jumps(window, last - length - 1, last):
+                hits[stop] = Hit(last - length, last, float(share[row, best[row]]), stop)
+        return hits
 
     def _judge(self, window: Window, wait: int) -> None:
-        while self._pending:
+        while self._pending and window.stop - self._pending[0].seen_at >= wait:
             best = max(self._pending, key=lambda hit: hit.share)
             if window.stop - best.seen_at < wait:
                 # The oldest must be judged before its frames are gone.
                 best = self._pending[0]
-                if window.stop - best.seen_at < min(wait * 2, KEPT - _LONGEST_WINDOW - 2 * _MARGIN) or not wait:
+                if window.stop - best.seen_at < min(wait * 2, KEPT - LONGEST - 2 * _MARGIN) or not wait:
                     return
             fitted = fit(window, best) if self._may_be(window, best) else None
             accepted = fitted is not None and self._is_transition(window, fitted)
@@ -132,7 +135,7 @@ class BlendTest:
     def _may_be(self, window: Window, hit: Hit) -> bool:
         """A cheap look before the fit: most slow changes keep every block in its place."""
         before, after = max(window.start, hit.first - 2), min(window.stop - 1, hit.stop + 1)
-        return unmoved(window.grey(before), window.grey(after)) < self._table.blend_unmoved
+        return unmoved(window.thumb(before), window.thumb(after)) < self._table.blend_unmoved
 
     def _is_transition(self, window: Window, fitted: Hit) -> bool:
         table = self._table
@@ -146,19 +149,18 @@ class BlendTest:
         if mixed.middle >= most or mixed.blocks <= least or mixed.sharpness < table.blend_sharpness:
             return False
         before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
-        old, new = window.grey(before), window.grey(after)
-        if likeness(old, new) >= table.blend_likeness or unmoved(old, new) >= table.blend_unmoved:
+        old, new = window.thumb(before), window.thumb(after)
+        if same_scene(old, new, table.blend_likeness):
             return False
-        between = window.grey((before + after) // 2)
+        between = window.thumb((before + after) // 2)
         if min(likeness(old, between), likeness(between, new)) >= table.blend_between:
             return False
         return not passes(window, before, after, table.passing_likeness)
 
 
-def _jumps(products: Floats) -> bool:
+def _jumps(window: Window, first: int, last: int) -> bool:
     """Whether one step makes most of the way from the first to the last frame: a cut, which a short ramp resembles."""
-    squares = distances(products)
-    return bool(np.diag(squares, 1).max() > JUMP * squares[0, -1])
+    return bool(window.steps(first, last + 1).max() > JUMP * window.square(first, last))
 
 
 def _overlap(hit: Hit, reach: Hit, *, whole: bool) -> bool:
@@ -176,9 +178,7 @@ def fit(window: Window, hit: Hit) -> Hit | None:
     shapes, lows, highs = _candidates(hit.first - first, hit.stop - first, stop - first)
     if not len(shapes):
         return None
-    shapes -= shapes.mean(axis=1, keepdims=True)
-    shapes /= np.linalg.norm(shapes, axis=1, keepdims=True)
-    explained = ((shapes @ products) * shapes).sum(axis=1)
+    explained = np.einsum("ij,ij->i", shapes @ products, shapes)
     best = int(explained.argmax())
     begin, end = int(lows[best]), int(highs[best])
     around = _context(end - begin) + 1
@@ -202,8 +202,12 @@ def ramp_share(window: Window, first: int, stop: int) -> float:
     return float(explained.max()) / max(whole, 1e-3)
 
 
+@lru_cache(maxsize=24)
 def _candidates(begin: int, end: int, size: int) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """Straight and eased ramps (n, size) whose ends lie around those of begin..end, and the ends, (n,) each."""
+    """Straight and eased ramps (n, size) whose ends lie around those of begin..end, and the ends, (n,) each.
+
+    Their mean is 0 and their norm 1.
+    """
     reach = max(_MARGIN, (end - begin) // 2)
     lows = np.arange(max(1, begin - reach), min(begin + reach // 2, size - 3) + 1)
     highs = np.arange(max(2, end - reach // 2), min(end + reach, size - 1) + 1)
@@ -211,7 +215,10 @@ def _candidates(begin: int, end: int, size: int) -> tuple[Floats, NDArray[np.int
     low, high = low[high > low], high[high > low]
     straight = (np.arange(size)[None] - low[:, None] + 1) / (high - low + 1)[:, None]
     straight = straight.clip(0, 1).astype(np.float32)
-    return np.concatenate([straight, _eased(straight)]), np.tile(low, 2), np.tile(high, 2)
+    shapes = np.concatenate([straight, _eased(straight)])
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    shapes /= np.linalg.norm(shapes, axis=1, keepdims=True)
+    return shapes, np.tile(low, 2), np.tile(high, 2)
 
 
 def _eased(share: Floats) -> Floats:
@@ -223,10 +230,8 @@ def _bounds(window: Window, hit: Hit) -> tuple[int, int]:
     """A wider window around the hit, that ends where the picture jumps: beyond a cut nothing tells of this ramp."""
     reach = max(_MARGIN, (hit.stop - hit.first) // 2) + 4
     first, stop = max(window.start, hit.first - reach), min(window.stop, hit.stop + reach)
-    squares = distances(window.products(first, stop))
-    steps = np.diag(squares, 1)
-    limit = JUMP * float(squares[max(0, hit.first - 1 - first), min(hit.stop, stop - 1) - first])
-    jumps = np.flatnonzero(steps > limit) + first + 1
+    limit = JUMP * window.square(max(first, hit.first - 1), min(hit.stop, stop - 1))
+    jumps = np.flatnonzero(window.steps(first, stop) > limit) + first + 1
     before = [int(j) for j in jumps if j <= hit.first - 1]
     after = [int(j) for j in jumps if j > hit.stop]
     return max(first, *before, first), min(stop, *after, stop)

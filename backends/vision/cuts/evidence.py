@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.vision.cuts.likeness import details, likeness
+from backends.vision.cuts.likeness import likeness, unmoved
 from backends.vision.cuts.steps import step_share
-from backends.vision.cuts.window import Floats, Window, distances
+from backends.vision.cuts.thumb import Thumb
+from backends.vision.cuts.window import Window
 from backends.vision.thresholds import thresholds
 
 JUMP = 0.35
@@ -39,12 +40,9 @@ class Mixture:
 def mixture(window: Window, first: int, stop: int) -> Mixture:
     """Of frames first..stop-1 between the two shots."""
 
-    def shown(index: int) -> Floats:
-        return details(window.grey(min(max(index, window.start), window.stop - 1)))
-
-    old = (shown(first - 2) + shown(first - 5)) / 2
-    new = (shown(stop + 1) + shown(stop + 4)) / 2
-    way = np.stack([shown(index) for index in range(first, stop)])
+    indices = [first - 2, first - 5, stop + 1, stop + 4, *range(first, stop)]
+    shown = window.details([min(max(index, window.start), window.stop - 1) for index in indices])
+    old, new, way = (shown[0] + shown[1]) / 2, (shown[2] + shown[3]) / 2, shown[4:]
     half = (stop - first) // 2
     between = np.mean(way[max(0, half - 1) : half + 2], axis=0)
     ends = (old + new) / 2
@@ -60,6 +58,11 @@ def mixture(window: Window, first: int, stop: int) -> Mixture:
     )
 
 
+def same_scene(old: Thumb, new: Thumb, limit: float) -> bool:
+    """Whether two frames show one scene: it moved, by likeness from `limit` on, or it did not, in whatever light."""
+    return unmoved(old, new) >= thresholds().cuts.blend_unmoved or likeness(old, new, enough=limit) >= limit
+
+
 def passes(window: Window, before: int, after: int, limit: float, moments: Sequence[int] = MOMENTS) -> bool:
     """Whether what differs between two frames only came for a moment: soon, or soon ago, the film looks the same.
 
@@ -71,20 +74,19 @@ def passes(window: Window, before: int, after: int, limit: float, moments: Seque
     for apart in moments:
         later, earlier = after + apart, before - apart
         if later < window.stop:
-            alike = likeness(window.grey(before), window.grey(later))
-            if alike >= (limit if later < stop else _SAME):
+            enough = limit if later < stop else _SAME
+            if likeness(window.thumb(before), window.thumb(later), enough=enough) >= enough:
                 return True
         if earlier >= window.start:
-            alike = likeness(window.grey(earlier), window.grey(after))
-            if alike >= (limit if earlier >= start else _SAME):
+            enough = limit if earlier >= start else _SAME
+            if likeness(window.thumb(earlier), window.thumb(after), enough=enough) >= enough:
                 return True
     return False
 
 
 def _between_cuts(window: Window, before: int, after: int, reach: int) -> tuple[int, int]:
     first, stop = max(window.start, before - reach), min(window.stop, after + reach + 1)
-    squares = distances(window.products(first, stop))
-    jumps = np.flatnonzero(np.diag(squares, 1) > JUMP * squares[before - first, after - first]) + first + 1
+    jumps = np.flatnonzero(window.steps(first, stop) > JUMP * window.square(before, after)) + first + 1
     cuts = [int(jump) for jump in jumps if step_share(window, int(jump)) >= thresholds().cuts.cut_step]
     return (
         max((cut for cut in cuts if cut <= before), default=first),

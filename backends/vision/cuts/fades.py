@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.stride_tricks import sliding_window_view
 
 from backends.vision.cuts.blends import ramp_share
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness
+from backends.vision.cuts.thumb import Thumb
 from backends.vision.cuts.window import COLOUR_SIZE, KEPT, Floats, Window
 from backends.vision.thresholds import thresholds
 
@@ -30,6 +31,8 @@ _LEARN, _FORGET = 0.06, 0.01
 _AT_ENDS = 0.7
 """At the film's ends a ramp need not be so clear: what only passes would leave the picture again."""
 _GREY_SPREAD = 24
+_FULL = 48
+"""Frames among whose spreads the full one is looked for."""
 
 
 @dataclass
@@ -40,8 +43,8 @@ class _Flat:
     """First flat frame."""
     begins: int
     """First frame of the way down to it."""
-    old: NDArray[np.uint8] | None
-    """The last frame before, (54, 96)."""
+    old: Thumb | None
+    """The last frame before."""
     fades_out: float
     """How much of the way down one ramp explains; 0 when there is none."""
     colour: Floats
@@ -55,7 +58,9 @@ class FadeTest:
     def __init__(self) -> None:
         self._table = thresholds().cuts
         self._spread = np.zeros(KEPT, np.float32)
-        self._lit = tuple(np.zeros(size, np.float32) for size in COLOUR_SIZE)
+        """Of the last frames, by film index modulo KEPT."""
+        self._lit = np.zeros(sum(COLOUR_SIZE), np.float32)
+        """Of the rows and the columns."""
         self._flat: _Flat | None = None
         self._waiting: list[_Flat] = []
         self._opening: Floats | None = None
@@ -63,20 +68,28 @@ class FadeTest:
         self.found: list[Found] = []
 
     def see(self, window: Window) -> None:
-        newest = window.stop - 1
+        first, stop = window.added, window.stop
+        self._spread[np.arange(first, stop) % KEPT] = self._measure(window.colours(first, stop))
+        around = np.concatenate([np.zeros(_FULL, np.float32), self._trace(max(0, first - _FULL), stop)])
+        full = sliding_window_view(around[first - stop - _FULL + 1 :], _FULL).max(axis=1)
+        flats = self._trace(first, stop) < np.maximum(self._table.flat_level, self._table.flat_share * full)
+        if self._flat is None and not self._waiting and not flats.any() and first and not first <= WAIT < stop:
+            return
+        for seen, flat in zip(window.replay(), flats.tolist(), strict=True):
+            self._see(window, seen - 1, flat)
+
+    def _see(self, window: Window, newest: int, flat: bool) -> None:
         if newest == 0:
             self._opening = _mean(window)
         elif newest == WAIT:
             self._judge_opening(window)
-        self._spread[newest % KEPT] = spread = self._measure(window)
-        flat = spread < max(self._table.flat_level, self._table.flat_share * self._full(window))
         if flat and self._flat is None:
             self._flat = self._begun(window)
         elif not flat and self._flat is not None:
             self._flat.stop = newest
             self._waiting.append(self._flat)
             self._flat = None
-        if self._flat is not None and spread <= self._spread[(newest - 1) % KEPT]:
+        if self._flat is not None and self._spread[newest % KEPT] <= self._spread[(newest - 1) % KEPT]:
             self._flat.colour = _mean(window)
         if self._waiting and newest - self._waiting[0].stop >= WAIT:
             self._judge(window, self._waiting.pop(0))
@@ -106,22 +119,31 @@ class FadeTest:
         if ramp_share(window, 0, ends) >= _AT_ENDS * self._table.fade_share:
             self.found.append(Found("fade", 0, ends, 0.9, "contrast", f"from {_named(colour)}"))
 
-    def _measure(self, window: Window) -> float:
-        """Spread of the colours, levels, inside of the black bars if there are some."""
-        import cv2
+    def _measure(self, pictures: Floats) -> Floats:
+        """(n,) spread of the colours, levels, of pictures (n, 18, 32, 3), inside of black bars if there are some."""
+        light = np.any(pictures > _LIT - 128, axis=3)
+        lines = np.concatenate([np.any(light, axis=2), np.any(light, axis=1)], axis=1)
+        keep, gain = np.where(lines, 1 - _LEARN, 1 - _FORGET), np.where(lines, _LEARN, 0.0)
+        spreads = np.empty(len(pictures), np.float32)
+        parts: dict[tuple[int, int, int, int], list[int]] = {}
+        for index in range(len(pictures)):
+            self._lit = self._lit * keep[index] + gain[index]
+            parts.setdefault(self._bounds(), []).append(index)
+        for (top, bottom, left, right), indices in parts.items():
+            values = pictures[indices, top:bottom, left:right].reshape(len(indices), -1, 3).astype(np.float64)
+            spreads[indices] = values.std(axis=1).mean(axis=1)
+        return spreads
 
-        picture = window.newest.colour
-        light = picture.max(axis=2) > _LIT
-        for lit, lines in zip(self._lit, (light.any(axis=1), light.any(axis=0)), strict=True):
-            lit[:] = np.where(lines, lit + (1 - lit) * _LEARN, lit * (1 - _FORGET))
-        rows, columns = (np.flatnonzero(lit > 0.5) for lit in self._lit)
-        if len(rows) > COLOUR_SIZE[0] // 3 and len(columns) > COLOUR_SIZE[1] // 3:
-            picture = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        return float(cv2.meanStdDev(picture)[1].mean())
-
-    def _full(self, window: Window) -> float:
-        """The largest spread of the last two seconds or so."""
-        return float(self._trace(max(window.start, window.stop - 48), window.stop).max())
+    def _bounds(self) -> tuple[int, int, int, int]:
+        """Top, bottom, left and right of what is usually lit; the whole picture when that is hardly anything."""
+        height, width = COLOUR_SIZE
+        lit = self._lit > 0.5
+        if lit[0] and lit[height - 1] and lit[height] and lit[-1]:
+            return 0, height, 0, width
+        rows, columns = np.flatnonzero(lit[:height]), np.flatnonzero(lit[height:])
+        if len(rows) <= height // 3 or len(columns) <= width // 3:
+            return 0, height, 0, width
+        return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
     def _trace(self, first: int, stop: int) -> Floats:
         return self._spread[np.arange(first, stop) % KEPT]
@@ -134,7 +156,7 @@ class FadeTest:
             return _Flat(first, 0, None, 0.0, _mean(window))
         before = max(window.start, begins - 2)
         fades_out = ramp_share(window, begins, first) if first - begins >= _RAMP else 0.0
-        return _Flat(first, begins, window.grey(before).copy(), fades_out, _mean(window))
+        return _Flat(first, begins, window.thumb(before), fades_out, _mean(window))
 
     def _judge(self, window: Window, flat: _Flat) -> None:
         trace = self._trace(flat.stop - 1, min(window.stop, flat.stop + WAIT))
@@ -148,7 +170,7 @@ class FadeTest:
                 self.found.append(Found("fade", 0, ends, 0.9, "contrast", f"from {name}"))
             return
         both = flat.fades_out > 0 and fades_in > 0
-        alike = likeness(flat.old, window.grey(min(window.stop - 1, ends + 1)))
+        alike = likeness(flat.old, window.thumb(min(window.stop - 1, ends + 1)))
         if alike >= self._table.cut_likeness and not (both and name == "black"):
             return
         score = 0.95 if both else 0.8
@@ -170,7 +192,9 @@ def _climb(trace: Floats) -> int:
 
 
 def _mean(window: Window) -> Floats:
-    return np.asarray(window.newest.colour.mean(axis=(0, 1)), np.float32)
+    """The newest frame's colour, RGB 0-255."""
+    newest = window.colours(window.stop - 1, window.stop)[0]
+    return np.asarray(newest.mean(axis=(0, 1), dtype=np.float64) + 128, np.float32)
 
 
 def _named(colour: Floats) -> str:

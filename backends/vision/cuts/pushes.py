@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.vision.cuts.evidence import passes
+from backends.vision.cuts.evidence import passes, same_scene
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import SHOT, details, likeness, textured, unmoved
-from backends.vision.cuts.window import Floats, Window
+from backends.vision.cuts.likeness import SHOT, textured
+from backends.vision.cuts.window import VALUES, Floats, Indices, Window
 from backends.vision.thresholds import thresholds
 
 REACHES = {7: 3, 13: 3, 24: 6}
@@ -75,43 +75,65 @@ class PushTest:
         self.found: list[Found] = []
 
     def see(self, window: Window) -> None:
-        for reach, stride in REACHES.items():
-            move = self._look(window, reach) if window.stop % stride == 0 else None
-            if move is not None:
-                self._pending.append((window.stop, move))
-        self._judge(window, WAIT)
+        seams = self._look(window)
+        if not seams and not self._pending:
+            return
+        for stop in window.replay():
+            for first, model in seams.get(stop, ()):
+                move = self._followed(window, first, model)
+                if move is not None:
+                    self._pending.append((stop, move))
+            self._judge(window, WAIT)
 
     def finish(self, window: Window) -> None:
         self._judge(window, 0)
 
-    def _look(self, window: Window, reach: int) -> Move | None:
-        last = window.stop - 1
-        first, middle = last - 2 * reach, last - reach
-        if first < window.start or window.distance(first, last) < self._table.wipe_distance:
-            return None
-        if min(window.distance(first, middle), window.distance(middle, last)) < self._table.wipe_distance / 2:
-            return None
-        pictures = window.colours(first, last + 1)
-        best: tuple[float, Model] | None = None
-        for along in ("columns", "rows"):
-            diagonals = _Diagonals(pictures[0], pictures[reach], pictures[-1], along)
-            for model in (model for model in MODELS if model.along == along):
-                share, place = diagonals.explained(model)
-                if share >= self._order and _MIDDLE[0] < place < _MIDDLE[1] and (best is None or share > best[0]):
-                    best = share, model
-        return None if best is None else self._followed(window, pictures, first, best[1])
+    def _look(self, window: Window) -> dict[int, list[tuple[int, Model]]]:
+        """The windows with a seam in their middle frame, by the index after their last: first frame and best model."""
+        lasts, reaches = self._candidates(window)
+        if not len(lasts):
+            return {}
+        firsts, middles = lasts - 2 * reaches, lasts - reaches
+        old, between, new = (window.pictures(indices) for indices in (firsts, middles, lasts))
+        shares, places = (
+            np.concatenate(parts, axis=1)
+            for parts in zip(*(explained(old, between, new, along) for along in ("columns", "rows")), strict=True)
+        )
+        fitting = (shares >= self._order) & (places > _MIDDLE[0]) & (places < _MIDDLE[1])
+        best = np.where(fitting, shares, -1).argmax(axis=1)
+        seams: dict[int, list[tuple[int, Model]]] = {}
+        for row in np.flatnonzero(fitting.any(axis=1)).tolist():
+            seams.setdefault(int(lasts[row]) + 1, []).append((int(firsts[row]), MODELS[best[row]]))
+        return seams
 
-    def _followed(self, window: Window, pictures: Floats, first: int, model: Model) -> Move | None:
-        """The move over all frames: the seam must go from one side to the other without turning back."""
-        fits = [_Diagonals(pictures[0], picture, pictures[-1], model.along).explained(model) for picture in pictures]
-        places = np.asarray([place for _, place in fits])
+    def _candidates(self, window: Window) -> tuple[Indices, Indices]:
+        """The last frames and the reaches of the windows that differ enough at both ends and in the middle, (m,)."""
+        pairs = [
+            (stop - 1, reach)
+            for reach, stride in REACHES.items()
+            for stop in range(window.added + 1, window.stop + 1)
+            if stop % stride == 0 and stop > 2 * reach
+        ]
+        lasts, reaches = np.asarray(pairs, np.int64).reshape(-1, 2).T
+        firsts, middles = lasts - 2 * reaches, lasts - reaches
+        least = self._table.wipe_distance**2 * VALUES
+        differ = window.squares(firsts, lasts) >= least
+        differ &= np.minimum(window.squares(firsts, middles), window.squares(middles, lasts)) >= least / 4
+        return lasts[differ], reaches[differ]
+
+    def _followed(self, window: Window, first: int, model: Model) -> Move | None:
+        """The move over all frames from `first` on: the seam must go from side to side without turning back."""
+        pictures = window.colours(first, window.stop)
+        at = [one for one in MODELS if one.along == model.along].index(model)
+        fits = explained(pictures[:1], pictures, pictures[-1:], model.along)
+        fit, places = fits[0][:, at], fits[1][:, at]
         inner = np.flatnonzero((places > 0.02) & (places < 0.98))
         if len(inner) < 4:
             return None
         begin, end = int(inner[0]), int(inner[-1]) + 1
         steps = np.diff(places[begin:end])
         forward = float(steps.clip(0).sum()) / max(float(np.abs(steps).sum()), 1e-6)
-        shares = float(np.median([share for share, _ in fits[begin:end]]))
+        shares = float(np.median(fit[begin:end]))
         if forward < _ORDERLY or shares < self._order or places[end - 1] - places[begin] < 0.6:
             return None
         if begin < 1 or end >= len(places) or not _rests(window, first + begin, first + end):
@@ -131,14 +153,14 @@ class PushTest:
 
     def _is_transition(self, window: Window, move: Move) -> bool:
         before, after = move.first - 2, min(window.stop - 1, move.stop + 1)
-        old, new, table = window.grey(before), window.grey(after), self._table
+        old, new, table = window.thumb(before), window.thumb(after), self._table
         if min(textured(old), textured(new)) < SHOT:
             return False
-        shown = [float(details(window.grey(index)).sum()) for index in range(move.first + 1, move.stop - 1)]
-        ends = (float(details(old).sum()) + float(details(new).sum())) / 2
-        if float(np.mean(shown)) < _BLURRED * ends:
+        shown = window.details(range(move.first + 1, move.stop - 1)).sum(axis=1)
+        ends = (float(old.details.sum()) + float(new.details.sum())) / 2
+        if float(shown.mean()) < _BLURRED * ends:
             return False
-        if likeness(old, new) >= table.wipe_likeness or unmoved(old, new) >= table.blend_unmoved:
+        if same_scene(old, new, table.wipe_likeness):
             return False
         return not passes(window, before, after, table.passing_likeness)
 
@@ -176,43 +198,46 @@ def _seam(pictures: Floats, places: Floats, model: Model) -> float:
     return float(np.median(steps)) if steps else 0.0
 
 
-class _Diagonals:
-    """The misfit of every shift of the old and of the new picture to a frame between them."""
+def explained(old: Floats, between: Floats, new: Floats, along: str) -> tuple[Floats, Floats]:
+    """By frame and model (those of MODELS `along` columns or rows), (m, 6) each: the share of the nearer picture's
+    misfit that the best seam explains, and how far it has come, 0..1.
 
-    def __init__(self, old: Floats, between: Floats, new: Floats, along: str) -> None:
-        """Pictures (18, 32, 3)."""
-        axis = 1 if along == "columns" else 0
-        lines = [np.moveaxis(picture, axis, 0).reshape(picture.shape[axis], -1) for picture in (old, between, new)]
-        self.size = len(lines[1])
-        self._old, self._new = (self._summed(lines[1], lines[other]) for other in (0, 2))
-        self._old_still = np.square(lines[1] - lines[0]).sum(axis=1)
-        self._new_still = np.square(lines[1] - lines[2]).sum(axis=1)
-        self._whole = min(float(self._old_still.sum()), float(self._new_still.sum()))
+    Pictures (m, 18, 32, 3) each; of the old and the new one there may be one for all.
+    """
+    axis = 2 if along == "columns" else 1
+    olds, frames, news = (_lines(pictures, axis) for pictures in (old, between, new))
+    size = frames.shape[1]
+    old_moved, new_moved = _shifted(frames, olds), _shifted(frames, news)
+    old_still, new_still = (np.square(frames - other).sum(axis=2) for other in (olds, news))
+    whole = np.maximum(np.minimum(old_still.sum(axis=1), new_still.sum(axis=1)), 1e-3)
+    zero = size - 1
+    misfits = np.zeros((len(frames), 6, size + 1), np.float32)
+    for place, lower in ((0, True), (3, False)):
+        moving = old_moved[:, zero:] if lower else old_moved[:, zero::-1]
+        coming = new_moved[:, : zero + 1] if lower else new_moved[:, : zero - 1 : -1]
+        staying = np.cumsum(old_still if lower else old_still[:, ::-1], axis=1)[:, ::-1]
+        waiting = np.cumsum(new_still[:, ::-1] if lower else new_still, axis=1)
+        for model, (gone, come) in enumerate(((moving, coming), (staying, coming), (moving, waiting)), place):
+            misfits[:, model, :-1] = gone
+            misfits[:, model, 1:] += come
+    best = misfits.argmin(axis=2)
+    least = np.take_along_axis(misfits, best[..., None], axis=2)[..., 0]
+    return 1 - least / whole[:, None], (best / size).astype(np.float32)
 
-    def _summed(self, one: Floats, other: Floats) -> Floats:
-        """(2 size - 1,) sums of the diagonals of all pairs' squared distances; index size - 1 is no shift."""
-        pairs = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2 * one @ other.T
-        shift = np.arange(self.size)[None] - np.arange(self.size)[:, None] + self.size - 1
-        return np.bincount(shift.ravel(), pairs.ravel(), 2 * self.size - 1).astype(np.float32)
 
-    def explained(self, model: Model) -> tuple[float, float]:
-        """The share of the nearer picture's misfit that the best seam explains, and how far it has come, 0..1."""
-        size = self.size
-        come = np.arange(size + 1)
-        zero = size - 1
-        way = 1 if model.lower else -1
-        old_part = np.zeros(size + 1, np.float32)
-        new_part = np.zeros(size + 1, np.float32)
-        if model.old_moves:
-            old_part[:-1] = self._old[zero + way * come[:-1]]
-        else:
-            still = self._old_still if model.lower else self._old_still[::-1]
-            old_part[:-1] = np.cumsum(still)[::-1]
-        if model.new_moves:
-            new_part[1:] = self._new[zero - way * (size - come[1:])]
-        else:
-            still = self._new_still[::-1] if model.lower else self._new_still
-            new_part[1:] = np.cumsum(still)
-        misfit = old_part + new_part
-        best = int(misfit.argmin())
-        return 1 - float(misfit[best]) / max(self._whole, 1e-3), best / size
+def _lines(pictures: Floats, axis: int) -> Floats:
+    """(m, lines, values) of pictures (m, 18, 32, 3)."""
+    lines = np.moveaxis(pictures, axis, 1)
+    return lines.reshape(*lines.shape[:2], -1)
+
+
+def _shifted(one: Floats, other: Floats) -> Floats:
+    """(m, 2 size - 1) sums of the diagonals of all pairs' squared distances; index size - 1 is no shift."""
+    own, others = np.square(one).sum(axis=2), np.square(other).sum(axis=2)
+    pairs = own[:, :, None] + others[:, None] - 2 * one @ other.swapaxes(1, 2)
+    count, size = pairs.shape[:2]
+    # Rows of one place more than there are diagonals: read as rows of one less, each begins a place further on.
+    wide = np.zeros((count, size, 2 * size), np.float32)
+    wide[:, :, :size] = pairs[:, ::-1]
+    skewed = wide.reshape(count, -1)[:, : size * (2 * size - 1)].reshape(count, size, -1)
+    return np.asarray(skewed.sum(axis=1))

@@ -15,9 +15,9 @@ from backends.vision.cuts.result import ShotSpan, Transition
 from backends.vision.cuts.settle import settled, shots_between, transitions_of
 from backends.vision.cuts.steps import StepTest
 from backends.vision.cuts.transnet import NetworkTest, installed
-from backends.vision.cuts.window import Window, small_of
+from backends.vision.cuts.window import AT_ONCE, Window, thumbnails
 from backends.vision.cuts.wipes import WipeTest
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from backends.vision.thresholds import thresholds
 from backends.vision.watch import watch
 from configs.errors import UsageError
@@ -40,7 +40,7 @@ class CutSink:
         fps = info.fps or 25.0
         ratio = table.ratio_at_lowest + sensitivity * (table.ratio_at_highest - table.ratio_at_lowest)
         ease = _EASE * (0.5 - sensitivity)
-        self._steps = StepTest(fps, ratio)
+        self._steps = StepTest(ratio)
         self._tests = (
             self._steps,
             FadeTest(),
@@ -58,13 +58,20 @@ class CutSink:
         self._settled: list[Found] | None = None
 
     def see(self, frame: Frame) -> None:
-        self._times.append(frame.seconds)
-        self._steps.look(frame)
-        self._window.add(small_of(frame))
-        for test in self._tests:
-            test.see(self._window)
+        self.see_all(Frames([frame]))
+
+    def see_all(self, frames: Frames) -> None:
+        """What is found does not depend on how many are seen at once."""
+        self._times.extend(frame.seconds for frame in frames)
+        self._steps.look(frames)
+        colours, greys = thumbnails(frames)
+        for at in range(0, len(frames), AT_ONCE):
+            self._window.add(colours[at : at + AT_ONCE], greys[at : at + AT_ONCE])
+            for test in self._tests:
+                test.see(self._window)
         if self._network is not None:
-            self._network.look(frame)
+            for frame in frames:
+                self._network.look(frame)
 
     def transitions(self) -> list[Transition]:
         """All transitions of what was seen, in order, also a fade from the film's start and to its end."""

@@ -7,17 +7,15 @@ the camera make the same jump for the detector, but the scene stays, or comes ba
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
-from fractions import Fraction
-from typing import Any
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import SHOT, details, likeness, textured
+from backends.vision.cuts.likeness import SHOT, likeness, textured
 from backends.vision.cuts.window import Floats, Window
-from backends.vision.frame import Frame
+from backends.vision.frame import Frames
 from backends.vision.thresholds import thresholds
 
 CONTEXT = 4
@@ -40,30 +38,30 @@ _RICH = 0.4
 """Share of textured blocks from which a scene is known by its shapes alone."""
 _LIT = 60.0
 """Sum of the channels, 0-765, below which a pixel has no colour to speak of."""
+_NO_CHANGE = 1e-5
+"""AdaptiveDetector's mean change of the surroundings that counts as none."""
 
 
 class StepTest:
     """Takes PySceneDetect's cuts and looks again; `found` grows."""
 
-    def __init__(self, fps: float, ratio: float) -> None:
+    def __init__(self, ratio: float) -> None:
         """ratio: how much a frame's change must exceed its surroundings' (AdaptiveDetector's threshold)."""
-        from scenedetect.common import FrameTimecode
-
         self._table = thresholds().cuts
-        rate = Fraction(fps).limit_denominator(1001)
-        self._timecode: Callable[[int], Any] = lambda index: FrameTimecode(index, fps=rate)
-        self._detector = _SharedAdaptive(ratio)
+        self._detector = _Adaptive(ratio)
         self._pending: list[int] = []
         self.found: list[Found] = []
 
-    def look(self, frame: Frame) -> None:
-        """Show the detector the next frame."""
-        for cut in self._detector.cuts(self._timecode(frame.index), frame.hsv):
+    def look(self, frames: Frames) -> None:
+        """Show the detector the next frames."""
+        for cut in self._detector.cuts(frames.hsv):
             if cut not in self._pending:
                 insort(self._pending, cut)
 
     def see(self, window: Window) -> None:
-        self._judge(window, WAIT)
+        if self._pending:
+            for _ in window.replay():
+                self._judge(window, WAIT)
 
     def finish(self, window: Window) -> None:
         self._judge(window, 0)
@@ -81,7 +79,7 @@ class StepTest:
                 self.found.append(Found("cut", cut, cut, share, "adaptive"))
 
     def _another_scene(self, window: Window, cut: int, share: float) -> bool:
-        alike = likeness(window.grey(cut - 1), window.grey(cut), near=True)
+        alike = likeness(window.thumb(cut - 1), window.thumb(cut), near=True)
         if share < self._table.cut_step and (alike >= _ALIKE or not _both_show_something(window, cut)):
             return False
         if alike >= self._table.cut_likeness and not _other_colours(window, cut):
@@ -99,19 +97,20 @@ class StepTest:
 
 def _blurred(window: Window, cut: int) -> bool:
     """Whether a side is far less sharp at the cut than around it: where a camera is thrown round, not cut."""
-    before = [float(details(window.grey(k)).sum()) for k in range(max(window.start, cut - _AROUND), cut)]
-    after = [float(details(window.grey(k)).sum()) for k in range(cut, min(window.stop, cut + _AROUND))]
-    return min(before[-1], after[0]) < _BLURRED * min(max(before), max(after))
+    first, stop = max(window.start, cut - _AROUND), min(window.stop, cut + _AROUND)
+    shown = window.details(range(first, stop)).sum(axis=1)
+    before, after = shown[: cut - first], shown[cut - first :]
+    return bool(min(before[-1], after[0]) < _BLURRED * min(before.max(), after.max()))
 
 
 def _both_show_something(window: Window, cut: int) -> bool:
-    return min(textured(window.grey(cut - 1)), textured(window.grey(cut))) >= SHOT
+    return min(textured(window.thumb(cut - 1)), textured(window.thumb(cut))) >= SHOT
 
 
 def _other_colours(window: Window, cut: int) -> bool:
     """Whether the few shapes of a plain picture got other colours, from card to card; in a rich one the light did."""
     changed = recoloured(*window.colours(cut - 1, cut + 1)) >= _OTHER_COLOURS
-    return changed and textured(window.grey(cut - 1)) < _RICH
+    return changed and textured(window.thumb(cut - 1)) < _RICH
 
 
 def step_share(window: Window, cut: int) -> float:
@@ -141,37 +140,52 @@ def recoloured(old: Floats, new: Floats) -> float:
     return float(np.linalg.norm(change, axis=1).mean())
 
 
-class _SharedAdaptive:
-    """PySceneDetect's AdaptiveDetector on HSV pictures that others use too: same values in a third of the time."""
+class _Adaptive:
+    """PySceneDetect's AdaptiveDetector (its `min_scene_len` 1) on HSV pictures that others use too.
+
+    Its rule in a few lines: the detector's own bookkeeping of one frame costs more than all measures of it.
+    """
 
     def __init__(self, ratio: float) -> None:
-        from scenedetect.detectors import AdaptiveDetector
-
-        table = thresholds().cuts
+        self._table = table = thresholds().cuts
+        self._ratio, self._reach = ratio, table.window_frames
         self._before: NDArray[np.uint8] | None = None
-        self._content = 0.0
-        self._detector: Any = AdaptiveDetector(
-            adaptive_threshold=ratio,
-            min_scene_len=1,
-            window_width=table.window_frames,
-            min_content_val=table.min_content,
-        )
-        # What the detector itself would work out with a conversion to HSV and 32-bit copies of the pictures.
-        self._detector._calculate_frame_score = self._score
+        self.scores: deque[float] = deque(maxlen=2 * self._reach + 1)
+        """Mean change of hue, saturation and value of the last frames, levels."""
+        self._seen = 0
 
-    def cuts(self, timecode: Any, hsv: NDArray[np.uint8]) -> list[int]:
+    def cuts(self, hsv: NDArray[np.uint8]) -> list[int]:
         """The film's frames that may be cuts: what the detector says, a few frames late, and every large change.
 
-        Where a lot moves, a cut need not stand out from its surroundings.
+        Where a lot moves, a cut need not stand out from its surroundings. hsv: (n, H, W, 3) uint8, the next frames.
         """
-        found = [int(cut.frame_num) for cut in self._detector.process_frame(timecode, hsv)]
-        return [*found, int(timecode.frame_num)] if self._content >= thresholds().cuts.large_content else found
+        found = []
+        for picture in hsv:
+            self.scores.append(score := self._score(picture))
+            if self._stands_out():
+                found.append(self._seen - self._reach)
+            if score >= self._table.large_content:
+                found.append(self._seen)
+            self._seen += 1
+        self._before = hsv[-1].copy()  # else all of them would stay alive
+        return found
 
-    def _score(self, timecode: Any, hsv: NDArray[np.uint8]) -> float:
+    def _stands_out(self) -> bool:
+        """Whether the frame in the middle of the last scores changed much more than its surroundings."""
+        if len(self.scores) < 2 * self._reach + 1:
+            return False
+        score = self.scores[self._reach]
+        if score < self._table.min_content:
+            return False
+        around = (sum(self.scores) - score) / (2 * self._reach)
+        return around < _NO_CHANGE or score >= self._ratio * around
+
+    def _score(self, hsv: NDArray[np.uint8]) -> float:
         import cv2
 
         before, self._before = self._before, hsv
-        if before is not None and before.shape != hsv.shape:
+        if before is None:
+            return 0.0
+        if before.shape != hsv.shape:
             before = np.asarray(cv2.resize(before, hsv.shape[1::-1]), np.uint8)
-        self._content = 0.0 if before is None else float(cv2.norm(before, hsv, cv2.NORM_L1)) / hsv.size
-        return self._content
+        return float(cv2.norm(before, hsv, cv2.NORM_L1)) / hsv.size

@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.cuts.evidence import MOMENTS, passes
+from backends.vision.cuts.evidence import MOMENTS, passes, same_scene
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import SHOT, likeness, textured, unmoved
-from backends.vision.cuts.window import COLOUR_SIZE, Floats, Window, distances
+from backends.vision.cuts.likeness import SHOT, textured
+from backends.vision.cuts.window import COLOUR_SIZE, VALUES, Floats, Indices, Window
 from backends.vision.thresholds import thresholds
 
 WINDOWS = {14: 3, 24: 3, 50: 6}
@@ -91,23 +91,41 @@ class WipeTest:
         self.found: list[Found] = []
 
     def see(self, window: Window) -> None:
-        for length, stride in WINDOWS.items():
-            sweep = self._look(window, length) if window.stop % stride == 0 else None
-            if sweep is not None:
-                self._pending.append((window.stop, sweep))
-        self._judge(window, WAIT)
+        sweeps = self._look(window)
+        if not sweeps and not self._pending:
+            return
+        for stop in window.replay():
+            self._pending += [(stop, sweep) for sweep in sweeps.get(stop, ())]
+            self._judge(window, WAIT)
 
     def finish(self, window: Window) -> None:
         self._judge(window, 0)
 
-    def _look(self, window: Window, length: int) -> Sweep | None:
-        first, stop = window.stop - length, window.stop
-        if first < window.start or window.distance(first, stop - 1) < self._table.wipe_distance:
-            return None
-        squares = distances(window.products(first, stop))
-        if not _adds_up(squares) or np.diag(squares, 1).max() > _JUMP * squares[0, -1]:
-            return None
-        return sweep_in(window.colours(first, stop), first, self._table.wipe_change, self._table.wipe_area, self._order)
+    def _look(self, window: Window) -> dict[int, list[Sweep]]:
+        """The sweeps in the windows that end at each of the newly added frames, by the index after it."""
+        table, sweeps = self._table, dict[int, list[Sweep]]()
+        for first, stop in self._candidates(window):
+            sweep = sweep_in(window.colours(first, stop), first, table.wipe_change, table.wipe_area, self._order)
+            if sweep is not None:
+                sweeps.setdefault(stop, []).append(sweep)
+        return sweeps
+
+    def _candidates(self, window: Window) -> list[tuple[int, int]]:
+        """Windows whose ends differ enough, and whose squared distances add up without a jump."""
+        spans = [
+            (stop - length, stop)
+            for length, stride in WINDOWS.items()
+            for stop in range(window.added + 1, window.stop + 1)
+            if stop % stride == 0 and stop >= length
+        ]
+        firsts, stops = np.asarray(spans, np.int64).reshape(-1, 2).T
+        whole = window.squares(firsts, stops - 1)
+        fitting = (whole >= self._table.wipe_distance**2 * VALUES) & _adds_up(window, firsts, stops - 1, whole)
+        return [
+            spans[row]
+            for row in np.flatnonzero(fitting).tolist()
+            if window.steps(*spans[row]).max() <= _JUMP * whole[row]
+        ]
 
     def _judge(self, window: Window, wait: int) -> None:
         while self._pending and window.stop - self._pending[0][0] >= wait:
@@ -119,24 +137,26 @@ class WipeTest:
 
     def _is_transition(self, window: Window, sweep: Sweep) -> bool:
         before, after = sweep.first - 2, min(window.stop - 1, sweep.stop + 1)
-        old, new = window.grey(before), window.grey(after)
+        old, new = window.thumb(before), window.thumb(after)
         table = self._table
         if min(textured(old), textured(new)) < SHOT:
             return False
-        if likeness(old, new) >= table.wipe_likeness or unmoved(old, new) >= table.blend_unmoved:
+        if same_scene(old, new, table.wipe_likeness):
             return False
         return not passes(window, before, after, table.passing_likeness, (*MOMENTS, *_LATER))
 
 
-def _adds_up(squares: Floats) -> bool:
-    """Whether both parts of the way are together as long as the whole, squared, wherever it is parted.
+def _adds_up(window: Window, firsts: Indices, lasts: Indices, whole: Floats) -> NDArray[np.bool_]:
+    """Whether both parts of the way are together as long as the whole, squared, wherever it is parted; (m,).
 
     In a wipe each place changes once, so that squared distances add up. In a blend and a slow move the parts are
     shorter. In a fast move they are longer, but it may lie inside of one of a wipe's shots.
     """
-    size = len(squares)
-    middles = (size // 4, size // 2, 3 * size // 4)
-    return all(squares[0, m] + squares[m, -1] > _ADDED * squares[0, -1] for m in middles)
+    fitting = np.ones(len(firsts), bool)
+    for quarters in (1, 2, 3):
+        middles = firsts + quarters * (lasts + 1 - firsts) // 4
+        fitting &= window.squares(firsts, middles) + window.squares(middles, lasts) > _ADDED * whole
+    return fitting
 
 
 def _touch(one: Sweep, other: Sweep) -> bool:
