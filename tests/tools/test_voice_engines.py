@@ -168,8 +168,11 @@ def test_without_installed_engines_the_built_in_voice_speaks_and_says_why(place:
         outcome, asset = studio.made("speak", text=LINE, character="Luca")
     assert asset.engine == "espeak" and outcome.result is not None
     said: Any = outcome.result.warnings
-    assert "'gpt_sovits' is not installed" in said[0] and "'qwen3_tts' is not installed" in said[1]
-    assert said[2] == "espeak speaks instead."
+    assert said == (
+        "gpt_sovits and qwen3_tts cannot be started here ('studio doctor' tells why).", "espeak speaks instead.",
+    )  # fmt: skip
+    details = outcome.result.data["details"]
+    assert "'gpt_sovits' is not installed" in details[0] and "'qwen3_tts' is not installed" in details[1]
 
 
 def test_the_packaged_characters_speak_with_their_stand_ins(place: Settings, tmp_path: Path) -> None:
@@ -239,3 +242,15 @@ def test_other_weights_under_the_same_name_and_other_options_are_other_lines(stu
     table.write_text(table.read_text().replace("line_seconds: 1.5", "line_seconds: 1.5, sampling: {top_k: 5}"))
     assert studio.executor.forecast("speak", line)[1] == {"gpt_sovits"}
     table.write_text(table.read_text().replace(", sampling: {top_k: 5}", ""))
+
+
+def test_a_character_keeps_the_engine_that_was_chosen_for_it(studio: VoiceStudio) -> None:
+    clone(studio, "Pia", 220)
+    told = studio.call("change_voice", character="Pia", engine="qwen")
+    assert told.result is not None and "spoken by qwen3_tts" in told.result.summary
+    assert studio.executor.forecast("speak", {"text": LINE, "character": "Pia"})[1] == {"qwen3_tts"}
+    assert studio.executor.forecast("speak", {"text": LINE, "character": "Pia", "engine": "espeak"})[1] == {"espeak"}
+    studio.call("change_voice", character="Pia", engine="auto")
+    assert studio.executor.forecast("speak", {"text": LINE, "character": "Pia"})[1] == {"gpt_sovits"}
+    studio.call("change_voice", character="Pia", engine="espeak")
+    assert studio.executor.forecast("speak", {"text": LINE, "character": "Pia"})[1] == {"espeak"}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from voice_studio import VoiceStudio, voice_studio
 
+from backends.voice.engine import EMOTIONS
+from backends.voice.feeling import emotion_text
 from backends.voice.measures import pitch_facts
 from backends.voice.wav import read_wav
 from configs.errors import UsageError
 from configs.settings import load_settings
+from tools.spec import SUMMARY_LIMIT
+from tools.voice.list_voices import HOW_TO_WRITE
 
 
 @pytest.fixture
@@ -65,8 +70,8 @@ def test_a_deeper_voice_is_heard_and_an_accent_leaves_italian_alone(studio: Voic
 def test_the_list_tells_voices_and_engines(studio: VoiceStudio) -> None:
     studio.studio.memory.remember("character", "Zed", "a rusty old robot")
     told = summary(studio, "list_voices")
-    assert "Zed: built-in voice, robot (elder)" in told and "Engine espeak: ready" in told
-    assert "Engine gpt_sovits: not ready" in told
+    assert "Zed: built-in voice, robot (elder)" in told and "Engines: espeak ready; gpt_sovits, qwen3_tts not" in told
+    assert "Engine gpt_sovits: not ready. 'gpt_sovits' is not installed" in summary(studio, "list_voices", details=True)
     assert summary(studio, "list_voices", character="zed").startswith("Zed: built-in voice")
 
 
@@ -75,3 +80,19 @@ def test_only_the_lines_of_one_character(studio: VoiceStudio) -> None:
     assert "2 lines by Luca" in summary(studio, "speak_dialogue", script=script, only="luca")
     error = studio.call("speak_dialogue", script=script, only="Nina").error
     assert isinstance(error, UsageError) and "Luca, Boo" in error.sentence
+
+
+def test_the_emotions_are_told_and_can_be_written_as_told(studio: VoiceStudio) -> None:
+    told = summary(studio, "list_voices", about="emotions")
+    assert all(f"- {emotion}: " in told for emotion in EMOTIONS) and len(told.encode()) <= SUMMARY_LIMIT
+    for written in re.findall(r"'([^']+)'", HOW_TO_WRITE):
+        assert emotion_text(written), written
+
+
+def test_an_engine_that_is_not_there_is_not_set(studio: VoiceStudio) -> None:
+    studio.studio.memory.remember("character", "Mia", "a girl")
+    error = studio.call("change_voice", character="Mia", engine="Qwen3-TTS").error
+    assert isinstance(error, UsageError) and "qwen3_tts cannot speak for Mia" in error.sentence
+    assert isinstance(studio.call("change_voice", character="Mia", engine="elevenlabs").error, UsageError)
+    entry = studio.studio.memory.resolve_character("Mia")
+    assert entry is not None and "voice_engine" not in entry.data

@@ -112,7 +112,7 @@ def test_a_consent_that_is_taken_back_takes_the_voice_with_it(studio: VoiceStudi
     recording = studio.studio.memory.get_asset(source["references"]["neutral"]["asset"])
     assert recording is not None
     outcome = studio.call("forget_voice", character="luca")
-    assert outcome.result is not None and "Anna Rossi" in outcome.result.summary
+    assert outcome.result is not None and "Anna Rossi" in outcome.result.data["consent"]
     assert _source(studio) == {} and not studio.file(recording).exists()
     assert not any(Path(path).exists() for path in source["weights"].values())
     assert isinstance(studio.call("forget_voice", character="Luca").error, UsageError)

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from backends.voice.profile import voice_from_fields
 from backends.voice.written import clean_name
 from configs.errors import UsageError
-from tools.spec import Tool, ToolArgs, ToolContext, ToolResult
+from tools.spec import Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.asked import MOST_NAME
 from tools.voice.clone import known_character
-from tools.voice.routing import known_languages
+from tools.voice.routing import ALWAYS_THERE, VOICE_ENGINES, engine_named, known_languages, lacking
 
 PITCH, RATE, TIMBRE = 12.0, (0.5, 2.0), 1.0
 """How far a voice may go from that of its age and gender: semitones, factor of the pace, darkness."""
+AUTO = "auto"
 UNKNOWN = "A character known by the voice only."
 
 
@@ -28,16 +29,26 @@ class ChangeVoiceArgs(ToolArgs):
     timbre: float = Field(0.0, ge=-2, le=2, description="Brighter (above 0) or darker, added to what it is now.")
     age: Literal["", "child", "teen", "adult", "elder"] = Field("", description="How old it sounds; '' leaves it.")
     gender: Literal["", "male", "female", "neutral"] = Field("", description="'' leaves it.")
+    engine: str = Field(
+        "",
+        description=f"Which voice engine speaks it from now on: {', '.join(VOICE_ENGINES)}; auto leaves the choice to "
+        "the studio again; '' changes nothing.",
+    )
     language: str = Field(
         "", description="What it always speaks, or an accent such as en-gb, for lines in that language; '' leaves it."
     )
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, value: str) -> str:
+        return AUTO if value.strip().casefold() in (AUTO, "automatic") else engine_named(value)
 
 
 class ChangeVoice(Tool):
     name = "change_voice"
     description = (
         "Change how a character's voice sounds from now on: deeper, higher, faster, slower, brighter, darker, older, "
-        "younger, or with an accent (en-gb, en-us, pt-br). Steps add up; undo takes the last one back. It speaks "
+        "younger, with an accent (en-gb, en-us, pt-br), or by another voice engine. Steps add up; undo takes the last one back. It speaks "
         "nothing: speak the line again to hear it."
     )
     effect = "create"
@@ -62,6 +73,8 @@ class ChangeVoice(Tool):
             tag = _language(args.language, ctx)
             told += [f"language {data.get('language') or 'by the text'} to {tag}"]
             after["language"] = tag
+        if args.engine:
+            told += [_engine(args.engine, after, name, ctx)]
         if not told:
             raise UsageError(
                 f"{name}'s voice would stay as it is",
@@ -73,6 +86,26 @@ class ChangeVoice(Tool):
             ctx.warn("Age and gender shape the built-in voice only; a recording keeps its own.")
         summary = f"{name}'s voice from now on: {'; '.join(told)}."
         return ToolResult(summary, data={"character": name, "voice": fields, "language": after.get("language", "")})
+
+
+def _engine(wanted: str, data: dict[str, Any], name: str, ctx: ToolContext) -> str:
+    """Who speaks from now on, put into `data`. Raises UsageError where that engine cannot be started here."""
+    if wanted == AUTO:
+        data.pop("voice_engine", None)
+        return "spoken by whichever engine suits the line"
+    if wanted != ALWAYS_THERE and (why := lacking(wanted, Studio(ctx.settings, ctx.workspace, ctx.memory))):
+        raise UsageError(
+            f"{wanted} cannot speak for {name}: it is not ready here",
+            why,
+            "The voice stays with the engine that it has",
+        )
+    source = data.get("voice_source")
+    if wanted != ALWAYS_THERE and not (isinstance(source, Mapping) and source.get("references")):
+        ctx.warn(f"{wanted} needs a recording of the voice: until one is cloned, the built-in voice speaks for {name}.")
+    if isinstance(source, Mapping) and source.get("weights") and wanted != "gpt_sovits":
+        ctx.warn(f"The trained weights are gpt_sovits'; {wanted} speaks after the recording only.")
+    data["voice_engine"] = wanted
+    return f"spoken by {wanted}"
 
 
 def _changed(given: Any, now: Mapping[str, Any], args: Any, *, new: bool) -> dict[str, Any]:
@@ -111,6 +144,5 @@ def _told(before: Mapping[str, Any], after: Mapping[str, Any], cloned: bool) -> 
 
 def _language(wanted: str, ctx: ToolContext) -> str:
     from backends.voice.language import language_tag
-    from tools.spec import Studio
 
     return language_tag(wanted, known_languages(Studio(ctx.settings, ctx.workspace, ctx.memory)))

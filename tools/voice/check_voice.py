@@ -91,8 +91,7 @@ class CheckVoice(Tool):
             file, line.samples, line.sample_rate,
             tags=voice_tags(line.engine, speaker.name, consent),
         )  # fmt: skip
-        said = f"{score.value:.2f} ({score.by})" if score.value is not None else f"not measured: {score.note}"
-        summary = f"{speaker.name} says a test line with {line.engine}; similarity {said}"
+        summary = f"{speaker.name} says a test line with {line.engine}: {in_words(score)}."
         asset = ctx.save(
             file, "audio", f"{speaker.name}: test line", engine=line.engine, engine_version=line.engine_version,
             params={**line.params(), "character": speaker.name, "consent": consent},
@@ -104,8 +103,24 @@ class CheckVoice(Tool):
             assets=(asset,),
             measurements={"similarity": score.value if score.value is not None else "not measured"},
             warnings=line.warnings,
-            data={"similarity": score.value, "by": score.by, "note": score.note, "engine": line.engine},
+            data={
+                "similarity": score.value,
+                "by": score.by,
+                "note": score.note,
+                "engine": line.engine,
+                "details": [f"Similarity: {score.by}; {score.note}."],
+            },
         )
+
+
+def in_words(score: Score) -> str:
+    """The likeness for people; how it was measured is in the score."""
+    if score.value is None:
+        return f"how like the person it is was not measured ({score.note})"
+    if score.passed is None:
+        return f"cosine {score.value:.2f} to the recording; a second recording would say whether that is much"
+    mark = "as wanted" if score.passed else f"short of the {score.threshold:g} wanted"
+    return f"likeness {score.value:.2f}, {mark} (1 = as like as the person's own recordings are to each other)"
 
 
 def likeness(

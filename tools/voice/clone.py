@@ -18,11 +18,13 @@ from backends.voice.profile import voice_from_fields
 from backends.voice.sample import Heard, Stretch, choose, hear
 from backends.voice.speakers import find_encoder
 from backends.voice.wav import read_wav
+from backends.voice.written import clean_name
 from configs.character_voices import load_character_voices
 from configs.errors import StudioError, UsageError
 from configs.voice_training import Cloning, load_voice_training
 from memory.records import Asset, Entry, Score
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.asked import MOST_NAME
 from tools.voice.clone_reference import held_out_stretch, words_of, write_reference
 from tools.voice.consent import CLONING, Consent, Recording, agreed, consent_of
 from tools.voice.own_words import only_said
@@ -90,7 +92,7 @@ class CloneVoice(Tool):
         if not name:
             raise UsageError("Whose voice shall it be?", "no character is named", "Name the character")
         entry = known_character(ctx, name)
-        name = entry.name if entry is not None else name[:80]
+        name, known = (entry.name, bool(entry.id)) if entry is not None else (clean_name(name, MOST_NAME), False)
         info = probe(path)
         if not info.has_audio:
             raise UsageError(f"'{asset.name}' has no sound", "there is no sound track in it", "Name another recording")
@@ -104,13 +106,13 @@ class CloneVoice(Tool):
         fitted = self._fitted(ctx, name, entry, taken) if args.emotion == "neutral" or "neutral" not in kept else None
         entry = _remembered(ctx, name, entry, kept, args.emotion, taken, consent, fitted)
         held_out = held_out_stretch(ctx, path, info, heard, stretch, rules)
-        spoken, told = self._tried(ctx, entry, taken, args.emotion, held_out)
+        spoken, told, details = self._tried(ctx, entry, taken, args.emotion, held_out)
         ctx.progress(10, 10, "cloned")
+        which = "voice" if args.emotion == "neutral" else f"{args.emotion} voice"
+        new = "" if known else " The character is new and remembered now."
         summary = (
-            f"{name}'s {args.emotion} voice is {stretch.start:.1f} to {stretch.end:.1f} s of '{asset.name}' "
-            f"(signal to noise {stretch.snr_db:.0f} dB"
-            + (f", purity {stretch.purity:.2f}" if stretch.purity is not None else "")
-            + f"). {told} Consent: {consent.line}."
+            f"{name}'s {which} was taken from {stretch.start:.1f} to {stretch.end:.1f} s of '{asset.name}', under "
+            f"{consent.short}. {told}{new}"
         )
         return ToolResult(
             summary=summary.encode()[:SUMMARY_LIMIT].decode(errors="ignore"),
@@ -124,6 +126,7 @@ class CloneVoice(Tool):
                 "language": taken.language,
                 "consent": consent.to_data(),
                 "stretches": [dataclasses.asdict(one) for one in best],
+                "details": [*_details(stretch, consent, fitted), *details],
             },
         )
 
@@ -199,25 +202,25 @@ class CloneVoice(Tool):
 
     def _tried(
         self, ctx: ToolContext, entry: Entry, taken: Taken, emotion: str, held_out: list[str]
-    ) -> tuple[Asset | None, str]:
-        """A test line in the cloned voice where an engine can speak it, and what to tell."""
+    ) -> tuple[Asset | None, str, tuple[str, ...]]:
+        """A test line in the cloned voice where an engine can speak it, what to tell, and its details."""
         found = route(Studio(ctx.settings, ctx.workspace, ctx.memory), entry.name, taken.language, emotion)
         if found.engine not in CLONING:
-            for note in found.notes:
-                ctx.warn(note)
-            return None, (
-                f"It is not a cloned voice yet: no cloning engine can speak it here, so {entry.name} has a built-in "
-                "voice fitted to the recording until one is installed."
+            told = (
+                f"It is not a cloned voice yet: no cloning engine is ready here ('studio doctor' tells why), so "
+                f"{entry.name} speaks with a built-in voice fitted to the recording until one is."
             )
+            return None, told, (*found.notes, *found.details)
         ctx.progress(8, 10, "speaking a test line")
         wish = {"character": entry.name, "language": taken.language, "emotion": emotion, "held_out": held_out}
         try:
             outcome = ctx.call("check_voice", wish, title=f"test line of {entry.name}")
         except StudioError as error:
             ctx.warn(f"The recording is kept, but a test line failed: {error.sentence}")
-            return None, f"{found.engine} will speak with it."
+            return None, f"{found.engine} will speak with it.", ()
         told = outcome.result.summary if outcome.result is not None else ""
-        return outcome.assets[0], f"{told}."
+        details = outcome.result.data.get("details", ()) if outcome.result is not None else ()
+        return outcome.assets[0], told, tuple(details)
 
 
 def known_character(ctx: ToolContext | Studio, name: str) -> Entry | None:
@@ -272,11 +275,22 @@ def _remembered(
     if fitted is not None:
         voice = dataclasses.asdict(fitted.profile)
         data["voice"] = {**voice, "fixed": True, "fitted_to": taken.reference.id}
-    if entry is None:
-        ctx.warn(f"'{name}' was not known; the character is remembered now, with this voice only.")
     when = datetime.date.today().isoformat()
     text = entry.text if entry is not None else f"A character with a voice from a recording ({when})."
     return ctx.memory.remember("character", name, text, data, source="tool", thread=ctx.thread)
+
+
+def _details(stretch: Stretch, consent: Consent, fitted: Fit | None) -> list[str]:
+    """What few want to know."""
+    clean = f"Signal to noise {stretch.snr_db:.0f} dB, {stretch.clipped_share:.2%} of the samples clipped"
+    alone = f", least likeness within it {stretch.purity:.2f}" if stretch.purity is not None else ""
+    made = [f"{clean}{alone}.", f"Consent: {consent.line}."]
+    if fitted is not None and fitted.recording.pitch_hz and fitted.stand_in.pitch_hz:
+        made.append(
+            f"The built-in voice speaks at {fitted.stand_in.pitch_hz:.0f} Hz, the recording at "
+            f"{fitted.recording.pitch_hz:.0f} Hz."
+        )
+    return made
 
 
 def _language(wanted: str) -> str:

@@ -24,8 +24,7 @@ MOST_RATE, LEAST_RATE = 48_000, 16_000
 WHOLE_S = 1.0
 """A stretch that leaves out less speech than this holds all that is said."""
 WITHOUT_WORDS = (
-    "The words of the recording are not known: cloning engines then copy the voice less exactly (GPT-SoVITS v3 and v4 "
-    "not at all). Say what is said in it with 'text'."
+    "The words of the recording are not known, so the copy will be less exact: say what is said in it ('text')."
 )
 
 

@@ -39,6 +39,8 @@ class Route:
     """For engines that clone; None: a voice from the description."""
     notes: tuple[str, ...] = ()
     """Every fallback with its reason, for the user: engines passed over, files that are gone."""
+    details: tuple[str, ...] = ()
+    """What each engine that could not be started here lacks, where the notes say it in short."""
 
 
 def route(studio: Studio, character: str, language: str, emotion: str, *, engine: str = "") -> Route:
@@ -48,7 +50,7 @@ def route(studio: Studio, character: str, language: str, emotion: str, *, engine
         character: any spelling that memory resolves; '' is the narrator.
         language: primary tag of the line, e.g. 'it'; '' = not known yet.
         emotion: as `read_emotion` reads it; engines choose the recording by it.
-        engine: asked for in place of the settings' and the character's own.
+        engine: asked for in place of the one set for the character, that of the settings, and that of its weights.
 
     Raises:
         UsageError when a table of the user's is wrong, or `engine` is none.
@@ -58,20 +60,31 @@ def route(studio: Studio, character: str, language: str, emotion: str, *, engine
     source = voice_source(studio, character, notes)
     gone = len(notes)
     chosen = studio.settings.voice.engine
-    asked = engine or ("" if chosen == "auto" else chosen) or (source.engine if source else "")
+    asked = (
+        engine
+        or _own_engine(studio, character)
+        or ("" if chosen == "auto" else chosen)
+        or (source.engine if source else "")
+    )
     if not asked and source is None:
         if notes:
             notes.append(f"{ALWAYS_THERE} speaks instead.")
         return Route(ALWAYS_THERE, None, tuple(notes))
     preferred = load_tts(studio.settings).preferred(language)
+    absent: dict[str, str] = {}
     for one in dict.fromkeys([*([asked] if asked else []), *preferred, ALWAYS_THERE]):
-        reason = _against(studio, one, language, source)
-        if not reason:
+        unfit = _unfit(studio, one, language, source)
+        missing = "" if unfit or one == ALWAYS_THERE else lacking(one, studio)
+        if not unfit and not missing:
+            if absent:
+                notes.append(f"{' and '.join(absent)} cannot be started here ('studio doctor' tells why).")
             if len(notes) > gone:
                 notes.append(f"{one} speaks instead.")
-            return Route(one, source if one != ALWAYS_THERE else None, tuple(notes))
-        if one == asked or source is not None:
-            notes.append(reason)
+            return Route(one, source if one != ALWAYS_THERE else None, tuple(notes), tuple(absent.values()))
+        if one == asked or (unfit and source is not None):
+            notes.append(unfit or missing)
+        elif missing and source is not None:
+            absent[one] = missing
     return Route(ALWAYS_THERE, None, tuple(notes))
 
 
@@ -173,8 +186,15 @@ def _entry(studio: Studio, character: str) -> Entry | None:
     return studio.memory.resolve_character(character) if character.strip() else None
 
 
-def _against(studio: Studio, name: str, language: str, source: VoiceSource | None) -> str:
-    """Why this engine cannot speak the line; '' when it can."""
+def _own_engine(studio: Studio, character: str) -> str:
+    """What change_voice set; '' when nothing, or nothing known."""
+    entry = _entry(studio, character)
+    own = entry.data.get("voice_engine") if entry is not None else None
+    return own if isinstance(own, str) and own in VOICE_ENGINES else ""
+
+
+def _unfit(studio: Studio, name: str, language: str, source: VoiceSource | None) -> str:
+    """Why this engine cannot speak the line, wherever it runs; '' when it can."""
     known = load_tts(studio.settings).engine(name)
     if name == ALWAYS_THERE or known is None:
         return ""
@@ -182,7 +202,7 @@ def _against(studio: Studio, name: str, language: str, source: VoiceSource | Non
         return f"{name} does not speak the language '{language}'."
     if known.clones and (source is None or not source.references):
         return f"{name} needs a recording of the voice, and there is none."
-    return lacking(name, studio)
+    return ""
 
 
 def _remembered(studio: Studio, entry: Entry, given: Mapping[str, Any], notes: list[str]) -> VoiceSource | None:

@@ -118,6 +118,7 @@ class Speak(Tool):
                 "emotion": line.request.emotion,
                 "character": speaker.name,
                 "remembered": speaker.remembered,
+                "details": list(asked.route.details),
             },
         )
 
