@@ -48,8 +48,8 @@ class ChangeVoice(Tool):
     name = "change_voice"
     description = (
         "Change how a character's voice sounds from now on: deeper, higher, faster, slower, brighter, darker, older, "
-        "younger, with an accent (en-gb, en-us, pt-br), or by another voice engine. Steps add up; undo takes the last one back. It speaks "
-        "nothing: speak the line again to hear it."
+        "younger, with an accent (en-gb, en-us, pt-br), or by another voice engine. Steps add up; undo takes the last "
+        "one back. It speaks nothing: speak the line again to hear it."
     )
     effect = "create"
     Args = ChangeVoiceArgs
