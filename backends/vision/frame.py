@@ -156,6 +156,44 @@ class Frames(Sequence[Frame]):
         return np.concatenate([first[None], self.grey])
 
     @cached_property
+    def luma(self) -> NDArray[np.float64]:
+        """(N,) mean of `grey`, 0-255."""
+        return means_of(self.grey)
+
+    @cached_property
+    def change(self) -> NDArray[np.uint8]:
+        """(N, H, W) uint8: how far luma is from that of the frame before; 0 at the film's start."""
+        import cv2
+
+        greys = self.grey_from_before
+        rows = greys.reshape(-1, greys.shape[2])
+        height = greys.shape[1]
+        return np.asarray(cv2.absdiff(rows[height:], rows[:-height]), np.uint8).reshape(self.grey.shape)
+
+    @cached_property
+    def largest_change(self) -> NDArray[np.uint8]:
+        """(N,) the largest mean of `change` in any block of 8x8 pixels, whole levels; 0 at the film's start."""
+        import cv2
+
+        count, height, width = self.change.shape
+        rows, columns = -(-height // 8), -(-width // 8)
+        # Blocks of whole pixels are averaged many times faster: the last ones begin earlier where 8 does not divide.
+        whole = self.change
+        if rows * 8 > height:
+            whole = np.concatenate([whole[:, : rows * 8 - 8], whole[:, -8:]], axis=1)
+        if columns * 8 > width:
+            whole = np.concatenate([whole[:, :, : columns * 8 - 8], whole[:, :, -8:]], axis=2)
+        blocks = cv2.resize(whole.reshape(-1, columns * 8), (columns, count * rows), interpolation=cv2.INTER_AREA)
+        largest: NDArray[np.uint8] = np.asarray(blocks, np.uint8).reshape(count, -1).max(axis=1)
+        return largest
+
+    @cached_property
+    def coarse(self) -> NDArray[np.uint8]:
+        """(N, h, w) uint8 luma at the size that flow is measured at, see `flow.coarse`."""
+        _ = self.grey
+        return np.stack([frame.coarse for frame in self._frames])
+
+    @cached_property
     def hsv(self) -> NDArray[np.uint8]:
         """(N, H, W, 3) uint8, hue 0-179."""
         return self._converted("hsv", "COLOR_RGB2HSV")
@@ -204,6 +242,14 @@ class Frames(Sequence[Frame]):
         for frame, part in zip(self._frames, made, strict=True):
             frame.__dict__.setdefault(name, part)
         return made
+
+
+def means_of(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(N,) mean level of each picture (N, H, W)."""
+    import cv2
+
+    flat = pictures.reshape(len(pictures), -1)
+    return np.asarray(cv2.reduce(flat, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.float64)[:, 0] / flat.shape[1]
 
 
 def show(frames: Frames, sinks: Sequence[FrameSink]) -> None:

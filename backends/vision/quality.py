@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backends.media.audio import read_samples
 from backends.media.probe import MediaInfo, probe
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from backends.vision.thresholds import thresholds
 from backends.vision.watch import watch
 
@@ -91,25 +91,29 @@ class QualitySink:
     """Black and frozen frames, brightness and sharpness of a film, in one pass."""
 
     def __init__(self) -> None:
-        self._last: NDArray[np.uint8] | None = None
         self._times = array("d")
         self._luma = array("f")
         self._black, self._still = array("b"), array("b")
         self._sharpness, self._clipped = array("f"), array("f")
 
     def see(self, frame: Frame) -> None:
+        self.see_all(Frames([frame]))
+
+    def see_all(self, frames: Frames) -> None:
+        self._times.extend(frame.seconds for frame in frames)
+        self._luma.extend(frames.luma.tolist())
+        self._black.extend(_black(frames))
+        self._still.extend(_still(frames))
+        for frame in frames:
+            if frame.index % _SAMPLED == 0:
+                self._look_closely(frame)
+
+    def _look_closely(self, frame: Frame) -> None:
         import cv2
 
-        table, grey = thresholds(), frame.grey
-        self._times.append(frame.seconds)
-        self._luma.append(float(cv2.mean(grey)[0]))
-        dark = cv2.countNonZero(cv2.compare(grey, table.black.luma, cv2.CMP_LE)) / grey.size
-        self._black.append(dark >= table.black.frame_share)
-        self._still.append(self._last is not None and _block_change(self._last, grey) < table.frozen.block_change)
-        if frame.index % _SAMPLED == 0:
-            self._sharpness.append(float(cv2.Laplacian(grey, cv2.CV_64F).var()))
-            self._clipped.append(float((frame.rgb >= table.picture.clipped_level).all(axis=2).mean()))
-        self._last = grey
+        clipped = cv2.inRange(frame.rgb, (thresholds().picture.clipped_level,) * 3, (255,) * 3)
+        self._sharpness.append(cv2.meanStdDev(cv2.Laplacian(frame.grey, cv2.CV_16S))[1].item() ** 2)
+        self._clipped.append(cv2.countNonZero(clipped) / clipped.size)
 
     def mean_luma(self, start: float, end: float) -> float:
         """Mean level (0-255) of the frames between two times in seconds; 0 when there are none."""
@@ -201,14 +205,26 @@ def measure_sound(path: Path, info: MediaInfo) -> dict[str, Any]:
     }
 
 
-def _block_change(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
-    """The largest mean change (0-255) of any 8x8 block: a talking mouth counts, coding noise does not."""
+def _black(frames: Frames) -> list[bool]:
+    """Whether each frame is black: nearly all of its pixels."""
     import cv2
 
-    change = cv2.absdiff(before, now)
-    height, width = change.shape
-    blocks = cv2.resize(change, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
-    return float(blocks.max())
+    level, share = thresholds().black.luma, thresholds().black.frame_share
+    brightest = level * share + 255 * (1 - share)
+    return [
+        bool(luma <= brightest)
+        and cv2.countNonZero(cv2.compare(frame.grey, level, cv2.CMP_LE)) >= share * frame.grey.size
+        for frame, luma in zip(frames, frames.luma.tolist(), strict=True)
+    ]
+
+
+def _still(frames: Frames) -> list[bool]:
+    """Whether each frame is the one before it again, coding noise left aside; a mouth that talks is a change."""
+    still = frames.largest_change < thresholds().frozen.block_change
+    if frames.before is None:
+        still[0] = False
+    same: list[bool] = still.tolist()
+    return same
 
 
 def _spans(times: Sequence[float], flags: Sequence[int], step: float, shortest: float) -> list[list[float]]:

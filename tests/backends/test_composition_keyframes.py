@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backends.media.probe import MediaInfo
 from backends.vision.composition.keyframes import PictureSink
 from backends.vision.cuts.result import ShotSpan
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames, show
 from backends.vision.thresholds import thresholds
 from evals.footage.world import look, world
 
@@ -112,3 +112,21 @@ def test_no_frames_give_no_pictures() -> None:
     with PictureSink(INFO) as sink:
         assert list(sink.pictures([span(1, 0, 10)])) == []
         assert list(sink.strip(5)) == []
+
+
+@pytest.mark.parametrize("size", [(180, 320), (135, 240), (100, 34)])
+def test_the_same_pictures_are_kept_however_frames_are_divided(scenes: list[Rgb], size: tuple[int, int]) -> None:
+    film = [cv2.resize(np.roll(scene, 3 * at, axis=1), size[::-1]) for scene in scenes for at in range(23)]
+    kept = []
+    for at_once in (1, 5, 16):
+        before: Frame | None = None
+        with PictureSink(INFO) as sink:
+            for first in range(0, len(film), at_once):
+                frames = [
+                    Frame(index, index / 24, film[index], before if index == first else None)
+                    for index in range(first, min(first + at_once, len(film)))
+                ]
+                before = frames[-1]
+                show(Frames(frames), [sink])
+            kept.append([(one.frame, one.sharpness, one.luma, one.rgb.tobytes()) for one in sink.strip(len(sink))])
+    assert kept[0] == kept[1] == kept[2] and {0, 23, 46} <= {one[0] for one in kept[0]}

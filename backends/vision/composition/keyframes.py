@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from backends.media.probe import MediaInfo
 from backends.vision.cuts.result import ShotSpan
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames, means_of
 from backends.vision.thresholds import thresholds
 
 Rgb = NDArray[np.uint8]
@@ -102,12 +102,17 @@ class PictureSink:
         return len(self._frames)
 
     def see(self, frame: Frame) -> None:
-        table = thresholds().keyframes
-        tick = int(frame.seconds * table.per_second + 1e-6)
-        if self._changed(frame) or tick != self._tick:
-            self._keep(frame)
-        self._tick = tick
-        self._end = frame.seconds + self._step
+        self.see_all(Frames([frame]))
+
+    def see_all(self, frames: Frames) -> None:
+        per_second = thresholds().keyframes.per_second
+        for frame, change in zip(frames, self._changes(frames), strict=True):
+            tick = int(frame.seconds * per_second + 1e-6)
+            surprising = self._surprising(change)
+            if surprising or tick != self._tick:
+                self._keep(frame)
+            self._tick = tick
+        self._end = frames[-1].seconds + self._step
 
     def pictures(self, shots: Sequence[ShotSpan]) -> Kept:
         """The picture that shows each shot best, one per shot: sharp, not black, in no transition, near the middle.
@@ -133,15 +138,23 @@ class PictureSink:
         self._file.flush()
         return Kept(self._read, numbers, [self._seconds[at] for at in numbers])
 
-    def _changed(self, frame: Frame) -> bool:
-        """Whether a frame differs from the one before by much more than frames did lately."""
+    def _changes(self, frames: Frames) -> list[float]:
+        """How far each frame is from the one before, seen small, in levels; endlessly far for the first."""
         import cv2
 
-        thumb = np.asarray(cv2.resize(frame.grey, _THUMB, interpolation=cv2.INTER_AREA), np.uint8)
-        last, self._last = self._last, thumb
-        if last is None:
+        thumbs = _thumbs(frames.grey)
+        last = self._last if self._last is not None else thumbs[0]
+        before = np.concatenate([last[None], thumbs[:-1]])
+        changes: list[float] = means_of(cv2.absdiff(thumbs, before)).tolist()
+        if self._last is None:
+            changes[0] = float("inf")
+        self._last = thumbs[-1]
+        return changes
+
+    def _surprising(self, change: float) -> bool:
+        """Whether a frame differs from the one before by much more than frames did lately."""
+        if change == float("inf"):
             return True
-        change = float(cv2.norm(thumb, last, cv2.NORM_L1)) / thumb.size
         surprising = change > max(thresholds().keyframes.change, _SURPRISE * self._usual)
         self._usual = _MEMORY * self._usual + (1 - _MEMORY) * change
         return surprising
@@ -152,14 +165,14 @@ class PictureSink:
         table = thresholds().keyframes
         allowance = table.mib_per_hour * 2**20 / 3600 * (frame.seconds + 60)
         quality = table.quality if self._offsets[-1] < allowance else table.quality_when_full
-        _, coded = cv2.imencode(".jpg", frame.rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        _, coded = cv2.imencode(".jpg", cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
         self._file.seek(self._offsets[-1])
         self._file.write(coded.tobytes())
         self._offsets.append(self._offsets[-1] + len(coded))
         self._frames.append(frame.index)
         self._seconds.append(frame.seconds)
-        self._sharpness.append(float(cv2.Laplacian(frame.grey, cv2.CV_32F).var()))
-        self._luma.append(float(frame.grey.mean()))
+        self._sharpness.append(cv2.meanStdDev(cv2.Laplacian(frame.grey, cv2.CV_16S))[1].item() ** 2)
+        self._luma.append(cv2.mean(frame.grey)[0])
 
     def _best(self, shot: ShotSpan) -> int:
         frames = np.array(self._frames, np.int64)
@@ -188,3 +201,15 @@ class PictureSink:
     @staticmethod
     def _column(values: array[float]) -> NDArray[np.float64]:
         return np.array(values, np.float64)
+
+
+def _thumbs(greys: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(N, 18, 32) of luma (N, H, W), in one step where whole pixels make one."""
+    import cv2
+
+    count, height, width = greys.shape
+    if height % _THUMB[1] == 0 and width % _THUMB[0] == 0:
+        rows = greys.reshape(-1, width)
+        made = cv2.resize(rows, (_THUMB[0], count * _THUMB[1]), interpolation=cv2.INTER_AREA)
+        return np.asarray(made, np.uint8).reshape(count, *_THUMB[::-1])
+    return np.stack([np.asarray(cv2.resize(grey, _THUMB, interpolation=cv2.INTER_AREA), np.uint8) for grey in greys])
