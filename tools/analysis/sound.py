@@ -11,8 +11,12 @@ from configs.errors import UsageError
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from backends.media.probe import MediaInfo
     from backends.sound.result import Sound
+    from memory.records import Asset
+    from tools.voice.who_speaks import Speaking
 
 NOTHING_HEARD = "Words, speakers, language and emotion are not recognised here"
 
@@ -21,7 +25,8 @@ class AnalyzeAudio(Tool):
     name = "analyze_audio"
     description = (
         "Measure a sound file or a film's sound: loudness (LUFS), peaks, clipping, noise, where speech, music, "
-        "other sounds and silence are, tempo and beats, pauses to cut. Makes a report and a picture of the track."
+        "other sounds and silence are, tempo and beats, pauses to cut, and who speaks when. Makes a report and a "
+        "picture of the track."
     )
     effect = "create"
     makes = "report"
@@ -31,9 +36,10 @@ class AnalyzeAudio(Tool):
             description="The sound, or a film with sound: an asset id, an attached file's name, or a path in the "
             "workspace."
         )
+        speakers: bool = Field(False, description="True: also who speaks when, told apart by their voices.")
 
     def forecast(self, args: Args, studio: Studio) -> Forecast:
-        return Forecast(seconds=2.0, disk_mib=0.5)
+        return Forecast(seconds=12.0 if args.speakers else 2.0, disk_mib=0.5)
 
     def run(self, args: Args, ctx: ToolContext) -> ToolResult:
         from backends.media.images import save_png
@@ -58,6 +64,11 @@ class AnalyzeAudio(Tool):
         ctx.cancel.check()
         summary = summary_of(asset.name, sound, info)
         facts = facts_of(sound, info)
+        speaking = _speaking(asset, path, info, ctx) if args.speakers else None
+        if speaking is not None:
+            facts["speakers"], facts["overlaps"] = speaking.to_data(), [list(span) for span in speaking.overlaps]
+            facts["methods"]["speakers"] = speaking.method
+            summary = _fitting([speaking.text, summary])
         report_file, picture_file = ctx.scratch(".json"), ctx.scratch(".png")
         text = json.dumps({"audio": asset.id, "name": asset.name, **facts}, ensure_ascii=False, indent=1)
         report_file.write_text(text, encoding="utf-8")
@@ -77,8 +88,8 @@ class AnalyzeAudio(Tool):
         return ToolResult(
             summary=summary,
             assets=(report, sheet),
-            measurements=_measurements(sound),
-            warnings=(*heard.warnings, *_warnings(sound)),
+            measurements={**_measurements(sound), **({"speakers": len(speaking.voices)} if speaking else {})},
+            warnings=(*heard.warnings, *(speaking.notes if speaking else ()), *_warnings(sound, speaking)),
             data=facts,
         )
 
@@ -118,7 +129,24 @@ def summary_of(name: str, sound: Sound, info: MediaInfo) -> str:
             words.pause_words(sound),
             words.target_words(sound),
         ]
-    parts = [part for part in parts if part]
+    return _fitting([part for part in parts if part])
+
+
+def _speaking(asset: Asset, path: Path, info: MediaInfo, ctx: ToolContext) -> Speaking:
+    from tools.voice.who_speaks import who_speaks
+
+    whole = max(info.seconds, 0.1)
+    return who_speaks(
+        asset,
+        path,
+        info,
+        ctx,
+        lambda at: ctx.progress(min(at, whole), whole, f"telling the voices of {asset.name} apart"),
+    )
+
+
+def _fitting(parts: list[str]) -> str:
+    """As many of the sentences as fit."""
     while len(" ".join(parts).encode()) > SUMMARY_LIMIT:
         if len(parts) == 1:
             return parts[0].encode()[:SUMMARY_LIMIT].decode(errors="ignore")
@@ -152,10 +180,13 @@ def _measurements(sound: Sound) -> dict[str, Any]:
     }
 
 
-def _warnings(sound: Sound) -> tuple[str, ...]:
+def _warnings(sound: Sound, speaking: Speaking | None) -> tuple[str, ...]:
     out = []
     if any("speech" in part.label for part in sound.segments):
-        out.append(f"{NOTHING_HEARD}; only where somebody speaks is measured")
+        if speaking is None:
+            out.append(f"{NOTHING_HEARD}; only where somebody speaks is measured")
+        elif not speaking.recorded:
+            out.append("Speakers are told apart by their voices: turns of less than a second may go to the wrong one")
     if sound.channels > 2 and sound.loudness_lufs is not None:
         out.append("Loudness is that of the stereo mix, not of the surround channels")
     if sound.peak_dbfs is None and sound.seconds:
