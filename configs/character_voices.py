@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
+import math
+import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
@@ -15,8 +18,13 @@ from configs.settings import CONFIG_DIR, Settings
 from configs.tts_config import Part, VoiceEngineName, voice_table
 from configs.yaml_file import read_table
 
-PROSODY = ("pitch", "range", "rate", "level_db", "tilt_db", "formants")
-"""Fields that a character may set for good; units as in configs/emotions.yaml."""
+PROSODY = {
+    "pitch": (-12.0, 12.0), "range": (0.0, 4.0), "rate": (0.5, 2.0), "level_db": (-24.0, 12.0),
+    "tilt_db": (-24.0, 24.0), "formants": (0.7, 1.4),
+}  # fmt: skip
+"""Fields that a character may set for good and between what; units as in configs/emotions.yaml."""
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+LONGEST_NAME = 80
 
 
 class VoiceRecording(Part):
@@ -40,6 +48,12 @@ class VoiceConsent(Part):
     person: str = ""
     scope: str = ""
     date: str = ""
+
+    @field_validator("date", mode="before")
+    @classmethod
+    def _as_text(cls, date: Any) -> Any:
+        """2026-11-20 without quotes is a date to YAML."""
+        return date.isoformat() if isinstance(date, datetime.date) else date
 
 
 class StandIn(Part):
@@ -94,6 +108,13 @@ class CharacterVoice(Part):
     consent: VoiceConsent | None = None
     recipe: Recipe | None = None
 
+    @field_validator("language")
+    @classmethod
+    def _tag(cls, language: str) -> str:
+        if language and not LANGUAGE.fullmatch(language):
+            raise ValueError(f"'{language[:40]}' is no language; give a tag such as it or en-gb")
+        return language
+
     @field_validator("references")
     @classmethod
     def _emotions(cls, references: dict[str, VoiceRecording]) -> dict[str, VoiceRecording]:
@@ -104,8 +125,11 @@ class CharacterVoice(Part):
     @field_validator("prosody")
     @classmethod
     def _prosody(cls, prosody: dict[str, float]) -> dict[str, float]:
-        for name in prosody:
+        for name, value in prosody.items():
             _refuse_unknown("prosody", name, PROSODY)
+            least, most = PROSODY[name]
+            if not (math.isfinite(value) and least <= value <= most):
+                raise ValueError(f"'{name}' must be a number from {least:g} to {most:g}, got '{value:g}'")
         return prosody
 
     @model_validator(mode="after")
@@ -125,6 +149,18 @@ class CharacterVoices(Part):
     def _none_left(cls, characters: Any) -> Any:
         """A key whose entries were all taken out."""
         return {} if characters is None else characters
+
+    @field_validator("characters")
+    @classmethod
+    def _names(cls, characters: dict[str, CharacterVoice]) -> dict[str, CharacterVoice]:
+        seen: dict[str, str] = {}
+        for name in characters:
+            if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+                raise ValueError(f"{name[:40]!r} is no name; a name is one line of up to {LONGEST_NAME} letters")
+            if (other := seen.get(_plain(name))) is not None:
+                raise ValueError(f"'{other}' and '{name}' are one name, as case does not count")
+            seen[_plain(name)] = name
+        return characters
 
     def find(self, *names: str) -> tuple[str, CharacterVoice] | None:
         """The name as written and the entry of the first of `names` that has one; case does not count."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from configs.settings import CONFIG_DIR, Settings
-from configs.yaml_file import read_table
+from configs.yaml_file import read_table, users_table
 
 VoiceEngineName = Literal["espeak", "gpt_sovits", "qwen3_tts"]
 ANY_LANGUAGE = "default"
+PRIMARY_TAG = re.compile(r"[a-z]{2,3}")
 
 
 class Part(BaseModel):
@@ -26,6 +28,11 @@ class TtsEngine(Part):
     languages: tuple[str, ...] = ()
     """Primary tags; () = the engine is asked."""
     licence: str = ""
+
+    @field_validator("languages")
+    @classmethod
+    def _lower(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(tag.strip().lower() for tag in languages)
 
 
 class EspeakOptions(TtsEngine):
@@ -57,7 +64,7 @@ class GptSovitsOptions(TtsEngine):
     sovits_weights: str = "GPT_SoVITS/pretrained_models/v2Pro/s2Gv2ProPlus.pth"
     sample_rate: int = Field(32000, ge=16001)
     """Of the version; 16 kHz is what the server's failures have."""
-    line_seconds: float = Field(120.0, gt=0)
+    line_seconds: float = Field(120.0, gt=0, le=3600)
     tries: int = Field(3, ge=1, le=10)
     sampling: Sampling = Sampling()
     shared_here: str = ""
@@ -80,8 +87,8 @@ class Qwen3Options(TtsEngine):
     device: str = "cuda:0"
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     sample_rate: int = Field(24000, ge=8000)
-    line_seconds: float = Field(180.0, gt=0)
-    start_seconds: float = Field(300.0, gt=0)
+    line_seconds: float = Field(180.0, gt=0, le=3600)
+    start_seconds: float = Field(300.0, gt=0, le=7200)
 
 
 class TtsEngines(Part):
@@ -93,6 +100,18 @@ class TtsEngines(Part):
 class TtsConfig(Part):
     engines: TtsEngines = TtsEngines()
     order: dict[str, tuple[VoiceEngineName, ...]]
+
+    @field_validator("order")
+    @classmethod
+    def _tags(cls, order: dict[str, tuple[VoiceEngineName, ...]]) -> dict[str, tuple[VoiceEngineName, ...]]:
+        """Languages are looked up by their primary tag, lower case."""
+        plain = {tag.strip().lower(): engines for tag, engines in order.items()}
+        for tag in plain:
+            if tag != ANY_LANGUAGE and not PRIMARY_TAG.fullmatch(tag):
+                raise ValueError(f"'{tag[:40]}' is no language; give a tag such as it or en, or {ANY_LANGUAGE}")
+        if len(plain) < len(order):
+            raise ValueError("a language is there twice")
+        return plain
 
     @model_validator(mode="after")
     def _every_language(self) -> TtsConfig:
@@ -112,8 +131,7 @@ class TtsConfig(Part):
 
 def voice_table(settings: Settings, name: Literal["tts_config", "character_voices"]) -> Path:
     """`<home>/configs/<name>.yaml` where the user has a copy, else the packaged one."""
-    own = settings.home.expanduser() / "configs" / f"{name}.yaml"
-    return own if own.is_file() else CONFIG_DIR / f"{name}.yaml"
+    return users_table(settings.home, f"{name}.yaml", CONFIG_DIR)
 
 
 def load_tts(settings: Settings) -> TtsConfig:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.settings import CONFIG_DIR, Settings
-from configs.yaml_file import read_table
+from configs.yaml_file import read_table, users_table
 
 Version = Literal["v2ProPlus", "v2Pro", "v2", "v3", "v4"]
 NAME = "voice_training.yaml"
@@ -142,8 +142,7 @@ def load_voice_training(settings: Settings) -> VoiceTraining:
 
     Raises UsageError that names the place of what is wrong.
     """
-    own = settings.home.expanduser() / "configs" / NAME
-    path = own if own.is_file() else CONFIG_DIR / NAME
+    path = users_table(settings.home, NAME, CONFIG_DIR)
     return _read(path, path.stat().st_mtime_ns)
 
 

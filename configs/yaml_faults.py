@@ -25,7 +25,8 @@ def fault_of(path: Path, what: str, error: ValidationError, models: Sequence[typ
     """
     faults = error.errors(include_url=False)
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    place = tuple(part for part in first["loc"] if part != "[key]")
+    # pydantic names the keys of mappings and the branches of unions in the place, too
+    place = tuple(part for part in first["loc"] if part != "[key]" and not str(part).startswith("literal["))
     where = ".".join(str(part) for part in place)
     if first["type"] == "value_error":
         return UsageError(f"{path} is wrong{f' at {where}' if where else ''}", str(first["ctx"]["error"]), "Correct it")
