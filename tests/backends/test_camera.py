@@ -8,8 +8,9 @@ import pytest
 
 from backends.media.probe import MediaInfo
 from backends.vision.camera.sink import CameraSink
+from backends.vision.camera.track import CameraTrack
 from backends.vision.cuts.result import ShotSpan
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from backends.vision.motion import MotionSink
 from evals.benchmarks.camera import measured, stretches_found
 from evals.footage.moves import made_clip
@@ -211,6 +212,32 @@ def test_made_clips(seed, kind, texture):
     work = measured(made_clip(seed, kind, texture)).work
     assert work.move == ("zoom_or_push" if kind == "zoom" else kind)
     assert work.direction == made_clip(seed, kind, texture).stretches[0].direction
+
+
+def test_however_frames_are_divided(ground):
+    """A cut, a thing in front and a long step across batches; the numbers are the same but for rounding."""
+    pictures = [*moved(ground, 25, right=-2.3, grow=1.004), *moved(ground[:, ::-1], 24, down=1.1)]
+    for number, picture in enumerate(pictures):
+        cv2.circle(picture, (300 - 5 * number, 110), 50, (250, 240, 30), -1)
+    tracks = []
+    for size in (1, 5, 16):
+        sink, before = CameraTrack(), None
+        for first in range(0, len(pictures), size):
+            frames = []
+            for number in range(first, min(first + size, len(pictures))):
+                first_before = before if not frames else None
+                frames.append(before := Frame(number, number / FPS, pictures[number], first_before))
+            sink.see_all(Frames(frames))
+        tracks.append((sink.track(), sink.liveliness.samples()))
+    (whole, lively), *others = tracks[::-1]
+    assert len(whole.ends) > 4
+    for track, (seconds, energy) in others:
+        assert np.array_equal(track.ends, whole.ends)
+        assert np.array_equal(seconds, lively[0])
+        assert energy == pytest.approx(lively[1], abs=1e-4)
+        for name, values in (*whole.steps.items(), *whole.links.items()):
+            mine = track.steps[name] if values is whole.steps.get(name) else track.links[name]
+            assert mine == pytest.approx(values, abs=2e-3), name
 
 
 def test_a_clip_of_several_moves():

@@ -1,4 +1,7 @@
-"""Which cells of a picture move together: a robust fit to their optical flow."""
+"""Which cells of a picture move together: a robust fit to their optical flow.
+
+All is done for N pictures at once; one picture is N = 1.
+"""
 
 from __future__ import annotations
 
@@ -8,113 +11,154 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.camera.grid import Cells, Grid, Motion, Plate
+from backends.vision.camera.grid import Cells, Flow, Grid, Motion, length
+from backends.vision.camera.plates import Plates
 from backends.vision.thresholds import thresholds
 
 _BENDING, _LIKELY = 0.1, 0.04
 """Shares of the texture."""
 _TRIES = 40
-_TURNS = 2
+_TURNS, _TURNS_AT_ONCE = 2, 4
 _APART = 2.0
 """Pixels that make two motions two."""
 _GROUPS, _ENOUGH = 3, 0.3
 """At most so many; no second one when the first leaves less."""
+_POOR = 0.2
+"""When the best motion so far leaves more than this, chance ones are tried too."""
+_SAME = 0.5
+"""Of the tolerance: a fit that begins no farther from where another one ended would end there too."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """A motion and the weight of each cell in it, 0..1."""
+    """A motion, (4,), and the weight, 0..1, of each cell in it, (C,)."""
 
     motion: Motion
     inside: Cells
-    left: float
-    """Share of the texture that it does not explain, about."""
 
 
-def groups(plate: Plate, u: Cells, v: Cells, guess: Motion, *, likely: bool) -> list[Group]:
-    """The motion that most of the texture follows (MSAC, Torr and Zisserman 2000); if not nearly all of it, also the
-    next best ones that are others.
+def solved(grid: Grid, tensor: NDArray[np.float32], pull: Flow) -> tuple[Motion, NDArray[np.float64]]:
+    """Least squares, (N, 4), and the normal matrices, (N, 4, 4).
 
-    u, v: the cells' flow to the right and down, pixels. guess: a motion to try first; `likely`: to be preferred.
+    tensor: (N, 3, C) xx, xy, yy of the cells; pull: (N, 2, C) to the right, down.
     """
-    tried = np.array([guess, np.zeros(4), solved_flow(plate, np.ones_like(u), u, v)])
-    sums = _left(plate, u, v, tried)
-    sums[0] -= _LIKELY * likely
-    if sums.min() > 0.2:
-        chance = _guessed(plate, u, v)
-        tried, sums = np.concatenate([tried, chance]), np.concatenate([sums, _left(plate, u, v, chance)])
+    count = len(tensor)
+    whole = (tensor.reshape(count, -1) @ grid.normal).reshape(count, 4, 4).astype(np.float64)
+    # Without texture in some direction there is no motion in it, rather than any.
+    ridge = 1e-4 * (whole[:, 0, 0] + whole[:, 1, 1]) + 1e-9
+    turning = grid.radius**2
+    whole.reshape(count, 16)[:, ::5] += ridge[:, None] * np.array([1, 1, turning, turning])
+    right = (pull.reshape(count, -1) @ grid.right.T).astype(np.float64)
+    return np.asarray(np.linalg.solve(whole, right[..., None])[..., 0], np.float64), whole
+
+
+def solved_flow(plates: Plates, weight: Cells, flow: Flow) -> Motion:
+    """(N, 4) weighted least squares of the flow along the cells' texture."""
+    tensor = plates.metric * weight[:, None]
+    return solved(plates.grid, tensor, tensor[:, :2] * flow[:, :1] + tensor[:, 1:] * flow[:, 1:])[0]
+
+
+def left_of(plates: Plates, flow: Flow, motions: Motion) -> NDArray[np.float64]:
+    """(N, K) share of the texture that each motion, (N, K, 4), leaves unexplained."""
+    way = plates.grid.moved(motions)
+    limit = np.square(_tolerance(way))
+    squares = _squares(plates.metric[:, None], flow[:, None] - way)
+    weight = plates.weight[:, None]
+    left = np.minimum(squares, weight * limit)
+    left /= limit
+    # Growth with a turn and a shift bends to two things at once: it has to explain more than a mere shift.
+    bends = np.sqrt(motions[..., 2] ** 2 + motions[..., 3] ** 2) * plates.grid.radius
+    total = plates.weight.sum(axis=1, dtype=np.float64)[:, None] + 1e-9
+    return np.asarray(left.sum(axis=-1) / total + _BENDING * np.minimum(1, bends / 2), np.float64)
+
+
+def refined(plates: Plates, flow: Flow, motion: Motion, turns: int = _TURNS) -> tuple[Motion, Cells]:
+    """(N, 4) motions by Tukey's weights, from nearby ones; and these weights, (N, C)."""
+    weight = np.zeros_like(plates.weight)
+    for _ in range(turns):
+        way = plates.grid.moved(motion)
+        along = _squares(plates.metric, flow - way)
+        along /= np.maximum(plates.weight, 1e-9) * np.square(2 * _tolerance(way))
+        weight = np.square(np.maximum(1 - along, 0))
+        motion = solved_flow(plates, weight, flow)
+    return motion, weight
+
+
+def following(plates: Plates, flow: Flow, last: Motion) -> tuple[Motion, Cells]:
+    """Of frames that follow each other the motions, (N, 4), that most of the texture goes by, and the cells' weights.
+
+    flow: (N, 2, C). last: (4,) the motion before them, as this gave it; a frame prefers the motion of the one before.
+    All are fitted at once from what their whole texture does; only where that turns out to have been the wrong
+    beginning a frame is fitted once more.
+    """
+    plain = solved_flow(plates, np.ones_like(plates.weight), flow)
+    motions, weights = refined(plates, flow, plain, _TURNS_AT_ONCE)
+    before = np.concatenate([last[None], motions[:-1]])
+    lefts = left_of(plates, flow, np.stack([before, np.zeros_like(plain), plain], axis=1))
+    supposed = True
+    for at, left in enumerate(lefts):
+        tried = np.stack([motions[at - 1] if at else last, np.zeros(4), plain[at]])
+        if not supposed:
+            left[0] = left_of(plates.part(at, at + 1), flow[at : at + 1], tried[None, :1])[0, 0]
+        left[0] -= _LIKELY
+        if left.min() > _POOR:
+            tried, left_by_all = _with_chance(plates.part(at, at + 1), flow[at : at + 1], tried, left)
+            chosen = tried[int(np.argmin(left_by_all))]
+        else:
+            chosen = tried[int(np.argmin(left))]
+        supposed = _leads_to(chosen, motions[at], plates.grid)
+        if not supposed:
+            motions[at : at + 1], weights[at : at + 1] = refined(
+                plates.part(at, at + 1), flow[at : at + 1], chosen[None]
+            )
+    return motions, weights
+
+
+def groups(plates: Plates, flow: Flow, guess: Motion) -> list[Group]:
+    """The motion that most of the texture of one picture follows (MSAC, Torr and Zisserman 2000); if not nearly all of
+    it, also the next best ones that are others.
+
+    flow: (1, 2, C). guess: (4,) a motion to try before any chance ones.
+    """
+    tried = np.stack([guess, np.zeros(4), solved_flow(plates, np.ones_like(plates.weight), flow)[0]])
+    sums = left_of(plates, flow, tried[None])[0]
+    if sums.min() > _POOR:
+        tried, sums = _with_chance(plates, flow, tried, sums)
     found: list[Group] = []
     while len(found) < _GROUPS and np.isfinite(sums).any():
         best = int(np.argmin(sums))
-        found.append(_refined(plate, u, v, tried[best], float(sums[best])))
-        if likely or (sums[best] < _ENOUGH and len(found) == 1):
+        motion, inside = refined(plates, flow, tried[best][None])
+        found.append(Group(motion[0], inside[0]))
+        if sums[best] < _ENOUGH and len(found) == 1:
             break
-        sums[_near(tried, tried[best], plate.grid) | _near(tried, found[-1].motion, plate.grid)] = np.inf
+        near = _near(tried, tried[best], plates.grid) | _near(tried, motion[0], plates.grid)
+        sums = np.where(near, np.inf, sums)
     return found
 
 
-def _near(motions: NDArray[np.float64], motion: Motion, grid: Grid) -> NDArray[np.bool_]:
+def _leads_to(start: Motion, end: Motion, grid: Grid) -> bool:
+    camera = thresholds().camera
+    return length(start - end, grid) < _SAME * (camera.flow_error + camera.flow_error_share * length(end, grid))
+
+
+def _near(motions: Motion, motion: Motion, grid: Grid) -> NDArray[np.bool_]:
     off = motions - motion
     return np.asarray(np.hypot(off[:, 0], off[:, 1]) + np.hypot(off[:, 2], off[:, 3]) * grid.radius < _APART)
 
 
-def _refined(plate: Plate, u: Cells, v: Cells, motion: Motion, left: float) -> Group:
-    weight = np.zeros_like(u)
-    for _ in range(_TURNS):
-        mu, mv = plate.grid.moved(motion)
-        weight = _kept(plate, u - mu, v - mv, _tolerance(mu, mv))
-        motion = solved_flow(plate, weight, u, v)
-    return Group(motion, weight, left)
+def _squares(metric: NDArray[np.float32], off: Flow) -> NDArray[np.float32]:
+    """Squared residuals, (..., 2, C), along the cells' texture, (..., 3, C), times the cells' weights."""
+    u, v = off[..., 0, :], off[..., 1, :]
+    xx, xy, yy = metric[..., 0, :], metric[..., 1, :], metric[..., 2, :]
+    return np.asarray(u * (xx * u + 2 * (xy * v)) + yy * (v * v))
 
 
-def squares(plate: Plate, ru: NDArray, rv: NDArray) -> NDArray[np.float32]:
-    """Squared residuals along the cells' texture, times the cells' weights."""
-    xx, xy, yy = plate.metric
-    return np.asarray(xx * ru * ru + 2 * xy * ru * rv + yy * rv * rv)
-
-
-def solved(grid: Grid, tensor: NDArray, pull: NDArray) -> tuple[Motion, NDArray[np.float64]]:
-    """Least squares, and the normal matrix. tensor: (3 N,) xx, xy, yy of the cells; pull: (2 N,) to the right, down."""
-    import cv2
-
-    whole = (grid.normal @ tensor).reshape(4, 4).astype(np.float64)
-    # Without texture in some direction there is no motion in it, rather than any.
-    ridge = 1e-4 * (whole[0, 0] + whole[1, 1]) + 1e-9
-    whole.flat[::5] += (ridge, ridge, ridge * grid.radius**2, ridge * grid.radius**2)
-    right = (grid.right @ pull).astype(np.float64).reshape(4, 1)
-    return np.asarray(cv2.solve(whole, right, flags=cv2.DECOMP_CHOLESKY)[1]).ravel(), whole
-
-
-def solved_flow(plate: Plate, weight: Cells, u: Cells, v: Cells) -> Motion:
-    """Weighted least squares of the flow (u, v) along the cells' texture."""
-    tensor = plate.metric * weight
-    pull = np.concatenate([tensor[0] * u + tensor[1] * v, tensor[1] * u + tensor[2] * v])
-    return solved(plate.grid, tensor.ravel(), pull)[0]
-
-
-def _tolerance(mu: NDArray, mv: NDArray) -> NDArray:
+def _tolerance(way: Flow) -> Cells:
     """How far, in pixels, the flow of a cell that moves along may be off: dense flow errs by a share of its length."""
     camera = thresholds().camera
-    return np.asarray(camera.flow_error + camera.flow_error_share * np.sqrt(mu * mu + mv * mv))
-
-
-def _kept(plate: Plate, ru: Cells, rv: Cells, tolerance: NDArray) -> Cells:
-    """Tukey's weights of residuals."""
-    along = squares(plate, ru, rv) / np.maximum(plate.weight, 1e-9) / (2 * tolerance) ** 2
-    return np.asarray(np.square(np.clip(1 - along, 0, None)), np.float32)
-
-
-def _left(plate: Plate, u: Cells, v: Cells, motions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the texture that each motion leaves unexplained."""
-    x, y = plate.grid.x, plate.grid.y
-    tx, ty, a, b = (column[:, None].astype(np.float32) for column in motions.T)
-    mu, mv = tx + a * x - b * y, ty + b * x + a * y
-    limit = _tolerance(mu, mv) ** 2
-    left = np.minimum(squares(plate, u - mu, v - mv), plate.weight * limit) / limit
-    # Growth with a turn and a shift bends to two things at once: it has to explain more than a mere shift.
-    bends = np.hypot(motions[:, 2], motions[:, 3]) * plate.grid.radius
-    sums = left.sum(1) / (float(plate.weight.sum()) + 1e-9) + _BENDING * np.minimum(1, bends / 2)
-    return np.asarray(sums, np.float64)
+    squares = np.square(way)
+    lengths = np.sqrt(squares[..., 0, :] + squares[..., 1, :])
+    return np.asarray(camera.flow_error + camera.flow_error_share * lengths)
 
 
 @cache
@@ -122,15 +166,23 @@ def _dice() -> NDArray[np.intp]:
     return np.random.default_rng(0).integers(0, 1 << 30, (_TRIES, 3)).astype(np.intp)
 
 
-def _guessed(plate: Plate, u: Cells, v: Cells) -> NDArray[np.float64]:
+def _with_chance(
+    plates: Plates, flow: Flow, tried: Motion, sums: NDArray[np.float64]
+) -> tuple[Motion, NDArray[np.float64]]:
+    """(K, 4) motions of one picture and what they leave, (K,), and chance ones with theirs."""
+    chance = _guessed(plates, flow)
+    return np.concatenate([tried, chance]), np.concatenate([sums, left_of(plates, flow, chance[None])[0]])
+
+
+def _guessed(plates: Plates, flow: Flow) -> Motion:
     """(tries, 4) motions: through three cells with texture each, and mere shifts of one."""
-    grid = plate.grid
-    clear = np.flatnonzero(plate.clear)
+    grid = plates.grid
+    clear = np.flatnonzero(plates.clear[0])
     if len(clear) < 3:
         return np.zeros((1, 4))
     triples = clear[_dice() % len(clear)]
     z = (grid.x + 1j * grid.y)[triples]
-    w = (u + 1j * v)[triples]
+    w = (flow[0, 0] + 1j * flow[0, 1])[triples]
     zc, wc = z - z.mean(1, keepdims=True), w - w.mean(1, keepdims=True)
     ab = (wc * zc.conj()).sum(1) / np.maximum((zc * zc.conj()).sum(1).real, grid.cell**2)
     t = w.mean(1) - ab * z.mean(1)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.camera.fit import Fit, laid_over, likeness
-from backends.vision.camera.grid import Cells, Plate
+from backends.vision.camera.fit import Fits, likeness
+from backends.vision.camera.grid import Cells, Flow
+from backends.vision.camera.plates import Plates
 from backends.vision.thresholds import thresholds
 
 _RATES = (-0.9, -0.7, -0.5, -0.35, -0.25, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
@@ -29,36 +30,40 @@ class Company:
     """Leaves the background's motion, whichever way."""
 
 
-def company_of(one: Plate, other: Plate, fit: Fit) -> Company:
-    """What the cells do that leave the background's motion from one frame to another."""
-    plate = one
-    mu, mv = plate.grid.moved(fit.motion)
-    ru, rv = fit.u - mu, fit.v - mv
-    length = np.hypot(mu, mv)
-    off = np.hypot(ru, rv)
+def company_of(one: Plates, other: Plates, fit: Fits) -> Company:
+    """What the cells do that leave the background's motion from one frame to another; N = 1."""
+    way, flow = one.grid.moved(fit.motion)[0], fit.flow[0]
+    rest = flow - way
+    length, off = _long(way), _long(rest)
     leaves = _leaves(off, length)
-    put = _keeps_its_place(one, other, fit, length) & leaves
-    tx, ty = float(fit.motion[0]), float(fit.motion[1])
+    put = leaves & _stands(one, flow, length)
+    if put.any():
+        put &= _looks_alike(one, other, fit)
+    tx, ty = float(fit.motion[0, 0]), float(fit.motion[0, 1])
     shift = float(np.hypot(tx, ty)) + 1e-9
-    with_it = (ru * tx + rv * ty) / shift
+    with_it = (rest[0] * tx + rest[1] * ty) / shift
     along = leaves & ~put & (np.abs(with_it) > 0.94 * off) & (with_it > -0.8 * shift)
-    return Company(_share(plate, put), _share(plate, along), _share(plate, leaves))
+    return Company(_share(one, put), _share(one, along), _share(one, leaves))
 
 
-def parallax_of(one: Plate, other: Plate, fit: Fit) -> float:
-    """Of a picture that grows or shrinks: the share of it, 0..1, that grows at another rate.
+def parallax_of(one: Plates, other: Plates, fit: Fits) -> float:
+    """Of a picture that grows or shrinks: the share of it, 0..1, that grows at another rate; N = 1.
 
     In a push near things grow faster than far ones. For each of some rates the pictures are laid over each other anew;
     what then looks alike, and did not before, is at another depth. Things that move by themselves seldom do, nor do
     errors of the flow matter; and a hand's turns shift all depths alike.
     """
-    grown = float(fit.motion[2])
-    plain = likeness(one, laid_over(other, fit.motion))
+    grown = float(fit.motion[0, 2])
+    plain = likeness(one, other, fit.motion)[0]
     best = plain
     for rate in _RATES:
-        motion = fit.motion + np.array([0, 0, grown * rate, 0])
-        best = np.maximum(best, likeness(one, laid_over(other, motion)))
-    return float(np.mean(one.clear & (best > _SURELY_ALIKE) & (best > plain + _MORE_ALIKE)))
+        best = np.maximum(best, likeness(one, other, fit.motion + np.array([[0, 0, grown * rate, 0]]))[0])
+    return float(np.mean(one.clear[0] & (best > _SURELY_ALIKE) & (best > plain + _MORE_ALIKE)))
+
+
+def _long(way: Flow) -> Cells:
+    """(C,) lengths of (2, C)."""
+    return np.asarray(np.sqrt(way[0] * way[0] + way[1] * way[1]))
 
 
 def _leaves(off: Cells, length: Cells) -> NDArray[np.bool_]:
@@ -66,19 +71,23 @@ def _leaves(off: Cells, length: Cells) -> NDArray[np.bool_]:
     return np.asarray(off > camera.leaves + camera.leaves_share * length)
 
 
-def _share(plate: Plate, cells: NDArray[np.bool_]) -> float:
-    weight = plate.weight * plate.clear
+def _share(plate: Plates, cells: NDArray[np.bool_]) -> float:
+    weight = plate.weight[0] * plate.clear[0]
     return float(weight[cells].sum() / (weight.sum() + 1e-9))
 
 
-def _keeps_its_place(one: Plate, other: Plate, fit: Fit, length: Cells) -> NDArray[np.bool_]:
-    """Cells of the frame's middle that look alike where they are and not where the background went.
+def _stands(plate: Plates, flow: Flow, length: Cells) -> NDArray[np.bool_]:
+    """Cells of the frame's middle that hardly move while the background does.
 
     Titles at the bottom and marks in corners are not in the middle.
     """
-    grid = one.grid
+    grid = plate.grid
     height, width = grid.size
     middle = (np.abs(grid.x) < 0.4 * width) & (grid.y > -0.42 * height) & (grid.y < 0.34 * height)
-    still = np.hypot(fit.u, fit.v) < 0.3 * length
-    same = likeness(one, other.picture)
-    return np.asarray(middle & still & (same > _ALIKE) & (fit.likeness < same) & (length > 1.5))
+    return np.asarray(middle & (_long(flow) < 0.3 * length) & (length > 1.5))
+
+
+def _looks_alike(one: Plates, other: Plates, fit: Fits) -> NDArray[np.bool_]:
+    """Cells that look alike where they are, and more so than where the background went."""
+    same = likeness(one, other, np.zeros((1, 4)))
+    return np.asarray(((same > _ALIKE) & (fit.likeness < same))[0])

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.camera.consensus import Group, groups, solved
-from backends.vision.camera.grid import Cells, Grid, Motion, Plate, length
+from backends.vision.camera.consensus import following, groups, solved
+from backends.vision.camera.grid import CELL, Cells, Flow, Grid, Motion, lengths, mean_of
+from backends.vision.camera.plates import Plates
 from backends.vision.thresholds import thresholds
 
 _TURNS = 2
@@ -24,154 +25,196 @@ _CONVERGED, _ASTRAY = 0.12, 2.0
 """Pixels: a step below the one is the last; after one above the other no further one helps."""
 _BETTER = 0.03
 """How much more alike a less followed motion must make the pictures to be the background's."""
+_AT_REST = 1 / 64
+"""Pixels of a plate: a picture that moves less lies over the other as it is."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """The background's motion from one frame to another and how well it is known."""
+class Fits:
+    """The background's motion between N pairs of frames and how well it is known."""
 
     motion: Motion
-    doubt: float
-    """Standard error, as the root mean square shift of the picture's points, pixels."""
-    inliers: float
-    """Share of the texture that moves with it, 0..1."""
-    residual: float
-    """Spread of the cells that move with it, pixels."""
-    matched: float
-    """Share of the texture that looks the same when the pictures are laid over each other, 0..1."""
-    alike: float
-    """How alike the texture then is, 0..1; only what lies exactly over its like counts much."""
+    doubt: NDArray[np.float64]
+    """(N,) standard error, as the root mean square shift of the picture's points, pixels."""
+    inliers: NDArray[np.float64]
+    """(N,) share of the texture that moves with it, 0..1."""
+    residual: NDArray[np.float64]
+    """(N,) spread of the cells that move with it, pixels."""
+    matched: NDArray[np.float64]
+    """(N,) share of the texture that looks the same when the pictures are laid over each other, 0..1."""
+    alike: NDArray[np.float64]
+    """(N,) how alike the texture then is, 0..1; only what lies exactly over its like counts much."""
     likeness: Cells
     """Of each cell, the correlation of the two pictures laid over each other."""
-    u: Cells
-    v: Cells
-    """How far each cell moves to the right and down, pixels: sharpened where it moves about with the background."""
+    flow: Flow
+    """How far each cell moves, pixels: sharpened where it moves about with the background."""
+    step: NDArray[np.float64]
+    """(N,) pixels that the last sharpening moved the picture's points."""
+
+    def part(self, first: int, end: int) -> Fits:
+        """Those from `first` to before `end`."""
+        of = slice(first, end)
+        return Fits(
+            self.motion[of], self.doubt[of], self.inliers[of], self.residual[of], self.matched[of], self.alike[of],
+            self.likeness[of], self.flow[of], self.step[of],
+        )  # fmt: skip
 
 
-def cell_flow(flow: NDArray[np.float32], grid: Grid) -> tuple[Cells, Cells]:
-    """Mean flow to the right and down within each cell, pixels, of a flow (H, W, 2)."""
-    import cv2
+def fit_neighbours(one: Plates, other: Plates, flow: Flow, last: Motion) -> tuple[Fits, Motion]:
+    """The background's motion from each of `one` to its next frame, the same of `other`, N at once.
 
-    rows, columns = grid.within(grid.shrink)
-    small = cv2.resize(flow[rows, columns], (grid.across, grid.down), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small[..., 0]).ravel(), np.ascontiguousarray(small[..., 1]).ravel()
-
-
-def fit(one: Plate, other: Plate, u: Cells, v: Cells, guess: Motion, *, neighbours: bool = False) -> Fit:
-    """The background's motion from `one` to `other`, where its cells' flow is (u, v).
-
-    guess: a motion to try before any chance ones. neighbours: whether the frames follow each other; then the guess, the
-        last motion, is preferred to others like it, and one step of sharpening is enough.
+    flow: (N, 2, C) of the cells. last: (4,) the second answer of the call before, preferred to others like it. Here one
+    step of sharpening is enough.
     """
-    found, step, inside = _first_of(one, other, (u, v), groups(one, u, v, guess, likely=neighbours))
-    for _ in range(0 if neighbours else 2):
-        if not _CONVERGED < step < _ASTRAY:
+    motions, inside = following(one, flow, last)
+    return _step(one, other, motions, inside, flow), motions[-1]
+
+
+def fit_far(one: Plates, other: Plates, flow: Flow, guess: Motion) -> Fits:
+    """The background's motion from one frame to another, N = 1.
+
+    flow: (1, 2, C). guess: (4,) a motion to try before any chance ones.
+    """
+    found, inside = _first_of(one, other, flow, guess)
+    for _ in range(2):
+        if not _CONVERGED < found.step[0] < _ASTRAY:
             break
-        found, step = _step(one, other, found.motion, inside, (u, v))
+        found = _step(one, other, found.motion, inside, flow)
     return found
 
 
-def _first_of(one: Plate, other: Plate, flow: tuple[Cells, Cells], found: list[Group]) -> tuple[Fit, float, Cells]:
+def _first_of(one: Plates, other: Plates, flow: Flow, guess: Motion) -> tuple[Fits, Cells]:
     """Of the groups the one whose motion lays most of the texture over its like.
 
     Dense flow invents motion where there is no texture, in favour of what moves; brightness does not.
     """
-    best, step, inside = (*_step(one, other, found[0].motion, found[0].inside, flow), found[0].inside)
-    for group in found[1:]:
-        fit, length_of_step = _step(one, other, group.motion, np.maximum(group.inside, 0.2), flow)
-        if fit.alike + fit.matched > best.alike + best.matched + _BETTER:
-            best, step, inside = fit, length_of_step, np.maximum(group.inside, 0.2)
-    return best, step, inside
+    first, *others = groups(one, flow, guess)
+    inside = first.inside[None]
+    best = _step(one, other, first.motion[None], inside, flow)
+    for group in others:
+        widened = np.maximum(group.inside, 0.2)[None]
+        found = _step(one, other, group.motion[None], widened, flow)
+        if found.alike[0] + found.matched[0] > best.alike[0] + best.matched[0] + _BETTER:
+            best, inside = found, widened
+    return best, inside
 
 
-def _step(one: Plate, other: Plate, motion: Motion, inside: Cells, flow: tuple[Cells, Cells]) -> tuple[Fit, float]:
-    """One step of Gauss-Newton on the brightness of the cells that move together, and its length in pixels."""
+def _step(one: Plates, other: Plates, motion: Motion, inside: Cells, flow: Flow) -> Fits:
+    """One step of Gauss-Newton on the brightness of the cells that move together."""
     grid = one.grid
-    laid = laid_over(other, motion)
-    mean, square, shared, ex, ey = grid.means(laid, laid * laid, one.picture * laid, one.dx * laid, one.dy * laid)
-    alike, variance = _correlation(one, mean, square, shared)
-    mu, mv = grid.moved(motion)
+    motion = np.where(_at_rest(motion, grid)[:, None], 0.0, motion)
+    laid = _laid(one, other, motion)
+    mean, shared = laid[:, 0], laid[:, 1]
+    alike, variance = _correlation(one, mean, shared, laid[:, 4])
+    way = grid.moved(motion)
     height, width = grid.size
     edge = grid.cell / 2
-    seen = (np.abs(grid.x + mu) < width / 2 - edge) & (np.abs(grid.y + mv) < height / 2 - edge)
+    seen = (np.abs(grid.x + way[:, 0]) < width / 2 - edge) & (np.abs(grid.y + way[:, 1]) < height / 2 - edge)
     # The contrast of each cell is made equal first, so that light that changes is not motion.
     gain = np.clip(np.sqrt((variance + 1) / (one.variance + 1)), 0.5, 2)
-    ex = one.px - (ex - one.gx * mean) / gain
-    ey = one.py - (ey - one.gy * mean) / gain
-    return _resolved(one, motion, inside * seen, alike, (ex, ey), flow)
+    pull = one.pull - (laid[:, 2:4] - one.slope * mean[:, None]) / gain[:, None]
+    return _resolved(one, motion, inside * seen, alike, pull, flow)
 
 
-def _resolved(
-    plate: Plate, motion: Motion, inside: Cells, alike: Cells, sums: tuple[Cells, Cells], flow: tuple[Cells, Cells]
-) -> tuple[Fit, float]:
+def _at_rest(motion: Motion, grid: Grid) -> NDArray[np.bool_]:
+    """(N,) of (N, 4): whether no point of the picture moves so far that a plate would show it."""
+    shift = np.abs(motion[:, :2]).max(axis=1)
+    turn = max(grid.size) / 2 * np.abs(motion[:, 2:]).sum(axis=1)
+    return np.asarray(shift + turn < _AT_REST * grid.shrink)
+
+
+def _resolved(plates: Plates, motion: Motion, inside: Cells, alike: Cells, pull: Flow, flow: Flow) -> Fits:
     """The step that the cells' brightness asks for, robustly, with what it leaves.
 
-    sums: products of the gradients and the differences in each cell.
+    pull: products of the gradients and the differences in each cell.
     """
-    grid, shrink = plate.grid, plate.grid.shrink
-    tensor = np.array([plate.xx, plate.xy, plate.yy])
-    (xx, xy, yy), (ex, ey) = tensor, sums
-    pull = shrink * np.array([ex, ey])
+    grid, shrink, tensor = plates.grid, plates.grid.shrink, plates.tensor
     noise = thresholds().camera.texture ** 2
-    determinant = (xx + noise) * (yy + noise) - xy * xy
+    xx, xy, yy = tensor[:, 0] + noise, tensor[:, 1], tensor[:, 2] + noise
+    pull = np.float32(shrink) * pull
+    ex, ey = pull[:, 0], pull[:, 1]
     # What each cell alone would ask for.
-    u = shrink * ((yy + noise) * ex - xy * ey) / determinant
-    v = shrink * ((xx + noise) * ey - xy * ex) / determinant
-    weight = np.asarray(inside * np.clip(2 * alike - 0.6, 0.02, 1), np.float32)
-    counted = weight * plate.weight
-    base = counted / np.maximum(xx + yy + noise, 1e-6)
-    total = float(counted.sum()) + 1e-9
-    spread, step, whole, off = 0.5, np.zeros(4), np.eye(4), u
+    wanted = np.stack([yy * ex - xy * ey, xx * ey - xy * ex], axis=1) / (xx * yy - xy * xy)[:, None]
+    weight = inside * np.clip(2 * alike - np.float32(0.6), 0.02, 1)
+    counted = weight * plates.weight
+    base = counted / np.maximum(xx + yy - noise, 1e-6)
+    total = counted.sum(axis=1, keepdims=True) + 1e-9
+    spread = np.full((len(motion), 1), 0.5, np.float32)
     robust = np.ones_like(weight)
     for _ in range(_TURNS):
-        kept = base * robust
-        step, whole = solved(grid, (tensor * kept).ravel(), (pull * kept).ravel())
-        mu, mv = grid.moved(step)
-        off = np.hypot(u - mu, v - mv)
-        spread = max(0.03, 1.5 * float((counted * np.minimum(off, 4 * spread)).sum()) / total)
+        kept = (base * robust)[:, None]
+        step, whole = solved(grid, tensor * kept, pull * kept)
+        off = np.square(wanted - grid.moved(step))
+        off = np.sqrt(off[:, 0] + off[:, 1])
+        least = (counted * np.minimum(off, 4 * spread)).sum(axis=1, keepdims=True) / total
+        spread = np.maximum(np.float32(0.03), np.float32(1.5) * least)
         robust = 1 / np.square(1 + np.square(off / (2 * spread)))
-    errors = np.linalg.inv(whole).diagonal() * spread**2 / max(4.0, float(np.count_nonzero(weight > 0.2)))
+    errors = np.diagonal(np.linalg.inv(whole), axis1=1, axis2=2) * np.square(spread, dtype=np.float64)
+    errors = errors / np.maximum(4.0, np.count_nonzero(weight > 0.2, axis=1))[:, None]
     near = (off < _SHARP) & (alike > 0.3)
-    bu, bv = grid.moved(motion)
-    good = plate.clear * weight * (off < max(0.5, 3 * spread))
-    textured = float((plate.weight * plate.clear).sum()) + 1e-9
-    found = Fit(
+    voted = plates.weight * plates.clear
+    textured = voted.sum(axis=1, dtype=np.float64) + 1e-9
+    good = weight * (off < np.maximum(0.5, 3 * spread))
+    return Fits(
         motion + step,
-        length(np.sqrt(errors), grid),
-        float((good * plate.weight).sum()) / textured,
-        spread,
-        float((plate.weight * plate.clear * (alike > 0.6)).sum()) / textured,
-        float((plate.weight * plate.clear * np.clip(4 * alike - 3, 0, 1)).sum()) / textured,
+        lengths(np.sqrt(errors), grid),
+        (voted * good).sum(axis=1) / textured,
+        spread[:, 0].astype(np.float64),
+        (voted * (alike > 0.6)).sum(axis=1) / textured,
+        (voted * np.clip(4 * alike - 3, 0, 1)).sum(axis=1) / textured,
         alike,
-        np.where(near, bu + u, flow[0]),
-        np.where(near, bv + v, flow[1]),
+        np.where(near[:, None], grid.moved(motion) + wanted, flow),
+        lengths(step, grid),
     )
-    return found, length(step, grid)
 
 
-def likeness(one: Plate, laid: NDArray[np.float32]) -> Cells:
-    """Of each cell the correlation of its brightness, -1..1, with that of a picture (h, w) laid over the plate."""
-    mean, square, shared = one.grid.means(laid, laid * laid, one.picture * laid)
-    return _correlation(one, mean, square, shared)[0]
+def likeness(one: Plates, other: Plates, motion: Motion) -> Cells:
+    """(N, C) of each cell the correlation of its brightness, -1..1, with that of the others moved back over the one by
+    (N, 4).
+    """
+    laid = _laid(one, other, motion)
+    return _correlation(one, laid[:, 0], laid[:, 1], laid[:, 4])[0]
 
 
-def _correlation(one: Plate, mean: Cells, square: Cells, shared: Cells) -> tuple[Cells, Cells]:
+def _laid(one: Plates, other: Plates, motion: Motion) -> NDArray[np.float32]:
+    """(N, 5, C) means within the cells of the other pictures moved back over the one, q; of p q, dx q, dy q and q q."""
+    grid = one.grid
+    means = np.empty((len(motion), 5, grid.across * grid.down), np.float32)
+    laid = np.empty((CELL**2, means.shape[2]), np.float32)
+    products = np.empty((4, *laid.shape), np.float32)
+    for at, moved in enumerate(motion):
+        over = other.pixels[at, 0]
+        if moved.any():
+            grid.pixels(laid_over(other.small[at], moved, grid), laid)
+            over = laid
+        np.multiply(one.pixels[at], over, out=products[:3])
+        np.multiply(over, over, out=products[3])
+        means[at, 0], means[at, 1:] = mean_of(over), mean_of(products)
+    return means
+
+
+def _correlation(one: Plates, mean: Cells, shared: Cells, square: Cells) -> tuple[Cells, Cells]:
     """The correlation, and the variance of what is laid over. A grey level of noise is nobody's likeness."""
-    variance = np.maximum(square - mean**2, 0)
-    alike = (shared - one.mean * mean) / np.sqrt((one.variance + 1) * (variance + 1))
+    variance = np.maximum(square - mean * mean, 0)
+    alike = (shared - one.means[:, 0] * mean) / np.sqrt((one.variance + 1) * (variance + 1))
     return np.asarray(alike), np.asarray(variance)
 
 
-def laid_over(other: Plate, motion: Motion) -> NDArray[np.float32]:
-    """The other picture, at half size, moved back over the one."""
+def laid_over(small: NDArray[np.uint8], motion: Motion, grid: Grid) -> NDArray[np.float32]:
+    """A plate's luma (h, w) moved back by (4,) over that of the frame from which it moved."""
     import cv2
 
-    height, width = other.picture.shape
-    tx, ty, a, b = (float(value) for value in motion)
-    middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    turn = np.array([[1 + a, -b], [b, 1 + a]])
-    shift = middle + np.array([tx, ty]) / other.grid.shrink - turn @ middle
-    matrix = np.column_stack([turn, shift])
+    height, width = small.shape
+    tx, ty, a, b = motion.tolist()
+    x, y = (width - 1) / 2, (height - 1) / 2
+    matrix = np.array(
+        [
+            [1 + a, -b, x + tx / grid.shrink - (1 + a) * x + b * y],
+            [b, 1 + a, y + ty / grid.shrink - b * x - (1 + a) * y],
+        ]
+    )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpAffine(other.picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(laid, np.float32)
+    source = small.astype(np.float32)
+    return np.asarray(
+        cv2.warpAffine(source, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )

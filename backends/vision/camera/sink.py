@@ -14,7 +14,7 @@ from backends.vision.camera.path import Path, path_of
 from backends.vision.camera.result import CameraSegment, CameraWork, Move
 from backends.vision.camera.track import CameraTrack, Track
 from backends.vision.cuts.result import ShotSpan
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from backends.vision.thresholds import thresholds
 
 _FLAT = "nothing shows depth: a zoom, or a push towards something flat"
@@ -31,7 +31,10 @@ class CameraSink:
         self._track = CameraTrack()
 
     def see(self, frame: Frame) -> None:
-        self._track.see(frame)
+        self.see_all(Frames([frame]))
+
+    def see_all(self, frames: Frames) -> None:
+        self._track.see_all(frames)
 
     def report(self, shots: Sequence[ShotSpan]) -> list[CameraWork]:
         """One result per shot, in order."""

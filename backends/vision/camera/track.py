@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.camera.depth import company_of, parallax_of
-from backends.vision.camera.fit import Fit, cell_flow, fit
-from backends.vision.camera.grid import SMALLEST_SIDE, Bars, Cells, Motion, Plate, length
-from backends.vision.frame import Frame, flow_between
+from backends.vision.camera.fit import Fits, fit_far, fit_neighbours
+from backends.vision.camera.grid import SMALLEST_SIDE, Flow, Motion, length
+from backends.vision.camera.plates import Bars, Plates, plates_of
+from backends.vision.frame import Frame, Frames, flow_cell, flow_cells_between
 from backends.vision.thresholds import thresholds
 
 STEP_FIELDS = ("tx", "ty", "a", "b", "doubt", "inliers", "residual", "matched", "texture", "flow")
@@ -43,8 +44,10 @@ class _Key:
 
     frame: int
     seconds: float
-    grey: NDArray[np.uint8]
-    plate: Plate
+    coarse: NDArray[np.uint8]
+    """As `Frame.coarse`."""
+    plate: Plates
+    """N = 1."""
     since: Motion = field(default_factory=lambda: np.zeros(4))
 
 
@@ -54,20 +57,19 @@ class Liveliness:
     def __init__(self) -> None:
         self._period = 1 / thresholds().motion.samples_per_second
         self._since = 0.0
-        self._way: tuple[Cells, Cells] | None = None
+        self._way: Flow | None = None
         self._kept = array("d")
 
     def begin(self, seconds: float) -> None:
         self._since, self._way = seconds, None
 
-    def add(self, seconds: float, u: Cells, v: Cells, width: int) -> None:
-        """The cells' way since the frame before, pixels; width of the picture: pixels."""
-        self._way = (u, v) if self._way is None else (self._way[0] + u, self._way[1] + v)
+    def add(self, seconds: float, flow: Flow, width: int) -> None:
+        """flow: (2, C) the cells' way since the frame before, pixels; width of the picture: pixels."""
+        self._way = flow if self._way is None else self._way + flow
         took = seconds - self._since
         if took < self._period - 1e-3:
             return
-        length_of_way = float(np.sqrt(self._way[0] ** 2 + self._way[1] ** 2).mean())
-        self._kept.extend([seconds, length_of_way / width / max(took, 1e-3)])
+        self._kept.extend([seconds, _mean_length(self._way[None])[0] / width / max(took, 1e-3)])
         self.begin(seconds)
 
     def samples(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -91,30 +93,26 @@ class CameraTrack:
         self._ends, self._depth_ends = array("q"), array("q")
         self._links, self._depths = array("f"), array("f")
         self._bars = Bars()
-        self._plate: Plate | None = None
+        self._plate: Plates | None = None
         self._motion: Motion = np.zeros(4)
         self._key: _Key | None = None
         self._far: _Key | None = None
 
-    def see(self, frame: Frame) -> None:
-        grey = frame.grey
-        self._seconds.append(frame.seconds)
-        if min(grey.shape) < SMALLEST_SIDE:
-            self._steps.extend([0.0] * len(STEP_FIELDS))
+    def see_all(self, frames: Frames) -> None:
+        """Look at the next frames."""
+        greys = frames.grey
+        self._seconds.extend(frame.seconds for frame in frames)
+        if min(greys.shape[1:]) < SMALLEST_SIDE:
+            self._steps.extend([0.0] * len(STEP_FIELDS) * len(frames))
             return
-        self._size = (grey.shape[0], grey.shape[1])
-        plate, before = Plate(grey, self._bars), self._plate
-        if before is None or frame.before is None:
-            self._keep(None, plate)
-            self._key, self._far = _key(frame, plate), _key(frame, plate)
-            self.liveliness.begin(frame.seconds)
-        else:
-            found = fit(before, plate, *cell_flow(frame.flow, plate.grid), self._motion, neighbours=True)
-            self._keep(found, plate)
-            self.liveliness.add(frame.seconds, found.u, found.v, self._size[1])
-            self._link(frame, before, plate, found)
-            self._motion = found.motion
-        self._plate = plate
+        self._size = (greys.shape[1], greys.shape[2])
+        before = self._plate if frames.before is not None else None
+        plates = plates_of(greys, self._bars, before)
+        if before is None:
+            self._begin(frames[0], plates)
+        if len(plates) > 1:
+            self._go_on(frames[len(frames) + 1 - len(plates) :], frames.flow_cells, plates)
+        self._plate = plates.alone(len(plates) - 1)
 
     def track(self) -> Track:
         """What was kept so far."""
@@ -128,74 +126,100 @@ class CameraTrack:
             _columns(self._depths, DEPTH_FIELDS),
         )
 
-    def _keep(self, found: Fit | None, plate: Plate) -> None:
-        if found is None:
-            self._steps.extend([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, plate.texture, 0.0])
-            return
-        flow = float(np.sqrt(found.u * found.u + found.v * found.v).mean())
-        self._steps.extend(
-            [*found.motion, found.doubt, found.inliers, found.residual, found.matched, plate.texture, flow]
-        )
+    def _begin(self, frame: Frame, plates: Plates) -> None:
+        self._steps.extend([0.0] * len(STEP_FIELDS))
+        self._steps[-2] = float(plates.texture[0])
+        self._key, self._far = _key(frame, plates, 0), _key(frame, plates, 0)
+        self.liveliness.begin(frame.seconds)
 
-    def _link(self, frame: Frame, before: Plate, plate: Plate, found: Fit) -> None:
+    def _go_on(self, frames: Sequence[Frame], flows: NDArray[np.float32], plates: Plates) -> None:
+        """flows: (N, h, w, 2) of at least `frames`, which are the plates without the first."""
+        count = len(frames)
+        flow = plates.grid.flow(flows[len(flows) - count :])
+        found, self._motion = fit_neighbours(plates.part(0, count), plates.part(1, count + 1), flow, self._motion)
+        rows = np.column_stack(
+            [
+                found.motion, found.doubt, found.inliers, found.residual, found.matched, plates.texture[1:],
+                _mean_length(found.flow),
+            ]
+        )  # fmt: skip
+        self._steps.frombytes(rows.astype(np.float32).tobytes())
+        matched = found.matched.tolist()
+        for at, frame in enumerate(frames):
+            self.liveliness.add(frame.seconds, found.flow[at], self._size[1])
+            self._link(frame, plates, at + 1, found, matched[at])
+
+    def _link(self, frame: Frame, plates: Plates, at: int, step: Fits, matched: float) -> None:
+        """The frame is plate `at`; step at - 1 leads to it."""
         camera, key, earlier = thresholds().camera, self._key, frame.before
         if key is None or earlier is None:
             return
-        if found.matched < camera.lost:
+        if matched < camera.lost:
             # A cut, or more than can be followed: what was before it is closed, and a new start made here.
             if earlier.index - key.frame > 1:
-                self._close(key, earlier, before, fit_between(key, earlier.grey, before))
-            self._key, self._far = _key(frame, plate), _key(frame, plate)
+                before = plates.part(at - 1, at)
+                self._close(key, earlier, before, fit_between(key, earlier, before))
+            self._key, self._far = _key(frame, plates, at), _key(frame, plates, at)
             return
-        key.since = after(key.since, found.motion)
-        moved = length(key.since, plate.grid)
+        key.since = after(key.since, step.motion[at - 1])
+        moved = length(key.since, plates.grid)
         if moved < camera.step_length * self._size[1] and frame.seconds - key.seconds < camera.step_seconds:
             return
-        if frame.index - key.frame > 1:
-            found = fit_between(key, frame.grey, plate)
+        plate = plates.part(at, at + 1)
+        apart = frame.index - key.frame > 1
+        found = fit_between(key, frame, plate) if apart else step.part(at - 1, at)
         self._close(key, frame, plate, found)
-        self._key = _key(frame, plate)
-        self._look_for_depth(frame, plate, found)
+        self._key = _key(frame, plates, at)
+        self._look_for_depth(frame, self._key.plate, found)
 
-    def _close(self, key: _Key, frame: Frame, plate: Plate, found: Fit) -> None:
+    def _close(self, key: _Key, frame: Frame, plate: Plates, found: Fits) -> None:
         seen = company_of(key.plate, plate, found)
         self._ends.extend([key.frame, frame.index])
-        self._links.extend([*found.motion, found.doubt, found.inliers, seen.put, seen.along, seen.astray])
+        known = (float(found.doubt[0]), float(found.inliers[0]))
+        self._links.extend([*found.motion[0].tolist(), *known, seen.put, seen.along, seen.astray])
 
-    def _look_for_depth(self, frame: Frame, plate: Plate, found: Fit) -> None:
+    def _look_for_depth(self, frame: Frame, plate: Plates, found: Fits) -> None:
         """A push is told from a zoom over a step that is long enough for near things to outgrow far ones."""
         camera, far = thresholds().camera, self._far
         if far is None:
             return
-        far.since = after(far.since, found.motion)
+        far.since = after(far.since, found.motion[0])
         grown = abs(float(far.since[2])) * plate.grid.radius
         shifted = float(np.hypot(far.since[0], far.since[1]))
         # The more the better; a slow push is looked at after a while all the same.
         enough = camera.depth_growth * (1 if frame.seconds - far.seconds > camera.depth_patience else 2)
         if grown >= enough * self._size[1]:
             self._depth_ends.extend([far.frame, frame.index])
-            self._depths.append(parallax_of(far.plate, plate, fit_between(far, frame.grey, plate)))
+            self._depths.append(parallax_of(far.plate, plate, fit_between(far, frame, plate)))
         elif frame.seconds - far.seconds < camera.depth_seconds and shifted < camera.depth_shift * self._size[1]:
             return
-        self._far = _key(frame, plate)
+        self._far = _Key(frame.index, frame.seconds, frame.coarse, plate)
 
 
-def _key(frame: Frame, plate: Plate) -> _Key:
-    return _Key(frame.index, frame.seconds, frame.grey, plate)
+def _key(frame: Frame, plates: Plates, at: int) -> _Key:
+    return _Key(frame.index, frame.seconds, frame.coarse, plates.alone(at))
+
+
+def _mean_length(flow: Flow) -> NDArray[np.float64]:
+    """(N,) of (N, 2, C)."""
+    squares = np.square(flow)
+    return np.asarray(np.sqrt(squares[:, 0] + squares[:, 1]).mean(axis=1), np.float64)
 
 
 def _columns(kept: array[float], fields: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     return dict(zip(fields, np.array(kept, np.float32).reshape(-1, len(fields)).T, strict=True))
 
 
-def fit_between(key: _Key, grey: NDArray[np.uint8], plate: Plate) -> Fit:
-    """The background's motion from a key frame to one that need not be its neighbour."""
-    return fit(key.plate, plate, *cell_flow(flow_between(key.grey, grey), plate.grid), key.since)
+def fit_between(key: _Key, frame: Frame, plate: Plates) -> Fits:
+    """The background's motion from a key frame to one that need not be its neighbour; N = 1."""
+    flow = flow_cells_between(key.coarse, frame.coarse, flow_cell(plate.grid.size))
+    return fit_far(key.plate, plate, plate.grid.flow(flow[None]), key.since)
 
 
 def after(one: Motion, other: Motion) -> Motion:
     """One motion, then the other."""
-    first, then = complex(one[2], one[3]), complex(other[2], other[3])
-    shift = (1 + then) * complex(one[0], one[1]) + complex(other[0], other[1])
+    (tx, ty, a, b), (x, y, c, d) = one.tolist(), other.tolist()
+    first, then = complex(a, b), complex(c, d)
+    shift = (1 + then) * complex(tx, ty) + complex(x, y)
     turn = (1 + first) * (1 + then) - 1
     return np.array([shift.real, shift.imag, turn.real, turn.imag])
