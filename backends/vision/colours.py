@@ -19,8 +19,11 @@ Mask = NDArray[np.bool_]
 _SAMPLE_PIXELS = 5_000
 _CLUSTERS = 10
 """More clusters than colours asked for: those that get the same name are joined."""
-_ROUNDS, _SETTLED = 10, 0.5
+_ROUNDS, _SETTLED = 8, 1.0
 """k-means ends after so many rounds, or when no centre moves further than this in CIELAB."""
+_FINE = 4
+"""Bits of red, green and blue that pixels are counted by before they are clustered: a tenth of the points, and colours
+that lie nearer have one name."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +49,87 @@ def colour_clusters(pixels: NDArray[np.uint8], most: int = _CLUSTERS) -> NDArray
 
     k-means in CIELAB, which begins with slices of equal size by lightness: the same pixels give the same answer.
     """
-    import cv2
-
     if not len(pixels):
         return np.zeros((0, 4), np.float32)
-    packed = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    distinct, labels = np.unique(packed, return_inverse=True)
-    if len(distinct) > most:
-        lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
-        begin = np.empty((len(pixels), 1), np.int32)
-        begin[np.argsort(lab[:, 0], kind="stable"), 0] = np.arange(len(pixels)) * most // len(pixels)
-        criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SETTLED)
-        labels = cv2.kmeans(lab, most, begin, criteria, 1, cv2.KMEANS_USE_INITIAL_LABELS)[1]
-    labels = labels.ravel()
-    sizes = np.bincount(labels)
-    sums = np.stack([np.bincount(labels, pixels[:, channel]) for channel in range(3)], axis=1)
+    return shade_clusters(shades_of(pixels), most)
+
+
+@dataclass(frozen=True)
+class Shades:
+    """The colours of some pixels, those that are nearly alike as one."""
+
+    of: NDArray[np.intp]
+    """(N,) which shade each pixel has."""
+    sizes: NDArray[np.float32]
+    """(M,) pixels of each shade."""
+    rgb: NDArray[np.float32]
+    """(M, 3) their means, 0-255."""
+    lab: NDArray[np.float32]
+    """(M, 3) the same in CIELAB."""
+
+
+def shades_of(pixels: NDArray[np.uint8]) -> Shades:
+    """The shades of (N, 3) uint8 sRGB pixels, N at least 1; of few colours each is a shade of its own."""
+    import cv2
+
+    red, green, blue = (pixels[:, channel].astype(np.int32) for channel in range(3))
+    packed = (red >> 8 - _FINE << 2 * _FINE) + (green >> 8 - _FINE << _FINE) + (blue >> 8 - _FINE)
+    counts = np.bincount(packed, minlength=1 << 3 * _FINE)
+    used = np.flatnonzero(counts)
+    if len(used) <= _CLUSTERS:  # perhaps so few that none should be joined
+        distinct, whole = np.unique(red << 16 | green << 8 | blue, return_inverse=True)
+        if len(distinct) <= _CLUSTERS:
+            packed, counts, used = whole, np.bincount(whole), np.arange(len(distinct))
+    sums = np.stack([np.bincount(packed, channel)[used] for channel in (red, green, blue)], axis=1)
+    rgb = (sums / counts[used, None]).astype(np.float32)
+    lab = cv2.cvtColor(rgb[None] / 255, cv2.COLOR_RGB2LAB)[0]
+    places = np.cumsum(counts > 0) - 1
+    return Shades(places[packed], counts[used].astype(np.float32), rgb, np.asarray(lab, np.float32))
+
+
+def shade_clusters(shades: Shades, most: int = _CLUSTERS) -> NDArray[np.float32]:
+    """(K, 4) as `colour_clusters`."""
+    count = len(shades.sizes)
+    labels = np.arange(count)
+    if count > most:
+        labels = k_means(shades.lab, shades.sizes, most, _ROUNDS, _SETTLED)[1]
+    sizes = np.bincount(labels, shades.sizes)
+    sums = np.stack([np.bincount(labels, shades.sizes * shades.rgb[:, channel]) for channel in range(3)], axis=1)
     found = sizes > 0
     means = sums[found] / sizes[found, None]
-    return np.concatenate([means, sizes[found, None] / len(pixels)], axis=1).astype(np.float32)
+    return np.concatenate([means, sizes[found, None] / shades.sizes.sum()], axis=1).astype(np.float32)
+
+
+def k_means(
+    points: NDArray[np.float32], sizes: NDArray[np.float32], count: int, rounds: int, settled: float
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """(count, k) centres and the label of each of (N, k) points, of which each counts `sizes` (N,) times (Lloyd 1982).
+
+    It begins with slices of equal size by the first coordinate, and ends after so many rounds or when no centre moves
+    further than `settled`. A cluster that gets nothing is begun anew at the point that is the worst off.
+    """
+    order = np.argsort(points[:, 0], kind="stable")
+    places = np.cumsum(sizes[order]) - sizes[order] / 2
+    labels = np.empty(len(points), np.intp)
+    labels[order] = np.minimum(places * (count / float(sizes.sum())), count - 1)
+    ones = np.eye(count, dtype=np.float32)
+    weighed = np.concatenate([points * sizes[:, None], sizes[:, None]], axis=1)
+    longer = np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1)
+    centres = np.full((count, points.shape[1]), np.inf, np.float32)
+    for _ in range(rounds):
+        sums = ones[labels].T @ weighed
+        moved = sums[:, :-1] / np.maximum(sums[:, -1:], 1e-9)
+        empty = np.flatnonzero(sums[:, -1] == 0)
+        if len(empty):
+            off = sizes * np.square(points - moved[labels]).sum(axis=1)
+            moved[empty] = points[np.argsort(-off, kind="stable")[: len(empty)]]
+        way, centres = np.square(moved - centres).sum(axis=1).max(), moved
+        if way <= settled * settled:
+            break
+        # The points' own squares are the same for all centres.
+        far = longer @ np.concatenate([-2 * centres, np.square(centres).sum(axis=1, keepdims=True)], axis=1).T
+        labels = far.argmin(axis=1)
+    return centres, labels
 
 
 def named(clusters: NDArray[np.float32], count: int | None = None) -> list[NamedColour]:

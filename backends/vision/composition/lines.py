@@ -76,10 +76,14 @@ def _without_doubles(segments: F64) -> F64:
     segments = segments[:_LOOKED_AT]
     same = _same(segments)
     kept: list[int] = []
+    doubles = np.zeros(len(segments), bool)
     for at in range(len(segments)):
-        if not same[at, kept].any():
+        if not doubles[at]:
             kept.append(at)
-    return segments[kept[:_MOST]]
+            if len(kept) == _MOST:
+                break
+            doubles |= same[:, at]
+    return segments[kept]
 
 
 def _same(segments: F64) -> NDArray[np.bool_]:
@@ -87,10 +91,11 @@ def _same(segments: F64) -> NDArray[np.bool_]:
     along = segments[:, 2:] - segments[:, :2]
     length = np.hypot(along[:, 0], along[:, 1])
     along = along / length[:, None]
-    ends = segments.reshape(-1, 1, 2, 2) - segments[:, :2].reshape(1, -1, 1, 2)
-    beside = np.abs(ends[..., 1] * along[:, 0, None] - ends[..., 0] * along[:, 1, None]).max(axis=2)
-    place = (ends[..., 0] * along[:, 0, None] + ends[..., 1] * along[:, 1, None]) / length[:, None]
-    return np.asarray((beside < _APART) & (place.max(axis=2) > -0.1) & (place.min(axis=2) < 1.1))
+    x, y = (segments[:, at::2].T[..., None] - segments[:, at] for at in (0, 1))  # (2, N, N): ends from each one's first
+    beside = np.abs(y * along[:, 0] - x * along[:, 1])
+    place = (x * along[:, 0] + y * along[:, 1]) / length
+    near = np.maximum(beside[0], beside[1]) < _APART
+    return np.asarray(near & (np.maximum(place[0], place[1]) > -0.1) & (np.minimum(place[0], place[1]) < 1.1))
 
 
 def _meeting(segments: F64, width: int, height: int) -> F64 | None:
@@ -100,6 +105,8 @@ def _meeting(segments: F64, width: int, height: int) -> F64 | None:
     along = along / lengths[:, None]
     angles = np.degrees(np.arctan2(along[:, 1], along[:, 0])) % 180
     leading = (np.minimum(angles, 180 - angles) > _LEVEL_DEG) & (np.abs(angles - 90) > _LEVEL_DEG)
+    if np.count_nonzero(leading) < _FEWEST or len(np.unique(angles[leading] // _SECTOR_DEG)) < _SECTORS:
+        return None
     normals = np.stack([-along[:, 1], along[:, 0]], axis=1)
     offsets = (normals * segments[:, :2]).sum(axis=1)
     points = _crossings(normals, offsets, leading, width, height)
@@ -131,7 +138,7 @@ def _crossings(normals: F64, offsets: F64, leading: NDArray[np.bool_], width: in
 def _agreeing(points: F64, segments: F64, normals: F64, lengths: F64) -> NDArray[np.bool_]:
     """(P, N): which segments aim at which point, and end before it rather than run through it."""
     middles = (segments[:, :2] + segments[:, 2:]) / 2
-    towards = points[:, None] - middles
-    distance = np.maximum(np.hypot(towards[..., 0], towards[..., 1]), 1e-6)
-    miss = np.abs((towards * normals).sum(axis=2)) / distance
-    return np.asarray((miss < np.sin(np.radians(_AIM_DEG))) & (distance > 0.45 * lengths))
+    x, y = (points[:, None, at] - middles[:, at] for at in (0, 1))
+    distance = np.maximum(np.sqrt(x * x + y * y), 1e-6)
+    miss = np.abs(x * normals[:, 0] + y * normals[:, 1])
+    return np.asarray((miss < np.sin(np.radians(_AIM_DEG)) * distance) & (distance > 0.45 * lengths))

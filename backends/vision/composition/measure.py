@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.media.probe import MediaInfo
-from backends.vision.colours import colour_clusters
+from backends.vision.colours import shade_clusters
 from backends.vision.composition.depth import depth_of
 from backends.vision.composition.figures import NOBODY, FigureFinder, confirmed, doubted, same_place
 from backends.vision.composition.lines import lines_of
@@ -39,12 +40,15 @@ _MOST_PER_SECOND = 5.0
 _FIGURES_AGAIN, _FIGURES_NEW, _CHANGE = 3.0, 1.0, 8.0
 """Seconds after which figures are looked for again: anyway, and when a face is still doubted or the picture's lightness
 has changed by the last (CIELAB, mean) since: looking costs far more than all measures of a picture together."""
+_HOLDS, _ANOTHER, _NOISE = 0.5, 0.4, 0.5
+"""A sample is taken to be composed like the last that was measured for so many seconds at most, and while its colours
+differ from that by no more than this share of their spread, plus noise (CIELAB, mean of the cells): the camera's moves
+change a fifth to a third in a quarter of a second, another shot all of it."""
 _FOLLOWED = 8.0
 """Mean change of luma from the frame before up to which optical flow is believed: more is a cut or a blur."""
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """Numbers of one picture; places and shares as in `Composition`, NaN where there is nothing."""
 
     x: float
@@ -67,7 +71,7 @@ class Measured:
     bright: float
 
 
-NUMBERS = len(fields(Measured))
+NUMBERS = len(Measured._fields)
 
 
 def measured(view: View, figures: Sequence[Figure] = (), speed: NDArray[np.float32] | None = None) -> Measured:
@@ -97,15 +101,40 @@ def compose(rgb: Rgb, *, figures: Sequence[Figure] = (), why_none: str = "") -> 
     'unknown', for the reason that `why_none` may give.
     """
     view = View(rgb)
-    numbers = np.array([astuple(measured(view, figures))])
-    clusters = colour_clusters(view.small.reshape(-1, 3), PALETTE)
+    numbers = np.array([measured(view, figures)])
+    clusters = shade_clusters(view.shades, PALETTE)
     return summed_up(numbers, clusters, [tuple(figures)] if figures else [], why_none, rgb.shape[1] / rgb.shape[0])
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was measured of a picture."""
+
+    seconds: float
+    lab: NDArray[np.float32]
+    """As in its `View`."""
+    followed: bool
+    """Whether it was known what moves in it: of a shot's first picture nothing tells."""
+    figures: tuple[Figure, ...]
+    numbers: Measured
+    clusters: NDArray[np.float32]
+    """(PALETTE, 4)"""
+
+    def outdated(self, seconds: float, view: View, figures: tuple[Figure, ...]) -> bool:
+        """Whether a later picture is so much another one that it has to be measured itself."""
+        if seconds - self.seconds > _HOLDS - 1e-3 or not self.followed or figures is not self.figures:
+            return True
+        if self.lab.shape != view.lab.shape:
+            return True
+        spread = float(np.abs(self.lab - self.lab.mean(axis=(0, 1))).mean())
+        return float(np.abs(view.lab - self.lab).mean()) > _ANOTHER * spread + _NOISE
 
 
 class CompositionSink:
     """The composition of each shot: means over pictures sampled every sixth frame (at most five a second).
 
-    Which frames are sampled is decided by time alone. Of each it keeps 49 floats, and the figures found.
+    Which frames are sampled is decided by time alone; one that hardly differs from the last measured counts as that
+    one. Of each it keeps 49 floats, and the figures found.
     """
 
     def __init__(self, info: MediaInfo, figures: FigureFinder | None = None, why_none: str = "") -> None:
@@ -118,6 +147,7 @@ class CompositionSink:
         self._figures: dict[int, tuple[Figure, ...]] = {}
         self._looked: list[int] = []
         self._tick = -1
+        self._known: _Known | None = None
         self._last: tuple[float, NDArray[np.float32]] | None = None
         self._now: tuple[Figure, ...] = ()
         self._unconfirmed = False
@@ -130,14 +160,20 @@ class CompositionSink:
             return
         self._tick = tick
         self._aspect = frame.rgb.shape[1] / frame.rgb.shape[0]
-        view = View(frame.rgb)
+        view = View(frame.rgb, frame.grey)
         self._look_for_figures(frame, view)
-        clusters = np.zeros((PALETTE, 4), np.float32)
-        found = colour_clusters(view.small.reshape(-1, 3), PALETTE)
-        clusters[: len(found)] = found
+        known = self._known
+        if known is None or known.outdated(frame.seconds, view, self._now):
+            clusters = np.zeros((PALETTE, 4), np.float32)
+            found = shade_clusters(view.shades, PALETTE)
+            clusters[: len(found)] = found
+            speed = self._speed(frame, view)
+            numbers = measured(view, self._now, speed)
+            known = _Known(frame.seconds, view.lab, speed is not None, self._now, numbers, clusters)
+            self._known = known
         self._frames.append(frame.index)
-        self._numbers.extend(astuple(measured(view, self._now, self._speed(frame, view))))
-        self._colours.extend(clusters.ravel())
+        self._numbers.extend(known.numbers)
+        self._colours.frombytes(known.clusters.tobytes())
 
     @property
     def sampled(self) -> tuple[int, ...]:
@@ -190,7 +226,9 @@ class CompositionSink:
         if frame.before is None or frame.before.grey.shape != frame.grey.shape:
             return None
         change = cv2.norm(frame.grey, frame.before.grey, cv2.NORM_L1) / frame.grey.size
-        return motion_against(view, frame.flow, self._fps) if change < _FOLLOWED else None
+        if change >= _FOLLOWED:
+            return None
+        return motion_against(view, frame.flow_cells, self._fps, frame.grey.shape[1])
 
     def _look_for_figures(self, frame: Frame, view: View) -> None:
         if self._finder is None:

@@ -78,7 +78,9 @@ def symmetry_of(view: View) -> float:
             continue
         across = np.arange(part.shape[1], dtype=np.float32) - (part.shape[1] - 1) / 2
         rest = part - part.mean(axis=1, keepdims=True)
-        rest = rest - (rest @ across).sum() / ((across @ across) * len(rest)) * across
-        alike = float((rest * rest[:, ::-1]).sum()) / (float((rest * rest).sum()) + rest.size * _FLAT)
+        # The slope across is taken out of both by what it changes in the sums, rather than of every cell.
+        slope = float(rest.sum(axis=0) @ across) ** 2 / (float(across @ across) * len(rest))
+        mirrored = float(np.vdot(rest, np.ascontiguousarray(rest[:, ::-1])))
+        alike = (mirrored + slope) / (float(np.vdot(rest, rest)) - slope + rest.size * _FLAT)
         best = max(best, alike)
     return min(1.0, best)

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.vision.colours import Shades, shades_of
+
 Rgb = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 WIDTH = 320
@@ -14,6 +16,8 @@ WIDTH = 320
 CELLS = 64
 """Cells of the longer side of maps such as saliency; Hou & Zhang (2007) work at 64 pixels for the same reason: the
 scale at which a thing, and not its texture, is seen."""
+GRAIN = 6.0
+"""Laplacian below which nothing but grain is seen."""
 _BAR_LUMA, _BAR_JUMP = 28, 12.0
 """Bars are darker than the first everywhere, and the picture beside them is brighter by the second on the mean."""
 _MOST_BARS = 0.36
@@ -23,17 +27,17 @@ _MOST_BARS = 0.36
 class View:
     """One picture. Places are shares of the active picture; `whole` tells them as shares of the frame."""
 
-    def __init__(self, rgb: Rgb) -> None:
-        """rgb: (H, W, 3) uint8 of any size."""
+    def __init__(self, rgb: Rgb, grey: Rgb | None = None) -> None:
+        """rgb: (H, W, 3) uint8 of any size; grey: its luma, (H, W) uint8, when somebody has it."""
         import cv2
 
         frame = np.ascontiguousarray(rgb)
         scale = WIDTH / max(frame.shape[:2])
         if scale < 1:
             size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-            frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+            frame, grey = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8), None
         height, width = frame.shape[:2]
-        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) if grey is None else grey
         top, left = _bars(grey), _bars(grey.T)
         self.rgb: Rgb = np.ascontiguousarray(frame[top : height - top, left : width - left])
         self.grey: Rgb = np.ascontiguousarray(grey[top : height - top, left : width - left])
@@ -58,12 +62,34 @@ class View:
         return np.asarray(cv2.cvtColor(self.small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
     @cached_property
+    def shades(self) -> Shades:
+        """The colours of `small`, row by row."""
+        return shades_of(self.small.reshape(-1, 3))
+
+    @cached_property
     def laplacian(self) -> F32:
         """(H, W) absolute Laplacian of luma, lightly smoothed, so that grain is not taken for detail."""
         import cv2
 
         smooth = cv2.GaussianBlur(self.grey, (0, 0), 0.8)
-        return np.asarray(np.abs(cv2.Laplacian(smooth, cv2.CV_16S, ksize=3)), np.float32)
+        steps = np.asarray(cv2.Laplacian(smooth, cv2.CV_32F, ksize=3), np.float32)
+        return np.abs(steps, out=steps)
+
+    @cached_property
+    def detail(self) -> F32:
+        """(h, w) mean of `laplacian` in the cells of `lab`."""
+        return self._in_cells(self.laplacian)
+
+    @cached_property
+    def sharp_detail(self) -> F32:
+        """(h, w) as `detail`, of what is above grain."""
+        return self._in_cells(np.maximum(self.laplacian - np.float32(GRAIN), 0))
+
+    def _in_cells(self, values: F32) -> F32:
+        import cv2
+
+        height, width = self.lab.shape[:2]
+        return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
     def cells_of(self, values: F32) -> F32:
         """What was measured on the whole frame, (H, W) or (H, W, C) of any size, as (h, w[, C]) cells like `lab`."""
