@@ -188,7 +188,9 @@ def test_a_part_of_the_dialogue_spoken_last(brain: OfflineBrain, wish: str, part
         ("make Boo speak slower", ("change_voice", {"character": "Boo", "rate": 0.87})),
         ("rendi la voce di Luca più profonda", ("change_voice", {"character": "Luca", "pitch": -3.0})),
         ("delete Mia's voice", ("forget_voice", {"character": "Mia"})),
-        ("Mia takes her consent back", ("forget_voice", {"character": "Mia"})),
+        ("Mia takes her consent back", ("forget_voice", {"character": "Mia", "for_good": True})),
+        ("use Qwen3-TTS for Luca", ("change_voice", {"character": "Luca", "engine": "qwen3_tts"})),
+        ("which emotions are there?", ("list_voices", {"about": "emotions"})),
         ("cancella la voce di Mia", ("forget_voice", {"character": "Mia"})),
     ],
 )
@@ -219,3 +221,24 @@ def test_the_words_of_a_recording_after_a_colon(brain: OfflineBrain) -> None:
     wish = "lip-sync this recording on Mia with the text: There was a pink light."
     ((tool, args),) = calls(brain, wish, attachments=[SAMPLE], characters=[MIA])
     assert (tool, args["text"]) == ("lip_sync", "There was a pink light.")
+
+
+def test_a_mouth_has_its_rate_and_its_face(brain: OfflineBrain) -> None:
+    wish = "lip-sync this at 12 fps for moho and show me a preview with the fox's face"
+    wanted = {"audio": SAMPLE["id"], "character": "fox", "formats": ["moho"], "fps": 12.0, "preview": True}
+    assert calls(brain, wish, attachments=[SAMPLE]) == [("lip_sync", wanted)]
+
+
+def test_names_before_dashes_are_a_script(brain: OfflineBrain) -> None:
+    ((tool, args),) = calls(brain, "Luca - Where are you?\nBoo (sad) - Up here.\nLuca - Come down!")
+    assert tool == "speak_dialogue" and [line["character"] for line in args["lines"]] == ["Luca", "Boo", "Luca"]
+    assert args["lines"][1]["emotion"] == "sad"
+
+
+def test_a_film_as_subtitles_is_a_file_of_them(brain: OfflineBrain) -> None:
+    film = {"id": "vid-cccccccccc", "kind": "video", "name": "The kite", "tool": "make_film", "text": "a kite escapes"}
+    assert calls(brain, "give me the film as subtitles", assets=[film]) == [
+        ("export_timeline", {"timeline": film["id"], "format": "srt"})
+    ]
+    ((tool, args),) = calls(brain, 'put "The End" at the end', assets=[film])
+    assert tool == "edit_video" and args["video"] == film["id"]

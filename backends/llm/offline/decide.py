@@ -19,7 +19,7 @@ from backends.llm.offline.repeats import retold
 from backends.llm.offline.request import Call, Request
 from backends.llm.offline.script_parts import about_the_dialogue
 from backends.llm.offline.timeline_calls import bare_span
-from backends.llm.offline.voice_manage import only_a_change
+from backends.llm.offline.voice_manage import TOLD, only_a_change, only_details
 from backends.llm.offline.voice_owner import asks_consent, with_consent
 from backends.llm.offline.wish import Wish, read_wish
 from backends.llm.understanding import CHAT, CLARIFY, DECLINE
@@ -141,6 +141,8 @@ def _by_form(request: Request) -> Reading | None:
         return Reading((("speak", 1.0),), "rule")
     if made and made[0] in ("speak", "change_voice") and only_a_change(request):
         return Reading((("change_voice", 1.0),), "rule")
+    if request.recent and made[0] in TOLD and only_details(request):
+        return Reading((("list_voices", 1.0),), "rule")
     if made and made[0] == "speak_dialogue" and request.recent and about_the_dialogue(request):
         return Reading((("speak_dialogue", 1.0),), "rule")
     if not (match := _REPEATS.match(request.command)):

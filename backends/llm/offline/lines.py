@@ -25,6 +25,7 @@ def spoken_lines(request: Request) -> list[dict[str, Any]]:
 
 def lines_in(text: str, request: Request) -> list[dict[str, Any]]:
     """The lines in a text, each with the speaker named before it."""
+    text = _colons(text, request)
     if len(written := _written_lines(text, request)) >= 2:
         return written
     quotes = find_quotes(text)
@@ -45,6 +46,22 @@ def lines_in(text: str, request: Request) -> list[dict[str, Any]]:
     if len(quotes) == 1:
         return [_line(text[: quotes[0].start], quotes[0].content, request, text[quotes[0].end :])]
     return []
+
+
+_DASHED = re.compile(
+    r"^(\s*)([A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)?(?:\s*[(\[][^)\]\n]{1,60}[)\]])?)\s+[-–—]\s+(?=\S)", re.MULTILINE
+)
+_BESIDE = re.compile(r"\s*[(\[].*")
+
+
+def _colons(text: str, request: Request) -> str:
+    """'Luca - Hello' as 'Luca: Hello', where rows are written so: by known characters, or by names that come back."""
+    rows = [match for match in _DASHED.finditer(text) if _BESIDE.sub("", match[2]).lower() not in NOT_NAMES]
+    names = [_BESIDE.sub("", match[2]).casefold() for match in rows]
+    known = {name.casefold() for one in request.facts.characters for name in (one.name, *one.aliases)}
+    if len(rows) < 2 or len(set(names)) < 2 or not (known & set(names) or len(set(names)) < len(names)):
+        return text
+    return _DASHED.sub(lambda match: f"{match[1]}{match[2]}: ", text)
 
 
 def _written_lines(text: str, request: Request) -> list[dict[str, Any]]:
@@ -74,13 +91,14 @@ def _quoted_lines(text: str, quotes: tuple[Quote, ...], request: Request) -> lis
 
 def is_script(request: Request) -> bool:
     """Whether the clause is nothing but lines with their speakers: 'Luca: Hi! Boo: Beep.'"""
-    text = request.wish.raw_slice(request.wish.command_start)
+    text = _colons(request.wish.raw_slice(request.wish.command_start), request)
     return re.match(rf"{_LABEL}\s*\S", text) is not None and len(lines_in(text, request)) >= 2
 
 
 def holds_script(request: Request) -> bool:
     """Whether lines with their speakers stand under a wish: 'do this with two actors:' and then a script."""
-    return len(_written_lines(request.wish.raw_slice(request.wish.command_start), request)) >= 2
+    text = _colons(request.wish.raw_slice(request.wish.command_start), request)
+    return len(_written_lines(text, request)) >= 2
 
 
 def _labelled(match: re.Match[str]) -> str:

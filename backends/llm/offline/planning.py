@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from backends.llm.offline import dialogue
 from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.lip_calls import PREVIEW
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS, build, clauses, cut_out, substitute
 from backends.llm.offline.request import Ask, Call, Made, Request
@@ -80,6 +81,8 @@ def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
             and reading.intent == merged[-1][1].intent
             and reading.intent in ("edit_video", "edit_image", "add_effects", "remember", "search_memory")
         )
+        if merged and merged[-1][1].intent == "lip_sync" and PREVIEW.search(wish.text[slice(*span)]):
+            same = True  # 'and show me a preview with the fox's face' is no picture of its own
         if merged and (weak or same):
             merged[-1] = ((merged[-1][0][0], span[1]), merged[-1][1])
         else:

@@ -9,6 +9,7 @@ from backends.llm.offline import (
     effect_calls,
     film_calls,
     image_calls,
+    lip_calls,
     memory_calls,
     timeline_calls,
     video_calls,
@@ -21,7 +22,17 @@ from backends.llm.offline.wish import Wish
 
 Builder = Callable[[Request], list[Call]]
 
-_MODULES = (image_calls, voice_calls, voice_manage, video_calls, effect_calls, timeline_calls, film_calls, memory_calls)
+_MODULES = (
+    image_calls,
+    voice_calls,
+    lip_calls,
+    voice_manage,
+    video_calls,
+    effect_calls,
+    timeline_calls,
+    film_calls,
+    memory_calls,
+)
 
 BUILDERS: Mapping[str, Builder] = {
     name: getattr(module, name)

@@ -39,16 +39,24 @@ _TIMELINE = re.compile(
     r"\b(?:with|and|as|plus|also|con|anche)\s+(?:a|an|the|una|la)?\s*(?:editable\s+)?(?:timeline|\.?otio)\b",
     re.IGNORECASE,
 )
+_DEAF = re.compile(
+    r"\b(?:(?:subtitles?|captions?)\s+)?(?:for\s+)?(?:the\s+)?(?:deaf|hard of hearing|hearing[- ]impaired)\b|\bsdh\b|"
+    r"\bclosed captions?\b|\b(?:per\s+)?(?:i\s+)?(?:non udenti|sordi)\b",
+    re.IGNORECASE,
+)
+_NAMELESS = re.compile(
+    r"\b(?:without|no|senza)\s+(?:the\s+|i\s+)?(?:speakers?['’]?\s+)?(?:names|nomi)\b", re.IGNORECASE
+)
 _REST = re.compile(
     r"(?:(?:only|just|but|now|please|again|once more|the|same|script|dialogue|dialog|it|this|that|them|"
-    r"speak|read|say|record|do|make|play|perform|want|i|with|without|and|also|as|of|from|a|an|no|one|go|for|in|to|by|me|"
+    r"subtitles?|captions?|srt|vtt|give|show|get|need|sottotitoli|dammi|mostrami|come|dialogo|speak|read|say|record|do|make|play|perform|want|i|with|without|and|also|as|of|from|a|an|no|one|go|for|in|to|by|me|"
     r"solo|soltanto|ma|ora|ancora|di|nuovo|la|il|le|lo|con|senza|leggi|recita|fai|dei|del|della|e)\b\W*|\W+)*",
     re.IGNORECASE,
 )
 
 
 def script_parts(request: Request) -> dict[str, Any]:
-    """`scene`, `only`, `pause`, `stems`, `timeline` and `emotion` of speak_dialogue that the wish names."""
+    """What the wish names of `scene`, `only`, `pause`, `stems`, `timeline`, `emotion` and `subtitles`."""
     text = request.wish.blank_quotes
     args: dict[str, Any] = {}
     if match := _NUMBERED.search(text):
@@ -72,6 +80,10 @@ def script_parts(request: Request) -> dict[str, Any]:
         args["timeline"] = True
     if curve := curve_in(text):
         args["emotion"] = curve
+    if _DEAF.search(text):
+        args["subtitles"] = "sdh"
+    elif _NAMELESS.search(text):
+        args["subtitles"] = "none"
     return args
 
 
@@ -80,7 +92,17 @@ def about_the_dialogue(request: Request) -> bool:
     if request.wish.quotes or ":" in request.command or not script_parts(request):
         return False
     rest = request.command
-    for shape in (_NUMBERED, _NTH, _CALLED, _LINES, _STEMS, _TIMELINE, *(re.compile(p, re.I) for _, p in _PAUSES)):
+    for shape in (
+        _NUMBERED,
+        _NTH,
+        _CALLED,
+        _LINES,
+        _STEMS,
+        _TIMELINE,
+        _DEAF,
+        _NAMELESS,
+        *(re.compile(p, re.I) for _, p in _PAUSES),
+    ):
         rest = shape.sub(" ", rest)
     for name in find_characters(request):
         rest = re.sub(rf"\b{re.escape(name)}(?:['’]s)?", " ", rest, flags=re.IGNORECASE)

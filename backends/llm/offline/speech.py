@@ -153,6 +153,23 @@ def named_speaker(text: str) -> str | None:
     return None
 
 
+_ENGINES = (
+    ("gpt_sovits", r"gpt[\s_-]*so-?vits|so-?vits"),
+    ("qwen3_tts", r"qwen[\s_-]*3?(?:[\s_-]*tts)?"),
+    ("espeak", r"e-?speak(?:[\s_-]*ng)?"),
+    (
+        "auto",
+        r"(?:automatic|default|usual|any|free) (?:voice )?engine|engine (?:freely|by itself)|"
+        r"motore (?:automatico|predefinito|qualsiasi)",
+    ),
+)
+
+
+def engine_in(text: str) -> str | None:
+    """The voice engine that a wish names, as the tools call it; None when it names none."""
+    return next((name for name, words in _ENGINES if re.search(rf"\b(?:{words})\b", text, re.IGNORECASE)), None)
+
+
 def outside_of(request: Request, text: str) -> str:
     """The wish without the words to be said."""
     if request.wish.quotes:

@@ -12,6 +12,7 @@ from backends.llm.offline.effect_words import effects_in
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import SUITABLE, find_file, find_files, kind_of_extension, need_file
 from backends.llm.offline.request import Ask, Call, Made, Refer, Request
+from backends.llm.offline.voice_calls import SPEAKERS
 from backends.llm.offline.wish import FILE_NAME, Wish
 
 _JOIN = re.compile(
@@ -39,7 +40,9 @@ _PLACE_WORDS = r"(?:on|at|over|across|in|onto|to|into|above|below|under|sul|sull
 
 
 def analyze_video(request: Request) -> list[Call]:
-    """video, aspects."""
+    """video, aspects; who speaks in it is heard, not seen."""
+    if SPEAKERS.search(request.wish.blank_quotes):
+        raise Refer("analyze_audio")
     video = need_file(request, "video", "which_video")
     aspects = lexicon().group("aspects").names(FILE_NAME.sub(" ", request.wish.blank_quotes))
     if re.search(r"\b(?:scenes?|scena)\b", request.text, re.I) and "shots" not in aspects:
@@ -116,10 +119,36 @@ _CARD = re.compile(
 """A title that stands on a card of its own is no caption on the picture: the cutter makes it."""
 
 
+_AT_AN_END = re.compile(
+    r"\bat the (?:very )?(?:end|beginning|start)\b|\bas the (?:very )?(?:last|first) (?:thing|shot|image)\b|"
+    r"\balla fine\b|\ball['’]inizio\b|\bin (?:coda|apertura)\b",
+    re.IGNORECASE,
+)
+_ON_THE_PICTURE = re.compile(
+    r"\b(?:captions?|subtitles?|overlay|lettering|top|bottom|corner|over|across|centre|center|middle|"
+    r"didascali\w+|sottotitol\w+|sopra|in alto|in basso|angolo|centro)\b",
+    re.IGNORECASE,
+)
+_AS_SUBTITLES = re.compile(
+    r"\b(?:as|in|come|in formato)\s+(?:(?:an?|the|dei|i)\s+)?(?:srt|vtt|webvtt|subtitles?|sottotitoli)\b|"
+    r"\b(?:give|send|export|save|dammi|esporta|salva)\w*\b.{0,40}\b(?:the|i)\s+(?:subtitles|sottotitoli)\s+(?:of|del|dello|della|from)\b",
+    re.IGNORECASE,
+)
+"""A film's words as a file, not burned in."""
+
+
+def _card_at_an_end(request: Request) -> bool:
+    """'Put "The End" at the end': words of their own before or after the picture, not on it."""
+    text = request.wish.blank_quotes
+    return bool(_AT_AN_END.search(text)) and not _ON_THE_PICTURE.search(text)
+
+
 def add_captions(request: Request) -> list[Call]:
     """video, text or subtitles, position, language; and the effects that are asked for in the same breath."""
-    if _CARD.search(request.wish.blank_quotes) and request.wish.quotes:
+    if request.wish.quotes and (_CARD.search(request.wish.blank_quotes) or _card_at_an_end(request)):
         raise Refer("edit_video")
+    if not request.wish.quotes and _AS_SUBTITLES.search(request.wish.blank_quotes):
+        raise Refer("export_timeline")
     if not request.wish.quotes and (more := CAPTIONS_FIRST.search(request.text)) and effects_in(more.group(1)):
         rest = slots.tidy(request.text[: more.start(1)])
         calls = add_captions(replace(request, wish=Wish(rest, rest)))

@@ -13,7 +13,7 @@ from backends.llm.offline.references import find_character, find_characters, fin
 from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Ask, Call, Refer, Request
 from backends.llm.offline.script_parts import about_the_dialogue, script_parts
-from backends.llm.offline.speech import language_of, named_speaker, outside_of, speaker, spoken_text
+from backends.llm.offline.speech import engine_in, language_of, outside_of, speaker, spoken_text
 from backends.llm.offline.voice_owner import consent_in, speaker_of_recording
 from backends.llm.offline.wish import FILE_NAME
 
@@ -29,11 +29,13 @@ _SCRIPT = re.compile(
 """Words for a file of lines, or for the lines of a storyboard."""
 
 
-_WORDS_GIVEN = re.compile(
-    r"\b(?:text|words|transcript|lyrics|testo|parole|it says|he says|she says|dice)"
-    r"\s*(?:is|are|says?|è|sono)?\s*:\s*(\S.*)$",
-    re.IGNORECASE | re.DOTALL,
+SPEAKERS = re.compile(
+    r"\b(?:speakers?|voices|who(?:['’]s| is| are)?\s+(?:\w+\s+)?(?:speak|talk|heard|say)\w*|whose voice|"
+    r"how many (?:people|persons|different)|chi\s+(?:sta\s+|ci\s+)?(?:parl|dic)\w+|chi si sente|di chi|"
+    r"quant[ei]\s+(?:person|voc)\w+|parlanti)\b",
+    re.IGNORECASE,
 )
+_AS_SUBTITLES = re.compile(r"\b(?:subtitles?|captions?|subs|srt|vtt|webvtt|sottotitoli)\b", re.IGNORECASE)
 
 
 def speak(request: Request) -> list[Call]:
@@ -60,6 +62,8 @@ def speak(request: Request) -> list[Call]:
     language = slots.language(outside) or language_of(text)
     if language:
         args["language"] = language
+    if engine := engine_in(outside):
+        args["engine"] = engine
     return [Call("speak", args)]
 
 
@@ -68,6 +72,8 @@ def speak_dialogue(request: Request) -> list[Call]:
     answer = request.answers.get("lines")
     lines = lines_in(answer, request) if answer else spoken_lines(request)
     parts = script_parts(request)
+    if not lines and not answer and (made := _subtitled(request, parts)):
+        return made
     if not lines and not answer and parts and (before := last_dialogue(request)) and about_the_dialogue(request):
         return [Call("speak_dialogue", {**before, **parts})]
     if not lines and not answer and (script := _script(request)):
@@ -77,6 +83,16 @@ def speak_dialogue(request: Request) -> list[Call]:
     if len(lines) == 1:
         raise Refer("speak")
     return [Call("speak_dialogue", {"lines": lines})]
+
+
+def _subtitled(request: Request, parts: dict[str, Any]) -> list[Call]:
+    """'The dialogue as subtitles': the same again, whose lines are kept; without it, what subtitles there are."""
+    if not _AS_SUBTITLES.search(request.wish.blank_quotes) or _script(request):
+        return []
+    if before := last_dialogue(request):
+        return [Call("speak_dialogue", {**before, **parts})]
+    spoken = any(asset.tool == "speak_dialogue" for asset in request.facts.assets)
+    return [Call("list_assets", {"kind": "subtitle"})] if spoken else []
 
 
 def clone_voice(request: Request) -> list[Call]:
@@ -127,37 +143,12 @@ def check_voice(request: Request) -> list[Call]:
     return [Call("check_voice", args)]
 
 
-def lip_sync(request: Request) -> list[Call]:
-    """audio, text, character, formats."""
-    text = request.wish.quotes[0].content if request.wish.quotes else _words_given(request)
-    args: dict[str, Any] = {}
-    who = find_character(request) or named_speaker(FILE_NAME.sub(" ", request.wish.blank_quotes))
-    who = who or next((str(m.args["character"]) for m in reversed(request.made) if m.args.get("character")), None)
-    if not who and re.search(r"\b(?:his|her|him|its?|lui|lei|su[oa]|gli|le)\b", request.wish.blank_quotes, re.I):
-        who = next(
-            (str(call.args["character"]) for call in reversed(request.recent) if call.args.get("character")), None
-        )
-    formats = lexicon().group("mouth_formats").names(request.wish.blank_quotes)
-    more: dict[str, Any] = {**({"character": who} if who else {}), **({"formats": formats} if formats else {})}
-    audio = _audio_for_lips(request)
-    if audio is None and text:
-        line = speak(request)[0]
-        return [line, Call("lip_sync", {"audio": f"${len(request.made) + 1}", "text": text, **more})]
-    if audio is None:
-        audio = need_file(request, "sound", "which_audio")
-    args = {"audio": audio, **({"text": text} if text else {}), **more}
-    return [Call("lip_sync", args)]
-
-
-def _words_given(request: Request) -> str:
-    """What is said in the recording, where the wish tells it after a colon: 'its text: There was a pink light.'"""
-    match = _WORDS_GIVEN.search(request.whole.raw)
-    return match.group(1).strip() if match else ""
-
-
 def analyze_audio(request: Request) -> list[Call]:
-    """audio."""
-    return [Call("analyze_audio", {"audio": need_file(request, "sound", "which_audio")})]
+    """audio, and whether it is asked who speaks when."""
+    args: dict[str, Any] = {"audio": need_file(request, "sound", "which_audio")}
+    if SPEAKERS.search(request.wish.blank_quotes):
+        args["speakers"] = True
+    return [Call("analyze_audio", args)]
 
 
 def need_character(request: Request) -> str:
@@ -216,20 +207,3 @@ def _several(request: Request) -> list[str]:
     )
     named = len(FILE_NAME.findall(request.text)) > 1
     return find_files(request, "sound") if named or re.search(many, request.wish.blank_quotes, re.I) else []
-
-
-def _audio_for_lips(request: Request) -> str | None:
-    quoted = bool(request.wish.quotes)
-    attached = any(file.kind in ("audio", "video") for file in request.facts.attachments)
-    made = any(item.kind in ("audio", "video") for item in request.made)
-    refers = re.search(
-        (
-            r"\b(?:this|that|last|the) (?:audio|recording|sound|line|file|speech|wav|clip|voice)|\bit\b|"
-            r"questo audio|ultima battuta"
-        ),
-        request.wish.blank_quotes,
-        re.I,
-    )
-    if quoted and not attached and not made and not refers:
-        return None
-    return find_file(request, "sound")

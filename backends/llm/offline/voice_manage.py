@@ -8,33 +8,67 @@ from typing import Any
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import find_character
 from backends.llm.offline.request import Ask, Call, Request
-from backends.llm.offline.speech import named_speaker
+from backends.llm.offline.speech import engine_in, named_speaker
 from backends.llm.offline.voice_calls import last_call, need_character
 
 _SLIGHT = re.compile(r"\b(?:a (?:bit|little|touch|tad)|slightly|somewhat|un po['’]?|leggermente)\b", re.IGNORECASE)
 _STRONG = re.compile(r"\b(?:much|far|a lot|way|very|molto|assai|decisamente)\b", re.IGNORECASE)
 _TOO = re.compile(r"\b(?:too|troppo)\s+(\w+)", re.IGNORECASE)
+_FEELINGS = re.compile(
+    r"\b(?:emotions?|feelings?|moods?|blends?|emozion[ei]|sentiment[oi]|stati d['’]animo)\b",
+    re.IGNORECASE,
+)
+_DETAILS = re.compile(r"\b(?:details?|in full|everything|all of it|dettagli\w*|per intero|tutto)\b", re.IGNORECASE)
+_ALL_OF_IT = re.compile(
+    r"(?:(?:and|now|please|tell|show|give|me|with|in|the|all|of|it|more|full|i|mostra|mostrami|dimmi|dammi|con|più)\s+)*"
+    r"(?:details?|all of it|everything|in full|the rest|dettagli|tutto|per intero|il resto)"
+    r"(?:\s+(?:please|per favore))?",
+    re.IGNORECASE,
+)
+_FOR_GOOD = re.compile(
+    r"\b(?:consent|agrees?|for good|for ?ever|permanently|irrevocably|at once|completely|consenso|acconsent\w+|"
+    r"per sempre|definitivamente|subito|del tutto)\b",
+    re.IGNORECASE,
+)
+TOLD = ("list_voices", "clone_voice", "check_voice", "change_voice")
+"""Tools whose answers have more to tell about a voice."""
 _OPPOSITE = {"pitch_up": "pitch_down", "pitch_down": "pitch_up", "rate_up": "rate_down", "rate_down": "rate_up",
              "bright": "dark", "dark": "bright"}  # fmt: skip
 
 
 def list_voices(request: Request) -> list[Call]:
-    """character."""
+    """character, or what is asked about in place of voices: emotions; and whether everything shall be told."""
+    if _FEELINGS.search(request.wish.blank_quotes):
+        return [Call("list_voices", {"about": "emotions"})]
     who = find_character(request) or named_speaker(request.wish.blank_quotes) or _possessor(request)
+    if _DETAILS.search(request.wish.blank_quotes):
+        last = next((call.args for call in reversed(request.recent) if call.tool in TOLD), {})
+        who = who or str(last.get("character", "")) or None
+        return [Call("list_voices", {**({"character": who} if who else {}), "details": True})]
     return [Call("list_voices", {"character": who} if who else {})]
 
 
+def only_details(request: Request) -> bool:
+    """'All of it', 'the details please', after an answer about voices."""
+    return not request.wish.quotes and _ALL_OF_IT.fullmatch(request.command.strip(" .!?")) is not None
+
+
 def forget_voice(request: Request) -> list[Call]:
-    """character."""
-    return [Call("forget_voice", {"character": need_character(request)})]
+    """character, and whether its files go at once: a consent that was taken back is no change of mind."""
+    args: dict[str, Any] = {"character": need_character(request)}
+    if _FOR_GOOD.search(request.wish.blank_quotes):
+        args["for_good"] = True
+    return [Call("forget_voice", args)]
 
 
 def change_voice(request: Request) -> list[Call]:
-    """character, pitch, rate, timbre, age, gender, language; the line spoken last is said again in the new voice."""
+    """character, pitch, rate, timbre, age, gender, language, engine; the line spoken last is said again so."""
     before = last_call(request)
     named = find_character(request) or _possessor(request)
     who = named or str(before.get("character", "")) or need_character(request)
-    changes = changes_in(request.answers.get("change", request.wish.blank_quotes))
+    wish = request.answers.get("change", request.wish.blank_quotes)
+    engine = engine_in(wish)
+    changes = {"engine": engine} if engine else changes_in(wish)
     if not changes:
         raise Ask("change", "need_voice_change")
     calls = [Call("change_voice", {"character": who, **changes})]
