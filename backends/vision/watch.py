@@ -26,8 +26,10 @@ __all__ = ["FrameSink", "Watched", "listen", "watch"]
 
 AT_ONCE = 16
 """Frames that the sinks are shown together."""
-_AHEAD = 12
-"""Pictures and pieces of sound that wait to be seen and heard at most."""
+_TOGETHER = 8
+"""Pictures and pieces of sound that the reader hands over at once: each time two threads must meet."""
+_AHEAD = 3 * AT_ONCE // _TOGETHER
+"""So often at most, not yet seen and heard: the reader goes on while the measures look at many frames together."""
 _PROGRESS_SECONDS = 0.5
 """Of the film, between two calls of `on_progress`."""
 
@@ -166,7 +168,7 @@ class _Ahead:
 
     def __init__(self, pieces: Generator[Shown | Heard, None, None]) -> None:
         self._pieces = pieces
-        self._queue: Queue[Shown | Heard | BaseException | None] = Queue(_AHEAD)
+        self._queue: Queue[list[Shown | Heard] | BaseException | None] = Queue(_AHEAD)
         self._stop = Event()
         self._thread = Thread(target=self._work, name="film ahead", daemon=True)
 
@@ -178,27 +180,33 @@ class _Ahead:
         self._stop.set()
         try:
             while True:
-                self._queue.get_nowait()  # The thread may wait for room; it puts one more piece at most.
+                self._queue.get_nowait()  # The thread may wait for room; it puts two more things at most.
         except Empty:
             self._thread.join()
 
     def _taken(self) -> Iterator[Shown | Heard]:
         while True:
-            piece = self._queue.get()
-            if piece is None:
+            pieces = self._queue.get()
+            if pieces is None:
                 return
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
+            if isinstance(pieces, BaseException):
+                raise pieces
+            yield from pieces
 
     def _work(self) -> None:
         end: BaseException | None = None
+        some: list[Shown | Heard] = []
         try:
             with closing(self._pieces):
                 for piece in self._pieces:
-                    self._queue.put(piece)
+                    some.append(piece)
+                    if len(some) == _TOGETHER:
+                        self._queue.put(some)
+                        some = []
                     if self._stop.is_set():
                         break
         except BaseException as error:  # raised again where the pieces are taken
             end = error
+        if some:
+            self._queue.put(some)
         self._queue.put(end)
