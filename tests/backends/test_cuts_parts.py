@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backends.vision.cuts.blends import BlendTest, ramp, ramp_share
-from backends.vision.cuts.evidence import mixture
+from backends.vision.cuts.evidence import mixture, sharpness
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness, textured, unmoved
 from backends.vision.cuts.pushes import MODELS, explained
@@ -153,11 +153,11 @@ def test_a_step_and_a_ramp_explain_what_they_are() -> None:
 def test_a_mixture_has_half_the_detail_and_blur_less() -> None:
     import cv2
 
-    mixed = mixture(window_of(dissolved(10, 11, 10)), 10, 21)
-    assert 0.4 < mixed.middle < 0.7 and mixed.blocks > 0.7 and mixed.sharpness > 0.8
+    window = window_of(dissolved(10, 11, 10))
+    mixed = mixture(window, 10, 21)
+    assert 0.4 < mixed.middle < 0.7 and mixed.blocks > 0.7 and sharpness(window, 10, 21) > 0.8
     blurred = [np.asarray(cv2.GaussianBlur(f, (41, 1), 20), np.uint8) for f in dissolved(0, 11, 0)]
-    thrown = mixture(window_of([OLD] * 10 + blurred + [NEW] * 10), 10, 21)
-    assert thrown.sharpness < 0.5
+    assert sharpness(window_of([OLD] * 10 + blurred + [NEW] * 10), 10, 21) < 0.5
 
 
 def test_a_steady_light_change_is_no_blend() -> None:

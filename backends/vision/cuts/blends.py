@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.cuts.evidence import JUMP, mixture, passes, same_scene
+from backends.vision.cuts.evidence import JUMP, mixture, passes, same_scene, sharpness
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness, unmoved
 from backends.vision.cuts.window import KEPT, LONGEST, VALUES, Floats, Window
@@ -80,6 +81,8 @@ class BlendTest:
         self._share = share
         self.found: list[Found] = []
         self._pending: list[Hit] = []
+        self._best: Hit | None = None
+        """The pending one that explains most, the first of several."""
 
     def see(self, window: Window) -> None:
         hits = self._look(window)
@@ -87,7 +90,9 @@ class BlendTest:
             return
         for stop in window.replay():
             if stop in hits:
-                self._pending.append(hits[stop])
+                hit = hits[stop]
+                self._pending.append(hit)
+                self._best = hit if self._best is None or hit.share > self._best.share else self._best
             self._judge(window, WAIT)
 
     def finish(self, window: Window) -> None:
@@ -116,8 +121,8 @@ class BlendTest:
         return hits
 
     def _judge(self, window: Window, wait: int) -> None:
-        while self._pending and window.stop - self._pending[0].seen_at >= wait:
-            best = max(self._pending, key=lambda hit: hit.share)
+        while self._best is not None and window.stop - self._pending[0].seen_at >= wait:
+            best = self._best
             if window.stop - best.seen_at < wait:
                 # The oldest must be judged before its frames are gone.
                 best = self._pending[0]
@@ -128,9 +133,8 @@ class BlendTest:
             if fitted is not None and accepted:
                 self.found.append(Found("dissolve", fitted.first, fitted.stop, fitted.share, "blend"))
             reach = fitted if fitted is not None and accepted else best
-            self._pending = [
-                hit for hit in self._pending if hit is not best and not _overlap(hit, reach, whole=not accepted)
-            ]
+            self._pending = _beside(self._pending, reach, best, whole=not accepted)
+            self._best = max(self._pending, key=attrgetter("share"), default=None)
 
     def _may_be(self, window: Window, hit: Hit) -> bool:
         """A cheap look before the fit: most slow changes keep every block in its place."""
@@ -146,7 +150,9 @@ class BlendTest:
         most, least = (
             (table.blend_detail_firm, table.blend_blocks_firm) if firm else (table.blend_detail, table.blend_blocks)
         )
-        if mixed.middle >= most or mixed.blocks <= least or mixed.sharpness < table.blend_sharpness:
+        if mixed.middle >= most or mixed.blocks <= least:
+            return False
+        if sharpness(window, fitted.first, fitted.stop) < table.blend_sharpness:
             return False
         before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
         old, new = window.thumb(before), window.thumb(after)
@@ -163,12 +169,20 @@ def _jumps(window: Window, first: int, last: int) -> bool:
     return bool(window.steps(first, last + 1).max() > JUMP * window.square(first, last))
 
 
-def _overlap(hit: Hit, reach: Hit, *, whole: bool) -> bool:
-    """Whether they share frames; `whole`: nearly all of them, since another ramp may lie beside a refused one."""
-    common = min(hit.stop, reach.stop) - max(hit.first, reach.first)
-    if whole:
-        return common > 0.6 * max(hit.stop - hit.first, reach.stop - reach.first)
-    return common > -3
+def _beside(hits: list[Hit], reach: Hit, judged: Hit, *, whole: bool) -> list[Hit]:
+    """Those that share no frames with `reach`; `whole`: not nearly all, since another ramp may lie beside a refused
+    one. Without the one that was judged.
+    """
+    first, stop = reach.first, reach.stop
+    kept = []
+    for hit in hits:
+        if hit is judged:
+            continue
+        common = min(hit.stop, stop) - max(hit.first, first)
+        most = 0.6 * max(hit.stop - hit.first, stop - first) if whole else -3
+        if common <= most:
+            kept.append(hit)
+    return kept
 
 
 def fit(window: Window, hit: Hit) -> Hit | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from backends.vision.cuts.likeness import likeness, unmoved
 from backends.vision.cuts.steps import step_share
-from backends.vision.cuts.thumb import Thumb
+from backends.vision.cuts.thumb import Floats, Thumb
 from backends.vision.cuts.window import Window
 from backends.vision.thresholds import thresholds
 
@@ -33,29 +33,42 @@ class Mixture:
     """
     blocks: float
     """Share of the blocks in which it is clearly less: a title, or what passes, takes it from a part only."""
-    sharpness: float
-    """Least detail of any frame on the way, as a share of what the mixture should have there: blur takes more."""
 
 
 def mixture(window: Window, first: int, stop: int) -> Mixture:
     """Of frames first..stop-1 between the two shots."""
 
-    indices = [first - 2, first - 5, stop + 1, stop + 4, *range(first, stop)]
-    shown = window.details([min(max(index, window.start), window.stop - 1) for index in indices])
-    old, new, way = (shown[0] + shown[1]) / 2, (shown[2] + shown[3]) / 2, shown[4:]
-    half = (stop - first) // 2
-    between = np.mean(way[max(0, half - 1) : half + 2], axis=0)
-    ends = (old + new) / 2
+    half = (first + stop) // 2
+    middle = range(max(first, half - 1), min(stop, half + 2))
+    shown = _details(window, [*_beside(first, stop), *middle])
+    ends = shown[:4].mean(axis=0)
+    between = shown[4:].mean(axis=0)
     clear = ends > _PLAIN
     if not clear.any():
-        return Mixture(1.0, 0.0, 0.0)
-    share = (np.arange(stop - first) + 1) / (stop - first + 1)
-    due = (1 - share) ** 2 * old.sum() + share**2 * new.sum()
+        return Mixture(1.0, 0.0)
     return Mixture(
         middle=float(between.sum()) / max(float(ends.sum()), 1e-3),
-        blocks=float((between[clear] < _LESS * ends[clear]).mean()),
-        sharpness=float((way.sum(axis=1) / np.maximum(due, 1e-3)).min()),
+        blocks=float(np.count_nonzero(between[clear] < _LESS * ends[clear])) / np.count_nonzero(clear),
     )
+
+
+def sharpness(window: Window, first: int, stop: int) -> float:
+    """Least detail of any of frames first..stop-1, as a share of what a mixture should have there: blur takes more."""
+    shown = _details(window, [*_beside(first, stop), *range(first, stop)]).sum(axis=1)
+    share = (np.arange(stop - first) + 1) / (stop - first + 1)
+    due = (1 - share) ** 2 * shown[:2].mean() + share**2 * shown[2:4].mean()
+    return float((shown[4:] / np.maximum(due, 1e-3)).min())
+
+
+def _beside(first: int, stop: int) -> tuple[int, int, int, int]:
+    """Two frames of the old shot and two of the new."""
+    return first - 2, first - 5, stop + 1, stop + 4
+
+
+def _details(window: Window, indices: Sequence[int]) -> Floats:
+    """(n, 48) of these frames, or of the nearest that there are."""
+    oldest, newest = window.start, window.stop - 1
+    return window.details([min(max(index, oldest), newest) for index in indices])
 
 
 def same_scene(old: Thumb, new: Thumb, limit: float) -> bool:

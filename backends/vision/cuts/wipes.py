@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,12 +172,9 @@ def sweep_in(colours: Floats, first: int, change: float, area: float, order: flo
     share = float((weights > 0).mean())
     if share < area:
         return None
-    best: tuple[float, Order, Floats] | None = None
-    for way in orders(height, width):
-        score, near = _ordered(way.bins, moments, weights, length)
-        if score >= order and (best is None or score > best[0]):
-            best = score, way, near
-    if best is None:
+    ways = orders(height, width)
+    best = max(_ordered(ways, moments, weights, length), key=itemgetter(0), default=None)
+    if best is None or best[0] < order:
         return None
     score, way, near = best
     heaped = np.cumsum(near.sum(axis=0))
@@ -213,22 +211,28 @@ def _switches(series: Floats, change: float) -> tuple[NDArray[np.int64], Floats]
     return taken.astype(np.int64), weights.astype(np.float32)
 
 
-def _ordered(bins: NDArray[np.int64], moments: NDArray[np.int64], weights: Floats, length: int) -> tuple[float, Floats]:
-    """The share of the weight whose moment is near its bin's median, and that weight as (12, n) by bin and moment.
+def _ordered(
+    ways: tuple[Order, ...], moments: Indices, weights: Floats, length: int
+) -> list[tuple[float, Order, Floats]]:
+    """The ways in which the bins' median moments are in order, without jumps.
 
-    0 when the medians are out of order or jump.
+    Of each the share of the weight whose moment is near its bin's median, and that weight as (12, n) by bin and moment.
     """
-    table = np.bincount(bins * length + moments, weights, _BINS * length).reshape(_BINS, length).astype(np.float32)
-    heaped = np.cumsum(table, axis=1)
-    total = heaped[:, -1]
-    medians = (heaped < total[:, None] / 2).sum(axis=1).astype(np.float32)
-    if (total <= 0).sum() > 2:
-        return 0.0, table
-    steps = np.diff(medians)
-    way = medians[-1] - medians[0]
-    backwards = -steps[steps * way < 0] if way > 0 else steps[steps * way < 0]
-    if abs(way) < _FASTEST - 1 or backwards.sum() > 0.15 * abs(way) or abs(steps).max() > 0.5 * abs(way):
-        return 0.0, table
-    reach = max(1.0, _TOLERANCE * abs(float(way)))
-    near = np.abs(np.arange(length)[None] - medians[:, None]) <= reach
-    return float((table * near).sum() / max(float(total.sum()), 1e-6)), table * near
+    places = np.concatenate([(way.bins + number * _BINS) * length + moments for number, way in enumerate(ways)])
+    table = np.bincount(places, np.tile(weights, len(ways)), len(ways) * _BINS * length)
+    table = table.reshape(-1, _BINS, length).astype(np.float32)
+    heaped = np.cumsum(table, axis=2)
+    total = heaped[..., -1]
+    medians = (heaped < total[..., None] / 2).sum(axis=2).astype(np.float32)
+    steps, far = np.diff(medians, axis=1), medians[:, -1] - medians[:, 0]
+    backwards = np.where(steps * far[:, None] < 0, np.abs(steps), 0).sum(axis=1)
+    far = np.abs(far)
+    fitting = ((total <= 0).sum(axis=1) <= 2) & (far >= _FASTEST - 1)
+    fitting &= (backwards <= 0.15 * far) & (np.abs(steps).max(axis=1) <= 0.5 * far)
+    found = []
+    for number in np.flatnonzero(fitting).tolist():
+        reach = max(1.0, _TOLERANCE * float(far[number]))
+        near = np.where(np.abs(np.arange(length) - medians[number][:, None]) <= reach, table[number], 0)
+        score = float(near.sum()) / max(float(total[number].sum()), 1e-6)
+        found.append((score, ways[number], near))
+    return found
