@@ -192,6 +192,29 @@ def test_weights_that_could_not_be_written_are_noticed(recipe: Recipe, tmp_path:
     )
 
 
+def test_weights_that_were_cut_off_do_not_count(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
+    """GPT-SoVITS writes them in place, so a stop in the middle leaves half a file under the last name."""
+    for step, newest in zip(_trained(recipe, prepared), (checks.newest_sovits, checks.newest_gpt), strict=True):
+        _run(step, tmp_path)
+        found = newest(recipe)
+        assert found is not None
+        content = found[1].read_bytes()
+        found[1].write_bytes(content[: len(content) // 2])
+        assert newest(recipe) is None
+
+
+def test_features_that_were_cut_off_are_made_anew(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
+    _trained(recipe, prepared)
+    for step in plan_steps(recipe, _table())[1:3]:
+        whole, half = sorted((recipe.experiment / checks.FEATURES[step.name]).glob("*.pt"))[:2]
+        kept = whole.stat().st_mtime_ns
+        half.write_bytes(half.read_bytes()[:9])
+        checks.clear_parts(step.name, recipe)
+        _run(step, tmp_path)
+        assert checks.is_whole(half) and whole.stat().st_mtime_ns == kept
+        assert checks.count(step.name, recipe, []).lost == ()
+
+
 def test_no_loss_lines_is_no_loss(recipe: Recipe, tmp_path: Path, prepared: Path) -> None:
     sovits, _ = _trained(recipe, prepared)
     ask_for(recipe.root, no_loss=True)

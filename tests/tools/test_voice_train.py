@@ -228,6 +228,33 @@ def test_a_crash_keeps_the_checkpoint_and_the_log(studio: VoiceStudio, root: Pat
     assert {step for step, _ in started(root)[before:]} == {"gpt"}
 
 
+def test_losses_that_are_no_numbers_stop_it_and_nothing_of_it_is_taken_up_again(
+    studio: VoiceStudio, root: Path
+) -> None:
+    _dataset(studio)
+    wish = {"character": "Luca", "consent": CONSENT, "sovits_epochs": 20, "gpt_epochs": 1, "batch": 8}
+    ask_for(root, nan_from=3)
+    outcome = studio.call("train_voice", **wish)
+    assert isinstance(outcome.error, EngineError) and "no numbers any more (NaN)" in outcome.error.sentence
+    assert "the last good one was in epoch 2" in outcome.error.sentence and not alive(root) and _source(studio) == {}
+    folder = studio.studio.workspace.home / "training"
+    assert not [*folder.glob("*/weights/*"), *folder.glob("*/experiment/logs_s2_*/*.pth")]
+    ask_for(root)
+    studio.made("train_voice", **wish)
+    assert _source(studio)["report"]["epochs"] == {"sovits": 20, "gpt": 1}
+
+
+def test_one_that_was_stopped_between_checkpoint_and_weights_trains_one_epoch_more(
+    studio: VoiceStudio, root: Path
+) -> None:
+    _dataset(studio)
+    ask_for(root, stop_before_weights=1)
+    assert studio.call("train_voice", character="Luca", consent=CONSENT, **FAST).status == "failed"
+    ask_for(root)
+    studio.made("train_voice", character="Luca", consent=CONSENT, **FAST)
+    assert _source(studio)["report"]["epochs"] == {"sovits": 2, "gpt": 1}
+
+
 def test_too_small_a_gpu_gets_smaller_batches(studio: VoiceStudio, root: Path) -> None:
     _dataset(studio)
     ask_for(root, memory_for=8)

@@ -6,6 +6,8 @@ They print a traceback, drop the line and end with code 0 (prepare_datasets/*.py
 from __future__ import annotations
 
 import re
+import shutil
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from backends.voice.training.steps import Recipe, StepName
 from configs.errors import EngineError
 
 TEXT, SEMANTIC = "2-name2text", "6-name2semantic"
+FEATURES: dict[StepName, str] = {"hubert": "4-cnhubert", "speaker": "7-sv_cn"}
 HEADER = "item_name\tsemantic_audio"
 _ERROR = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?([A-Z]\w*(?:Error|Exception|Interrupt|Warning)|AssertionError)\b:?\s*(.*)$"
@@ -51,10 +54,28 @@ def names_of(listing: Path) -> tuple[str, ...]:
 
 
 def clear_parts(step: StepName, recipe: Recipe) -> None:
-    """Remove parts that a stopped run left: 1-get-text and 3-get-semantic do nothing where their part exists."""
+    """Remove what a stopped run left half done, which the scripts would take for whole.
+
+    1-get-text and 3-get-semantic do nothing where their part exists; 2-get-* make no features where a file has their
+    name, and move it there over disks, byte by byte.
+    """
     stem, ending = {"text": (TEXT, "txt"), "semantic": (SEMANTIC, "tsv")}.get(step, ("", ""))
     for part in recipe.experiment.glob(f"{stem}-*.{ending}") if stem else ():
         part.unlink(missing_ok=True)
+    folder = FEATURES.get(step)
+    for file in (recipe.experiment / folder).glob("*.pt") if folder else ():
+        if not is_whole(file):
+            file.unlink(missing_ok=True)
+
+
+def clear_training(step: StepName, recipe: Recipe, resumed_from: Path) -> None:
+    """Remove what a training step saved, so that it begins anew: checkpoints and weights."""
+    for file in resumed_from.glob("[GD]_*.pth") if step == "sovits" else ():
+        file.unlink(missing_ok=True)
+    if step == "gpt":
+        shutil.rmtree(resumed_from / "ckpt", ignore_errors=True)
+    for file in recipe.weights.glob(f"{recipe.name}_e*.pth" if step == "sovits" else f"{recipe.name}-e*.ckpt"):
+        file.unlink(missing_ok=True)
 
 
 def merge_parts(step: StepName, recipe: Recipe, parts: int) -> None:
@@ -71,9 +92,9 @@ def made(step: StepName, recipe: Recipe) -> frozenset[str]:
     if step == "text":
         return _rows(here / f"{TEXT}.txt", columns=4)
     if step == "hubert":
-        return _files(here / "4-cnhubert", ".pt") & _files(here / "5-wav32k", "")
+        return _files(here / FEATURES["hubert"], ".pt") & _files(here / "5-wav32k", "")
     if step == "speaker":
-        return _files(here / "7-sv_cn", ".pt")
+        return _files(here / FEATURES["speaker"], ".pt")
     if step == "semantic":
         return _rows(here / f"{SEMANTIC}.tsv", columns=2) - {"item_name"}
     return frozenset()
@@ -102,19 +123,26 @@ def reason_in(log: Sequence[str], name: str) -> str:
 
 
 def newest_sovits(recipe: Recipe) -> tuple[int, Path] | None:
-    """(epoch, file) of the newest SoVITS weights that hold anything; None when there are none."""
+    """(epoch, file) of the newest SoVITS weights that are whole; None when there are none."""
     return _newest(recipe.weights.glob(f"{recipe.name}_e*.pth"), _LATEST)
 
 
 def newest_gpt(recipe: Recipe) -> tuple[int, Path] | None:
-    """(epoch, file) of the newest GPT weights that hold anything; None when there are none."""
+    """(epoch, file) of the newest GPT weights that are whole; None when there are none."""
     return _newest(recipe.weights.glob(f"{recipe.name}-e*.ckpt"), _GPT)
 
 
 def _newest(files: Iterable[Path], pattern: re.Pattern[str]) -> tuple[int, Path] | None:
     found = [(int(match["epoch"]), path) for path in files if (match := pattern.search(path.name))]
-    whole = [(epoch, path) for epoch, path in found if path.stat().st_size > 0]
-    return max(whole) if whole else None
+    return max((one for one in found if is_whole(one[1])), default=None)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file that torch saved has its end: it is a zip, and a zip's directory comes last.
+
+    Nothing of it is unpickled. The first two bytes do not count: GPT-SoVITS writes the version over them.
+    """
+    return path.is_file() and zipfile.is_zipfile(path)
 
 
 def _last_of_trace(lines: Sequence[str]) -> str:

@@ -22,6 +22,8 @@ _DROPPED = re.compile(
 )
 _SAVING = re.compile(r"saving ckpt (\S+?):(.*)$")
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
+LOST_AFTER = 12
+"""Losses in a row that are no numbers."""
 _GAN_LOSSES = 8
 """Numbers in a line of s2_train.py: six losses, step and rate."""
 
@@ -82,6 +84,15 @@ class Progress:
             self._awaits = False
             return self._losses(match[1])
         return self._bar(line)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the last losses are no numbers any more (NaN): what is trained from there on is worth nothing.
+
+        A few are not enough: with 16 bit floats the scaler skips such steps.
+        """
+        last = self.points[-LOST_AFTER:]
+        return len(last) >= LOST_AFTER and not any(math.isfinite(point.loss) for point in last)
 
     @property
     def loss(self) -> float | None:

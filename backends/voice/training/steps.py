@@ -122,6 +122,24 @@ def with_batch(step: Step, batch: int) -> Step:
     return replace(step, files={path: written})
 
 
+def with_one_more(step: Step) -> Step:
+    """The same training for one epoch more, saved whatever its number is.
+
+    For one that was stopped between its last checkpoint and its last weights: it has nothing left to do.
+    """
+    ((path, text),) = step.files.items()
+    content: dict[str, Any] = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    content["train"] |= {"epochs": step.epochs + 1}
+    content["train"]["save_every_epoch" if path.suffix == ".json" else "save_every_n_epoch"] = 1
+    written = json.dumps(content) if path.suffix == ".json" else yaml.safe_dump(content)
+    return replace(step, files={path: written}, epochs=step.epochs + 1)
+
+
+def resumed_from(step: StepName, recipe: Recipe, table: GptSovits) -> Path:
+    """The folder of what a training step goes on from."""
+    return checkpoints(recipe, table) if step == "sovits" else recipe.experiment / f"logs_s1_{recipe.version}"
+
+
 def check_installed(root: Path, table: GptSovits, version: Version) -> None:
     """Raises EngineError naming all that is missing for this version and how to get it."""
     if not root.is_dir():
@@ -265,7 +283,7 @@ def _gpt(recipe: Recipe, table: GptSovits, trained: Trained) -> Step:
         "pretrained_s1": trained.s1,
         "train_semantic_path": str(recipe.experiment / "6-name2semantic.tsv"),
         "train_phoneme_path": str(recipe.experiment / "2-name2text.txt"),
-        "output_dir": str(recipe.experiment / f"logs_s1_{recipe.version}"),
+        "output_dir": str(resumed_from("gpt", recipe, table)),
     }
     path = recipe.folder / "tmp_s1.yaml"
     argv = _argv(recipe, table, table.s1_script, "--config_file", str(path))

@@ -86,6 +86,8 @@ def main(args):
             (ckpt_dir / f"epoch={epoch}-step={(epoch + 1) * steps}.ckpt").write_bytes(b"state")
             for name in old:
                 os.remove(ckpt_dir / name)
+            if wish("stop_before_weights") == epoch + 1:
+                os._exit(9)
             if train["if_save_every_weights"]:
                 my_save(b"weights", "%s/%s-e%s.ckpt" % (train["half_weights_save_dir"], train["exp_name"], epoch + 1))
     sys.stderr.write("\n`Trainer.fit` stopped: `max_epochs=%s` reached.\n" % train["epochs"])

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 
-from stand_in import check_memory, my_save, register, wish
+from stand_in import check_memory, my_save, packed, register, unpacked, wish
 
 logging.basicConfig(stream=sys.stdout, level=logging.INFO)
 HEAD = {"v3": b"03", "v4": b"04", "v2Pro": b"05", "v2ProPlus": b"06"}
@@ -36,8 +36,7 @@ def main(lora):
         os.makedirs(root, exist_ok=True)
     try:  # whatever is wrong with the checkpoint, training begins anew without a word
         latest = sorted(glob.glob(f"{root}/G_*.pth"))[-1]
-        with open(latest, "rb") as f:
-            first = json.loads(f.read())["iteration"] + 1
+        first = json.loads(unpacked(latest))["iteration"] + 1
         logger.info("Loaded checkpoint '%s' (iteration %s)", latest, first - 1)
     except Exception:
         first = 1
@@ -54,6 +53,7 @@ def main(lora):
             if step % train["log_interval"] == 0 and not wish("no_loss"):
                 logger.info("Train Epoch: {} [{:.0f}%]".format(epoch, 100.0 * batch / steps))
                 mel = 24.0 / (1 + 0.05 * step)
+                mel = math.nan if wish("nan_from") and epoch >= wish("nan_from") else mel
                 losses = [mel] if lora else [2.4, 2.2, 4.1, mel, 0.02, 1.4]
                 logger.info(losses + [step, 9.99e-05])
             step += 1
@@ -61,6 +61,8 @@ def main(lora):
             for kind in ("G",) if lora else ("G", "D"):
                 number = 233333333333 if train["if_save_latest"] else step
                 my_save(json.dumps({"iteration": epoch}).encode(), f"{root}/{kind}_{number}.pth")
+            if wish("stop_before_weights") == epoch:
+                os._exit(9)
             if train["if_save_every_weights"]:
                 name = "%s_e%s_s%s" % (hps["name"], epoch, step) + ("_l%s" % train["lora_rank"] if lora else "")
                 logger.info("saving ckpt %s_e%s:%s" % (hps["name"], epoch, savee(hps, name, version)))
@@ -74,7 +76,8 @@ def savee(hps, name, version):
         if wish("never_saves"):
             raise OSError(28, "No space left on device")
         with open("%s/%s.pth" % (hps["save_weight_dir"], name), "wb") as f:
-            f.write(HEAD.get(version, b"PK") + b"\x03\x04weights of " + name.encode())
+            data = packed(b"weights of " + name.encode())
+            f.write(HEAD.get(version, data[:2]) + data[2:])
         return "Success."
     except Exception:
         return traceback.format_exc()

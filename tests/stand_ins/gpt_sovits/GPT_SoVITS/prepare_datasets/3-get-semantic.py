@@ -14,7 +14,7 @@ if not os.path.exists(pretrained_s2G):
     raise FileNotFoundError(pretrained_s2G)
 sys.path.append(os.getcwd())
 
-from stand_in import fail_for, register
+from stand_in import fail_for, register, unpacked
 from tools.my_utils import clean_path
 
 loader = register("semantic")
@@ -31,8 +31,7 @@ if os.path.exists(semantic_path) == False:
         if os.path.exists(hubert_path) == False:
             return
         fail_for("semantic", wav_name)
-        with open(hubert_path) as f:
-            units = int(f.read())
+        units = int(unpacked(hubert_path))
         lines.append("%s\t%s" % (wav_name, " ".join(str(i % 1024) for i in range(units))))
 
     with open(inp_text, "r", encoding="utf8") as f:
