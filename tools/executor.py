@@ -169,7 +169,7 @@ class Executor:
         )
         for swap in lease.swaps:
             run.emit(ModelSwapped(thread=run.thread, step=run.step, swap=swap))
-            self.studio.memory.add_timing(swap_key(swap.action), swap.engine, "", swap.seconds, None)
+            self._note_seconds(swap_key(swap.action), swap.engine, "", swap.seconds)
         over = threading.Event()
         period = self.studio.settings.gpu.lease_seconds / 3
 
@@ -234,7 +234,14 @@ class Executor:
             memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": [*ids, *takes], "after": before})
 
     def _keep_timing(self, tool: str, needs: frozenset[str], size: str, seconds: float) -> None:
-        self.studio.memory.add_timing(tool, "+".join(sorted(needs)), size, max(seconds, 0.0), 0)
+        self._note_seconds(tool, "+".join(sorted(needs)), size, max(seconds, 0.0), 0)
+
+    def _note_seconds(self, what: str, engine: str, size: str, seconds: float, peak_mib: float | None = None) -> None:
+        """Only forecasts are poorer without it: a full disk must not undo finished work, nor keep a lease for ever."""
+        try:
+            self.studio.memory.add_timing(what, engine, size, seconds, peak_mib)
+        except StudioError as error:
+            LOG.warning("the seconds of %s were not noted: %s", what, error.sentence)
 
     def _price(self, tool: Tool, model: ToolArgs) -> Forecast:
         guess = tool.forecast(model, self.studio)

@@ -115,6 +115,17 @@ def test_a_database_that_refuses_takes_the_file_back(executor: Executor, monkeyp
     assert list(executor.studio.workspace.assets.iterdir()) == []
 
 
+def test_seconds_that_cannot_be_noted_cost_no_finished_work(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any) -> None:
+        raise UsageError("Nothing was changed in the studio's memory", "the disk is full")
+
+    monkeypatch.setattr(executor.studio.memory, "add_timing", full)
+    outcome = executor.run("write_note", {"text": "hi"}, Run(thread="t"))
+    assert outcome.status == "done" and executor.studio.memory.get_asset(outcome.assets[0].id) is not None
+
+
 def test_cancel_and_time_limit_stop_between_steps(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     token = CancelToken()
     stop = Run(cancel=token, emit=lambda e: token.cancel() if isinstance(e, Progress) else None)

@@ -18,6 +18,7 @@ from configs.settings import Settings, load_settings
 from memory.records import Asset
 from tools.events import ModelSwapped
 from tools.publish import publish
+from tools.voice.routing import route
 
 LINE = "Where are you going, my friend?"
 
@@ -254,3 +255,33 @@ def test_a_character_keeps_the_engine_that_was_chosen_for_it(studio: VoiceStudio
     assert studio.executor.forecast("speak", {"text": LINE, "character": "Pia"})[1] == {"gpt_sovits"}
     studio.call("change_voice", character="Pia", engine="espeak")
     assert studio.executor.forecast("speak", {"text": LINE, "character": "Pia"})[1] == {"espeak"}
+
+
+@pytest.mark.parametrize("wrong", [{"text": ""}, {"text": "😀"}, {"language": "klingon"}])
+def test_nothing_is_loaded_for_what_cannot_be_spoken(place: Settings, wrong: dict[str, str]) -> None:
+    with voice_studio(place, budget_mib=16_000) as fresh:
+        clone(fresh, "Luca", 220)
+        outcome = fresh.call("speak", **{"text": LINE, "character": "Luca", **wrong})
+        assert isinstance(outcome.error, UsageError)
+        assert not any(row["state"] == "active" for row in fresh.executor.arbiter.status())
+
+
+def test_weights_of_the_table_do_not_leave_the_warehouse_by_a_link(place: Settings, tmp_path: Path) -> None:
+    """A checkpoint is a pickle; an absolute path is the user's own word, a link inside the folder may be anybody's."""
+    stranger = weights(tmp_path / "stranger.pth", "stranger")
+    link = place.warehouse / "voice" / "link.pth"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(stranger)
+    recording(place.warehouse / "voice" / "eva.wav", 200)
+    home = tmp_path / "home"
+    (home / "configs").mkdir(parents=True)
+    for written, loaded in (("voice/link.pth", False), (f"../{tmp_path.name}/stranger.pth", False), (stranger, True)):
+        (home / "configs" / "character_voices.yaml").write_text(
+            "characters: {Eva: {licence: own, references: {neutral: {path: voice/eva.wav, text: hello}}, "
+            f"weights: {{sovits: {written}}}}}}}\n"
+        )
+        with voice_studio(place.model_copy(update={"home": home})) as studio:
+            found = route(studio.studio, "Eva", "en", "neutral")
+        assert found.source is not None and bool(found.source.weights) is loaded, written
+        assert any("leads outside" in note for note in found.notes) is not loaded
+    link.unlink()

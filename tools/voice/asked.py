@@ -20,6 +20,7 @@ from configs.errors import UsageError
 from configs.tts_config import load_tts
 from tools.spec import Studio
 from tools.voice.judges import Judges, find_judges
+from tools.voice.line import check_text
 from tools.voice.line_cache import LineCache, line_key
 from tools.voice.routing import Route, likely_language, own_language, preset_voice, route, spoken_language
 
@@ -67,7 +68,10 @@ class AskedLine:
 
 
 def asked_line(studio: Studio, args: Any) -> AskedLine:
-    """What `args` (of speak) ask for. Raises UsageError for an unknown language or a wrong table."""
+    """What `args` (of speak) ask for.
+
+    Raises UsageError for an unknown language, a wrong table, and a text with nothing to say.
+    """
     notes: list[str] = []
     speaker = find_speaker(studio, args.character, notes.append)
     likely = likely_language(studio, args.character, args.language, args.text)
@@ -79,6 +83,7 @@ def asked_line(studio: Studio, args: Any) -> AskedLine:
     language = choose_language(
         args.language, text, speaker, can.languages, studio.settings.voice.language, notes.append
     )
+    check_text(text, speaker.voice, language)
     how = {
         "language": language, "emotion": args.emotion, "intensity": args.intensity,
         "target_lufs": studio.settings.voice.loudness_lufs, "source": chosen.source if can.clones else None,
@@ -94,13 +99,12 @@ def asked_line(studio: Studio, args: Any) -> AskedLine:
 def engine_needed(studio: Studio, args: Any) -> str:
     """The engine that `args` (of speak) need loaded; '' for a line that lies in the cache.
 
-    What is wrong with the arguments is told when they run.
+    Also '' for arguments that are wrong: that is told when they run, and nothing is loaded for it.
     """
     try:
         asked = asked_line(studio, args)
     except UsageError:
-        likely = likely_language(studio, args.character, args.language, args.text)
-        return route(studio, args.character, likely, args.emotion, engine=args.engine).engine
+        return ""
     return "" if LineCache.of(studio.workspace).has(asked.key) else asked.route.engine
 
 

@@ -261,8 +261,13 @@ def _preset(studio: Studio, name: str, voice: CharacterVoice, notes: list[str]) 
         return None
     given = {"gpt": voice.weights.gpt, "sovits": voice.weights.sovits}
     weights: dict[str, str] = {}
-    for kind, path in ((kind, model_path(studio.settings, path)) for kind, path in given.items() if path):
-        if path.is_file():
+    warehouse = studio.settings.warehouse.expanduser().resolve()
+    for kind, written in ((kind, written) for kind, written in given.items() if written):
+        path = model_path(studio.settings, written)
+        led_out = not Path(written).expanduser().is_absolute() and not path.resolve().is_relative_to(warehouse)
+        if led_out:  # by '..' or a link; an absolute path is what the user means
+            notes.append(f"The {kind} weights of {name} are not loaded: '{written}' leads outside of {warehouse}.")
+        elif path.is_file():
             weights[kind] = str(path)
         else:
             notes.append(f"The {kind} weights of {name} are not there: {path} (character_voices.yaml).")
