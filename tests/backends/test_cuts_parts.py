@@ -113,9 +113,14 @@ def test_thumbnails_of_many_frames_are_those_of_each(size: tuple[int, int]) -> N
 
 
 def test_structure_of_many_frames_is_that_of_each() -> None:
+    import cv2
+
     dark = np.where((np.abs(np.arange(320) - 160) < 96)[None, :, None], OLD, 0).astype(np.uint8)
     thumbs, each = ([thumb(rgb) for rgb in (OLD, NEW, dark)] for _ in range(2))
     work_out(thumbs)
+    blurred = cv2.GaussianBlur(each[0].grey.astype(np.float32), (0, 0), 4.0)
+    assert thumbs[0].structure == pytest.approx(each[0].grey - blurred, abs=1e-2)
+    assert [one.lit for one in thumbs] == [one.lit for one in each] and thumbs[2].lit[2] > 10
     for one, other in zip(thumbs, each, strict=True):
         assert one.blocks == pytest.approx(other.blocks, abs=1e-3)
         assert one.details == pytest.approx(other.details, rel=1e-4, abs=1e-3)

@@ -67,8 +67,8 @@ class Window:
         """The film index of place 0; what lies before the film is zero."""
         self.added = 0
         """The index of the first frame that the last `add` brought."""
-        self.stop = 0
-        """The index after the newest frame's."""
+        self.stop = self._end = 0
+        """The index after the newest frame's; in a replay `_end` is already that of all that were added."""
 
     def add(self, colours: NDArray[np.uint8], greys: NDArray[np.uint8]) -> None:
         """Take the next frames, (n, 18, 32, 3) and (n, 54, 96), AT_ONCE at most; the oldest fall out."""
@@ -82,13 +82,14 @@ class Window:
         products = self._vectors[low:end] @ self._vectors[place:end].T
         self._products[low:end, place:end] = products
         self._products[place:end, low:end] = products.T
-        self.added, self.stop = self.stop, self.stop + count
+        self.added, self._end = self.stop, self.stop + count
+        self.stop = self._end
         for index in [index for index in self._thumbs if index < self.added - KEPT]:
             del self._thumbs[index]
 
     def replay(self) -> Iterator[int]:
         """`stop` after each frame of the last `add`, with the window as it was then; go on to the end."""
-        for stop in range(self.added + 1, self.stop + 1):
+        for stop in range(self.added + 1, self._end + 1):
             self.stop = stop
             yield stop
 
@@ -145,16 +146,18 @@ class Window:
         return self._vectors[indices - self._base].reshape(-1, *COLOUR_SIZE, 3)
 
     def thumb(self, index: int) -> Thumb:
-        """The frame's grey thumbnail."""
+        """The frame's grey thumbnail; those near it, which are likely to be asked for next, are worked out too."""
         if index not in self._thumbs:
-            self._thumbs[index] = Thumb(self._greys[index - self._base].copy())
+            first = index // AT_ONCE * AT_ONCE
+            block = range(max(first, self.added - KEPT), min(first + AT_ONCE, self._end))
+            fresh = {at: Thumb(self._greys[at - self._base].copy()) for at in block if at not in self._thumbs}
+            work_out(list(fresh.values()))
+            self._thumbs |= fresh
         return self._thumbs[index]
 
     def details(self, indices: Iterable[int]) -> Floats:
         """(n, 48) how much structure each block of these frames shows, levels squared."""
-        thumbs = [self.thumb(index) for index in indices]
-        work_out(thumbs)
-        return np.stack([thumb.details for thumb in thumbs])
+        return np.stack([self.thumb(index).details for index in indices])
 
     def _make_room(self, count: int) -> None:
         """Move what is kept to the front when the end is reached."""
