@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.activity import speech_spans
-from backends.voice.loudness import frame_levels, integrated_lufs, rms_dbfs
+from backends.voice.loudness import FRAME_S, frame_levels, integrated_lufs, rms_dbfs
 from backends.voice.reading import read_tokens
 from configs.errors import StudioError
 
@@ -26,6 +26,7 @@ Sound = tuple[Samples, int]
 
 _PITCH_HZ = (60.0, 600.0)
 _NOISE_SHARE = 10.0
+_VOICED_SHARE = 0.5
 """Percentile of frame levels taken for the noise floor where nothing tells where the pauses are."""
 _PAUSE_FRAMES = 5
 _SILENCE_DBFS = -90.0
@@ -126,6 +127,25 @@ def noise_floor_db(samples: Samples, rate: int) -> float:
         return 0.0
     quiet, loud = np.percentile(levels, [_NOISE_SHARE, 95.0])
     return round(float(max(-100.0, quiet - loud)), 1)
+
+
+def quiet_is_voice(samples: Samples, rate: int) -> bool:
+    """Whether the quietest tenth of frames is mostly voiced: then there is no pause in which noise could be heard.
+
+    Measured on eSpeak's voices ('One one one one.'): half of these frames and more; with white noise 5 dB under the
+    speech at most a fifth. False where Praat is missing.
+    """
+    try:
+        import parselmouth
+    except ImportError:
+        return False
+    levels = frame_levels(samples, rate)
+    if len(samples) < 0.1 * rate:
+        return False
+    quiet = np.flatnonzero(levels <= np.percentile(levels, _NOISE_SHARE))
+    pitch = parselmouth.Sound(samples.astype(np.float64), rate).to_pitch(None, *_PITCH_HZ)
+    at = (quiet + 0.5) * FRAME_S
+    return float(np.mean([pitch.get_value_at_time(float(t)) > 0 for t in at])) >= _VOICED_SHARE
 
 
 def pitch_facts(samples: Samples, rate: int) -> PitchFacts | None:

@@ -83,6 +83,15 @@ def test_a_voice_that_stays_wrong_is_kept_and_said(source: VoiceSource) -> None:
     assert any("similarity" in warning for warning in line.warnings)
 
 
+@pytest.mark.parametrize("emotion", ["whispering", "from whispering to happy"])
+def test_nobody_is_told_by_a_whisper(source: VoiceSource, emotion: str) -> None:
+    line = synthesise_line(
+        Cloning(wrong=9), TEXT, VOICE, emotion=emotion, source=source, judges=Judges(encoder=Bands()),  # type: ignore[arg-type]
+    )  # fmt: skip
+    found = _score(line, "similarity")
+    assert found.value is not None and found.passed is None and "a whisper hides who speaks" in found.note
+
+
 def test_one_recording_is_measured_but_fails_nothing_for_an_unknown_encoder(source: VoiceSource) -> None:
     one = replace(source, references={"neutral": source.references["neutral"]})
     found = _score(
@@ -99,6 +108,18 @@ def test_words_that_nobody_hears_fail(source: VoiceSource) -> None:
     bad = synthesise_line(Cloning(), TEXT, VOICE, source=source, judges=lost)  # type: ignore[arg-type]
     assert _score(good, "intelligibility").passed and "word errors 14%" in _score(good, "intelligibility").note
     assert _score(bad, "intelligibility").passed is False and bad.tries == 3
+
+
+@pytest.mark.parametrize("emotion", ["neutral", "angry"])
+def test_a_line_without_a_pause_is_not_called_noisy(emotion: str) -> None:
+    engine = EspeakEngine()
+    engine.load()
+    for age in ("adult", "elder"):
+        voice = VoiceProfile("x", age=age, gender="female")
+        line = synthesise_line(engine, "One one one one.", voice, emotion=emotion)
+        assert line.tries == 1 and not any("noise" in warning for warning in line.warnings)
+    noisy = synthesise_line(Cloning(hiss=0.12), "One one one one.", VOICE)  # type: ignore[arg-type]
+    assert noisy.tries == 2, "hiss in such a line is heard all the same"
 
 
 def test_hiss_is_heard_and_spoken_again() -> None:

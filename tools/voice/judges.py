@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from backends.voice.casting import species_of, voices_config
 from backends.voice.engine import SpeechRequest, SpeechResult, VoiceSource
-from backends.voice.measures import Transcriber, intelligibility, noise_floor_db, similarity, why_not
+from backends.voice.feeling import read_emotion
+from backends.voice.measures import (
+    Transcriber,
+    intelligibility,
+    noise_floor_db,
+    quiet_is_voice,
+    similarity,
+    why_not,
+)
 from backends.voice.recogniser import find_recogniser
 from backends.voice.speakers import SpeakerEncoder, find_encoder
 from backends.voice.wav import read_wav
@@ -43,6 +51,7 @@ NOBODY = Judges()
 
 _kept: dict[str, Transcriber] = {}
 """The recogniser that was used last, by its folder: loading one takes longer than several lines."""
+WHISPER = "; a whisper hides who speaks"
 NOISE_SHORTEST_S = 1.0
 """In shorter lines ('No!') the quietest tenth is speech: a third of such lines of every voice would seem noisy."""
 
@@ -88,6 +97,9 @@ def _noise(request: SpeechRequest, raw: SpeechResult, finished: NDArray[np.float
     if len(finished) < NOISE_SHORTEST_S * raw.sample_rate:
         return Score("noise", None, "not measured", by, mark, None, "a word alone holds no pause")
     value = noise_floor_db(finished, raw.sample_rate)
+    if value > mark and quiet_is_voice(finished, raw.sample_rate):
+        note = f"{value:g} dB, but there is no pause in it: its quietest tenth is voice"
+        return Score("noise", None, "not measured", by, mark, None, note)
     # Robots and monsters are rough by intent.
     passed = value <= mark if species_of(request.voice) == "human" else None
     return Score("noise", value, "measured", by, mark, passed)
@@ -107,15 +119,23 @@ def _similarity(request: SpeechRequest, raw: SpeechResult, finished: NDArray[np.
     except StudioError as error:
         return Score("similarity", None, "not measured", by, mark, None, why_not(error))
     long_enough = len(finished) >= marks["similarity_shortest_s"] * raw.sample_rate
+    whispered = _whispered(request) > marks["similarity_whisper"]
     if found.value is None:
         note = f"one recording only: the bare cosine{'' if long_enough else ', of a very short line'}"
-        known = found.encoder.startswith("GE2E")
-        passed = found.cosine >= marks["similarity_cosine"] if known and long_enough else None
+        known = found.encoder.startswith("GE2E") and not whispered
+        mark = marks["similarity_cosine" if request.emotion == "neutral" else "similarity_felt"]
+        passed = found.cosine >= mark if known and long_enough else None
         by = f"cos(line, real), {found.encoder}"
-        return Score("similarity", found.cosine, "measured", by, marks["similarity_cosine"], passed, note)
-    note = f"{len(real)} recordings, like each other by {found.ceiling}"
-    passed = found.value >= mark if long_enough else None
+        return Score("similarity", found.cosine, "measured", by, mark, passed, f"{note}{WHISPER if whispered else ''}")
+    note = f"{len(real)} recordings, like each other by {found.ceiling}{WHISPER if whispered else ''}"
+    passed = found.value >= mark if long_enough and not whispered else None
     return Score("similarity", found.value, "measured", f"{by}, {found.encoder}", mark, passed, note)
+
+
+def _whispered(request: SpeechRequest) -> float:
+    """The largest share of whisper along the line, 0..1."""
+    curve = read_emotion(request.emotion)
+    return max(curve.at(place, request.intensity).prosody.whisper for place in (0.0, 0.5, 1.0))
 
 
 def _intelligibility(
