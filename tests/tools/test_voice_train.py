@@ -251,7 +251,8 @@ def test_one_that_was_stopped_between_checkpoint_and_weights_trains_one_epoch_mo
     ask_for(root, stop_before_weights=1)
     assert studio.call("train_voice", character="Luca", consent=CONSENT, **FAST).status == "failed"
     ask_for(root)
-    studio.made("train_voice", character="Luca", consent=CONSENT, **FAST)
+    outcome, _ = studio.made("train_voice", character="Luca", consent=CONSENT, **FAST)
+    assert _warned(outcome, "one epoch more: training the voice")
     assert _source(studio)["report"]["epochs"] == {"sovits": 2, "gpt": 1}
 
 

@@ -135,6 +135,7 @@ class Training:
         had = any(checkpoints(self.recipe, self.table.gpt_sovits).glob("G_*.pth")) if step.name == "sovits" else False
         progress, step = self._trained(step)
         if self._newest(step) < step.epochs and not progress.epoch and not progress.save_failed:
+            self.ctx.warn(f"It was stopped before its last weights were saved, so one epoch more: {step.title}.")
             progress, step = self._trained(with_one_more(step))
         if had and progress.began_at == 1:
             self.ctx.warn(
@@ -198,7 +199,8 @@ class Training:
             raise error
         self.state.batch = now // 2
         self.state.write(self.recipe.folder / STATE)
-        self.ctx.warn(f"The GPU was too small for {now} clips at once while {step.title}; it goes on with {now // 2}.")
+        told = f"{now} clips at once were too many while {step.title} ({error.cause[:120]})"
+        self.ctx.warn(f"{told}; it goes on with {now // 2}.")
         return with_batch(step, now // 2)
 
     def _run(self, step: Step, on_line: Any, share: Any, note: Any) -> Finished:

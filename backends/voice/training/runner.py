@@ -84,9 +84,12 @@ def failure(step: Step, code: int | None, lines: list[str]) -> EngineError:
     happened, line = exit_text(code), telling(lines)
     short = next((text for text in reversed(lines) if _NO_MEMORY.search(text)), "")
     problem = f"The training stopped while {step.title}"
-    if short or code == -9:
-        why = f"{happened}: {short or 'most likely for want of main memory'}"
-        return EngineOutOfMemory(problem, why[:300], "Close what else uses the GPU, or train with a smaller batch")
+    if short:
+        fix = "Close what else uses the GPU, or train with a smaller batch"
+        return EngineOutOfMemory(problem, f"{happened}: {short}"[:300], fix)
+    if code == -9:
+        fix = "Free main memory and train again; finished steps are not repeated"
+        return EngineOutOfMemory(problem, f"{happened}, most likely for want of main memory", fix)
     cause = f"{happened}{f': {line}' if line else ''}"
     return EngineError(problem, cause[:300], "Read the log that was kept; finished steps are not repeated")
 
