@@ -19,7 +19,7 @@ from backends.gpu.arbiter import Arbiter
 from backends.voice.engine import SpeechRequest, SpeechResult
 from backends.voice.espeak import EspeakEngine
 from backends.voice.wav import read_wav
-from configs.errors import EngineError, UsageError
+from configs.errors import EngineError, StudioError, UsageError
 from configs.models import load_models
 from configs.settings import Settings, load_settings
 from memory.records import Asset
@@ -29,7 +29,9 @@ from tools.executor import Executor, Run
 from tools.intake import attach
 from tools.spec import CancelToken
 from tools.voice.dialogue import SpeakDialogueArgs
+from tools.voice.dialogue_lines import NOT_TRIED, Spoken
 from tools.voice.scenes import foreseen
+from tools.voice.screenplay_lines import ScriptLine
 
 FILM = """INT. LIGHTHOUSE - NIGHT
 
@@ -269,3 +271,19 @@ def test_a_script_in_the_call_is_foreseen_and_a_line_without_words_is_told(studi
     outcome, mix = studio.made("speak_dialogue", lines=["Luca: ", "Boo: Hello."])
     assert [row["text"] for row in mix.params["lines"]] == ["Hello."]
     assert outcome.result is not None and any("line 1: no text" in text for text in outcome.result.warnings)
+
+
+def test_one_sentence_tells_why_and_one_what_was_not_tried_after_it() -> None:
+    line = ScriptLine("Rita", "Hello.")
+    spoken = Spoken()
+    for number, port in ((4, 1200), (6, 34567)):
+        spoken.fail(number, line, EngineError("It does not answer", f"nothing from http://127.0.0.1:{port}/tts"))
+    quoted = "the last one: It does not answer: nothing from http://127.0.0.1:34567/tts"
+    spoken.fail(1, line, EngineError("It is left alone after 2 failures", quoted, "Mend the cause"))
+    spoken.fail(2, line, StudioError(NOT_TRIED, "it had failed"))
+    spoken.fail(3, ScriptLine("", "Hm."), UsageError("Nothing to speak"))
+    assert spoken.complaints() == [
+        "Lines 5 (Rita), 7 (Rita) were not spoken: It does not answer: nothing from http://127.0.0.1:1200/tts.",
+        "Line 4 (Narrator) was not spoken: Nothing to speak.",
+        "Lines 2 (Rita), 3 (Rita) were not tried after that: It is left alone after 2 failures. Mend the cause.",
+    ]

@@ -13,7 +13,7 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.dialogue_files import DialogueFiles
-from tools.voice.dialogue_lines import Failed, Spoken, speak_all, voice_key
+from tools.voice.dialogue_lines import Spoken, speak_all, voice_key
 from tools.voice.scenes import foreseen, performed, planned
 from tools.voice.screenplay import Form, Script
 from tools.voice.subtitles import Names
@@ -125,7 +125,7 @@ class SpeakDialogue(Tool):
         total = len(script.lines) + 1
         spoken = speak_all(script.lines, ctx, total)
         if not spoken.sounds:
-            raise spoken.failed[0].why
+            raise spoken.why or spoken.failed[0].why
         ctx.progress(len(script.lines), total, "mixing")
         files = DialogueFiles(title, script, spoken.sounds, args.pause, ctx)
         mix = files.save_mix()
@@ -147,7 +147,7 @@ class SpeakDialogue(Tool):
                 "lufs": round(files.mixed.lufs, 2),
                 "true_peak_dbtp": round(files.mixed.true_peak_dbtp, 2),
             },
-            warnings=(*spoken.warnings, *_complaints(spoken.failed)),
+            warnings=(*spoken.warnings, *spoken.complaints()),
             data=_data(files, more, spoken, mix),
         )
 
@@ -175,19 +175,10 @@ def _summary(files: DialogueFiles, spoken: Spoken) -> str:
         numbers = ", ".join(str(one.number) for one in spoken.failed[:12])
         more = " ..." if len(spoken.failed) > 12 else ""
         text += (
-            f". {len(spoken.failed)} failed: {numbers}{more} ({spoken.failed[0].why.sentence[:160]}). "
+            f". {len(spoken.failed)} failed: {numbers}{more} ({(spoken.why or spoken.failed[0].why).sentence[:160]}). "
             "Call it again as it was: finished lines come from the cache, only these are spoken anew"
         )
     return text[:SUMMARY_LIMIT]
-
-
-def _complaints(failed: list[Failed]) -> list[str]:
-    """One sentence per reason, with the lines it befell."""
-    reasons: dict[str, list[str]] = {}
-    for one in failed:
-        where = f"{one.number} ({one.line.character or 'Narrator'})"
-        reasons.setdefault(one.why.sentence.rstrip("."), []).append(where)
-    return [f"Line {', '.join(places[:12])} was not spoken: {why}." for why, places in reasons.items()]
 
 
 def _data(files: DialogueFiles, more: list[Asset], spoken: Spoken, mix: Asset) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -18,6 +19,9 @@ from tools.voice.screenplay_lines import ScriptLine
 SPEAKING, MIXING = 0.95, 1.0
 GIVEN_UP = 3
 """So many lines in a row may fail with one engine; a hang takes minutes each, so the rest are not tried."""
+NOT_TRIED = "It was not tried"
+_VARIES = re.compile(r"https?://[\w.:]+|\d+")
+"""A server that is started anew has another port."""
 TELL_TIME_AFTER_S = 2.0
 T = TypeVar("T")
 
@@ -39,8 +43,33 @@ class Spoken:
     sounds: dict[int, Asset] = field(default_factory=dict)
     """Index of the line -> its sound."""
     failed: list[Failed] = field(default_factory=list)
+    why: StudioError | None = None
+    """What went wrong first; what follows is often its echo only."""
     warnings: list[str] = field(default_factory=list)
     cached: int = 0
+
+    def fail(self, index: int, line: ScriptLine, why: StudioError) -> None:
+        """Note a line that was not spoken."""
+        self.failed.append(Failed(index + 1, line, why))
+        self.why = self.why or why
+
+    def complaints(self) -> list[str]:
+        """One sentence per reason, with the lines it befell; lines that were not tried because of it in another."""
+        reasons: dict[str, list[Failed]] = {}
+        for one in self.failed:
+            reasons.setdefault("" if self._echoes(one.why) else _VARIES.sub("", one.why.sentence), []).append(one)
+        echoes = reasons.pop("", [])
+        told = [f"{_places(group)} not spoken: {group[0].why.sentence.rstrip('.')}." for group in reasons.values()]
+        if echoes:
+            shut = next((one.why for one in echoes if one.why.problem != NOT_TRIED), None)
+            more = f": {shut.problem}. {shut.fix}".rstrip(". ") if shut is not None else ""
+            told.append(f"{_places(echoes)} not tried after that{more}.")
+        return told
+
+    def _echoes(self, why: StudioError) -> bool:
+        """Whether an error only tells that the first one came before: an engine that is left alone quotes it."""
+        first = self.why.problem if self.why is not None else ""
+        return why.problem == NOT_TRIED or (why.problem != first and bool(first) and first in why.cause)
 
 
 def speak_all(lines: Sequence[ScriptLine], ctx: ToolContext, total: float) -> Spoken:
@@ -57,8 +86,8 @@ def speak_all(lines: Sequence[ScriptLine], ctx: ToolContext, total: float) -> Sp
         line, key = lines[index], keys[index]
         ctx.progress(place, total, f"line {place + 1} of {len(lines)}{watch.left()}")
         if missed[key] >= GIVEN_UP:
-            why = StudioError("It was not tried", f"the {GIVEN_UP} lines before it with {key[0]} failed")
-            done.failed.append(Failed(index + 1, line, why))
+            why = StudioError(NOT_TRIED, f"the {GIVEN_UP} lines before it with {key[0]} failed")
+            done.fail(index, line, why)
             continue
         try:
             _speak(index, line, ctx, done)
@@ -68,14 +97,21 @@ def speak_all(lines: Sequence[ScriptLine], ctx: ToolContext, total: float) -> Sp
         except Cancelled as error:
             if ctx.cancel.is_set:
                 raise
-            done.failed.append(Failed(index + 1, line, error))  # the line's own time limit
+            done.fail(index, line, error)  # the line's own time limit
             missed[key] += 1
         except StudioError as error:
-            done.failed.append(Failed(index + 1, line, error))
+            done.fail(index, line, error)
             missed[key] += not isinstance(error, UsageError)
         watch.spoke(index)
     done.failed.sort(key=lambda one: one.number)
     return done
+
+
+def _places(failed: Sequence[Failed]) -> str:
+    """'Lines 2 (Rita), 4 (Rita) were', 'Line 3 (Narrator) was'."""
+    shown = ", ".join(f"{one.number} ({one.line.character or 'Narrator'})" for one in failed[:12])
+    more = f" and {len(failed) - 12} more" if len(failed) > 12 else ""
+    return f"Line{'s' if len(failed) > 1 else ''} {shown}{more} {'were' if len(failed) > 1 else 'was'}"
 
 
 def grouped(keys: Sequence[Hashable]) -> list[int]:
