@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from backends.media.probe import MediaInfo
 from backends.vision.coherence.result import Coherence, FaultKind
 from backends.vision.coherence.sink import CoherenceSink
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
+from backends.vision.watch import AT_ONCE
 from evals.footage.defects import DEFECTS, Clip, clean, faulty
 from evals.footage.defects_scenes import CLEAN
 
@@ -81,18 +82,21 @@ def watched(clip: Clip, *, identity: bool = False) -> Case:
 
     track = MaskedColours(clip) if identity else None
     sink = CoherenceSink(MediaInfo("video", "mp4", fps=clip.fps), track)
-    frames = clip.small()
+    pictures = clip.small()
+    count = len(pictures)
     before: Frame | None = None
     flow = own = 0.0
-    for index, rgb in enumerate(frames):
-        frame = Frame(index, index / clip.fps, rgb, before)
+    for first in range(0, count, AT_ONCE):
+        taken: list[Frame] = []
+        for index, rgb in enumerate(pictures[first : first + AT_ONCE], start=first):
+            taken.append(before := Frame(index, index / clip.fps, rgb, None if taken else before))
+        frames = Frames(taken)
         start = time.process_time()
-        _ = frame.flow, frame.flow_back
+        _ = frames.flow_cells, frames.flow_back_cells
         middle = time.process_time()
-        sink.see(frame)
+        sink.see_all(frames)
         flow, own = flow + middle - start, own + time.process_time() - middle
-        before = frame
-    count = len(frames)
+        frames.release()
     shot = ShotSpan(
         index=1, start=0, end=count / clip.fps, first_frame=0, frames=count, clean_first=0, clean_frames=count,
         opening="start",

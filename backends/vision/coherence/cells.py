@@ -1,195 +1,130 @@
-"""What coherence looks at of two frames that follow each other: small maps of colour, motion and error, made once."""
+"""What coherence looks at of frames that follow each other: small maps of colour, motion and error, made at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.frame import Frame, flow_between
+from backends.vision.coherence.stacks import Map, halved, smaller
+from backends.vision.frame import Frame, Frames
 
-Map = NDArray[np.float32]
-"""(h, w) or (h, w, channels) float32, one value per cell."""
 CELLS = 80
-"""Cells along the width of the picture; at 320 pixels a cell is 4x4 pixels, as fine as DIS ultrafast's flow."""
+"""Cells along the longer side of the picture; at 320 pixels a cell is 4x4 pixels, as fine as flow is measured."""
 BLOCK = 4
 """Cells along a block's side."""
 FLOW_AGREES = (0.01, 0.5)
 """Flow agrees both ways when |f + b|^2 < 0.01 (|f|^2 + |b|^2) + 0.5 pixels (Sundaram, Brox, Keutzer 2010)."""
-_UNSEEN = 1e3
-"""Flow outside the picture: agrees with nothing."""
 
 
-class FrameCells:
-    """One frame in cells."""
+@dataclass(frozen=True)
+class Grid:
+    """How a picture is divided. Errors are measured at half its size or less: 2x2 pixels to the cell."""
 
-    def __init__(self, frame: Frame) -> None:
-        self.frame = frame
-        height, width = frame.grey.shape
-        self.columns = min(CELLS, width)
-        self.rows = max(2, round(height * self.columns / width))
-        self.pitch = width / self.columns
-        """Pixels per cell."""
-
-    @cached_property
-    def rgb(self) -> Map:
-        """(h, w, 3): mean colour, levels 0-255."""
-        return self.mean_of(self.frame.rgb)
-
-    @cached_property
-    def lab(self) -> Map:
-        """(h, w, 3): CIELAB, L 0-100, of each cell's mean colour."""
-        import cv2
-
-        return np.asarray(cv2.cvtColor(self.rgb / np.float32(255), cv2.COLOR_RGB2LAB), np.float32)
-
-    def mean_of(self, picture: NDArray[Any]) -> Map:
-        """Means over the cells of an (H, W[, channels]) picture."""
-        import cv2
-
-        return np.asarray(cv2.resize(picture, (self.columns, self.rows), interpolation=cv2.INTER_AREA), np.float32)
-
-
-class Pair:
-    """Two frames that follow each other. Motion is in pixels of the small picture, errors in levels 0-255."""
-
-    def __init__(self, before: FrameCells, after: FrameCells) -> None:
-        self.before, self.after = before, after
+    rows: int
+    columns: int
+    across: float
+    """Pixels of the small picture along a cell."""
+    down: float
 
     @property
-    def shape(self) -> tuple[int, int]:
-        return self.after.rows, self.after.columns
+    def longest(self) -> float:
+        """Pixels of the longer side of the small picture."""
+        return max(self.rows * self.down, self.columns * self.across)
 
     @property
-    def _next_to_each_other(self) -> bool:
-        return self.after.frame.index == self.before.frame.index + 1
-
-    @cached_property
-    def flow_back(self) -> NDArray[np.float32]:
-        """(H, W, 2) pixels: where each pixel of `after` was in `before`."""
-        if self._next_to_each_other:
-            return self.after.frame.flow_back
-        return flow_between(self.after.frame.grey, self.before.frame.grey)
-
-    @cached_property
-    def largest_change(self) -> float:
-        """Of the mean of any 2x2 cells, levels."""
-        import cv2
-
-        size = (max(1, self.after.columns // 2), max(1, self.after.rows // 2))
-        change = cv2.absdiff(self.after.frame.grey, self.before.frame.grey)
-        return float(cv2.resize(change, size, interpolation=cv2.INTER_AREA).max())
-
-    @cached_property
-    def back(self) -> Map:
-        """(h, w, 2): where each cell of `after` was in `before`."""
-        return self.after.mean_of(self.flow_back)
-
-    @cached_property
-    def forth(self) -> Map:
-        """(h, w, 2): where each cell of `before` is in `after`."""
-        if self._next_to_each_other:
-            return self.after.mean_of(self.after.frame.flow)
-        return self.after.mean_of(flow_between(self.before.frame.grey, self.after.frame.grey))
-
-    @cached_property
-    def disagreement(self) -> Map:
-        """(h, w): pixels between a cell and where it ends up when it is followed back and forth."""
-        import cv2
-
-        forth = cv2.remap(
-            self.forth, self.at(self.back), None, cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=(_UNSEEN, _UNSEEN),
-        )  # fmt: skip
-        return length(np.asarray(self.back + forth, np.float32))
-
-    @cached_property
-    def seen(self) -> Map:
-        """(h, w) 1 where the flow agrees both ways, else 0."""
-        share, floor = FLOW_AGREES
-        moved = length(self.back)
-        return np.asarray(self.disagreement**2 < 2 * share * moved**2 + floor, np.float32)
-
-    @cached_property
-    def warped(self) -> NDArray[np.uint8]:
-        """(H, W): `before` brought to `after`."""
-        import cv2
-
-        grey = self.before.frame.grey
-        there = grid(*grey.shape) + self.flow_back
-        return np.asarray(cv2.remap(grey, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
-
-    @cached_property
-    def moments(self) -> tuple[Map, Map, Map, Map, Map]:
-        """(h, w) each: means over the cells of a, b, a^2, b^2, ab; a is `after`'s luma, b what it should be."""
-        import cv2
-
-        after, should = self.after.frame.grey, self.warped
-        products = (
-            cv2.multiply(one, other, dtype=cv2.CV_32F)
-            for one, other in ((after, after), (should, should), (after, should))
-        )
-        a2, b2, ab = (self.after.mean_of(product) for product in products)
-        return self.after.mean_of(after.astype(np.float32)), self.after.mean_of(should.astype(np.float32)), a2, b2, ab
-
-    @cached_property
-    def error_cells(self) -> Map:
-        """(h, w): mean error: `after` less what it should be."""
-        return self.moments[0] - self.moments[1]
-
-    @cached_property
-    def square_cells(self) -> Map:
-        """(h, w): mean of the error's square."""
-        _, _, a2, b2, ab = self.moments
-        return np.asarray(np.maximum(a2 + b2 - 2 * ab, 0), np.float32)
-
-    @cached_property
-    def absolute_cells(self) -> Map:
-        """(h, w): mean of the error's size."""
-        import cv2
-
-        return self.after.mean_of(cv2.absdiff(self.after.frame.grey, self.warped).astype(np.float32))
-
-    def at(self, motion: Map) -> Map:
-        """(h, w, 2) x and y in cells of each cell moved by `motion` (pixels): the map of `cv2.remap`."""
-        return np.asarray(grid(*self.shape) + motion * np.float32(1 / self.after.pitch), np.float32)
-
-    def taken(self, values: Map, motion: Map) -> Map:
-        """`values` read where `motion` points to, edges repeated."""
-        import cv2
-
-        moved = cv2.remap(values, self.at(motion), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(moved, np.float32)
-
-
-def blocks_of(cells: Map) -> Map:
-    """Means over blocks of BLOCK x BLOCK cells; what is left over at the right and lower edge is dropped."""
-    import cv2
-
-    rows, columns = cells.shape[0] // BLOCK, cells.shape[1] // BLOCK
-    cut = cells[: rows * BLOCK, : columns * BLOCK]
-    return np.asarray(cv2.resize(cut, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def length(motion: Map) -> Map:
-    """(h, w) of (h, w, 2) vectors or (h, w, 3) colours."""
-    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", motion, motion)), np.float32)
+    def blocks(self) -> tuple[int, int]:
+        """Rows and columns of blocks; what is left over at the right and lower edge is in none."""
+        return self.rows // BLOCK, self.columns // BLOCK
 
 
 @lru_cache(maxsize=16)
-def grid(height: int, width: int) -> Map:
-    """(height, width, 2): x and y of each place; change nothing."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return np.stack([x, y], axis=-1)
+def grid_of(height: int, width: int) -> Grid:
+    """Of a small picture of at least 16x16 pixels."""
+    longer = max(height, width)
+    cells = min(CELLS, longer // 2)
+    rows, columns = (max(BLOCK, round(side * cells / longer)) for side in (height, width))
+    return Grid(rows, columns, width / columns, height / rows)
 
 
-def median(values: NDArray[np.floating[Any]]) -> float:
-    """What `np.median` gives for a few hundred numbers without NaN, four times faster. At least one."""
-    flat = values.ravel()
-    half = len(flat) // 2
-    if len(flat) % 2:
-        return float(np.partition(flat, half)[half])
-    parted = np.partition(flat, (half - 1, half))
-    return (float(parted[half - 1]) + float(parted[half])) / 2
+class Looked:
+    """Some frames of one size in cells."""
+
+    def __init__(self, frames: Frames, at: Sequence[int]) -> None:
+        """at: places of those in `frames` that are looked at, in order."""
+        self.frames: tuple[Frame, ...] = tuple(frames[place] for place in at)
+        grey = frames.grey if len(at) == len(frames) else frames.grey[list(at)]
+        self._rgb = frames.rgb if len(at) == len(frames) else frames.rgb[list(at)]
+        self.grid = grid_of(*grey.shape[1:])
+        self.grey = grey
+        self.half: NDArray[np.uint8] = smaller(grey, 2 * self.grid.rows, 2 * self.grid.columns)
+        """(N, 2 rows, 2 columns) luma."""
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(N, rows, columns, 3): mean colour of each cell."""
+        return smaller(self._rgb, self.grid.rows, self.grid.columns)
+
+    @cached_property
+    def lab(self) -> Map:
+        """(N, rows, columns, 3): CIELAB, L 0-100, of each cell's mean colour."""
+        return lab_of(self.rgb)
+
+    @cached_property
+    def luma(self) -> NDArray[np.float64]:
+        """(N,) mean level."""
+        import cv2
+
+        flat = self.half.reshape(len(self.half), -1)
+        return np.asarray(cv2.reduce(flat, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] / flat.shape[1])
+
+    def still(self, last: Last | None, mark: float) -> list[bool]:
+        """Of each frame whether no 8x8 pixels changed by `mark` levels (mean) since the one before: the same drawing.
+
+        A talking mouth is a change, the noise of a coder is none.
+        """
+        # Half as large a picture changes no more than the whole one: where that says much none need look closer.
+        rows, columns = (side // 4 * 4 for side in self.half.shape[1:])
+        halves = np.concatenate([(last.half if last is not None else self.half[0])[None], self.half])
+        change = np.abs(np.subtract(halves[1:, :rows, :columns], halves[:-1, :rows, :columns], dtype=np.float32))
+        rough = halved(halved(change)).max(axis=(1, 2)).tolist()
+        found = [False] * len(self.frames)
+        for at in range(int(last is None), len(found)):
+            before = self.grey[at - 1] if at or last is None else last.grey
+            found[at] = rough[at] < mark + 1 and _largest_change(before, self.grey[at]) < mark
+        return found
+
+    def last(self) -> Last:
+        """What the next frames are compared with."""
+        return Last(self.frames[-1], self.grid, self.grey[-1], self.half[-1], self.lab[-1])
+
+
+@dataclass(frozen=True)
+class Last:
+    """One frame in cells, see `Looked`."""
+
+    frame: Frame
+    grid: Grid
+    grey: NDArray[np.uint8]
+    half: NDArray[np.uint8]
+    lab: Map
+
+
+def lab_of(rgb: NDArray[np.uint8]) -> Map:
+    """(N, h, w, 3) CIELAB, L 0-100, of RGB."""
+    import cv2
+
+    tall = rgb.reshape(-1, *rgb.shape[2:]).astype(np.float32)
+    tall *= np.float32(1 / 255)
+    return np.asarray(cv2.cvtColor(tall, cv2.COLOR_RGB2LAB), np.float32).reshape(rgb.shape)
+
+
+def _largest_change(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> float:
+    import cv2
+
+    change = cv2.absdiff(before, now)
+    height, width = change.shape
+    return float(cv2.resize(change, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA).max())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.coherence.cells import BLOCK, Map, Pair, blocks_of, grid, median
+from backends.vision.coherence.cells import BLOCK, Grid
+from backends.vision.coherence.pairs import Pairs, squares
+from backends.vision.coherence.stacks import Map, grid, quantile
 
 ROUNDS = 4
 _LEAST_BLOCKS = 12
@@ -19,75 +21,117 @@ _SPREAD_FLOOR = 0.1
 
 @dataclass(frozen=True)
 class Dominant:
-    """An affine motion fitted to blocks that can be followed. Motion is back in time, pixels of the small picture."""
+    """Affine motions of N pairs, fitted to blocks that can be followed: back in time, pixels of the small picture."""
 
+    fitted: NDArray[np.bool_]
+    """(N,): False where too little can be followed; the motion is none then."""
     model: NDArray[np.float64]
-    """(3, 2): motion = (1, x, y) @ model, x and y in blocks from the middle."""
+    """(N, 3, 2): motion = (1, x, y) @ model, x and y in blocks from the middle."""
     rest: Map
-    """(rows, columns, 2) blocks: motion less the dominant one."""
+    """(N, 2, R, C) blocks: motion less the dominant one."""
     followed: NDArray[np.bool_]
-    """(rows, columns) blocks with texture, whose flow agrees both ways."""
+    """(N, R, C) blocks with texture, whose flow agrees both ways."""
     noise: Map
-    """(rows, columns) variance of the flow, pixels^2: how far it disagrees with itself."""
-    shape: tuple[int, int]
-    """Of the cells."""
+    """(N, R, C) variance of the flow, pixels^2."""
+    grid: Grid
+
+    def __len__(self) -> int:
+        return len(self.fitted)
 
     @cached_property
     def motion(self) -> Map:
-        """(h, w, 2) cells."""
-        rows, columns = self.followed.shape
-        middle = np.array((columns / 2, rows / 2), np.float32)
-        places = (grid(*self.shape) + np.float32(0.5)) / np.float32(BLOCK) - middle
-        return np.asarray(places @ self.model[1:].astype(np.float32) + self.model[0].astype(np.float32), np.float32)
+        """(N, 2, rows, columns) cells."""
+        rows, columns = self.grid.rows, self.grid.columns
+        moved = self.model.transpose(0, 2, 1).astype(np.float32) @ _places_of_cells(self.grid)
+        return np.asarray(moved, np.float32).reshape(-1, 2, rows, columns)
+
+    def last(self) -> Dominant:
+        """The last one."""
+        return self._picked(np.array([len(self) - 1]))
+
+    def after(self, before: Dominant | None) -> Dominant:
+        """Of the pairs before each: `before`'s last (None: nothing is fitted), then all of these but the last."""
+        if before is None:
+            before = self.last()
+            before.fitted[:] = False
+        both = (before.last(), self._picked(np.arange(len(self) - 1)))
+        return Dominant(
+            np.concatenate([one.fitted for one in both]),
+            np.concatenate([one.model for one in both]),
+            np.concatenate([one.rest for one in both]),
+            np.concatenate([one.followed for one in both]),
+            np.concatenate([one.noise for one in both]),
+            self.grid,
+        )
+
+    def _picked(self, at: NDArray[np.int64]) -> Dominant:
+        """Copies of those at these places."""
+        parts = self.fitted[at], self.model[at], self.rest[at], self.followed[at], self.noise[at]
+        return Dominant(*parts, self.grid)
 
 
-def dominant_motion(pair: Pair, texture: Map, least_texture: float) -> Dominant | None:
-    """Fit it by iteratively reweighted least squares (Geman-McClure weights); None when too little can be followed.
+@lru_cache(maxsize=16)
+def _places_of_cells(of: Grid) -> Map:
+    """(3, rows * columns): 1, x and y of each cell's middle in blocks from the picture's middle; change nothing."""
+    rows, columns = of.blocks
+    x, y = ((at + np.float32(0.5)) / np.float32(BLOCK) for at in grid(of.rows, of.columns))
+    return np.stack([np.ones(x.size, np.float32), (x - columns / 2).ravel(), (y - rows / 2).ravel()])
 
-    texture: (rows, columns) variance of luma in each block; blocks below `least_texture` are left out.
+
+@lru_cache(maxsize=16)
+def _places_of_blocks(rows: int, columns: int) -> NDArray[np.float64]:
+    """(R * C, 3): 1, x and y of each block's middle; change nothing."""
+    x, y = (at.astype(np.float64).ravel() + 0.5 for at in grid(rows, columns))
+    return np.stack([np.ones(x.size), x - columns / 2, y - rows / 2], axis=1)
+
+
+def dominant_motion(pairs: Pairs, texture: Map, least_texture: float) -> Dominant:
+    """Fit them by iteratively reweighted least squares (Geman-McClure weights).
+
+    texture: (N, R, C) variance of luma in each block; blocks below `least_texture` are left out.
     """
-    motion = blocks_of(pair.back)
-    noise = blocks_of(np.minimum(pair.disagreement, 8.0) ** 2)
-    followed = (texture > least_texture) & (blocks_of(pair.seen) > 0.5)
-    usable = followed.ravel()
-    if int(usable.sum()) < _LEAST_BLOCKS:
-        return None
-    rows, columns = followed.shape
-    places = grid(rows, columns).reshape(-1, 2) + np.array((0.5 - columns / 2, 0.5 - rows / 2))
-    everywhere = np.concatenate([np.ones((rows * columns, 1)), places], axis=1)
-    base, target = everywhere[usable], motion.reshape(-1, 2)[usable].astype(np.float64)
-    weight = np.ones(len(base))
-    model = np.zeros((3, 2))
+    motion = pairs.blocks.back
+    followed = (texture > least_texture) & (pairs.blocks.seen > 0.5)
+    count, rows, columns = followed.shape
+    usable = followed.reshape(count, -1)
+    fitted = usable.sum(axis=1) >= _LEAST_BLOCKS
+    base = _places_of_blocks(rows, columns)
+    products = (base[:, :, None] * base[:, None, :]).reshape(-1, 9)
+    target = motion.reshape(count, 2, -1).transpose(0, 2, 1).astype(np.float64)
+    weight = usable.astype(np.float64)
+    model: NDArray[np.float64] = np.zeros((count, 3, 2))
     for _ in range(ROUNDS):
-        weighted = base * weight[:, None]
-        model = np.linalg.solve(weighted.T @ base + 1e-6 * np.eye(3), weighted.T @ target)
+        normal = (weight @ products).reshape(count, 3, 3) + 1e-6 * np.eye(3)
+        model = np.asarray(np.linalg.solve(normal, base.T @ (target * weight[:, :, None])), np.float64)
         left = target - base @ model
-        off = np.sqrt(np.einsum("ij,ij->i", left, left))
-        spread = max(median(off), _SPREAD_FLOOR)
-        weight = 1 / (1 + (off / (2 * spread)) ** 2) ** 2
-    rest = motion - (everywhere @ model).reshape(rows, columns, 2)
-    return Dominant(model, np.asarray(rest, np.float32), followed, noise, pair.shape)
+        off = np.sqrt(left[..., 0] ** 2 + left[..., 1] ** 2)
+        spread = np.maximum(np.nan_to_num(quantile(off, usable, 0.5)), _SPREAD_FLOOR)
+        weight = usable / (1 + (off / (2 * spread[:, None])) ** 2) ** 2
+    model[~fitted] = 0
+    rest = motion - (base @ model).transpose(0, 2, 1).reshape(motion.shape)
+    return Dominant(fitted, model, np.asarray(rest, np.float32), followed, pairs.blocks.noise, pairs.grid)
 
 
 _NOISE_SHARE = 0.25
 """Of the variance by which flow disagrees with itself: it errs alike forth and back, and neighbours err alike."""
 
 
-def bending(now: Dominant, before: Dominant) -> float | None:
-    """Pixels by which neighbouring blocks change their motion against each other from one pair of frames to the next.
+def bending(now: Dominant, before: Dominant) -> NDArray[np.float64]:
+    """(N,) pixels by which neighbouring blocks change their motion against each other from one pair to the next.
 
     The median over all neighbours that can be followed, the flow's own noise taken off: a picture that bends and
-    bends back has much of it all over; a camera, a walking figure or one that talks has none in most places. None when
+    bends back has much of it all over; a camera, a walking figure or one that talks has none in most places. NaN when
     too few can be followed.
     """
     change = now.rest - before.rest
     both = now.followed & before.followed
     noise = (now.noise + before.noise) * np.float32(_NOISE_SHARE)
-    found: list[Map] = []
-    for axis in (0, 1):
-        apart = np.diff(change, axis=axis)
-        first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
-        power = np.einsum("ijk,ijk->ij", apart, apart) - (noise[first] + noise[second])
-        found.append(power[both[first] & both[second]])
-    powers = np.concatenate(found)
-    return float(np.sqrt(max(0.0, median(powers)))) if len(powers) >= _LEAST_BLOCKS else None
+    powers, known = [], []
+    for first, second in ((np.s_[..., :-1, :], np.s_[..., 1:, :]), (np.s_[..., :-1], np.s_[..., 1:])):
+        power = squares(change[second] - change[first]) - (noise[first] + noise[second])
+        powers.append(power.reshape(len(now), -1))
+        known.append((both[first] & both[second]).reshape(len(now), -1))
+    usable = np.concatenate(known, axis=1)
+    middle = quantile(np.concatenate(powers, axis=1), usable, 0.5)
+    enough = (usable.sum(axis=1) >= _LEAST_BLOCKS) & now.fitted & before.fitted
+    return np.where(enough, np.sqrt(np.maximum(0, np.nan_to_num(middle))), np.nan)

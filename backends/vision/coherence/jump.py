@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.coherence.cells import FrameCells, Map, Pair, length, median
+from backends.vision.coherence.cells import Grid, lab_of
 from backends.vision.coherence.dominant import Dominant
+from backends.vision.coherence.pairs import Pairs, squares
+from backends.vision.coherence.stacks import Map, dilated, eroded, median, quantile, smaller, taken
 
 _UNLIKE = 8.0
 """CIE76: a cell is not what was expected (about three times what is just noticed)."""
@@ -20,8 +23,10 @@ _SUDDEN = 1.5
 _LATELY = 10
 """Pairs of frames. A thing that leaps and comes back makes two, which the median passes over."""
 _REACH = 0.32
-"""Widths that a thing is looked for around its place."""
+"""Of the longer side: how far around its place a thing is looked for."""
 _BORDER_CELLS = 3
+_NEAR_CELLS = 9
+"""Side of the square within which what moved before lets cells go their own way."""
 _FREE_CELLS = 1.5
 """Cells per frame of 1/24 s that a thing may move unannounced: hands and balls do."""
 _SOFT = 0.09
@@ -41,84 +46,133 @@ class Leap:
     """A thing that jumped."""
 
     distance: float
-    """Shares of the picture's width, beyond what its motion would have made of it."""
+    """Shares of the picture's longer side, beyond what its motion would have made of it."""
     cells: int
     """Its size."""
 
 
 class JumpWatch:
-    """Remembers how much of the picture was unexpected lately, and what moved how."""
+    """Remembers how much of the picture was unexpected lately."""
 
     def __init__(self) -> None:
         self._lately: deque[float] = deque(maxlen=_LATELY)
-        self._before: Dominant | None = None
 
-    def see(self, pair: Pair, now: Dominant | None, frames_apart: float) -> tuple[float, Leap | None]:
-        """Share of the picture that was not to be expected, and the largest thing that is suddenly elsewhere.
+    def see(
+        self, pairs: Pairs, now: Dominant, before: Dominant, apart: NDArray[np.float64]
+    ) -> list[tuple[float, Leap | None]]:
+        """Share of the picture that was not to be expected, and the largest thing that is suddenly elsewhere, per pair.
 
-        now: None when no motion of the whole could be fitted: then it stands still; frames_apart: in 1/24 s.
+        now, before: of these pairs and of those before each; where none could be fitted the whole stands still;
+        apart: (N,) 1/24 s between the frames.
         """
-        before, self._before = self._before, now
-        steady = now.motion if now is not None else np.zeros((*pair.shape, 2), np.float32)
-        free = _FREE_CELLS * pair.after.pitch * float(np.clip(frames_apart, 1.0, 2.5))
-        limit, patch = _limit(pair, before, free), _patch(pair, before)
-        error = _surprise(pair, pair.after.lab, pair.before.lab, pair.back, steady, limit, patch)
+        expected = _Expected(pairs, now, before, apart)
+        error = expected.surprise
+        found: list[tuple[float, Leap | None]] = []
+        for at, share in enumerate((error > _UNLIKE).mean(axis=(1, 2)).tolist()):
+            usual = median(self._lately) if self._lately else 0.0
+            self._lately.append(share)
+            leaps = max(_LEAST_CELLS / error[at].size, _SUDDEN * usual) <= share <= _MOST_SHARE
+            found.append((share, expected.leap(at, error[at]) if leaps else None))
+        return found
+
+
+class _Expected:
+    """What N pairs of frames should show, by what is known of how they move."""
+
+    def __init__(self, pairs: Pairs, now: Dominant, before: Dominant, apart: NDArray[np.float64]) -> None:
+        self._pairs, self._now, self._before = pairs, now, before
+        self._steady = now.motion
+        self._free = (_FREE_CELLS * pairs.grid.across * np.clip(apart, 1.0, 2.5)).astype(np.float32)
+        """(N,) pixels that a thing may move unannounced."""
+
+    @cached_property
+    def surprise(self) -> Map:
+        """(N, rows, columns) CIE76 of `after` to what should be there, see `_surprise`."""
+        lab_before, lab_after = self._pairs.lab
+        error = lab_after - taken(lab_before, *self._pairs.there)
+        return self._surprise(np.arange(len(self._pairs)), _length(error), forth=True)
+
+    def leap(self, at: int, error: Map) -> Leap | None:
+        """The thing that is suddenly elsewhere in pair `at`; error: its `surprise`."""
         new = error > _UNLIKE
-        share = float(new.mean())
-        usual = median(np.array(self._lately)) if self._lately else 0.0
-        self._lately.append(share)
-        if not max(_LEAST_CELLS / new.size, _SUDDEN * usual) <= share <= _MOST_SHARE:
-            return share, None
-        if not _sharp(error, new) or _jerked(now, before, free):
-            return share, None
-        lost = _surprise(pair, pair.before.lab, pair.after.lab, pair.forth, -steady, limit, patch) > _UNLIKE
+        if not _sharp(error, new) or self._jerked(at):
+            return None
+        one = np.array([at])
+        lab_before, lab_after = (lab[one] for lab in self._pairs.lab)
+        off = lab_before - taken(lab_after, *self._pairs.at(self._pairs.forth[one]))
+        lost = self._surprise(one, _length(off), forth=False)[0] > _UNLIKE
         if not _LEAST_CELLS / new.size <= float(lost.mean()) <= _MOST_SHARE:
-            return share, None
-        return share, _found_again(pair, lost, new, steady, free)
+            return None
+        pictures = self._pairs.before[at].rgb, self._pairs.after[at].rgb
+        return _found_again(pictures, self._pairs.grid, lost, new, self._steady[at], float(self._free[at]))
+
+    def _surprise(self, at: NDArray[np.int64], error: Map, *, forth: bool) -> Map:
+        """(n, rows, columns) CIE76 by the picture's motion or by its own, whichever explains a cell; 0 where nothing.
+
+        error: CIE76 by the picture's motion, of the pairs `at`; forth: of `after` to `before`, else the other way.
+        Flow that goes further than may be from the dominant motion does not count: it followed the leap. What is
+        narrower than `_sides` does not count either. The dear steps are for the few pairs that cheap ones leave over.
+        """
+        surprise = np.zeros_like(error)
+        flow = self._pairs.back[at] if forth else self._pairs.forth[at]
+        steady = self._steady[at] if forth else -self._steady[at]
+        off, wrong = squares(flow - steady), error > _UNLIKE
+        free = self._free[at, None, None]
+        some = _any_left(wrong | (off > free**2), np.full(len(at), _BORDER_CELLS))
+        if not some.any():
+            return surprise
+        left = np.flatnonzero(some)
+        side = self._sides(at[left])
+        astray = off[left] > self._limit(at[left]) ** 2
+        some = _any_left(wrong[left] | astray, side)
+        left, side, astray = left[some], side[some], astray[some]
+        if not len(left):
+            return surprise
+        here, there = self._pairs.lab[::-1] if forth else self._pairs.lab
+        plain = _length(here[at[left]] - taken(there[at[left]], *self._pairs.at(steady[left])))
+        best = np.where(astray, plain, np.minimum(error[left], plain))
+        for width in np.unique(side):
+            surprise[left[side == width]] = eroded(best[side == width], int(width))
+        return surprise
+
+    def _limit(self, at: NDArray[np.int64]) -> Map:
+        """(n, rows, columns): pixels that each cell may go its own way: a little always, and what moves near it as it
+        did."""
+        of = self._pairs.grid
+        (rows, columns), (height, width) = of.blocks, (of.rows, of.columns)
+        rest = np.sqrt(squares(self._before.rest[at])) * self._before.fitted[at, None, None]
+        near = rest[:, np.arange(height) * rows // height][:, :, np.arange(width) * columns // width]
+        return np.asarray(self._free[at, None, None] + np.float32(1.5) * dilated(near, _NEAR_CELLS), np.float32)
+
+    def _sides(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) cells along a square wider than the strips along the borders of things: flow is vague there, and what
+        moves against the picture covers and uncovers as much of it as it moves."""
+        rest = squares(self._before.rest[at]).reshape(len(at), -1)
+        known = (self._before.followed[at] & self._before.fitted[at, None, None]).reshape(len(at), -1)
+        fastest = np.nan_to_num(quantile(np.sqrt(rest), known, 0.98))
+        return _BORDER_CELLS + np.minimum((fastest / self._pairs.grid.across).astype(np.int64), _BORDER_CELLS + 1)
+
+    def _jerked(self, at: int) -> bool:
+        """Whether the whole picture moves otherwise than before, by more than things may: nothing is to be expected."""
+        if not (self._now.fitted[at] and self._before.fitted[at]):
+            return False
+        change = self._now.motion[at] - self._before.motion[at]
+        return float(np.hypot(change[0], change[1]).mean()) > float(self._free[at])
 
 
-def _limit(pair: Pair, before: Dominant | None, free: float) -> Map:
-    """(h, w): pixels that each cell may go its own way: a little always, and what moves near it as it did."""
-    import cv2
-
-    limit = np.full(pair.shape, free, np.float32)
-    if before is None:
-        return limit
-    rest = cv2.resize(length(before.rest), pair.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return np.asarray(limit + 1.5 * cv2.dilate(rest, np.ones((9, 9), np.uint8)), np.float32)
+def _length(colours: Map) -> Map:
+    """(n, h, w) of (n, h, w, 3)."""
+    square = colours * colours
+    return np.asarray(np.sqrt(square[..., 0] + square[..., 1] + square[..., 2]), np.float32)
 
 
-def _patch(pair: Pair, before: Dominant | None) -> NDArray[np.uint8]:
-    """A square wider than the strips along the borders of things: flow is vague there, and what moves against the
-    picture covers and uncovers as much of it as it moves."""
-    side = _BORDER_CELLS
-    if before is not None and before.followed.any():
-        fastest = float(np.percentile(length(before.rest)[before.followed], 98))
-        side += min(int(fastest / pair.after.pitch), _BORDER_CELLS + 1)
-    return np.ones((side, side), np.uint8)
-
-
-def _surprise(pair: Pair, here: Map, there: Map, flow: Map, dominant: Map, limit: Map, patch: NDArray[np.uint8]) -> Map:
-    """(h, w) CIE76 of `here` to what should be there, by the picture's motion or by its own, whichever explains it.
-
-    Flow that goes further than `limit` (pixels) from the dominant motion does not count: it followed the leap.
-    What is narrower than `patch` does not count either.
-    """
-    import cv2
-
-    error = length(here - pair.taken(there, flow))
-    astray = length(flow - dominant) > limit
-    if int((cv2.erode(np.where(astray, np.float32(np.inf), error), patch) > _UNLIKE).sum()) < _LEAST_CELLS:
-        return np.zeros(pair.shape, np.float32)
-    plain = length(here - pair.taken(there, dominant))
-    return np.asarray(cv2.erode(np.where(astray, plain, np.minimum(error, plain)), patch), np.float32)
-
-
-def _jerked(now: Dominant | None, before: Dominant | None, free: float) -> bool:
-    """Whether the whole picture moves otherwise than before, by more than a thing may: nothing was to be expected."""
-    if now is None or before is None:
-        return False
-    return float(length(now.motion - before.motion).mean()) > free
+def _any_left(wrong: NDArray[np.bool_], side: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,): whether enough of (n, h, w) is left when what is narrower than `side` is taken off."""
+    left = np.zeros(len(wrong), bool)
+    for width in np.unique(side):
+        inside = eroded(wrong[side == width].astype(np.uint8), int(width))
+        left[side == width] = np.count_nonzero(inside, axis=(1, 2)) >= _LEAST_CELLS
+    return left
 
 
 def _sharp(error: Map, new: NDArray[np.bool_]) -> bool:
@@ -130,20 +184,30 @@ def _sharp(error: Map, new: NDArray[np.bool_]) -> bool:
     return not ring.any() or float(error[ring].mean()) < _SOFT * float(error[new].mean())
 
 
-def _found_again(pair: Pair, lost: NDArray[np.bool_], new: NDArray[np.bool_], steady: Map, free: float) -> Leap | None:
-    """The one displacement that brings most of what is lost to where something new looks the same."""
-    columns, rows = pair.after.columns * _FINE, pair.after.rows * _FINE
-    one, other = _fine_lab(pair.before), _fine_lab(pair.after)
+def _found_again(
+    pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    of: Grid,
+    lost: NDArray[np.bool_],
+    new: NDArray[np.bool_],
+    steady: Map,
+    free: float,
+) -> Leap | None:
+    """The one displacement that brings most of what is lost to where something new looks the same.
+
+    pictures: (H, W, 3) RGB before and after; lost, new: (rows, columns) of each; steady: (2, rows, columns) pixels.
+    """
+    columns, rows = of.columns * _FINE, of.rows * _FINE
+    one, other = (lab_of(smaller(rgb[None], rows, columns))[0] for rgb in pictures)
     y, x = np.nonzero(_finer(lost, (rows, columns)))
     step = max(1, len(x) // _SAMPLES)
     y, x = y[::step], x[::step]
     there_y, there_x = np.nonzero(_finer(new, (rows, columns)))
     alike = _distances(one[y, x], other[there_y, there_x]) < _ALIKE**2
     which, where = np.nonzero(alike)
-    shift = -steady[y // _FINE, x // _FINE].mean(axis=0) * (_FINE / pair.after.pitch)
-    across = there_x[where] - x[which] - round(float(shift[0]))
-    down = there_y[where] - y[which] - round(float(shift[1]))
-    reach = round(_REACH * columns)
+    shift = -steady[:, y // _FINE, x // _FINE].mean(axis=1) * _FINE
+    across = there_x[where] - x[which] - round(float(shift[0]) / of.across)
+    down = there_y[where] - y[which] - round(float(shift[1]) / of.down)
+    reach = round(_REACH * max(columns, rows))
     near = (np.abs(across) <= reach) & (np.abs(down) <= reach)
     if not near.any():
         return None
@@ -152,23 +216,15 @@ def _found_again(pair: Pair, lost: NDArray[np.bool_], new: NDArray[np.bool_], st
     best = int(votes.argmax())
     distance = float(np.hypot(best // side - reach, best % side - reach))
     agreed = float(votes[best]) / len(x)
-    if agreed < _AGREED or distance * pair.after.pitch / _FINE <= free:
+    if agreed < _AGREED or distance * of.across / _FINE <= free:
         return None
-    return Leap(distance / columns, round(agreed * float(lost.sum())))
+    return Leap(distance / max(columns, rows), round(agreed * float(lost.sum())))
 
 
 def _distances(one: Map, other: Map) -> Map:
     """(n, m) squared distances of (n, 3) and (m, 3) colours."""
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)
     return np.asarray(squares - 2 * one @ other.T, np.float32)
-
-
-def _fine_lab(cells: FrameCells) -> Map:
-    import cv2
-
-    size = (cells.columns * _FINE, cells.rows * _FINE)
-    small = cv2.resize(cells.frame.rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def _finer(cells: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.uint8]:

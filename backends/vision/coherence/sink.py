@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends.media.probe import MediaInfo
-from backends.vision.coherence.cells import FrameCells, Pair, blocks_of
+from backends.vision.coherence.cells import Last, Looked
 from backends.vision.coherence.dominant import Dominant, bending, dominant_motion
-from backends.vision.coherence.drift import DriftWatch, Step
+from backends.vision.coherence.drift import DriftWatch, Motion, Step
 from backends.vision.coherence.identity import Drift, IdentityTrack, IdentityWatch
-from backends.vision.coherence.jump import JumpWatch
+from backends.vision.coherence.jump import JumpWatch, Leap
 from backends.vision.coherence.likeness import structure
 from backends.vision.coherence.numbers import Numbers, Part
+from backends.vision.coherence.pairs import Pairs
 from backends.vision.coherence.redrawn import BoilWatch, light_of_regions
 from backends.vision.coherence.result import Coherence, FaultKind
+from backends.vision.coherence.stacks import halved
 from backends.vision.coherence.verdict import judged, measured
 from backends.vision.cuts.result import ShotSpan
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from backends.vision.thresholds import thresholds
 
+_AT_ONCE = 32
+"""Frames that are measured in one step at most."""
 _MOST_PER_SECOND = 31.0
 """Of a film with more frames a second every second (third...) one is measured, against the one measured before it."""
 _UNIT_SECONDS = 1 / 24
@@ -49,8 +54,9 @@ class CoherenceSink:
         self._jump = JumpWatch()
         self._identity = IdentityWatch(identity) if identity is not None else None
         self._identity_mark = identity_mark or thresholds().coherence.marks["identity_drift"]
-        self._last: FrameCells | None = None
-        self._dominant: Dominant | None = None
+        self._last: Last | None = None
+        self._before: Dominant | None = None
+        """Of the last pair of frames."""
         self._changed_at = 0.0
         self._too_small = False
         self._still = thresholds().frozen.block_change
@@ -62,26 +68,48 @@ class CoherenceSink:
 
     def see(self, frame: Frame) -> None:
         """Look at the next frame."""
-        if self._identity is not None:
-            self._identity.see(frame)
-        self._too_small = min(frame.rgb.shape[:2]) < _SMALLEST
-        if self._too_small or frame.index % self._every:
+        self.see_all(Frames([frame]))
+
+    def see_all(self, frames: Frames) -> None:
+        """Look at the next frames."""
+        if len(frames) > _AT_ONCE:
+            for first in range(0, len(frames), _AT_ONCE):
+                self.see_all(Frames(frames[first : first + _AT_ONCE]))
             return
-        cells = FrameCells(frame)
-        pair = Pair(self._last, cells) if self._last is not None else None
-        self._last = cells
-        values = {"luma": float(frame.grey.mean())}
-        light = None
-        if pair is not None and pair.largest_change < self._still:
-            # The same drawing, shown again: it tells nothing of how drawings follow each other.
-            values["repeated"], pair = 1.0, None
-        if pair is not None:
-            light = light_of_regions(pair)
-            values |= self._measured(pair)
-            self._changed_at = frame.seconds
-        self._numbers.add(frame.index, frame.seconds, values, light)
-        if (step := self._drift.see(cells, pair)) is not None:
-            self._steps.append(step)
+        if self._identity is not None:
+            for frame in frames:
+                self._identity.see(frame)
+        self._too_small = min(frames[0].rgb.shape[:2]) < _SMALLEST
+        chosen = [at for at, frame in enumerate(frames) if frame.index % self._every == 0]
+        if self._too_small or not chosen:
+            return
+        looked = Looked(frames, chosen)
+        if self._last is not None and self._last.grey.shape != looked.grey.shape[1:]:
+            self._last = self._before = None  # nothing of the frame before can be compared with these
+            self._boil, self._drift = BoilWatch(), DriftWatch()
+        self._look(looked, frames)
+        self._last = looked.last()
+
+    def _look(self, looked: Looked, frames: Frames) -> None:
+        # The same drawing, shown again, tells nothing of how drawings follow each other.
+        still = looked.still(self._last, self._still)
+        first = int(self._last is None)
+        drawn = [at for at in range(first, len(looked.frames)) if not still[at]]
+        rows = [{"luma": luma} for luma in looked.luma.tolist()]
+        lights: dict[int, NDArray[np.float32]] = {}
+        motions: dict[int, Motion] = {}
+        for at in range(first, len(looked.frames)):
+            rows[at]["repeated"] = float(still[at])
+        if drawn:
+            pairs = Pairs(self._last, looked, drawn, frames)
+            lights = dict(zip(drawn, light_of_regions(pairs), strict=True))
+            motions = dict(zip(drawn, zip(*pairs.there, pairs.seen, strict=True), strict=True))
+            for at, values in zip(drawn, self._measured(pairs), strict=True):
+                rows[at] |= values
+        for at, (frame, rgb) in enumerate(zip(looked.frames, looked.rgb, strict=True)):
+            self._numbers.add(frame.index, frame.seconds, rows[at], lights.get(at))
+            if (step := self._drift.see(frame.index, frame.seconds, rgb, motions.get(at))) is not None:
+                self._steps.append(step)
 
     def report(self, shots: Sequence[ShotSpan]) -> Sequence[Coherence]:
         """One verdict per shot, from its clean frames."""
@@ -106,31 +134,51 @@ class CoherenceSink:
         drifts = self._identity.drifts(clean) if self._identity is not None else {}
         return self._numbers.part(clean), steps, drifts
 
-    def _measured(self, pair: Pair) -> dict[str, float]:
-        seen = pair.seen
-        count = float(seen.sum())
-        ssim, texture = structure(pair)
-        squares = np.repeat(np.repeat(blocks_of(seen) > 0.5, 2, axis=0), 2, axis=1)
-        dominant = dominant_motion(pair, texture, self._least_texture)
-        apart = (pair.after.frame.seconds - self._changed_at) / _UNIT_SECONDS
-        new, leap = self._jump.see(pair, dominant, apart)
-        known = count > _LEAST_SEEN * seen.size
-        values = {
-            "unseen": float(((1 - seen) * (pair.absolute_cells > _NOTICED)).mean()),
-            "warp": float((pair.absolute_cells * seen).sum() / count) if known else 0.0,
-            "worst_block": float(blocks_of(pair.absolute_cells).max()),
-            "ssim": float(ssim[squares].mean()) if squares.any() else 1.0,
-            "boil": self._boil.see(pair),
-            "new": new,
-            "leap": 100 * leap.distance * min(1.0, leap.cells / _FULL_CELLS) if leap is not None else 0.0,
-            "unfit": 1.0,
+    def _measured(self, pairs: Pairs) -> list[dict[str, float]]:
+        """Per pair: what of `numbers.PAIR` can be told from it."""
+        ssim, texture = structure(pairs)
+        now = dominant_motion(pairs, texture, self._least_texture)
+        before = now.after(self._before)
+        self._before = now.last()
+        bends = bending(now, before) * (1000 / pairs.grid.longest)
+        leaps = self._jump.see(pairs, now, before, self._apart(pairs))
+        found = {
+            "unseen": ((1 - pairs.seen) * (pairs.absolute > _NOTICED)).mean(axis=(1, 2)),
+            "warp": _warp(pairs),
+            "worst_block": pairs.blocks.absolute.max(axis=(1, 2)),
+            "ssim": _likeness(pairs, ssim),
+            "boil": self._boil.see(pairs),
+            "new": np.array([new for new, _ in leaps]),
+            "leap": np.array([_weight(leap) for _, leap in leaps]),
+            "bending": np.nan_to_num(bends),
+            "unfit": np.isnan(bends),
         }
-        if dominant is not None and self._dominant is not None:
-            bends = bending(dominant, self._dominant)
-            if bends is not None:
-                values |= {"bending": bends * 1000 / pair.after.frame.grey.shape[1], "unfit": 0.0}
-        self._dominant = dominant
-        return values
+        columns = {name: values.astype(np.float64).tolist() for name, values in found.items()}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _apart(self, pairs: Pairs) -> NDArray[np.float64]:
+        """(N,) since the drawing before was first shown, 1/24 s."""
+        shown = [self._changed_at, *(frame.seconds for frame in pairs.after)]
+        self._changed_at = shown[-1]
+        return np.diff(shown) / _UNIT_SECONDS
+
+
+def _warp(pairs: Pairs) -> NDArray[np.float64]:
+    """(N,) mean error of the cells that are followed, 0 where those are too few."""
+    count = pairs.seen.sum(axis=(1, 2))
+    known = count > _LEAST_SEEN * pairs.seen[0].size
+    return np.where(known, (pairs.absolute * pairs.seen).sum(axis=(1, 2)) / np.maximum(count, 1), 0.0)
+
+
+def _likeness(pairs: Pairs, ssim: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(N,) mean SSIM of the blocks that are followed, 1 where none is."""
+    followed = pairs.blocks.seen > 0.5
+    count = followed.sum(axis=(1, 2))
+    return np.where(count > 0, (halved(ssim) * followed).sum(axis=(1, 2)) / np.maximum(count, 1), 1.0)
+
+
+def _weight(leap: Leap | None) -> float:
+    return 100 * leap.distance * min(1.0, leap.cells / _FULL_CELLS) if leap is not None else 0.0
 
 
 _NOTICED = 3.0
