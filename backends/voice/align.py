@@ -17,7 +17,7 @@ from backends.voice.align_pauses import condense
 from backends.voice.align_pieces import Piece, cut_pieces, quiet_runs
 from backends.voice.align_stretch import RATE, Timed, align_stretch, likeness_of, read_aloud, roughly
 from backends.voice.engine import Phoneme
-from backends.voice.loudness import FLOOR_DB, peak_dbfs, speech_span
+from backends.voice.loudness import FLOOR_DB, FRAME_S, peak_dbfs, speech_span
 from backends.voice.reading import Token, read_tokens
 from backends.voice.wav import resample
 from configs.errors import UsageError
@@ -33,6 +33,8 @@ STRETCH_S = 60.0
 """Longer recordings are first laid over their text coarsely and cut at pauses into stretches of this length."""
 _PAUSE_S = 0.2
 """Quiet for this long inside a phoneme is a pause that the aligner did not see."""
+_ONSET_S = 0.04
+"""A soft sound at the edge of a word is as quiet as the pause beside it."""
 _LEAST_S = 0.005
 _LETTERS_FROM = 4
 """Shorter texts say nothing about the pace."""
@@ -87,7 +89,7 @@ def align(
     if not len(samples) or peak_dbfs(samples) <= FLOOR_DB + 20:
         raise UsageError("The sound is silent", "nothing can be aligned in it", "Give a sound with speech")
     mono = resample(np.asarray(samples, np.float32), rate, RATE)
-    start, end = speech_span(mono, RATE, 38.0)
+    start, end = _spoken_span(mono)
     mono = mono[round(start * RATE) : max(round(end * RATE), round(start * RATE) + RATE // 20)]
     dense = condense(mono, RATE)
     fit, high = likeness_of(dense.samples, tokens, tag)
@@ -108,6 +110,18 @@ def align(
         fit if end - start >= FIT_SHORTEST_S else None,
         letters / max(voiced, 0.05) if letters >= _LETTERS_FROM else sum(LETTERS_PER_SECOND) / 2,
     )
+
+
+def _spoken_span(mono: NDArray[np.float32]) -> tuple[float, float]:
+    """Where speech begins and ends, in seconds; noise before the first word holds none of it, however loud it is."""
+    start, end = speech_span(mono, RATE, 38.0)
+    runs = quiet_runs(mono[round(start * RATE) : round(end * RATE)], RATE, _PAUSE_S)
+    if not runs or runs[0][1] - runs[0][0] >= end - start - _PAUSE_S:
+        return start, end
+    length = end - start
+    first = runs[0][1] - _ONSET_S if runs[0][0] <= 0 else 0.0
+    last = runs[-1][0] + _ONSET_S if runs[-1][1] >= length - FRAME_S else length
+    return start + first, start + last
 
 
 def _united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

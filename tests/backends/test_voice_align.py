@@ -49,6 +49,21 @@ def test_sounds_are_found_where_they_are(engine: EspeakEngine, text: str, langua
     assert found.fits and found.fit is not None and found.fit > 0.2
 
 
+def test_noise_before_and_after_the_words_is_no_word(engine: EspeakEngine) -> None:
+    """As in old recordings: it is louder than the silence that ends are trimmed by."""
+    text = f"And so, {WIND[0].lower()}{WIND[1:]}"
+    said = engine.speak(SpeechRequest(text, CHILD))
+    peak, rate = float(np.abs(said.samples).max()), said.sample_rate
+    lead = rate // 3
+    hiss = np.random.default_rng(3).normal(0, peak * 10 ** (-44 / 20), len(said.samples) + 2 * lead).astype(np.float32)
+    hiss[lead : lead + len(said.samples)] += said.samples
+    found = align(hiss, rate, text, "en")
+    (start, end, word), last = found.words[0], found.words[-1]
+    begun = said.words[0][0] + lead / rate
+    assert word == "And" and abs(start - begun) < 0.08 and end - start > 0.05
+    assert last[1] < (lead + len(said.samples)) / rate + 0.05
+
+
 @pytest.mark.parametrize(("word", "within_s"), [("were", 0.1), ("which", 0.04), ("was", 0.04)])
 def test_pauses_and_silent_ends_hold_no_sounds(engine: EspeakEngine, word: str, within_s: float) -> None:
     said = engine.speak(SpeechRequest(WIND, CHILD))
