@@ -29,6 +29,11 @@ READ = {
     "trim the clip between 1 and 2.5 seconds and reverse it": ["keep the part from 1 s to 2.5 s", "backwards"],
     "from 1 to 2 minutes": ["keep the part from 60 s to 120 s"],
     "cut out the middle": ["cut out the middle third"],
+    "keep everything except the first second": ["cut out the first 1 s"],
+    "tieni tutto tranne gli ultimi 2 secondi": ["cut out the last 2 s"],
+    "remove everything except the first second": ["keep the first 1 s"],
+    "togli tutto meno il primo secondo": ["keep the first 1 s"],
+    "cut the first 2 seconds but keep the sound": ["cut out the first 2 s"],
     "remove everything from 2 to 4 seconds": ["cut out the part from 2 s to 4 s"],
     "cut everything after 4 seconds": ["cut out the part after 4 s"],
     "cut this down to the last 2 seconds and make it b&w": ["keep the last 2 s", "black and white"],
@@ -202,6 +207,9 @@ def test_a_trailers_title_stands_on_its_cards_only(said: str) -> None:
         ('un titolo all\'inizio: "The End"', "start"),
         ('a title card with the text "The End" at the beginning', "start"),
         ('title card "The End"', "start"),
+        ('put "The End" at the end', "end"),
+        ('metti "The End" alla fine', "end"),
+        ('add "The End" at the very beginning of the video', "start"),
     ],
 )
 def test_a_title_card_stands_where_it_was_asked_for(said: str, place: str) -> None:
@@ -209,7 +217,14 @@ def test_a_title_card_stands_where_it_was_asked_for(said: str, place: str) -> No
     assert isinstance(card, w.TitleCard) and (card.text, card.place) == ("The End", place)
 
 
-@pytest.mark.parametrize("said", ['a 3 second title card "The End" at the end', 'a title "The End" for 3 s at the end'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        'a 3 second title card "The End" at the end',
+        'a title "The End" for 3 s at the end',
+        'show "The End" at the end for 3 s',
+    ],
+)
 def test_a_cards_length_is_the_cards_and_cuts_nothing(said: str) -> None:
     (card,) = decide(said)
     assert isinstance(card, w.TitleCard) and (card.place, card.seconds) == ("end", 3.0)

@@ -60,6 +60,7 @@ def _make_rules(lex: Lexicon) -> Iterator[Rule]:
     yield from rule("operation", fade["in"], lambda m, x, said: FadeIn(said, _time(m, x, "time", length)))
     yield from rule("operation", fade["out"], lambda m, x, said: FadeOut(said, _time(m, x, "time", length)))
     yield from rule("operation", data["join"], lambda m, x, said: Join(said))
+    yield from rule("keep", data["keep_only"], lambda m, x, said: said)
     yield from rule("remove", data["remove_verbs"], lambda m, x, said: said)
     for entry in data["ranges"]:
         form = entry["kind"]
