@@ -237,7 +237,8 @@ def test_however_frames_are_divided(ground):
         assert energy == pytest.approx(lively[1], abs=1e-4)
         for name, values in (*whole.steps.items(), *whole.links.items()):
             mine = track.steps[name] if values is whole.steps.get(name) else track.links[name]
-            assert mine == pytest.approx(values, abs=2e-3), name
+            # Of shares one cell of 390 may be on the other side of a mark.
+            assert mine == pytest.approx(values, abs=0.02 if name in ("matched", "inliers") else 2e-3), name
 
 
 def test_a_clip_of_several_moves():

@@ -114,16 +114,24 @@ def following(plates: Plates, flow: Flow, last: Motion) -> tuple[Motion, Cells]:
     return motions, weights
 
 
-def groups(plates: Plates, flow: Flow, guess: Motion) -> list[Group]:
-    """The motion that most of the texture of one picture follows (MSAC, Torr and Zisserman 2000); if not nearly all of
+def groups(plates: Plates, flow: Flow, guess: Motion) -> list[list[Group]]:
+    """Of each picture the motion that most of its texture follows (MSAC, Torr and Zisserman 2000); if not nearly all of
     it, also the next best ones that are others.
 
-    flow: (1, 2, C). guess: (4,) a motion to try before any chance ones.
+    flow: (N, 2, C). guess: (N, 4) motions to try before any chance ones.
     """
-    tried = np.stack([guess, np.zeros(4), solved_flow(plates, np.ones_like(plates.weight), flow)[0]])
-    sums = left_of(plates, flow, tried[None])[0]
-    if sums.min() > _POOR:
-        tried, sums = _with_chance(plates, flow, tried, sums)
+    tried = np.stack([guess, np.zeros_like(guess), solved_flow(plates, np.ones_like(plates.weight), flow)], axis=1)
+    lefts = left_of(plates, flow, tried)
+    best = np.take_along_axis(tried, lefts.argmin(axis=1)[:, None, None], axis=1)[:, 0]
+    found = [[Group(*one)] for one in zip(*refined(plates, flow, best), strict=True)]
+    for at in np.flatnonzero(lefts.min(axis=1) > _POOR).tolist():
+        found[at] = _several(plates.part(at, at + 1), flow[at : at + 1], tried[at], lefts[at])
+    return found
+
+
+def _several(plates: Plates, flow: Flow, tried: Motion, left: NDArray[np.float64]) -> list[Group]:
+    """Groups of one picture, chance ones too. tried: (K, 4) motions, which leave (K,)."""
+    tried, sums = _with_chance(plates, flow, tried, left)
     found: list[Group] = []
     while len(found) < _GROUPS and np.isfinite(sums).any():
         best = int(np.argmin(sums))

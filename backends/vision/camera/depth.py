@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,32 +16,27 @@ _ALIKE, _SURELY_ALIKE, _MORE_ALIKE = 0.7, 0.85, 0.1
 """Correlations of a cell's brightness, and how much one must be above another to say something."""
 
 
-@dataclass(frozen=True)
-class Company:
-    """Shares of the texture, 0..1, in one motion between two frames."""
+def company_of(one: Plates, other: Plates, fits: Fits) -> NDArray[np.float64]:
+    """What the cells do that leave the background's motion from one frame to another: of N pairs (N, 3) shares of the
+    texture, 0..1.
 
-    put: float
-    """In the frame's middle, stays where it is while the background moves."""
-    along: float
-    """Moves the background's way, faster or slower: parallax of a travel, or a thing that goes along."""
-    astray: float
-    """Leaves the background's motion, whichever way."""
-
-
-def company_of(one: Plates, other: Plates, fit: Fits) -> Company:
-    """What the cells do that leave the background's motion from one frame to another; N = 1."""
-    way, flow = one.grid.moved(fit.motion)[0], fit.flow[0]
-    rest = flow - way
+    In the frame's middle, stays where it is while the background moves; moves the background's way, faster or slower
+    (parallax of a travel, or a thing that goes along); leaves the background's motion, whichever way.
+    """
+    way = one.grid.moved(fits.motion)
+    rest = fits.flow - way
     length, off = _long(way), _long(rest)
     leaves = _leaves(off, length)
-    put = leaves & _stands(one, flow, length)
-    if put.any():
-        put &= _looks_alike(one, other, fit)
-    tx, ty = float(fit.motion[0, 0]), float(fit.motion[0, 1])
-    shift = float(np.hypot(tx, ty)) + 1e-9
-    with_it = (rest[0] * tx + rest[1] * ty) / shift
+    put = leaves & _stands(one, fits.flow, length)
+    for at in np.flatnonzero(put.any(axis=1)).tolist():
+        put[at] &= _looks_alike(one.part(at, at + 1), other.part(at, at + 1), fits.likeness[at])
+    ahead = fits.motion[:, :2].astype(np.float32)
+    shift = np.sqrt(np.square(ahead).sum(axis=1, keepdims=True)) + np.float32(1e-9)
+    with_it = (rest * ahead[..., None]).sum(axis=1) / shift
     along = leaves & ~put & (np.abs(with_it) > 0.94 * off) & (with_it > -0.8 * shift)
-    return Company(_share(one, put), _share(one, along), _share(one, leaves))
+    weight = one.weight * one.clear
+    total = weight.sum(axis=1, dtype=np.float64) + 1e-9
+    return np.stack([(weight * cells).sum(axis=1) / total for cells in (put, along, leaves)], axis=1)
 
 
 def parallax_of(one: Plates, other: Plates, fit: Fits) -> float:
@@ -62,18 +55,13 @@ def parallax_of(one: Plates, other: Plates, fit: Fits) -> float:
 
 
 def _long(way: Flow) -> Cells:
-    """(C,) lengths of (2, C)."""
-    return np.asarray(np.sqrt(way[0] * way[0] + way[1] * way[1]))
+    """(N, C) lengths of (N, 2, C)."""
+    return np.asarray(np.sqrt(way[:, 0] * way[:, 0] + way[:, 1] * way[:, 1]))
 
 
 def _leaves(off: Cells, length: Cells) -> NDArray[np.bool_]:
     camera = thresholds().camera
     return np.asarray(off > camera.leaves + camera.leaves_share * length)
-
-
-def _share(plate: Plates, cells: NDArray[np.bool_]) -> float:
-    weight = plate.weight[0] * plate.clear[0]
-    return float(weight[cells].sum() / (weight.sum() + 1e-9))
 
 
 def _stands(plate: Plates, flow: Flow, length: Cells) -> NDArray[np.bool_]:
@@ -87,7 +75,7 @@ def _stands(plate: Plates, flow: Flow, length: Cells) -> NDArray[np.bool_]:
     return np.asarray(middle & (_long(flow) < 0.3 * length) & (length > 1.5))
 
 
-def _looks_alike(one: Plates, other: Plates, fit: Fits) -> NDArray[np.bool_]:
-    """Cells that look alike where they are, and more so than where the background went."""
-    same = likeness(one, other, np.zeros((1, 4)))
-    return np.asarray(((same > _ALIKE) & (fit.likeness < same))[0])
+def _looks_alike(one: Plates, other: Plates, moved: Cells) -> NDArray[np.bool_]:
+    """(C,) cells that look alike where they are, and more so than where the background went, (C,); N = 1."""
+    same = likeness(one, other, np.zeros((1, 4)))[0]
+    return np.asarray((same > _ALIKE) & (moved < same))

@@ -8,7 +8,9 @@ pixel. Every cell counts only along the directions in which it has texture: an e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +55,18 @@ class Fits:
 
     def part(self, first: int, end: int) -> Fits:
         """Those from `first` to before `end`."""
-        of = slice(first, end)
-        return Fits(
-            self.motion[of], self.doubt[of], self.inliers[of], self.residual[of], self.matched[of], self.alike[of],
-            self.likeness[of], self.flow[of], self.step[of],
+        return Fits(*(values[first:end] for values in self._all))
+
+    def put(self, which: Sequence[int], better: Fits) -> None:
+        """Take others in the place of those with these indices."""
+        for values, new in zip(self._all, better._all, strict=True):
+            values[list(which)] = new
+
+    @property
+    def _all(self) -> tuple[NDArray[Any], ...]:
+        return (
+            self.motion, self.doubt, self.inliers, self.residual, self.matched, self.alike, self.likeness, self.flow,
+            self.step,
         )  # fmt: skip
 
 
@@ -71,31 +81,36 @@ def fit_neighbours(one: Plates, other: Plates, flow: Flow, last: Motion) -> tupl
 
 
 def fit_far(one: Plates, other: Plates, flow: Flow, guess: Motion) -> Fits:
-    """The background's motion from one frame to another, N = 1.
+    """The background's motion from each of `one` to the same of `other`, N at once.
 
-    flow: (1, 2, C). guess: (4,) a motion to try before any chance ones.
+    flow: (N, 2, C). guess: (N, 4) motions to try before any chance ones.
     """
     found, inside = _first_of(one, other, flow, guess)
+    going = list(range(len(guess)))
     for _ in range(2):
-        if not _CONVERGED < found.step[0] < _ASTRAY:
+        going = [at for at in going if _CONVERGED < found.step[at] < _ASTRAY]
+        if not going:
             break
-        found = _step(one, other, found.motion, inside, flow)
+        found.put(going, _step(one.take(going), other.take(going), found.motion[going], inside[going], flow[going]))
     return found
 
 
 def _first_of(one: Plates, other: Plates, flow: Flow, guess: Motion) -> tuple[Fits, Cells]:
-    """Of the groups the one whose motion lays most of the texture over its like.
+    """Of each pair's groups the one whose motion lays most of the texture over its like.
 
     Dense flow invents motion where there is no texture, in favour of what moves; brightness does not.
     """
-    first, *others = groups(one, flow, guess)
-    inside = first.inside[None]
-    best = _step(one, other, first.motion[None], inside, flow)
-    for group in others:
-        widened = np.maximum(group.inside, 0.2)[None]
-        found = _step(one, other, group.motion[None], widened, flow)
-        if found.alike[0] + found.matched[0] > best.alike[0] + best.matched[0] + _BETTER:
-            best, inside = found, widened
+    found = groups(one, flow, guess)
+    inside = np.stack([first.inside for first, *_ in found])
+    best = _step(one, other, np.stack([first.motion for first, *_ in found]), inside, flow)
+    for at, (_, *others) in enumerate(found):
+        for group in others:
+            widened = np.maximum(group.inside, 0.2)
+            pair = (one.part(at, at + 1), other.part(at, at + 1))
+            step = _step(*pair, group.motion[None], widened[None], flow[at : at + 1])
+            if step.alike[0] + step.matched[0] > best.alike[at] + best.matched[at] + _BETTER:
+                best.put([at], step)
+                inside[at] = widened
     return best, inside
 
 
@@ -183,7 +198,7 @@ def _laid(one: Plates, other: Plates, motion: Motion) -> NDArray[np.float32]:
     laid = np.empty((CELL**2, means.shape[2]), np.float32)
     products = np.empty((4, *laid.shape), np.float32)
     for at, moved in enumerate(motion):
-        over = other.pixels[at, 0]
+        over = other.pixels[at][0]
         if moved.any():
             grid.pixels(laid_over(other.small[at], moved, grid), laid)
             over = laid

@@ -167,3 +167,12 @@ def lengths(motions: Motion, grid: Grid) -> NDArray[np.float64]:
     """(N,) of (N, 4), as `length`."""
     squares = motions * motions
     return np.asarray(np.sqrt(squares[:, 0] + squares[:, 1] + (squares[:, 2] + squares[:, 3]) * grid.radius**2))
+
+
+def after(one: Motion, other: Motion) -> Motion:
+    """(4,): one motion, then the other."""
+    (tx, ty, a, b), (x, y, c, d) = one.tolist(), other.tolist()
+    first, then = complex(a, b), complex(c, d)
+    shift = (1 + then) * complex(tx, ty) + complex(x, y)
+    turn = (1 + first) * (1 + then) - 1
+    return np.array([shift.real, shift.imag, turn.real, turn.imag])

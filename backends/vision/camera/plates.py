@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +22,10 @@ class Plates:
     """N frames made small, with their gradients and what the cells need of them, made once."""
 
     grid: Grid
-    small: NDArray[np.uint8]
-    """(N, h, w) luma."""
-    pixels: NDArray[np.float32]
-    """(N, 3, 36, C) luma and its gradients to the right and down, sorted by cells (`Grid.pixels`)."""
+    small: Sequence[NDArray[np.uint8]]
+    """N times (h, w) luma."""
+    pixels: Sequence[NDArray[np.float32]]
+    """N times (3, 36, C) luma and its gradients to the right and down, sorted by cells (`Grid.pixels`)."""
     means: NDArray[np.float32]
     """(N, 9, C) means of luma p, dx, dy, and of p p, p dx, p dy, dx dx, dx dy, dy dy."""
     inside: Cells
@@ -52,41 +54,55 @@ class Plates:
     def part(self, first: int, end: int) -> Plates:
         """Those from `first` to before `end`; shares memory."""
         of = slice(first, end)
-        return Plates(
-            self.grid, self.small[of], self.pixels[of], self.means[of], self.inside[of], self.variance[of],
-            self.slope[of], self.tensor[of], self.pull[of], self.weight[of], self.clear[of], self.metric[of],
-        )  # fmt: skip
+        return Plates(self.grid, self.small[of], self.pixels[of], *(cells[of] for cells in self._cells))
+
+    def take(self, which: Sequence[int]) -> Plates:
+        """Those with these indices."""
+        at = list(which)
+        small, pixels = [self.small[one] for one in at], [self.pixels[one] for one in at]
+        return Plates(self.grid, small, pixels, *(cells[at] for cells in self._cells))
 
     def alone(self, at: int) -> Plates:
         """One of them, in memory of its own."""
-        one = self.part(at, at + 1)
-        return Plates(
-            one.grid, one.small.copy(), one.pixels.copy(), one.means.copy(), one.inside.copy(), one.variance.copy(),
-            one.slope.copy(), one.tensor.copy(), one.pull.copy(), one.weight.copy(), one.clear.copy(),
-            one.metric.copy(),
+        one = (cells[at : at + 1].copy() for cells in self._cells)
+        return Plates(self.grid, [self.small[at].copy()], [self.pixels[at].copy()], *one)
+
+    @property
+    def _cells(self) -> tuple[NDArray[Any], ...]:
+        """All that is one array for all frames."""
+        return (
+            self.means, self.inside, self.variance, self.slope, self.tensor, self.pull, self.weight, self.clear,
+            self.metric,
         )  # fmt: skip
+
+
+def joined(plates: Sequence[Plates]) -> Plates:
+    """All frames of some plates of one grid, one after another."""
+    cells = zip(*(some._cells for some in plates), strict=True)
+    small = [one for some in plates for one in some.small]
+    pixels = [one for some in plates for one in some.pixels]
+    return Plates(plates[0].grid, small, pixels, *(np.concatenate(part) for part in cells))
 
 
 def plates_of(greys: NDArray[np.uint8], bars: Bars, before: Plates | None = None) -> Plates:
     """Plates of (N, H, W) uint8 luma, both sides at least SMALLEST_SIDE; N + 1 with the last one of `before` first."""
     kept = 0 if before is None else 1
     grid = grid_of((greys.shape[1], greys.shape[2]))
-    small = np.empty((len(greys) + kept, *grid.plate), np.uint8)
-    small[kept:] = _made_small(greys, grid)
+    small = _made_small(greys, grid)
     cells = grid.across * grid.down
-    pixels = np.empty((len(small), 3, CELL**2, cells), np.float32)
-    means = np.empty((len(small), 9, cells), np.float32)
-    inside = np.empty((len(small), cells), np.float32)
-    inside[kept:] = bars.inside(small[kept:], grid)
+    means = np.empty((len(greys) + kept, 9, cells), np.float32)
+    inside = np.empty((len(means), cells), np.float32)
+    inside[kept:] = bars.inside(small, grid)
     if before is not None:
-        small[0], pixels[0], means[0], inside[0] = (
-            before.small[-1], before.pixels[-1], before.means[-1], before.inside[-1],
-        )  # fmt: skip
+        means[0], inside[0] = before.means[-1], before.inside[-1]
+    pixels = list(np.empty((len(greys), 3, CELL**2, cells), np.float32))
     products = np.empty((6, CELL**2, cells), np.float32)
-    for one, sorted_, mean in zip(small[kept:], pixels[kept:], means[kept:], strict=True):
+    for one, sorted_, mean in zip(small, pixels, means[kept:], strict=True):
         _look(one, grid, sorted_, products)
         mean[:3], mean[3:] = mean_of(sorted_), mean_of(products)
-    return _weighed(grid, small, pixels, means, inside)
+    if before is None:
+        return _weighed(grid, list(small), pixels, means, inside)
+    return _weighed(grid, [before.small[-1], *small], [before.pixels[-1], *pixels], means, inside)
 
 
 def _made_small(greys: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
@@ -114,7 +130,11 @@ def _look(small: NDArray[np.uint8], grid: Grid, pixels: NDArray[np.float32], pro
 
 
 def _weighed(
-    grid: Grid, small: NDArray[np.uint8], pixels: NDArray[np.float32], means: NDArray[np.float32], inside: Cells
+    grid: Grid,
+    small: Sequence[NDArray[np.uint8]],
+    pixels: Sequence[NDArray[np.float32]],
+    means: NDArray[np.float32],
+    inside: Cells,
 ) -> Plates:
     mean, slope = means[:, :1], means[:, 1:3]
     # Covariances: what is the same all over a cell, as a change of light is, says nothing of motion.
