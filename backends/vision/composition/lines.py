@@ -12,6 +12,8 @@ from backends.vision.composition.view import View
 F64 = NDArray[np.float64]
 _CANNY = (50, 140)
 _VOTES = 30
+_TURN = np.radians(1.5)
+"""Between directions that are voted for; a segment's own ends tell its direction."""
 _SHORTEST = 0.085
 """Of the longer side: less is texture."""
 _GAP = 3
@@ -63,7 +65,7 @@ def _segments(view: View) -> F64:
     edges = cv2.Canny(cv2.GaussianBlur(view.grey, (0, 0), 1.0), *_CANNY)
     shortest = _SHORTEST * max(view.grey.shape)
     votes = max(8, round(_VOTES * max(view.grey.shape) / 320))
-    found = cv2.HoughLinesP(edges, 1, np.pi / 180, votes, minLineLength=shortest, maxLineGap=_GAP)
+    found = cv2.HoughLinesP(edges, 1, _TURN, votes, minLineLength=shortest, maxLineGap=_GAP)
     if found is None:
         return np.zeros((0, 4))
     segments = np.asarray(found, np.float64).reshape(-1, 4)
