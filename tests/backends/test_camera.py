@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backends.media.probe import MediaInfo
+from backends.vision.camera.grid import grid_of
 from backends.vision.camera.sink import CameraSink
 from backends.vision.camera.track import CameraTrack
 from backends.vision.cuts.result import ShotSpan
@@ -239,6 +240,19 @@ def test_however_frames_are_divided(ground):
             mine = track.steps[name] if values is whole.steps.get(name) else track.links[name]
             # Of shares one cell of 390 may be on the other side of a mark.
             assert mine == pytest.approx(values, abs=0.02 if name in ("matched", "inliers") else 2e-3), name
+
+
+@pytest.mark.parametrize("size", [(180, 320), (181, 323), (90, 40), (64, 36)])
+@pytest.mark.parametrize("cell", [1, 4])
+def test_flow_of_the_cells(size, cell):
+    """Flow at any size is averaged within the cells that it lies on."""
+    grid, motion = grid_of(size), np.array([[3.0, -1.5, 0.02, -0.01]])
+    height, width = (side // cell for side in size)
+    x = ((np.arange(width) + 0.5) / width - 0.5) * size[1]
+    y = (((np.arange(height) + 0.5) / height - 0.5) * size[0])[:, None]
+    (tx, ty, a, b), zero = motion[0], np.zeros((height, width))
+    flow = np.stack([tx + a * x - b * y + zero, ty + b * x + a * y + zero], axis=2).astype(np.float32)
+    assert grid.flow(flow[None]) == pytest.approx(grid.moved(motion), abs=0.05)
 
 
 def test_a_clip_of_several_moves():

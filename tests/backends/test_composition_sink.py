@@ -104,6 +104,19 @@ def test_uneven_frame_times_are_sampled_by_time(pictures: list[Rgb]) -> None:
     assert 15 <= len(sink.sampled) <= 17
 
 
+def test_what_hardly_changes_counts_as_what_was_measured_but_another_shot_does_not(pictures: list[Rgb]) -> None:
+    """Dark shots differ by a few levels only, and are composed differently all the same."""
+    dark = [picture // 12 for picture in pictures]
+    assert np.abs(dark[0].astype(int) - dark[2]).mean() < 8
+    frames = [dark[0]] * 24 + [dark[2]] * 6 + [np.roll(dark[0], at // 4, axis=1) for at in range(24)]
+    still, short, slow = shown(CompositionSink(INFO), frames).report([span(0, 24), span(24, 6), span(30, 24)])
+    for found, picture in ((still, dark[0]), (short, dark[2]), (slow, np.roll(dark[0], 3, axis=1))):
+        alone = compose(picture)
+        assert found.subject == pytest.approx(alone.subject, abs=0.03)
+        assert found.symmetry == pytest.approx(alone.symmetry, abs=0.02)
+        assert found.colours[0].name == alone.colours[0].name
+
+
 def test_means_over_a_shot_are_means() -> None:
     low, high = (next(rgb for rgb, key in map(lit, range(3000, 3100)) if key == wanted) for wanted in ("low", "high"))
     sink = shown(CompositionSink(INFO), [low] * 48 + [high] * 48)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from media_fixtures import gradient
 
-from backends.vision.colours import colour_name, dominant_colours, region_similarity
+from backends.vision.colours import colour_clusters, colour_name, dominant_colours, region_similarity
 from backends.vision.quality import measure_image
 from backends.vision.thresholds import thresholds
 
@@ -61,6 +61,28 @@ def test_values_that_are_not_numbers_are_counted():
 )
 def test_colour_names(rgb, name):
     assert colour_name(np.asarray(rgb, np.uint8)) == name
+
+
+def test_small_colours_beside_a_large_one():
+    """Slices by lightness begin with five clusters of sky; those left over find the small things."""
+    rng = np.random.default_rng(4)
+    picture = np.full((100, 100, 3), (90, 150, 230), np.int16)
+    codes = [(220, 20, 20), (250, 230, 40), (20, 120, 40), (250, 250, 250), (30, 20, 20)]
+    for at, code in enumerate(codes):
+        picture[80:, 20 * at : 20 * at + 20] = code
+    noisy = np.clip(picture + rng.integers(-6, 7, picture.shape), 0, 255).astype(np.uint8)
+    clusters = colour_clusters(noisy.reshape(-1, 3), 8)
+    assert clusters[:, 3].sum() == pytest.approx(1)
+    for code in codes:
+        near = np.abs(clusters[:, :3] - code).max(axis=1) < 12
+        assert clusters[near, 3].sum() == pytest.approx(0.04, abs=0.01), code
+
+
+def test_clusters_of_few_colours_are_those_colours():
+    pixels = np.array([[16, 16, 16], [18, 16, 16], [18, 16, 16], [200, 0, 0]], np.uint8)
+    found = colour_clusters(pixels)
+    assert sorted(found.tolist()) == [[16, 16, 16, 0.25], [18, 16, 16, 0.5], [200, 0, 0, 0.25]]
+    assert len(colour_clusters(pixels, 2)) == 2
 
 
 def test_dominant_colours_with_shares():
