@@ -19,6 +19,7 @@ _COARSE = 4.0
 """Blur, in thumbnail pixels, whose difference to the picture is compared: structure without light and shade."""
 _BLOCK = (9, 12)
 _TEXTURED = float(FLAT * np.sqrt(_BLOCK[0] * _BLOCK[1]))
+_WHOLE = (0, GREY_SIZE[0], 0, GREY_SIZE[1])
 _BLACK = 28
 """Rows and columns at the border that are nowhere lighter are bars, no picture."""
 
@@ -85,7 +86,7 @@ def work_out(thumbs: Sequence[Thumb]) -> None:
     for thumb, structure, own, norms, lit in parts:
         thumb.__dict__.update(structure=structure, blocks=own, lengths=norms)
         if lit:
-            thumb.__dict__["lit"] = (0, GREY_SIZE[0], 0, GREY_SIZE[1])
+            thumb.__dict__["lit"] = _WHOLE
 
 
 @cache
@@ -106,12 +107,14 @@ def without_bars(old: Thumb, new: Thumb) -> tuple[Thumb, Thumb]:
     """Both without the black bars that they share, at their old size: bars stay the same in any scene."""
     import cv2
 
+    if _WHOLE in (old.lit, new.lit):
+        return old, new
     spans = [span for span in (old.lit, new.lit) if span[1]]
     if not spans:
         return old, new
     top, left = (min(span[side] for span in spans) for side in (0, 2))
     bottom, right = (max(span[side] for span in spans) for side in (1, 3))
-    if bottom - top == GREY_SIZE[0] and right - left == GREY_SIZE[1]:
+    if (top, bottom, left, right) == _WHOLE:
         return old, new
     if bottom - top < GREY_SIZE[0] // 3 or right - left < GREY_SIZE[1] // 3:
         return old, new

@@ -195,16 +195,20 @@ def _without_bars(colours: Floats) -> Floats:
     return colours[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _switches(series: Floats, change: float) -> tuple[NDArray[np.int64], Floats]:
+def _switches(series: Floats, change: float) -> tuple[Indices, Floats]:
     """For (n, P, 3): each place's first frame after its best step, and how much that step explains, both (P,)."""
     length = len(series)
-    centred = series - series.mean(axis=0)
-    sums = np.cumsum(centred[:-1], axis=0)
-    counts = np.arange(1, length, dtype=np.float32)[:, None]
-    between = np.einsum("kpc,kpc->kp", sums, sums) * (length / (counts * (length - counts)))
+    centred = np.ascontiguousarray(series.transpose(0, 2, 1))
+    centred -= centred.mean(axis=0)
+    sums = centred[:-1].copy()
+    for moment in range(1, length - 1):  # Many times faster than `cumsum` along the first axis.
+        sums[moment] += sums[moment - 1]
+    counts = np.arange(1, length, dtype=np.float32)
+    np.square(sums, out=sums)
+    between = (sums[:, 0] + sums[:, 1] + sums[:, 2]) * (length / (counts * (length - counts)))[:, None]
     moments = between.argmax(axis=0)
     gain = between[moments, np.arange(series.shape[1])]
-    whole = np.einsum("kpc,kpc->p", centred, centred)
+    whole = np.square(centred, out=centred).sum(axis=0).sum(axis=0)
     taken = moments + 1
     jump = np.sqrt(gain * length / (taken * (length - taken)))
     weights = np.where(jump > change, gain / np.maximum(whole, 1e-3), 0)
