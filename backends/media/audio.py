@@ -37,6 +37,20 @@ def read_samples(path: Path, rate: int, channels: int = 2) -> NDArray[np.float32
     return _read(path, rate, channels)
 
 
+def sound_blocks(path: Path, rate: int, seconds: float) -> Iterator[NDArray[np.float32]]:
+    """As `read_audio`, in blocks of about so many seconds: little memory at any length."""
+    parts: list[NDArray[np.float32]] = []
+    count = 0
+    for part in _parts(path, rate, None):
+        parts.append(part.mean(axis=0))
+        count += part.shape[1]
+        if count >= seconds * rate:
+            yield np.concatenate(parts)
+            parts, count = [], 0
+    if count:
+        yield np.concatenate(parts)
+
+
 def sound_levels(path: Path, hop: float, rate: int = 16_000) -> NDArray[np.float64]:
     """RMS of the first sound track in steps of `hop` seconds, (M,) dBFS, -120 at least; little memory at any length."""
     size = max(1, round(hop * rate))

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from backends.voice.engine import Phoneme
 from configs.settings import PROMPT_DIR
@@ -32,7 +30,7 @@ class MouthCue:
 
 
 @cache
-def _rules() -> dict[str, Any]:
+def viseme_rules() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "visemes.yaml").read_text(encoding="utf-8"))
     return loaded
 
@@ -46,7 +44,7 @@ def cues_from_phonemes(phonemes: Sequence[Phoneme], duration: float) -> tuple[Mo
     """
     if duration <= 0:
         return ()
-    rules = _rules()
+    rules = viseme_rules()
     raw = [cue for phoneme in phonemes for cue in _shapes_of(phoneme) if cue.end > cue.start and cue.start < duration]
     raw = _round_ahead(_resolve_open(raw), rules["round_ahead_s"])
     raw = _close_lips(raw, rules["closure_s"])
@@ -55,38 +53,9 @@ def cues_from_phonemes(phonemes: Sequence[Phoneme], duration: float) -> tuple[Mo
     return tuple(_drop_short(_merge(tweened), rules["min_cue_s"], frozenset(rules["keep"])))
 
 
-def cues_from_energy(samples: NDArray[np.float32], sample_rate: int) -> tuple[MouthCue, ...]:
-    """Mouth cues from level and brightness alone: louder is wider, hissing is teeth, dark is rounded.
-
-    Args:
-        samples: (N,) mono, -1..1.
-    """
-    rules = _rules()
-    how = rules["energy"]
-    duration = len(samples) / sample_rate
-    size = max(1, int(how["window_s"] * sample_rate))
-    count = -(-len(samples) // size)
-    if not count:
-        return ()
-    frames = np.pad(samples.astype(np.float64), (0, count * size - len(samples))).reshape(count, size)
-    level = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-12)
-    if level.max() < -90:
-        return (MouthCue(0.0, duration, REST),)
-    level -= level.max()
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
-    hertz = np.fft.rfftfreq(size, 1 / sample_rate)
-    centre = (power @ hertz) / (power.sum(axis=1) + 1e-12)
-    shapes: list[str] = []
-    for loud, bright in zip(level, centre, strict=True):
-        if loud < how["rest_db"]:
-            shapes.append(REST)
-        elif bright > how["hiss_hz"] or loud < how["B_db"]:
-            shapes.append("B")
-        elif bright < how["round_hz"]:
-            shapes.append("F" if loud < how["C_db"] else "E")
-        else:
-            shapes.append("C" if loud < how["C_db"] else "D")
-    step = how["window_s"]
+def cues_of_shapes(shapes: Sequence[str], step: float, duration: float) -> tuple[MouthCue, ...]:
+    """Cues of shapes that were found every `step` seconds, with what lies between far ones, none too short."""
+    rules = viseme_rules()
     cues = [MouthCue(i * step, min((i + 1) * step, duration), shape) for i, shape in enumerate(shapes)]
     cues[-1] = replace(cues[-1], end=duration)
     tweened = _tween(_merge(cues), rules["tweens"], rules["tween_s"])
@@ -127,7 +96,7 @@ def cues_from_json(text: str) -> tuple[MouthCue, ...]:
 
 def split_ipa(ipa: str) -> list[str]:
     """Shape keys within an IPA string, longest match first, stress marks ignored ('ˈɛɹ' -> ['ɛ', 'ɹ'])."""
-    shapes = _rules()["shapes"]
+    shapes = viseme_rules()["shapes"]
     text = "".join(char for char in ipa if char not in _IGNORED)
     keys: list[str] = []
     at = 0
@@ -144,9 +113,9 @@ def split_ipa(ipa: str) -> list[str]:
 
 def _shapes_of(phoneme: Phoneme) -> list[MouthCue]:
     """The cues of one phoneme: its keys share the time equally, a diphthong's two shapes share its part."""
-    shapes = _rules()["shapes"]
+    shapes = viseme_rules()["shapes"]
     keys = split_ipa(phoneme.ipa) or [_OPEN_SIGN]
-    if phoneme.end - phoneme.start < _rules()["short_l_s"]:
+    if phoneme.end - phoneme.start < viseme_rules()["short_l_s"]:
         # The tongue hardly shows in a short L: the lips follow the sounds around it.
         keys = [_OPEN_SIGN if shapes.get(key) == "H" else key for key in keys]
     letters = [(key, letter) for key in keys for letter in shapes.get(key, _OPEN_SIGN)]
@@ -159,9 +128,9 @@ def _shapes_of(phoneme: Phoneme) -> list[MouthCue]:
 
 def _lip_mark(key: str, letter: str) -> str:
     """Lower case until it is timed: plosives of the lips ('a'), consonants that a rounded vowel may colour ('b')."""
-    if key in _rules()["closures"]:
+    if key in viseme_rules()["closures"]:
         return letter.lower()
-    return "b" if letter == "B" and key in _rules()["coloured"] else letter
+    return "b" if letter == "B" and key in viseme_rules()["coloured"] else letter
 
 
 def _resolve_open(cues: list[MouthCue]) -> list[MouthCue]:

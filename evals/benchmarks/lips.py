@@ -21,7 +21,8 @@ from backends.voice.align import align
 from backends.voice.align_stretch import base_letters
 from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceProfile
 from backends.voice.espeak import EspeakEngine
-from backends.voice.visemes import MouthCue, cues_from_energy, cues_from_phonemes, shape_at
+from backends.voice.visemes import MouthCue, cues_from_phonemes, shape_at
+from backends.voice.visemes_energy import cues_from_energy
 
 TEXTS = {
     "en": (

@@ -15,7 +15,6 @@ from backends.voice.engine import EMOTIONS, Phoneme, SpeechRequest, VoiceProfile
 from backends.voice.espeak import EspeakEngine
 from backends.voice.visemes import (
     MouthCue,
-    cues_from_energy,
     cues_from_json,
     cues_from_phonemes,
     rhubarb_json,
@@ -23,6 +22,7 @@ from backends.voice.visemes import (
     shape_at,
     split_ipa,
 )
+from backends.voice.visemes_energy import EnergyMouth, cues_from_energy
 
 SHAPES = set("ABCDEFGHX")
 MINIMUM = 0.04
@@ -163,6 +163,16 @@ def test_energy_and_phonemes_agree_on_when_the_mouth_rests(emotion: str) -> None
 def test_silence_has_a_closed_mouth() -> None:
     assert _letters(cues_from_energy(np.zeros(22050, np.float32), 22050)) == "X"
     assert cues_from_energy(np.zeros(0, np.float32), 22050) == ()
+
+
+def test_a_sound_read_in_pieces_has_the_same_mouth() -> None:
+    at = np.arange(44100) / 22050
+    sound = (0.3 * np.sin(2 * np.pi * 700 * at) * np.sin(2 * np.pi * at) ** 4).astype(np.float32)
+    mouth = EnergyMouth(22050)
+    for at in range(0, len(sound), 777):
+        mouth.take(sound[at : at + 777])
+    cues = mouth.cues()
+    assert cues == cues_from_energy(sound, 22050) and len(cues) > 3
 
 
 def test_rhubarb_forms() -> None:

@@ -20,6 +20,7 @@ from backends.voice.visemes import cues_from_json, shape_at
 from configs.errors import UsageError
 from configs.settings import Settings, load_settings
 from memory.records import Asset
+from tools.events import Progress
 from tools.executor import Run
 from tools.intake import attach
 from tools.opening import opened_executor
@@ -125,10 +126,26 @@ def test_music_and_silence_are_said_to_be_no_speech(studio: VoiceStudio, tmp_pat
 def test_a_sound_of_hours_is_refused_before_it_is_read(
     studio: VoiceStudio, recording: Asset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.voice.lip_sync.MAX_SECONDS", 1.0)
+    monkeypatch.setattr("tools.voice.lip_sync.LONGEST_S", 1.0)
     monkeypatch.setattr("backends.media.audio.read_audio", lambda path, rate: pytest.fail("it was read"))
     outcome = studio.call("lip_sync", audio=recording.id)
     assert isinstance(outcome.error, UsageError) and "too long for mouth shapes" in outcome.error.sentence
+
+
+def test_hours_of_sound_are_heard_piece_by_piece(
+    studio: VoiceStudio, recording: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = studio.call("lip_sync", audio=recording.id)
+    monkeypatch.setattr("tools.voice.lip_sync.MAX_SECONDS", 1.0)
+    monkeypatch.setattr("tools.voice.lips_found._BLOCK_S", 0.5)
+    monkeypatch.setattr("backends.media.audio.read_audio", lambda path, rate: pytest.fail("it was read at once"))
+    pieces = studio.call("lip_sync", audio=recording.id)
+    assert whole.result is not None and pieces.result is not None
+    assert pieces.result.data["cues"] == whole.result.data["cues"] and len(pieces.result.data["cues"]) > 5
+    told = [event.note for event in studio.events if isinstance(event, Progress) and "minutes heard" in event.note]
+    assert len(told) > 2
+    text = studio.call("lip_sync", audio=recording.id, text=TEXT)
+    assert isinstance(text.error, UsageError) and "too long for its text" in text.error.sentence
 
 
 def test_a_film_without_sound_is_named(studio: VoiceStudio, tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.asked import NARRATOR
-from tools.voice.lips_found import RATE, FoundMouth, Said, find_mouth
+from tools.voice.lips_found import RATE, FoundMouth, Said, find_long_mouth, find_mouth
 from tools.voice.lips_preview import preview
 
 FORMATS = ("json", "tsv", "moho", "arkit")
+LONGEST_S = 4 * 3600.0
 _NAMES = {
     "rhubarb": ("json", "tsv"), "moho": ("moho",), "dat": ("moho",), "anime studio": ("moho",), "arkit": ("arkit",),
     "csv": ("arkit",), "live link face": ("arkit",), "unreal": ("arkit",), "blendshapes": ("arkit",),
@@ -78,10 +79,15 @@ class LipSync(Tool):
         asset = ctx.asset(args.audio, "audio", "video")
         ctx.progress(0, 3, "reading the sound")
         path = ctx.path(asset)
-        samples = _read(path, asset)
-        duration = len(samples) / RATE
+        said = Said(args.text.strip(), args.character.strip(), args.language)
+        duration = _seconds(path, asset)
         ctx.progress(1, 3, "finding mouth shapes")
-        found = find_mouth(asset, Said(args.text.strip(), args.character.strip(), args.language), samples, ctx)
+        if duration > MAX_SECONDS:
+            found = find_long_mouth(asset, path, said, duration, ctx)
+        else:
+            samples = _read(path, asset)
+            duration = len(samples) / RATE
+            found = find_mouth(asset, said, samples, ctx)
         fps = args.fps or float(ctx.settings.film.fps)
         saved = _save(asset, path.name, found, duration, args.formats, fps, ctx)
         if args.preview:
@@ -104,17 +110,22 @@ class LipSync(Tool):
         )
 
 
-def _read(path: Path, asset: Asset) -> NDArray[np.float32]:
-    from backends.media.audio import read_audio
+def _seconds(path: Path, asset: Asset) -> float:
     from backends.media.probe import probe
 
-    seconds = probe(path).seconds
-    if seconds > MAX_SECONDS:
+    seconds = float(probe(path).seconds)
+    if seconds > LONGEST_S:
         raise UsageError(
             f"'{asset.name}' is too long for mouth shapes",
-            f"it has {seconds / 60:.0f} minutes, at most {MAX_SECONDS / 60:.0f} are worked on at once",
+            f"it has {seconds / 60:.0f} minutes, at most {LONGEST_S / 60:.0f} are worked on at once",
             "Cut it into scenes first",
         )
+    return seconds
+
+
+def _read(path: Path, asset: Asset) -> NDArray[np.float32]:
+    from backends.media.audio import read_audio
+
     samples = read_audio(path, RATE)
     if not len(samples):
         raise UsageError(f"'{asset.name}' holds no sound", fix="Give a file that plays")

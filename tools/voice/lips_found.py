@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.activity import speech_spans
-from backends.voice.align import FIT_MARK, LETTERS_PER_SECOND, Aligned, align
+from backends.voice.align import FIT_MARK, LETTERS_PER_SECOND, MAX_SECONDS, Aligned, align
 from backends.voice.engine import Phoneme
 from backends.voice.language import detect_language, language_tag
 from backends.voice.loudness import peak_dbfs
 from backends.voice.script import read_line
-from backends.voice.visemes import MouthCue, cues_from_energy, cues_from_phonemes
+from backends.voice.visemes import MouthCue, cues_from_phonemes
+from backends.voice.visemes_energy import EnergyMouth, cues_from_energy
 from configs.errors import EngineError, UsageError
 from memory.records import Asset
 from tools.spec import ToolContext
@@ -28,6 +30,8 @@ _SPOKEN_SHARE = 0.1
 _MOST_CHARACTERS = 40_000
 _SILENT_DBFS = -80.0
 _SHORTEST_S = 0.1
+_BLOCK_S = 60.0
+"""Of a long sound, heard at once."""
 
 Samples = NDArray[np.float32]
 
@@ -73,13 +77,9 @@ def find_mouth(asset: Asset, said: Said, samples: Samples, ctx: ToolContext) -> 
     Raises UsageError when the character has no line, or the text cannot be laid over a sound.
     """
     duration = len(samples) / RATE
-    lines = _lines(asset, said, duration)
-    stored = [Phoneme(float(start), float(end), str(ipa)) for start, end, ipa in asset.params.get("phonemes") or ()]
-    known = [line.own(stored) for line in lines]
-    if lines and all(phonemes or not _words(line) for phonemes, line in zip(known, lines, strict=True)):
-        phonemes = [p for part in known for p in part]
-        if phonemes:
-            return FoundMouth(cues_from_phonemes(phonemes, duration), "phonemes", asset.engine)
+    lines, known, kept = _kept(asset, said, duration)
+    if kept is not None:
+        return kept
     if peak_dbfs(samples) < _SILENT_DBFS:
         ctx.warn(f"'{asset.name}' is silent, so the mouth rests.")
         return FoundMouth((MouthCue(0.0, duration, "X"),), "energy")
@@ -92,6 +92,48 @@ def find_mouth(asset: Asset, said: Said, samples: Samples, ctx: ToolContext) -> 
     else:
         ctx.warn(f"'{asset.name}' has no phonemes and no text was given, so the mouth follows its loudness.")
     return _by_loudness(asset, samples, ctx)
+
+
+def find_long_mouth(asset: Asset, path: Path, said: Said, duration: float, ctx: ToolContext) -> FoundMouth:
+    """The same for hours of sound, in little memory: by the phonemes kept with it, else by its loudness.
+
+    Raises UsageError for a text, which is not laid over so much at once.
+    """
+    from backends.media.audio import sound_blocks
+
+    *_, kept = _kept(asset, said, duration)
+    if kept is not None:
+        return kept
+    if said.text or str(asset.params.get("text") or ""):
+        raise UsageError(
+            f"'{asset.name}' is too long for its text to be laid over it",
+            f"it has {duration / 60:.0f} minutes, at most {MAX_SECONDS / 60:.0f} are aligned at once",
+            "Cut it into scenes first, or leave the text out: the mouth then follows the loudness",
+        )
+    ctx.warn(f"'{asset.name}' has no phonemes and no text was given, so the mouth follows its loudness.")
+    mouth, spoken, loudest = EnergyMouth(RATE), 0.0, 0.0
+    for block in sound_blocks(path, RATE, _BLOCK_S):
+        ctx.cancel.check()
+        mouth.take(block)
+        loudest = max(loudest, float(np.max(np.abs(block), initial=0.0)))
+        spoken += sum(end - start for start, end in speech_spans(block, RATE))
+        ctx.progress(1 + mouth.seconds / max(duration, mouth.seconds), 3, f"{mouth.seconds / 60:.0f} minutes heard")
+    if loudest < 10 ** (_SILENT_DBFS / 20):
+        ctx.warn(f"'{asset.name}' is silent, so the mouth rests.")
+        return FoundMouth((MouthCue(0.0, mouth.seconds, "X"),), "energy")
+    return FoundMouth(mouth.cues(), "energy", facts=_speech_share(asset, spoken / mouth.seconds, ctx))
+
+
+def _kept(asset: Asset, said: Said, duration: float) -> tuple[list[_Line], list[list[Phoneme]], FoundMouth | None]:
+    """The lines, the phonemes kept with each, and the mouth where these are all that is needed."""
+    lines = _lines(asset, said, duration)
+    stored = [Phoneme(float(start), float(end), str(ipa)) for start, end, ipa in asset.params.get("phonemes") or ()]
+    known = [line.own(stored) for line in lines]
+    if lines and all(phonemes or not _words(line) for phonemes, line in zip(known, lines, strict=True)):
+        phonemes = [p for part in known for p in part]
+        if phonemes:
+            return lines, known, FoundMouth(cues_from_phonemes(phonemes, duration), "phonemes", asset.engine)
+    return lines, known, None
 
 
 def _lines(asset: Asset, said: Said, duration: float) -> list[_Line]:
@@ -183,9 +225,13 @@ def _laid_over(
 
 def _by_loudness(asset: Asset, samples: Samples, ctx: ToolContext) -> FoundMouth:
     spoken = sum(end - start for start, end in speech_spans(samples, RATE)) / (len(samples) / RATE)
+    return FoundMouth(cues_from_energy(samples, RATE), "energy", facts=_speech_share(asset, spoken, ctx))
+
+
+def _speech_share(asset: Asset, spoken: float, ctx: ToolContext) -> dict[str, Any]:
     if spoken < _SPOKEN_SHARE:
         ctx.warn(f"Hardly any speech is heard in '{asset.name}' ({spoken:.0%}): the mouth would follow other sounds.")
-    return FoundMouth(cues_from_energy(samples, RATE), "energy", facts={"speech_share": round(spoken, 3)})
+    return {"speech_share": round(spoken, 3)}
 
 
 def _language(said: Said, line: _Line, text: str, ctx: ToolContext) -> str:
