@@ -13,7 +13,7 @@ from backends.vision.coherence.numbers import Numbers
 from backends.vision.coherence.result import Coherence
 from backends.vision.coherence.sink import CoherenceSink
 from backends.vision.cuts.result import ShotSpan
-from backends.vision.frame import Frame
+from backends.vision.frame import Frame, Frames
 from evals.footage.defects import clean, faulty
 from evals.footage.defects_scenes import Rgb
 
@@ -77,6 +77,37 @@ def test_a_defect_is_called_by_its_name_and_shown_where_it_is(kind: str, defect:
     start, end = spans[0]
     # A thing that leaps is away for one frame, and shown when it goes or when it comes back.
     assert start - 0.01 <= first.seconds[0] <= end + 1 / fps + 0.01
+
+
+@pytest.mark.parametrize(("fps", "size"), [(24.0, (180, 320)), (60.0, (180, 320)), (24.0, (150, 101))])
+def test_the_numbers_do_not_depend_on_how_frames_are_divided(fps: float, size: tuple[int, int]) -> None:
+    one, _, _ = footage("static", "teleport")
+    other, _, _ = footage("talking")
+    film = [*one[20:44], other[0], other[0], *other[:10]]
+    film = [np.ascontiguousarray(rgb[: size[0], : size[1]]) for rgb in film]
+    rows = []
+    for at_once in (1, 5, 16, len(film)):
+        sink = CoherenceSink(MediaInfo("video", "mp4", fps=fps))
+        before: Frame | None = None
+        for first in range(0, len(film), at_once):
+            taken: list[Frame] = []
+            for index in range(first, min(first + at_once, len(film))):
+                taken.append(before := Frame(index, index / fps, film[index], None if taken else before))
+            sink.see_all(Frames(taken))
+        shot = span(0, len(film), fps)
+        rows.append(sink.report([shot])[0].model_dump() | {"measures": dict(sink.measures(shot))})
+    for row in rows[1:]:
+        assert row["faults"] == rows[0]["faults"]
+        for name in ("warp_mean", "warp_peak_ratio", "luma_flicker", "ssim_warped_min", "occluded_fraction"):
+            assert row[name] == pytest.approx(rows[0][name], abs=2e-3)
+        assert row["measures"] == pytest.approx(rows[0]["measures"], abs=2e-3)
+
+
+def test_a_film_that_changes_its_size_goes_on() -> None:
+    frames, fps, _ = footage("slow_pan")
+    film = [*frames[:16], *(np.ascontiguousarray(rgb[:120]) for rgb in frames[16:32])]
+    _, second = judged(film, fps, [(0, 16), (16, 32)])
+    assert second.verdict == "coherent"
 
 
 def test_repeated_drawings_change_nothing() -> None:
