@@ -33,8 +33,8 @@ STRETCH_S = 60.0
 """Longer recordings are first laid over their text coarsely and cut at pauses into stretches of this length."""
 _PAUSE_S = 0.2
 """Quiet for this long inside a phoneme is a pause that the aligner did not see."""
-_ONSET_S = 0.04
-"""A soft sound at the edge of a word is as quiet as the pause beside it."""
+_ONSET_S = 0.02
+"""One frame: the warp wants something quiet to begin with."""
 _LEAST_S = 0.005
 _LETTERS_FROM = 4
 """Shorter texts say nothing about the pace."""
