@@ -1,4 +1,4 @@
-"""Sinks in a process of their own: Python's lock lets threads share little of work that is made of many small steps.
+"""Sinks in a process of their own: where there are more than two processors, measures need not wait for each other.
 
 The frames go through a pipe, and the sinks come back through another when the film is over; they give the same numbers
 as they would have given here. The child is this file (`python -m backends.vision.apart`).
@@ -19,24 +19,33 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends.vision.frame import Frame, Frames, FrameSink, show
 from configs.errors import StudioError
 
-_AHEAD = 150
-"""Frames that wait for the child at most, small ones of 170 KB each: as many as come while it starts."""
-_HEADER = struct.Struct("<qddii")
-"""Index, seconds, duration, height, width; then the picture. A height of 0 ends the film."""
-_LEAST_SECONDS = 20.0
+_AHEAD = 10
+"""Batches of frames that wait for the child at most, 16 small ones of 170 KB each: as many as come while it starts."""
+_HEADER = struct.Struct("<iii")
+"""Frames, height, width; then each one's index, seconds and duration, then the pictures. 0 frames end the film."""
+_LEAST_SECONDS = 40.0
 """Of film: below, the start of a process takes longer than it saves."""
+_ENOUGH_PROCESSORS = 3
+"""Decoding keeps one of two busy, and the other measures as fast: a second process would only be more work."""
 _STUCK_SECONDS = 120.0
-_AT_ONCE = 16
-"""Frames that the sinks are shown together."""
+_Batch = tuple[NDArray[np.float64], NDArray[np.uint8]]
+"""(N, 3) index, seconds and duration of frames, and their pictures (N, H, W, 3)."""
 
 
 def pays(seconds: float) -> bool:
     """Whether a second process is quicker for a film of that length, on this machine."""
-    return seconds >= _LEAST_SECONDS and (os.cpu_count() or 1) > 1
+    return seconds >= _LEAST_SECONDS and _processors() >= _ENOUGH_PROCESSORS
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
 
 
 class Apart:
@@ -45,7 +54,7 @@ class Apart:
     def __init__(self, sinks: Sequence[FrameSink]) -> None:
         """sinks: as they are before the first frame; they and all that they keep can be pickled."""
         self._sinks = tuple(sinks)
-        self._queue: Queue[Frame | None] = Queue(_AHEAD)
+        self._queue: Queue[_Batch | None] = Queue(_AHEAD)
         self._failed = False
         self._child: subprocess.Popen[bytes] | None = None
         self._feeder = Thread(target=self._feed, name="film apart", daemon=True)
@@ -80,7 +89,13 @@ class Apart:
 
     def see(self, frame: Frame) -> None:
         """Hand on the next frame. Raises StudioError when the child is gone."""
-        self._hand_on(frame)
+        self.see_all(Frames([frame]))
+
+    def see_all(self, frames: Frames) -> None:
+        """Hand on the next frames. Raises StudioError when the child is gone."""
+        times = np.array([(frame.index, frame.seconds, frame.duration) for frame in frames], np.float64)
+        # The pictures alone: what was worked out of them is many times as much.
+        self._hand_on((times, np.ascontiguousarray(frames.rgb)))
 
     def finish(self) -> tuple[Any, ...]:
         """The sinks after all frames, in their order. Raises StudioError when the child failed."""
@@ -93,27 +108,30 @@ class Apart:
         # Written by this program's own child, which nobody else can reach.
         return tuple(pickle.loads(told))
 
-    def _hand_on(self, frame: Frame | None) -> None:
-        while not self._failed or frame is None:
+    def _hand_on(self, batch: _Batch | None) -> None:
+        while not self._failed or batch is None:
             try:
-                return self._queue.put(frame, timeout=1.0)
+                return self._queue.put(batch, timeout=1.0)
             except Full:
                 continue
         raise _gone()
 
     def _feed(self) -> None:
         assert self._child is not None and self._child.stdin is not None
+        over = False
         try:
             with self._child.stdin as pipe:
                 pickle.dump(self._sinks, pipe)
-                while (frame := self._queue.get()) is not None:
-                    pipe.write(_HEADER.pack(frame.index, frame.seconds, frame.duration, *frame.rgb.shape[:2]))
-                    pipe.write(np.ascontiguousarray(frame.rgb).data)
-                pipe.write(_HEADER.pack(0, 0.0, 0.0, 0, 0))
+                while (batch := self._queue.get()) is not None:
+                    times, rgb = batch
+                    pipe.write(_HEADER.pack(*rgb.shape[:3]) + times.tobytes())
+                    pipe.write(rgb.data)
+                over = True
+                pipe.write(_HEADER.pack(0, 0, 0))
         except OSError:
             self._failed = True
-            while self._queue.get() is not None:
-                pass
+            while not over:  # what tells the end comes once
+                over = self._queue.get() is None
 
 
 def _gone() -> StudioError:
@@ -123,22 +141,26 @@ def _gone() -> StudioError:
 def _look(read: Callable[[int], bytes], sinks: Sequence[FrameSink]) -> bool:
     """Show the sinks what comes in; whether the film came to its end."""
     before: Frame | None = None
-    taken: list[Frame] = []
     while len(header := read(_HEADER.size)) == _HEADER.size:
-        index, seconds, duration, height, width = _HEADER.unpack(header)
-        if not height:
-            if taken:
-                show(Frames(taken), sinks)
+        count, height, width = _HEADER.unpack(header)
+        if not count:
             return True
-        pixels = read(height * width * 3)
-        if len(pixels) < height * width * 3:
+        times, pixels = read(count * 24), read(count * height * width * 3)
+        if len(pixels) < count * height * width * 3:
             return False
-        rgb = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
-        taken.append(before := Frame(index, seconds, rgb, before if not taken else None, duration))
-        if len(taken) == _AT_ONCE:
-            show(Frames(taken), sinks)
-            taken = []
+        rgb = np.frombuffer(pixels, np.uint8).reshape(count, height, width, 3)
+        frames = _framed(np.frombuffer(times, np.float64).reshape(count, 3), rgb, before)
+        before = frames[-1]
+        show(frames, sinks)
     return False
+
+
+def _framed(times: NDArray[np.float64], rgb: NDArray[np.uint8], before: Frame | None) -> Frames:
+    frames = [
+        Frame(int(index), seconds, picture, None if number else before, duration)
+        for number, ((index, seconds, duration), picture) in enumerate(zip(times.tolist(), rgb, strict=True))
+    ]
+    return Frames(frames, rgb)
 
 
 def main(said: BinaryIO, told: BinaryIO) -> int:

@@ -116,9 +116,13 @@ class Frames(Sequence[Frame]):
     Small pictures cost more for each call than for each pixel: a sink that can should measure many at once.
     """
 
-    def __init__(self, frames: Sequence[Frame]) -> None:
-        """frames: at least one, all of one size, `frames[0].before` the one before them all."""
+    def __init__(self, frames: Sequence[Frame], rgb: NDArray[np.uint8] | None = None) -> None:
+        """frames: at least one, all of one size, `frames[0].before` the one before them all. rgb: (N, H, W, 3) uint8
+        of them, where they lie one after another already.
+        """
         self._frames = tuple(frames)
+        if rgb is not None:
+            self.__dict__["rgb"] = rgb
         self.before = self._frames[0].before
         """The frame before the first, None at the film's start."""
         for before, frame in pairwise(self._frames):

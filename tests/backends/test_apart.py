@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
 
 from backends.media.probe import MediaInfo, probe
@@ -68,6 +70,26 @@ def test_a_killed_child_is_said_and_ends_the_pass(film: Path) -> None:
     gone(apart)
 
 
+def test_a_child_that_dies_before_the_last_bytes_is_said_too() -> None:
+    """Little enough was written that only the end, which is the last thing to wait for, meets the broken pipe."""
+    said: list[BaseException] = []
+
+    def looked() -> None:
+        try:
+            with Apart(()) as apart:
+                os.kill(apart.process, signal.SIGKILL)
+                os.waitid(os.P_PID, apart.process, os.WEXITED | os.WNOWAIT)
+                apart.see(Frame(0, 0.0, np.zeros((16, 16, 3), np.uint8)))
+                apart.finish()
+        except StudioError as error:
+            said.append(error)
+
+    thread = Thread(target=looked, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive() and "ended too early" in str(said[0])
+
+
 def test_a_sink_that_fails_there_is_said(film: Path) -> None:
     info = probe(film)
     broken: list[FrameSink] = [CameraSink(info)]
@@ -92,8 +114,8 @@ def gone(apart: Apart) -> None:
         os.kill(apart.process, 0)
 
 
-def test_only_long_films_pay_for_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+def test_only_long_films_pay_for_a_process_and_only_beside_two_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
     assert pays(60) and not pays(5)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert not pays(60)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    assert not pays(600), "decoding and measuring keep two processors busy"
