@@ -36,7 +36,7 @@ def boil(changed: Part) -> Shown:
 
 
 def wobble(changed: Part, boils: float, mixed: float) -> Shown:
-    """Thousandths of the width by which neighbouring places move against each other and back, per drawing.
+    """Thousandths of the longer side by which neighbouring places move against each other and back, per drawing.
 
     Flow follows redrawn texture a little; `mixed` thousandths per level of boil are taken off.
     """
@@ -53,7 +53,7 @@ def flicker(changed: Part) -> Shown:
 
 
 def jump(changed: Part) -> Shown:
-    """Hundredths of the width that a thing is suddenly elsewhere, less when it is small or when much else moves.
+    """Hundredths of the longer side that a thing is suddenly elsewhere, less when it is small or when much else moves.
 
     Once or twice: what leaps all the time is moving fast.
     """

@@ -16,8 +16,8 @@ PAIR = (
 """Of each frame and the one before (0 for the first):
 luma: mean of the frame, 0-255; repeated: 1 when it shows the same picture; unseen: share of cells that cannot be found
 in the frame before; warp: mean error on followed cells, levels; worst_block: largest mean error of a block, levels;
-ssim: of followed squares; boil: levels; bending: thousandths of the width; leap: hundredths of the width, less for
-small things; new: share of the picture that was not to be expected; unfit: 1 where too little could be followed for
+ssim: of followed squares; boil: levels; bending: thousandths of the longer side; leap: hundredths of it, less for small
+things; new: share of the picture that was not to be expected; unfit: 1 where too little could be followed for
 `bending`."""
 _WIDTH = len(PAIR) + REGIONS[0] * REGIONS[1]
 
@@ -34,8 +34,8 @@ class Numbers:
         """light: brightness gained by each region, None when nothing changed."""
         self._frames.append(frame)
         self._seconds.append(seconds)
-        self._rows.extend(values.get(name, 0.0) for name in PAIR)
-        self._rows.extend(light.ravel().tolist() if light is not None else [0.0] * (_WIDTH - len(PAIR)))
+        self._rows.fromlist([values.get(name, 0.0) for name in PAIR])
+        self._rows.fromlist(light.ravel().tolist() if light is not None else [0.0] * (_WIDTH - len(PAIR)))
 
     def part(self, frames: slice) -> Part:
         """The numbers of the measured ones among these frames."""
