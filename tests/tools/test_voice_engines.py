@@ -12,8 +12,10 @@ from cloning_installs import WORDS, install_gpt_sovits, install_qwen3_tts, recor
 from espeak_stand_in import pitch_hz
 from voice_studio import VoiceStudio, voice_studio
 
+from backends.voice.recogniser import FILES
 from backends.voice.wav import read_origin, read_wav
 from configs.errors import EngineError, StudioError, UsageError
+from configs.models import load_models
 from configs.settings import Settings, load_settings
 from memory.records import Asset
 from tools.events import ModelSwapped
@@ -285,3 +287,20 @@ def test_weights_of_the_table_do_not_leave_the_warehouse_by_a_link(place: Settin
         assert found.source is not None and bool(found.source.weights) is loaded, written
         assert any("leads outside" in note for note in found.notes) is not loaded
     link.unlink()
+
+
+def test_a_recogniser_on_the_gpu_is_counted_in_the_forecast(studio: VoiceStudio, place: Settings) -> None:
+    pytest.importorskip("faster_whisper")
+    clone(studio, "Ugo", 180)
+    folder = place.warehouse / "voice" / "whisper"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        (folder / name).write_bytes(b"x" * (10 << 20) if name == "model.bin" else b"{}")
+    line = {"text": "How much room do I need?", "character": "Ugo"}
+    found = {}
+    for device in ("cpu", "cuda"):
+        voice = place.voice.model_copy(update={"recogniser": "voice/whisper", "recogniser_device": device})
+        with voice_studio(place.model_copy(update={"voice": voice}), budget_mib=16_000) as other:
+            found[device] = other.executor.forecast("speak", line)[0].vram_mib
+    need = load_models().engines["gpt_sovits"].need_mib
+    assert found["cuda"] == need + 12 and found["cpu"] in (0, need)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.vision.identity.local_files import model_folder
 from backends.voice.casting import species_of, voices_config
 from backends.voice.engine import SpeechRequest, SpeechResult, VoiceSource
 from backends.voice.feeling import read_emotion
@@ -67,6 +68,14 @@ def find_judges(settings: Settings) -> Judges:
         _kept.clear()
         _kept[where] = found
     return Judges(encoder, no_encoder, _kept[where], "")
+
+
+def recogniser_mib(settings: Settings) -> int:
+    """GPU memory that the recogniser takes beside the engines, about: its weights and a fifth; 0 on the CPU."""
+    folder = model_folder(settings, settings.voice.recogniser)
+    if settings.voice.recogniser_device == "cpu" or folder is None or find_recogniser(settings)[0] is None:
+        return 0
+    return round((folder / "model.bin").stat().st_size / 2**20 * 1.2)
 
 
 def judged(

@@ -11,8 +11,11 @@ from backends.voice.engine import EMOTIONS
 from backends.voice.feeling import DEFAULT_INTENSITY, emotion_text
 from backends.voice.wav import write_wav
 from configs.errors import EngineError
+from configs.models import load_models
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.asked import AskedLine, asked_line, engine_needed
+from tools.voice.consent import CLONING
+from tools.voice.judges import recogniser_mib
 from tools.voice.labels import line_tags
 from tools.voice.line import SpokenLine, check_length
 from tools.voice.line_cache import LineCache, kept_line, spoken_line
@@ -77,7 +80,7 @@ class Speak(Tool):
         characters = len(args.text)
         engine = engine_needed(studio, args)
         seconds = 0.15 + SECONDS_PER_CHARACTER[engine] * characters if engine else FROM_CACHE_S
-        return Forecast(seconds=seconds, disk_mib=0.1 + characters * 0.0035)
+        return Forecast(seconds=seconds, vram_mib=_vram_mib(engine, studio), disk_mib=0.1 + characters * 0.0035)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         started = time.perf_counter()
@@ -121,6 +124,12 @@ class Speak(Tool):
                 "details": list(asked.route.details),
             },
         )
+
+
+def _vram_mib(engine: str, studio: Studio) -> int:
+    """Of the engine and of a recogniser beside it, which the arbiter does not know; 0 where only the engine counts."""
+    beside = recogniser_mib(studio.settings) if engine in CLONING else 0  # eSpeak's own word times tell enough
+    return beside + load_models().engines[engine].need_mib if beside else 0
 
 
 def _spoken(asked: AskedLine, kept: LineCache, ctx: ToolContext) -> SpokenLine:
