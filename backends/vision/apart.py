@@ -56,6 +56,7 @@ class Apart:
         self._sinks = tuple(sinks)
         self._queue: Queue[_Batch | None] = Queue(_AHEAD)
         self._failed = False
+        self._cause: Exception | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._feeder = Thread(target=self._feed, name="film apart", daemon=True)
 
@@ -104,7 +105,7 @@ class Apart:
         self._feeder.join()
         told = self._child.stdout.read()
         if self._failed or self._child.wait(_STUCK_SECONDS) or not told:
-            raise _gone()
+            raise _gone() from self._cause
         # Written by this program's own child, which nobody else can reach.
         return tuple(pickle.loads(told))
 
@@ -114,11 +115,11 @@ class Apart:
                 return self._queue.put(batch, timeout=1.0)
             except Full:
                 continue
-        raise _gone()
+        raise _gone() from self._cause
 
     def _feed(self) -> None:
         assert self._child is not None and self._child.stdin is not None
-        over = False
+        ended = False
         try:
             with self._child.stdin as pipe:
                 pickle.dump(self._sinks, pipe)
@@ -126,12 +127,12 @@ class Apart:
                     times, rgb = batch
                     pipe.write(_HEADER.pack(*rgb.shape[:3]) + times.tobytes())
                     pipe.write(rgb.data)
-                over = True
+                ended = True
                 pipe.write(_HEADER.pack(0, 0, 0))
-        except OSError:
-            self._failed = True
-            while not over:  # what tells the end comes once
-                over = self._queue.get() is None
+        except Exception as error:  # the child is gone, or a sink cannot be pickled: told where frames are handed on
+            self._cause, self._failed = error, True
+            while not ended and self._queue.get() is not None:
+                pass
 
 
 def _gone() -> StudioError:

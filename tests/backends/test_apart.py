@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 from threading import Thread
 
@@ -106,6 +107,27 @@ def test_a_cancelled_pass_leaves_no_child(film: Path) -> None:
 
     with pytest.raises(Cancelled), Apart(sinks(probe(film))) as apart:
         watch(film, [apart], cancel=stop)
+    gone(apart)
+
+
+def test_a_child_that_is_gone_when_the_film_ends_leaves_no_thread_waiting(film: Path) -> None:
+    """The last word goes into a closed pipe: whoever writes it must not wait for another one."""
+    before = threading.active_count()
+    with Apart(sinks(probe(film))) as apart:
+        os.kill(apart.process, signal.SIGKILL)
+        os.waitid(os.P_PID, apart.process, os.WEXITED | os.WNOWAIT)
+    assert threading.active_count() == before
+    gone(apart)
+
+
+def test_a_sink_that_cannot_travel_is_said(film: Path) -> None:
+    info = probe(film)
+    stuck = CameraSink(info)
+    stuck.__dict__["lock"] = threading.Lock()
+    with pytest.raises(StudioError, match="ended too early") as raised, Apart([stuck]) as apart:
+        watch(film, [apart], info=info)
+        apart.finish()
+    assert "pickle" in str(raised.value.__cause__)
     gone(apart)
 
 
