@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -126,8 +127,12 @@ class _Known:
             return True
         if self.lab.shape != view.lab.shape:
             return True
-        spread = float(np.abs(self.lab - self.lab.mean(axis=(0, 1))).mean())
-        return float(np.abs(view.lab - self.lab).mean()) > _ANOTHER * spread + _NOISE
+        return float(np.abs(view.lab - self.lab).mean()) > _ANOTHER * self.spread + _NOISE
+
+    @cached_property
+    def spread(self) -> float:
+        """Of the colours, CIELAB: mean distance from their mean in each channel."""
+        return float(np.abs(self.lab - self.lab.mean(axis=(0, 1))).mean())
 
 
 class CompositionSink:
