@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from backends.vision.watch import watch
 from configs.errors import UsageError
 from evals.benchmarks.cuts import Finding, matched
 from evals.footage.transitions import made_film
+from evals.footage.transitions_blend import wiped
 from evals.footage.transitions_negatives import negative
-from evals.footage.world import look, world, write_clip
+from evals.footage.transitions_shots import Shot, small_world
+from evals.footage.world import Rgb, look, world, write_clip
 
 SEEDS = (1500, 1501, 1502)
 """Never tuned on."""
@@ -99,6 +102,36 @@ def test_how_frames_are_divided_changes_nothing(at_once: int) -> None:
             part = enumerate(pictures[at : at + step], at)
             sink.see_all(Frames([Frame(index, index / film.fps, rgb) for index, rgb in part]))
     assert usual.transitions() == other.transitions() != []
+
+
+def found_in(pictures: Iterable[Rgb], fps: float = 24.0) -> list[tuple[str, int]]:
+    sink, taken = CutSink(MediaInfo("video", "mp4", fps=fps)), list(pictures)
+    for at in range(0, len(taken), 16):
+        part = enumerate(taken[at : at + 16], at)
+        sink.see_all(Frames([Frame(index, index / fps, rgb) for index, rgb in part]))
+    return [(one.kind, one.first_frame) for one in sink.transitions()]
+
+
+def test_something_black_that_passes_slowly_is_no_wipe() -> None:
+    """It hides nine tenths of the picture for two seconds."""
+    take = Shot(small_world(83), "still", 24, scale=0.4, size=(90, 160))
+    width, over = 2.2 * 160, 74
+
+    def seen(k: int) -> Rgb:
+        frame, left = take.at(k).copy(), -width + (k - 80 + over / 2) * (160 + width) / over
+        frame[9:, max(0, round(left)) : max(0, round(left + width))] = 0
+        return frame
+
+    assert found_in(seen(k) for k in range(160)) == []
+
+
+def test_a_wipe_to_something_dark_that_stays_is_one() -> None:
+    take = Shot(small_world(83), "still", 24, scale=0.4, size=(90, 160))
+    night = np.asarray(look(small_world(84), (640, 360), 0.4, size=(90, 160)), np.uint8)
+    night[:45] = 0
+    frames = [take.at(k) for k in range(60)]
+    frames += [wiped(take.at(60 + k), night, (k + 1) / 21, "left to right") for k in range(20)] + [night] * 90
+    assert [kind for kind, _ in found_in(frames)] == ["wipe"]
 
 
 def test_what_is_kept_does_not_grow_with_the_film(tmp_path: Path) -> None:

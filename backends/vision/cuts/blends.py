@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from backends.vision.cuts.evidence import JUMP, mixture, passes, same_scene, sharpness
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness, unmoved
-from backends.vision.cuts.window import KEPT, LONGEST, VALUES, Floats, Window
+from backends.vision.cuts.window import LONGEST, VALUES, Floats, Window
 from backends.vision.thresholds import thresholds
 
 LADDER = (3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48)
 """Lengths that are tried at every frame; between them the fit interpolates."""
 WAIT = 36
 """Frames after which no longer ramp can still turn out to fit better."""
+_OLDEST = 54
+"""Frames that one waits at most while others that fit better are still to be told."""
 _MARGIN = 12
 _SOFTER = 0.2
 """How much less a ramp may explain where the picture softens in its middle."""
@@ -124,9 +126,9 @@ class BlendTest:
         while self._best is not None and window.stop - self._pending[0].seen_at >= wait:
             best = self._best
             if window.stop - best.seen_at < wait:
-                # The oldest must be judged before its frames are gone.
+                # The oldest must not wait for ever.
                 best = self._pending[0]
-                if window.stop - best.seen_at < min(wait * 2, KEPT - LONGEST - 2 * _MARGIN) or not wait:
+                if window.stop - best.seen_at < _OLDEST or not wait:
                     return
             fitted = fit(window, best) if self._may_be(window, best) else None
             accepted = fitted is not None and self._is_transition(window, fitted)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backends.media.probe import MediaInfo, probe
 from backends.vision.cuts.blends import BlendTest
+from backends.vision.cuts.doubts import Doubts
 from backends.vision.cuts.fades import FadeTest
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.pushes import PushTest
@@ -54,6 +55,9 @@ class CutSink:
         self._shortest = max(1, round(table.min_shot_seconds * fps))
         self._frame_seconds = 1 / fps
         self._window = Window()
+        self._doubts = Doubts()
+        self._told: list[Found] = []
+        """What the tests found and is not in doubt."""
         self._times = array("d")
         self._settled: list[Found] | None = None
 
@@ -69,6 +73,7 @@ class CutSink:
             self._window.add(colours[at : at + AT_ONCE], greys[at : at + AT_ONCE])
             for test in self._tests:
                 test.see(self._window)
+            self._told += self._doubts.sift(self._window, self._taken())
         if self._network is not None:
             for frame in frames:
                 self._network.look(frame)
@@ -85,12 +90,19 @@ class CutSink:
     def _end(self) -> float:
         return self._times[-1] + self._frame_seconds if self._times else 0.0
 
+    def _taken(self) -> list[Found]:
+        """What the tests have found since the last time."""
+        found = [item for test in self._tests for item in test.found]
+        for test in self._tests:
+            test.found.clear()
+        return found
+
     def _found(self) -> list[Found]:
         """Asked for when the pass is over."""
         if self._settled is None:
             for test in self._tests:
                 test.finish(self._window)
-            found = [item for test in self._tests for item in test.found]
+            found = self._told + self._doubts.sift(self._window, self._taken()) + self._doubts.settle(self._window)
             if self._network is not None:
                 self._network.finish()
                 found += self._network.found

@@ -17,8 +17,10 @@ COLOUR_SIZE = (18, 32)
 """Height and width of the colour thumbnails: small enough that most motion in a shot is a small change."""
 VALUES = COLOUR_SIZE[0] * COLOUR_SIZE[1] * 3
 """Numbers of a colour thumbnail."""
-KEPT = 144
-"""Frames: the longest transition, its surroundings, and the wait until it can be told."""
+KEPT = 256
+"""Frames: the longest transition, its surroundings, and the wait until it can be told that it was one."""
+_THUMBS = 144
+"""Frames whose worked out thumbnails are kept; those of older ones are made anew when they are asked for."""
 AT_ONCE = 16
 """Frames that are added together at most; so many more than KEPT are held."""
 LONGEST = 66
@@ -84,7 +86,7 @@ class Window:
         self._products[place:end, low:end] = products.T
         self.added, self._end = self.stop, self.stop + count
         self.stop = self._end
-        for index in [index for index in self._thumbs if index < self.added - KEPT]:
+        for index in [index for index in self._thumbs if index < self.added - _THUMBS]:
             del self._thumbs[index]
 
     def replay(self) -> Iterator[int]:

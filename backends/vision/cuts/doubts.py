@@ -1,0 +1,62 @@
+"""Wipes and dissolves to or from a picture that something dark hides: it may only pass, so that one waits and sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backends.vision.cuts.evidence import passes
+from backends.vision.cuts.found import Found
+from backends.vision.cuts.thumb import Thumb
+from backends.vision.cuts.window import Window
+from backends.vision.thresholds import thresholds
+
+WAIT = 72
+"""Frames after a finding until it is settled."""
+_MOMENTS = tuple(range(21, WAIT - 1, 7))
+_DARK = 44
+"""Mean luma below which a block without structure shows nothing."""
+_HIDDEN = 0.3
+_MORE = 0.2
+"""Share of hidden blocks of one side, and how much more than the other's it is: a night's sky is dark on both."""
+
+
+class Doubts:
+    """Keeps such findings until they are settled."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Found] = []
+
+    def sift(self, window: Window, found: Sequence[Found]) -> list[Found]:
+        """Those of `found`, which must be new, that are beyond doubt, and those that have turned out to be."""
+        sure = [item for item in found if not (item.frames and _hides(window, item))]
+        self._waiting += [item for item in found if item not in sure]
+        return sure + self.settle(window, WAIT)
+
+    def settle(self, window: Window, wait: int = 0) -> list[Found]:
+        """Those that have waited for so many frames, without those that only passed."""
+        due = [item for item in self._waiting if window.stop - item.stop >= wait]
+        self._waiting = [item for item in self._waiting if item not in due]
+        return [item for item in due if not _passed(window, item)]
+
+
+def _sides(window: Window, item: Found) -> tuple[int, int]:
+    return max(window.start, item.first - 2), min(window.stop - 1, item.stop + 1)
+
+
+def _hides(window: Window, item: Found) -> bool:
+    if item.kind not in ("wipe", "dissolve"):
+        return False
+    before, after = (hidden(window.thumb(index)) for index in _sides(window, item))
+    return max(before, after) >= _HIDDEN and abs(before - after) >= _MORE
+
+
+def _passed(window: Window, item: Found) -> bool:
+    return passes(window, *_sides(window, item), thresholds().cuts.passing_likeness, _MOMENTS)
+
+
+def hidden(thumb: Thumb) -> float:
+    """0..1: the share of the blocks that are dark and show nothing."""
+    levels = thumb.grey.reshape(6, 9, 8, 12).mean(axis=(1, 3)).ravel()
+    return float(np.count_nonzero((levels < _DARK) & ~thumb.textured)) / len(levels)
