@@ -1,9 +1,10 @@
 """What looking at a film costs: 1080p24 with sound, everything measured, against PySceneDetect's detector alone.
 
 Both run in processes of their own, in turns, on the same film; the best of each counts. `real_time` is seconds of film
-per second of work, what is loaded once left out; `ratio` is our time over the detector's. Peaks are of resident
-memory, that of the largest child added, of a short and of a long film (the short one ten times over). The last figure
-is the same wish asked again.
+per second of work, what is loaded once left out; `ratio` is our time over the detector's, `cpu_ratio` the same of
+processor time, which is steadier beside other work; `parts` tells where ours goes (`analysis_parts`). Peaks are of
+resident memory, that of the largest child added, of a short and of a long film (the short one ten times over). The last
+figure is the same wish asked again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from evals.benchmarks.analysis_parts import parts_of
 from evals.footage.world import Rgb, look, world, write_clip
 
 SECONDS, FPS, SIZE = 30, 24, (1080, 1920)
@@ -28,7 +30,7 @@ ROUNDS = 3
 LONGER = 10
 
 _PROGRAM = """
-import json, os, re, sys, threading, time
+import json, os, re, resource, sys, threading, time
 from pathlib import Path
 {imports}
 def work(path):
@@ -47,11 +49,15 @@ def watch_children():
         time.sleep(0.1)
 children = {{}}
 threading.Thread(target=watch_children, daemon=True).start()
+def cpu():
+    own, ended = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 work(sys.argv[1])
-start = time.perf_counter()
+start, used = time.perf_counter(), cpu()
 shots = work(sys.argv[2])
-seconds = time.perf_counter() - start
-print(json.dumps({{"seconds": seconds, "peak_mib": peak("self") + max(children.values(), default=0), "shots": shots}}))
+seconds, used = time.perf_counter() - start, cpu() - used
+memory = peak("self") + max(children.values(), default=0)
+print(json.dumps({{"seconds": seconds, "cpu_seconds": used, "peak_mib": memory, "shots": shots}}))
 """
 _DETECTOR = _PROGRAM.format(
     imports="from scenedetect import AdaptiveDetector, detect",
@@ -75,14 +81,19 @@ def run() -> dict[str, Any]:
             runs["detector"].append(_child(_DETECTOR, short, film))
             runs["everything"].append(_child(_EVERYTHING, short, film))
         best = {name: min(run["seconds"] for run in those) for name, those in runs.items()}
+        used = {name: min(run["cpu_seconds"] for run in those) for name, those in runs.items()}
         long = _child(_EVERYTHING, short, _repeated(film, Path(folder) / "long.mp4"))
         again = _again(film, Path(folder) / "home")
+        parts = parts_of(film)
     return {
         "film": f"{SECONDS} s of {SIZE[1]}x{SIZE[0]} at {FPS} fps, H.264, with sound",
         "detector_seconds": round(best["detector"], 2),
         "everything_seconds": round(best["everything"], 2),
         "real_time": round(SECONDS / best["everything"], 2),
         "ratio": round(best["everything"] / best["detector"], 3),
+        "cpu_ms_per_frame": {name: round(1000 * seconds / (SECONDS * FPS), 2) for name, seconds in used.items()},
+        "cpu_ratio": round(used["everything"] / used["detector"], 3),
+        "parts": parts,
         "shots": runs["everything"][0]["shots"],
         "peak_mib": round(max(run["peak_mib"] for run in runs["everything"])),
         "peak_mib_detector": round(max(run["peak_mib"] for run in runs["detector"])),
