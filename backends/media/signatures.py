@@ -133,7 +133,7 @@ def text_signature(text: str) -> Signature:
 
 
 def as_text(head: bytes) -> str | None:
-    """`head` as text (UTF-8, UTF-16 with a mark, or Latin-1 without control characters), or None for binary."""
+    """`head` as text (UTF-8, UTF-16 with a mark, or Windows-1252 without control characters), or None for binary."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head.decode("utf-16", errors="ignore")
     if b"\x00" in head:
@@ -143,11 +143,11 @@ def as_text(head: bytes) -> str | None:
     except UnicodeDecodeError as error:
         if len(head) == HEAD_BYTES and error.start >= HEAD_BYTES - 4:
             return head[: error.start].decode("utf-8-sig")
-        text = head.decode("latin-1")
-        if (
-            sum(0x7F <= ord(letter) < 0xA0 for letter in text)
-            or sum(ord(letter) > 0x9F for letter in text) > len(text) / 4
-        ):
+        try:
+            text = head.decode("cp1252")  # Latin-1 with curly quotes and dashes, as many subtitles have
+        except UnicodeDecodeError:
+            return None
+        if "\x7f" in text or sum(ord(letter) > 0x7F for letter in text) > len(text) / 4:
             return None
     control = sum(ord(letter) < 32 and letter not in "\t\n\r\f\x1b" for letter in text)
     return text if control == 0 else None

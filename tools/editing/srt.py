@@ -28,10 +28,13 @@ def read_srt(path: Path) -> list[CaptionSpec]:
         raw = path.read_bytes()
     except OSError as error:
         raise UsageError(f"'{path.name}' cannot be read", error.strerror or str(error)) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = raw.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = raw.decode("cp1252", errors="replace")
     found: list[CaptionSpec] = []
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         lines = block.strip("\n").split("\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field, field_validator
 
+from backends.media.subtitles import plain_line
 from backends.voice.speakers import SpeakerEncoder, centroid, find_encoder
 from configs.errors import UsageError
 from configs.voice_dataset import VoiceDatasetTable, voice_dataset_table
@@ -18,6 +19,7 @@ from memory.records import Score
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.dataset.build import Built, Source, Wish, build
 from tools.voice.dataset.manifest import Manifest, write_dataset
+from tools.voice.dataset.words_fit import misfit
 
 if TYPE_CHECKING:
     from memory.records import Asset, Entry
@@ -82,7 +84,7 @@ class BuildVoiceDataset(Tool):
         if note:
             ctx.warn(f"{note[:1].upper()}{note[1:]}.")
         entry = ctx.memory.resolve_character(args.character) if args.character.strip() else None
-        character = (entry.name if entry else args.character.strip())[:80]
+        character = (entry.name if entry else plain_line(args.character))[:80]
         language = (args.language or _own_language(entry)).strip().lower()[:8]
         named = [args.source] if isinstance(args.source, str) else args.source
         sources, music = find_sources(named, args.subtitles, language, ctx)
@@ -107,9 +109,16 @@ class BuildVoiceDataset(Tool):
         built = replace(built, methods={**built.methods, "music": music, "text": words_by, "cleanliness": mos})
         for warning in built.warnings:
             ctx.warn(warning)
+        doubts = [
+            f"The subtitles of '{source.name}' do not fit its sound: {why}. Mend their times and build again"
+            for source, track in zip(sources, built.tracks, strict=True)
+            if not source.spoken and (why := misfit(source.words, track.spans, track.seconds))
+        ]
+        for doubt in doubts:
+            ctx.warn(f"{doubt}.")
         manifest, text = _manifest(built, sources, character, language, args.rights, entry, table)
         if not manifest.clips:
-            raise _none_kept(built, character)
+            raise _none_kept(built, character, doubts)
         file, page = ctx.scratch(".zip"), ctx.scratch(".html")
         ctx.progress(0.99, 1, "writing the dataset and its report")
         write_dataset(manifest, clips, file)
@@ -239,14 +248,14 @@ def _summary(manifest: Manifest, built: Built, who: str) -> str:
     return " ".join(parts).encode()[:SUMMARY_LIMIT].decode(errors="ignore")
 
 
-def _none_kept(built: Built, character: str) -> UsageError:
+def _none_kept(built: Built, character: str, doubts: list[str]) -> UsageError:
     reasons = Counter(reason for one in built.judged for reason, _ in one.reasons)
     count, seconds = len(built.judged), sum(one.piece.seconds for one in built.judged)
     told = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common(4)) or "there is no speech of it"
     return UsageError(
         f"No clip of {character or 'this voice'} can be used",
         f"of {count} pieces ({seconds:.1f} s) {told}",
-        "Give longer or cleaner recordings: clips of 3 to 10 s without other sound",
+        doubts[0] if doubts else "Give longer or cleaner recordings: clips of 3 to 10 s without other sound",
     )
 
 
