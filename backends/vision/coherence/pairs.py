@@ -153,8 +153,8 @@ class Pairs:
         before, after = self._halves
         rows, columns = after.shape[1:]
         x, y = grid(rows, columns)
-        x = x + doubled(self.back[:, 0]) * np.float32(2 / self.grid.across)
-        y = y + doubled(self.back[:, 1]) * np.float32(2 / self.grid.down)
+        x = x + doubled(self.back[:, 0] * np.float32(2 / self.grid.across))
+        y = y + doubled(self.back[:, 1] * np.float32(2 / self.grid.down))
         should = taken(before, x, y)
         made = np.empty((6, len(self), rows, columns), np.uint16)
         finer = np.uint16(_FINER)
