@@ -34,7 +34,8 @@ class LevelMeter:
         own = stereo if native is None else native
         self.rate, self.channels = (native_rate or rate), own.shape[1]
         self._look_at_peaks(own)
-        power = np.square(stereo).mean(axis=1)
+        left, right = np.square(stereo).T
+        power = (left + right) / 2  # many times faster than a mean over pairs
         if native is not None and self.channels == 1:
             power *= 2  # one channel reaches both sides at -3 dB
         power = np.concatenate([self._rest, power]) if len(self._rest) else power

@@ -78,8 +78,10 @@ class Looks:
         for apart in (self._table.window_shots, 0):
             far = np.abs(one - other) > apart
             if far.any():
-                alike = np.einsum("ij,ij->i", self._colours[one[far]], self._colours[other[far]])
-                return float(np.clip(np.median(alike), *low_high))
+                # Each pair once: a film of a few shots has far fewer than are drawn.
+                pairs, drawn = np.unique(one[far] * count + other[far], return_inverse=True)
+                alike = np.einsum("ij,ij->i", self._colours[pairs // count], self._colours[pairs % count])
+                return float(np.clip(np.median(alike[drawn]), *low_high))
         return low_high[0]
 
 
