@@ -112,7 +112,7 @@ class BuildVoiceDataset(Tool):
         doubts = [
             f"The subtitles of '{source.name}' do not fit its sound: {why}. Mend their times and build again"
             for source, track in zip(sources, built.tracks, strict=True)
-            if not source.spoken and (why := misfit(source.words, track.spans, track.seconds))
+            if not source.labelled and (why := misfit(source.words, track.spans, track.seconds))
         ]
         for doubt in doubts:
             ctx.warn(f"{doubt}.")
