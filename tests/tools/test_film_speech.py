@@ -15,6 +15,7 @@ from configs.settings import load_settings
 from tools.film.assemble import spoken_captions
 from tools.film.make_film import MakeFilm, MakeFilmArgs
 from tools.film.production import Voice
+from tools.film.reading import read_story
 from tools.film.shot import Line
 
 LONG = "Well, I never thought that we would really find the old lighthouse again after so many years of looking for it."
@@ -66,6 +67,17 @@ def test_subtitles_of_a_film_tell_who_speaks(studio: VoiceStudio) -> None:
     spans = [(index * 3.0, index * 3.0 + voice.seconds) for index, voice in enumerate(voices)]
     named = [one.text for one in spoken_captions(voices, spans, 9.0, "changes")]
     assert named == ["Luca: Where is the lamp?", "Nino: It is there, by the sea.", "Look at it."]
+
+
+def test_a_film_whose_lines_are_kept_needs_no_voice_engine(studio: VoiceStudio) -> None:
+    args = MakeFilmArgs(story='Luca walks on the beach. Luca says "We will keep this line for ever and ever."')
+    fresh = MakeFilm().forecast(args, studio.studio).seconds
+    assert "espeak" in MakeFilm().uses(args, studio.studio)
+    story = read_story(args.story, [], "en")
+    (line,) = [beat.line for beat in story.beats if beat.line is not None]
+    studio.made("speak", text=line.text, character="Luca", emotion=line.emotion, language=line.language)
+    assert "espeak" not in MakeFilm().uses(args, studio.studio)
+    assert MakeFilm().forecast(args, studio.studio).seconds < fresh
 
 
 def test_a_film_counts_the_engines_that_will_speak_its_lines(studio: VoiceStudio) -> None:

@@ -17,8 +17,7 @@ from tools.film.remembered import remember_film
 from tools.film.shot import Storyboard
 from tools.film.storyboard import MAX_STORY
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
-from tools.voice.dialogue_lines import voice_key
-from tools.voice.speak import SECONDS_PER_CHARACTER
+from tools.voice.dialogue_lines import speech_seconds
 from tools.voice.subtitles import Names
 
 STAGES = ("storyboard", "voices", "pictures", "animation", "edit")
@@ -43,20 +42,17 @@ class MakeFilmArgs(ToolArgs):
     music: bool = Field(True, description="A soft bed of chords under the film")
 
 
-def _foreseen_speech(args: MakeFilmArgs, studio: Studio) -> list[tuple[str, int]]:
-    """Of every line the engine that will speak it, and its letters; [] where the story cannot be read yet."""
+def _foreseen_speech(args: MakeFilmArgs, studio: Studio) -> dict[str, float] | None:
+    """Engine -> seconds it will speak ('': lines that are kept); None where the story cannot be read yet."""
     try:
         if args.storyboard is not None:
             lines = [line for shot in Storyboard.model_validate(args.storyboard).shots for line in shot.lines]
         else:
             story = read_story(args.story.strip(), known_names(studio.memory), studio.settings.voice.language)
             lines = [beat.line for beat in story.beats if beat.line is not None]
-        return [
-            (voice_key(studio, line.character, line.text, line.language, line.emotion)[0], len(line.text))
-            for line in lines
-        ]
+        return speech_seconds(studio, [(line.character, line.text, line.language, line.emotion) for line in lines])
     except (StudioError, ValidationError):
-        return []
+        return None
 
 
 class MakeFilm(Tool):
@@ -71,7 +67,8 @@ class MakeFilm(Tool):
     time_limit_s: ClassVar[float] = 3600.0
 
     def uses(self, args: MakeFilmArgs, studio: Studio) -> frozenset[str]:
-        speaking = {engine for engine, _ in _foreseen_speech(args, studio)} or {studio.voice_engine()}
+        speech = _foreseen_speech(args, studio)
+        speaking = {studio.voice_engine()} if speech is None else {engine for engine in speech if engine}
         return frozenset({studio.image_engine(), *speaking})
 
     def forecast(self, args: MakeFilmArgs, studio: Studio) -> Forecast:
@@ -80,9 +77,7 @@ class MakeFilm(Tool):
         shots = shot_count(args.seconds, args.shots)
         each = 15.0 if studio.image_engine() == "sdxl" else PICTURE_SECONDS_PER_MEGAPIXEL * megapixels
         moving = args.seconds * film.fps * megapixels * 0.06
-        speech = sum(
-            0.15 + SECONDS_PER_CHARACTER[engine] * letters for engine, letters in _foreseen_speech(args, studio)
-        )
+        speech = sum((_foreseen_speech(args, studio) or {}).values())
         return Forecast(seconds=6 + shots * each + moving + speech, disk_mib=3 * shots * megapixels + 2 * args.seconds)
 
     def run(self, args: MakeFilmArgs, ctx: ToolContext) -> ToolResult:

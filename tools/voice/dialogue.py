@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -13,9 +14,9 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.dialogue_files import DialogueFiles
-from tools.voice.dialogue_lines import Spoken, speak_all, voice_key
+from tools.voice.dialogue_lines import Spoken, speak_all, speech_seconds
 from tools.voice.scenes import foreseen, performed, planned
-from tools.voice.screenplay import Form, Script
+from tools.voice.screenplay import Form, Script, ScriptLine
 from tools.voice.subtitles import Names
 
 
@@ -111,13 +112,13 @@ class SpeakDialogue(Tool):
         lines = foreseen(args, studio)
         if not lines:
             return frozenset({studio.voice_engine()})
-        whom = {(line.character, line.language, line.emotion): line for line in lines}
-        return frozenset(voice_key(studio, who, line.text, lang, how)[0] for (who, lang, how), line in whom.items())
+        return frozenset(engine for engine in _speech(args, lines, studio) if engine)
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
         lines = foreseen(args, studio)
         characters = sum(len(line.text) for line in lines)
-        return Forecast(seconds=0.5 + 0.05 * len(lines) + 0.0006 * characters, disk_mib=0.2 + characters * 0.01)
+        speech = sum(_speech(args, lines, studio).values())
+        return Forecast(seconds=0.5 + 0.02 * len(lines) + speech, disk_mib=0.2 + characters * 0.01)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         script, title = planned(args, ctx)
@@ -150,6 +151,12 @@ class SpeakDialogue(Tool):
             warnings=(*spoken.warnings, *spoken.complaints()),
             data=_data(files, more, spoken, mix),
         )
+
+
+def _speech(args: Any, lines: Sequence[ScriptLine], studio: Studio) -> dict[str, float]:
+    """Engine -> seconds; '' are kept lines."""
+    made = (performed(line, studio.memory)[0] for line in lines)
+    return speech_seconds(studio, [(line.character, line.text, line.language, line.emotion) for line in made])
 
 
 def _performed(script: Script, ctx: ToolContext) -> Script:

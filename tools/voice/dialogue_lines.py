@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+from pydantic import ValidationError
 
 from backends.voice.engine import VoiceSource
 from configs.errors import Cancelled, PolicyError, StudioError, UsageError
 from memory.records import Asset
 from tools.spec import Studio, ToolContext
+from tools.voice.asked import engine_needed
 from tools.voice.routing import likely_language, route
 from tools.voice.screenplay_lines import ScriptLine
+from tools.voice.speak import FROM_CACHE_S, SECONDS_PER_CHARACTER, SpeakArgs
 
 SPEAKING, MIXING = 0.95, 1.0
 GIVEN_UP = 3
@@ -124,6 +128,20 @@ def voice_key(studio: Studio, character: str, text: str, language: str, emotion:
     """The engine that a line needs and the weights that it must have loaded, to group lines by."""
     chosen = route(studio, character, likely_language(studio, character, language, text), emotion)
     return chosen.engine, _weights(chosen.source)
+
+
+def speech_seconds(studio: Studio, lines: Iterable[tuple[str, str, str, str]]) -> dict[str, float]:
+    """Engine -> seconds it will speak for lines of (character, text, language, emotion); '' are lines that are kept."""
+    seconds: dict[str, float] = {}
+    for character, text, language, emotion in lines:
+        try:
+            args = SpeakArgs(character=character, text=text, language=language, emotion=emotion)
+        except (UsageError, ValidationError):
+            continue  # told when it is spoken
+        engine = engine_needed(studio, args)
+        own = 0.15 + SECONDS_PER_CHARACTER[engine] * len(text) if engine else FROM_CACHE_S
+        seconds[engine] = seconds.get(engine, 0.0) + own
+    return seconds
 
 
 def _weights(source: VoiceSource | None) -> Hashable:
