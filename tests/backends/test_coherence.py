@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 
 from backends.media.probe import MediaInfo
+from backends.vision.coherence.cells import Looked
 from backends.vision.coherence.numbers import Numbers
 from backends.vision.coherence.result import Coherence
 from backends.vision.coherence.sink import CoherenceSink
@@ -23,11 +25,18 @@ SEED = 7
 def judged(frames: Sequence[Rgb], fps: float = 24.0, shots: Sequence[tuple[int, int]] = ()) -> Sequence[Coherence]:
     """Verdicts on frames that are already small; shots: first clean frame and the one after the last."""
     sink = CoherenceSink(MediaInfo("video", "mp4", fps=fps))
-    before: Frame | None = None
-    for index, rgb in enumerate(frames):
-        before = Frame(index, index / fps, rgb, before)
-        sink.see(before)
+    seen(sink, frames, fps)
     return sink.report([span(first, last, fps) for first, last in shots or ((0, len(frames)),)])
+
+
+def seen(sink: CoherenceSink, frames: Sequence[Rgb], fps: float, at_once: int = 16) -> None:
+    """Let it look at all frames, so many in one step."""
+    before: Frame | None = None
+    for first in range(0, len(frames), at_once):
+        taken: list[Frame] = []
+        for index, rgb in enumerate(frames[first : first + at_once], start=first):
+            taken.append(before := Frame(index, index / fps, rgb, None if taken else before))
+        sink.see_all(Frames(taken))
 
 
 def span(first: int, last: int, fps: float) -> ShotSpan:
@@ -88,12 +97,7 @@ def test_the_numbers_do_not_depend_on_how_frames_are_divided(fps: float, size: t
     rows = []
     for at_once in (1, 5, 16, len(film)):
         sink = CoherenceSink(MediaInfo("video", "mp4", fps=fps))
-        before: Frame | None = None
-        for first in range(0, len(film), at_once):
-            taken: list[Frame] = []
-            for index in range(first, min(first + at_once, len(film))):
-                taken.append(before := Frame(index, index / fps, film[index], None if taken else before))
-            sink.see_all(Frames(taken))
+        seen(sink, film, fps, at_once)
         shot = span(0, len(film), fps)
         rows.append(sink.report([shot])[0].model_dump() | {"measures": dict(sink.measures(shot))})
     for row in rows[1:]:
@@ -108,6 +112,33 @@ def test_a_film_that_changes_its_size_goes_on() -> None:
     film = [*frames[:16], *(np.ascontiguousarray(rgb[:120]) for rgb in frames[16:32])]
     _, second = judged(film, fps, [(0, 16), (16, 32)])
     assert second.verdict == "coherent"
+
+
+@pytest.mark.parametrize(("height", "width"), [(180, 320), (150, 101)])
+def test_what_no_block_changes_by_the_mark_is_the_same_drawing(height: int, width: int) -> None:
+    rng = np.random.default_rng(3)
+    rows, columns = height // 8 * 8, width // 8 * 8
+    still: list[bool] = []
+    frames = [Frame(0, 0.0, np.full((height, width, 3), 90, np.uint8))]
+    for level in (0.5, 1, 1.6, 1.9, 2.3, 3, 9):
+        rgb = frames[-1].rgb.copy()
+        y, x = int(rng.integers(rows // 8)) * 8, int(rng.integers(columns // 8)) * 8
+        # As many of a block's 64 pixels change by 10 levels as give the mean.
+        where = rng.permutation(64)[: round(6.4 * level)]
+        rgb[y + where // 8, x + where % 8] += 10
+        frames.append(Frame(len(frames), len(frames) / 24, rgb, None))
+        change = cv2.absdiff(frames[-2].grey, frames[-1].grey)
+        mean = cv2.resize(change, (width // 8, height // 8), interpolation=cv2.INTER_AREA).max()
+        still.append(float(mean) < 2.0)
+    assert Looked(Frames(frames), range(len(frames))).still(None, 2.0)[1:] == still
+    assert any(still) and not all(still)
+
+
+@pytest.mark.parametrize(("kind", "defect"), [("grain", ""), ("walking", "wobble"), ("slow_pan", "jump")])
+def test_films_held_upright_are_judged_alike(kind: str, defect: str) -> None:
+    frames, fps, _ = footage(kind, defect)
+    (found,) = judged([np.ascontiguousarray(rgb.transpose(1, 0, 2)) for rgb in frames], fps)
+    assert [fault.kind for fault in found.faults[:1]] == ([defect] if defect else [])
 
 
 def test_repeated_drawings_change_nothing() -> None:
