@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from configs.errors import UsageError
@@ -21,6 +22,7 @@ from tools.editing.cut import Cut, Program, Words
 from tools.editing.drawing.overlays import laid_over, layer_chains
 from tools.editing.drawing.parts import Files, Frame, Layer, Piece, Script, Segment, shifted
 from tools.editing.drawing.picture import captions_filter, piece_chain
+from tools.editing.drawing.spare import given_piece, spare_chains
 from tools.editing.drawing.transitions import transition_chains
 from tools.editing.effects import effect_facts
 from tools.editing.presets import caption_presets, editing_presets
@@ -29,7 +31,7 @@ from tools.editing.specs import Place
 
 __all__ = ["Files", "Frame", "Piece", "Segment", "plan", "scripts_of", "segment_args", "segment_key"]
 
-RECIPE = 7
+RECIPE = 8
 """Raised when the same segment would be drawn differently: older cached pieces are then left alone."""
 SNAP = 0.3
 """Share of a piece's length by which its end may move to the border of a caption or an overlay."""
@@ -174,20 +176,26 @@ def _card(piece: Piece, frames: int) -> Script:
     return Script((Words(0, end, cut.title.text, cut.title.style, "center"),), ahead)
 
 
-def segment_args(segment: Segment, frame: Frame, files: Files, *, seen: bool = False) -> list[str]:
+def segment_args(
+    segment: Segment, frame: Frame, files: Files, *, seen: bool = False, spare: int = 0, given: Path | None = None
+) -> list[str]:
     """ffmpeg's inputs and filter graph for a segment; the picture comes out as [v].
 
     files: where generated files lie, with one script for each of `scripts_of(segment)`. seen: also small pictures, as
-    [seen] for the output of `seen_args`.
+    [seen] for the output of `seen_args`. spare: also so many frames of the clip after the segment's, as [spare] for
+    that of `spare_args`; given: such a file, which holds this segment's first piece.
     """
     inputs: list[str] = []
     chains: list[str] = []
     texts = list(zip(scripts_of(segment), files.scripts, strict=True))
     for number, piece in enumerate(segment.pieces):
         text = texts.pop(0) if piece.cut.title is not None else None
-        opened, chain = piece_chain(piece, segment.frames, frame, files, text)
+        opened, chain = piece_chain(piece, segment.frames + spare, frame, files, text)
+        if given is not None and number == 0:
+            opened, chain = given_piece(given, frame)
         inputs += opened
-        chains.append(f"[{number}:v:0]{chain}[p{number}]")
+        chains.append(f"[{number}:v:0]{chain}{'[long]' if spare else f'[p{number}]'}")
+    chains += spare_chains(segment.frames) if spare else []
     tail = "[p0]"
     if segment.blend:
         more, tail = transition_chains(segment, frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.editing.drawing.parts import TAGS, Frame, Segment
 
-MIX = {"dissolve": "fade", "fade": "fadeblack", "fade_white": "fadewhite"}
+MIX = {"fade": "fadeblack", "fade_white": "fadewhite"}
 """xfade's names."""
 ZOOM = 3.0
 """How far into the pictures a zoom flies."""
@@ -19,6 +19,8 @@ def transition_chains(segment: Segment, frame: Frame) -> tuple[list[str], str]:
     frames, name = segment.frames, segment.blend
     if name == "wipe":
         return [], f"[p0][p1]{_xfade('wipe' + segment.direction, frames, frame)},"
+    if name == "dissolve":
+        return _dissolved(frames, frame)
     if name in ("push", "whip"):
         return [], _pushed(segment, frame)
     if name == "zoom":
@@ -28,6 +30,14 @@ def transition_chains(segment: Segment, frame: Frame) -> tuple[list[str], str]:
 
 def _xfade(kind: str, frames: int, frame: Frame, offset: int = 0) -> str:
     return f"xfade=transition={kind}:duration={frame.seconds(frames)}:offset={frame.seconds(offset)}"
+
+
+def _dissolved(frames: int, frame: Frame) -> tuple[list[str], str]:
+    """The new picture laid over the old one, less and less transparent: xfade's picture (to a level) in a tenth of
+    its time, since `overlay` has code for the processor.
+    """
+    clear = f"format=yuva420p,fade=t=in:st=0:d={frame.seconds(frames)}:alpha=1"
+    return [f"[p1]{clear}[z1]"], f"[p0][z1]overlay=format=yuv420,format=yuv420p,{TAGS},"
 
 
 def _pushed(segment: Segment, frame: Frame) -> str:
