@@ -285,6 +285,7 @@ _LAST_WORDS = 6
 _ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that come from outside; a limit of ours or a fault of ffmpeg's sends others."""
 _EMPTY_WORDS = (
+    "Codec (",
     "Conversion failed",
     "Error opening output file",
     "Error selecting",

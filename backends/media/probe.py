@@ -50,7 +50,7 @@ def probe(path: Path, limits: MediaLimits | None = None) -> MediaInfo:
     """Facts about a picture, a sound or a film. Raises UsageError for anything else and for damaged files."""
     with open_media(path, limits) as media:
         if isinstance(media, OpenMedia):
-            return _probe_streams(path, media)
+            return probe_streams(path, media)
     if media.kind == "image":
         return _probe_picture(path, media.format)
     raise UsageError(f"'{path.name}' is not a picture, sound or film", f"it is {media.mime}")
@@ -66,7 +66,8 @@ def _probe_picture(path: Path, demuxer: str) -> MediaInfo:
     return MediaInfo("image", demuxer, width=width, height=height, frames=1, video_codec=codec)
 
 
-def _probe_streams(path: Path, media: OpenMedia) -> MediaInfo:
+def probe_streams(path: Path, media: OpenMedia) -> MediaInfo:
+    """Facts about a sound or a film that is open already."""
     import av
 
     film, sound = media.film, media.sound

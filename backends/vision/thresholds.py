@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 
 
 class _Section(BaseModel):
@@ -192,4 +192,4 @@ class Thresholds(_Section):
 @cache
 def thresholds() -> Thresholds:
     """The file's values, checked. Raises pydantic's ValidationError when the file is wrong."""
-    return Thresholds.model_validate(yaml.safe_load((CONFIG_DIR / "vision.yaml").read_text(encoding="utf-8")))
+    return Thresholds.model_validate(own_table(CONFIG_DIR / "vision.yaml"))

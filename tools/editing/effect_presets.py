@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-import yaml
 from pydantic import Field
 
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 from tools.editing.presets import Preset
 
 
@@ -42,4 +42,4 @@ class EffectPresets(Preset):
 @cache
 def effect_presets() -> EffectPresets:
     """Thresholds of moments, and the words of effects."""
-    return EffectPresets.model_validate(yaml.safe_load((CONFIG_DIR / "effects.yaml").read_text(encoding="utf-8")))
+    return EffectPresets.model_validate(own_table(CONFIG_DIR / "effects.yaml"))

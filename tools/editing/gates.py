@@ -177,7 +177,7 @@ def readable(piece: Path, frames: int) -> bool:
 
 def count_frames(film: Path) -> tuple[int, float]:
     """Frames in the file and the seconds that its picture lasts."""
-    with open_container(film, "mov") as container:
+    with open_container(film, "mov", quick=True) as container:
         stream = film_stream(container)
         if stream is None:
             return 0, 0.0

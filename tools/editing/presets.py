@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 
 GRADE_FILTERS = frozenset(
     {"hue", "eq", "colorchannelmixer", "negate", "gblur", "vignette", "unsharp", "colortemperature"}
@@ -138,10 +138,10 @@ class CaptionPresets(Preset):
 @cache
 def editing_presets() -> EditingPresets:
     """Grades, encoder, mix and gates."""
-    return EditingPresets.model_validate(yaml.safe_load((CONFIG_DIR / "editing.yaml").read_text(encoding="utf-8")))
+    return EditingPresets.model_validate(own_table(CONFIG_DIR / "editing.yaml"))
 
 
 @cache
 def caption_presets() -> CaptionPresets:
     """Caption styles and fonts."""
-    return CaptionPresets.model_validate(yaml.safe_load((CONFIG_DIR / "captions.yaml").read_text(encoding="utf-8")))
+    return CaptionPresets.model_validate(own_table(CONFIG_DIR / "captions.yaml"))

@@ -95,7 +95,7 @@ def _looked(
     A picture that was right is kept by all that it came from: the coded bytes as they are in the finished film, their
     header, what was drawn. The same bytes need no second decoding, and any other byte is looked at.
     """
-    with open_container(film, "mov") as container:
+    with open_container(film, "mov", quick=True) as container:
         stream = film_stream(container)
         for place, wanted in zip(places, drawn, strict=True):
             if stream is None or stream.time_base is None:

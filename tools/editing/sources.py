@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from backends.media.guard import MediaLimits, SniffedFile, film_stream, open_container, sniff
-from backends.media.probe import MediaInfo, probe
+from backends.media.guard import MediaLimits, OpenMedia, open_media
+from backends.media.probe import probe, probe_streams
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.program import Source
@@ -69,9 +69,10 @@ class SourceFinder:
 @lru_cache(maxsize=512)
 def _checked(path: Path, sha256: str, asset_id: str, limits: MediaLimits, changed: int, size: int) -> Source:
     """Looked at once while the file stays as it is: a change of a caption needs no look at all the sources again."""
-    sniffed = sniff(path, limits)
-    info = probe(path, limits)
-    return Source(path, sha256, asset_id, sniffed, info, *_shape(path, sniffed, info))
+    with open_media(path, limits) as media:
+        if isinstance(media, OpenMedia):
+            return Source(path, sha256, asset_id, media.found, probe_streams(path, media), *_shape(media))
+    return Source(path, sha256, asset_id, media, probe(path, limits))
 
 
 def cut_of(film: Asset, ctx: ToolContext) -> Asset | None:
@@ -80,14 +81,12 @@ def cut_of(film: Asset, ctx: ToolContext) -> Asset | None:
     return next((asset for asset in found if asset is not None and asset.kind == "timeline"), None)
 
 
-def _shape(path: Path, sniffed: SniffedFile, info: MediaInfo) -> tuple[str, bool]:
+def _shape(media: OpenMedia) -> tuple[str, bool]:
     """Colour matrix other than BT.709 ('' when there is none), and whether pixels are not square."""
-    if info.kind != "video":
+    import av
+
+    if media.film is None or not isinstance(media.first, av.VideoFrame):
         return "", False
-    with open_container(path, sniffed.format) as container:
-        stream = film_stream(container)
-        if stream is None:
-            return "", False
-        ratio = stream.sample_aspect_ratio
-        matrix = "bt601" if int(stream.codec_context.colorspace) in BT601 else ""
-        return matrix, bool(ratio) and ratio != 1
+    ratio = media.film.sample_aspect_ratio or media.film.codec_context.sample_aspect_ratio
+    matrix = "bt601" if int(media.first.colorspace) in BT601 else ""
+    return matrix, bool(ratio) and ratio != 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.voice.wav import VoiceOrigin, origin_of, read_origin, voice_tags
+from configs.errors import UsageError
 from tools.voice.consent import CLONING, consent_of
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ def film_comment(file: Path) -> str:
     """The comment of an mp4 or mov file; '' when it has none or is another kind of file."""
     if file.suffix.lower() not in (".mp4", ".mov", ".m4a", ".m4v"):
         return ""
-    import av
+    from backends.media.container import open_container
 
     try:
-        with av.open(str(file), format="mov") as container:
+        with open_container(file, "mov", quick=True) as container:
             return str(container.metadata.get("comment", ""))
-    except (av.error.FFmpegError, OSError):
+    except UsageError:
         return ""
