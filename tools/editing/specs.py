@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,6 +123,7 @@ class MarkerSpec:
     note: str = ""
 
 
+@lru_cache(maxsize=256)
 def frame_rate(fps: float) -> Fraction:
     """The exact rate behind a decimal one: 23.976 is 24000/1001. Raises UsageError outside 1..240."""
     if not math.isfinite(fps) or not 1 <= fps <= 240:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from configs.errors import UsageError
@@ -36,7 +37,13 @@ def seconds_of(time: otio.opentime.RationalTime) -> Fraction:
 
     Raises UsageError for a time that is no number, or beyond all measure.
     """
-    value, rate = float(time.value), frame_rate(time.rate)
+    return _seconds(float(time.value), float(time.rate))
+
+
+@lru_cache(maxsize=4096)
+def _seconds(value: float, per_second: float) -> Fraction:
+    """Remembered: one change of a timeline asks for the same times hundreds of times."""
+    rate = frame_rate(per_second)
     if not math.isfinite(value) or abs(value) > MOST_SECONDS * rate:
         raise UsageError("The timeline has a time that cannot be", f"{value:g} frames at {float(rate):g} fps")
     return Fraction(value).limit_denominator(1_000_000) / rate
