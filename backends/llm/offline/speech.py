@@ -178,9 +178,14 @@ def outside_of(request: Request, text: str) -> str:
     return f"{request.text[:place]} {request.text[place + len(text) :]}" if place >= 0 else request.text
 
 
+_BOTH = re.compile(r"\b(?:come|in|a|no|me|do)\b", re.IGNORECASE)
+"""Words of both languages: 'Come in' is no Italian."""
+
+
 def language_of(text: str) -> str | None:
     """Only Italian is told by its words: an English line needs no mark, and short foreign ones prove nothing."""
-    return "it" if guess_language(text) == "it" else None
+    plain = _BOTH.sub(" ", text)
+    return "it" if plain.strip(" .!?,") and guess_language(plain) == "it" else None
 
 
 def _trim(text: str) -> str:

@@ -12,7 +12,7 @@ from backends.llm.offline.effect_words import effects_in
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import SUITABLE, find_file, find_files, kind_of_extension, need_file
 from backends.llm.offline.request import Ask, Call, Made, Refer, Request
-from backends.llm.offline.voice_calls import SPEAKERS
+from backends.llm.offline.voice_calls import WHO_SPEAKS
 from backends.llm.offline.wish import FILE_NAME, Wish
 
 _JOIN = re.compile(
@@ -41,7 +41,7 @@ _PLACE_WORDS = r"(?:on|at|over|across|in|onto|to|into|above|below|under|sul|sull
 
 def analyze_video(request: Request) -> list[Call]:
     """video, aspects; who speaks in it is heard, not seen."""
-    if SPEAKERS.search(request.wish.blank_quotes):
+    if WHO_SPEAKS.search(request.wish.blank_quotes):
         raise Refer("analyze_audio")
     video = need_file(request, "video", "which_video")
     aspects = lexicon().group("aspects").names(FILE_NAME.sub(" ", request.wish.blank_quotes))
@@ -119,10 +119,8 @@ _CARD = re.compile(
 """A title that stands on a card of its own is no caption on the picture: the cutter makes it."""
 
 
-_AT_AN_END = re.compile(
-    r"\bat the (?:very )?(?:end|beginning|start)\b|\bas the (?:very )?(?:last|first) (?:thing|shot|image)\b|"
-    r"\balla fine\b|\ball['’]inizio\b|\bin (?:coda|apertura)\b",
-    re.IGNORECASE,
+_AT_THE_END = re.compile(
+    r"\bat the (?:very )?end\b|\bas the (?:very )?last (?:thing|shot|image)\b|\balla fine\b|\bin coda\b", re.IGNORECASE
 )
 _ON_THE_PICTURE = re.compile(
     r"\b(?:captions?|subtitles?|overlay|lettering|top|bottom|corner|over|across|centre|center|middle|"
@@ -137,15 +135,15 @@ _AS_SUBTITLES = re.compile(
 """A film's words as a file, not burned in."""
 
 
-def _card_at_an_end(request: Request) -> bool:
-    """'Put "The End" at the end': words of their own before or after the picture, not on it."""
+def _card_at_the_end(request: Request) -> bool:
+    """'Put "The End" at the end': words of their own after the picture, not on it."""
     text = request.wish.blank_quotes
-    return bool(_AT_AN_END.search(text)) and not _ON_THE_PICTURE.search(text)
+    return bool(_AT_THE_END.search(text)) and not _ON_THE_PICTURE.search(text)
 
 
 def add_captions(request: Request) -> list[Call]:
     """video, text or subtitles, position, language; and the effects that are asked for in the same breath."""
-    if request.wish.quotes and (_CARD.search(request.wish.blank_quotes) or _card_at_an_end(request)):
+    if request.wish.quotes and (_CARD.search(request.wish.blank_quotes) or _card_at_the_end(request)):
         raise Refer("edit_video")
     if not request.wish.quotes and _AS_SUBTITLES.search(request.wish.blank_quotes):
         raise Refer("export_timeline")

@@ -29,11 +29,14 @@ _SCRIPT = re.compile(
 """Words for a file of lines, or for the lines of a storyboard."""
 
 
-SPEAKERS = re.compile(
-    r"\b(?:speakers?|voices|who(?:['’]s| is| are)?\s+(?:\w+\s+)?(?:speak|talk|heard|say)\w*|whose voice|"
-    r"how many (?:people|persons|different)|chi\s+(?:sta\s+|ci\s+)?(?:parl|dic)\w+|chi si sente|di chi|"
-    r"quant[ei]\s+(?:person|voc)\w+|parlanti)\b",
+WHO_SPEAKS = re.compile(
+    r"\b(?:who(?:['’]s| is| are)?\s+(?:\w+\s+)?(?:speak|talk|heard)\w*|whose voice|"
+    r"how many (?:people|persons|speakers|voices)|chi\s+(?:sta\s+|ci\s+)?parl\w+|chi si sente|"
+    r"quant[ei]\s+(?:person|voc)\w+)\b",
     re.IGNORECASE,
+)
+_SPEAKERS = re.compile(
+    rf"{WHO_SPEAKS.pattern}|\b(?:speakers?|voices|who says|di chi|chi dic\w+|parlanti)\b", re.IGNORECASE
 )
 _AS_SUBTITLES = re.compile(r"\b(?:subtitles?|captions?|subs|srt|vtt|webvtt|sottotitoli)\b", re.IGNORECASE)
 
@@ -146,7 +149,7 @@ def check_voice(request: Request) -> list[Call]:
 def analyze_audio(request: Request) -> list[Call]:
     """audio, and whether it is asked who speaks when."""
     args: dict[str, Any] = {"audio": need_file(request, "sound", "which_audio")}
-    if SPEAKERS.search(request.wish.blank_quotes):
+    if _SPEAKERS.search(request.wish.blank_quotes):
         args["speakers"] = True
     return [Call("analyze_audio", args)]
 
