@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from backends.voice.engine import EMOTIONS
+from backends.voice.emotion_names import EMOTIONS
 from configs.errors import UsageError
 from configs.settings import CONFIG_DIR
 

@@ -10,13 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.gpu.engine import Engine
+from backends.voice.emotion_names import EMOTIONS
 
 if TYPE_CHECKING:
     from backends.voice.emotion import Prosody
 
-EMOTIONS = (
-    "neutral", "happy", "sad", "angry", "afraid", "surprised", "tender", "excited", "whispering", "sarcastic",
-)  # fmt: skip
+__all__ = [
+    "EMOTIONS",
+    "Phoneme",
+    "Reference",
+    "SpeechRequest",
+    "SpeechResult",
+    "VoiceCapabilities",
+    "VoiceEngine",
+    "VoiceProfile",
+    "VoiceSource",
+]
 
 
 @dataclass(frozen=True)

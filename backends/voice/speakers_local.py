@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backends.vision.identity.local_files import fingerprint
-from backends.voice.speakers import ENCODER_RATE, Samples, Vectors, WindowedEncoder
+from backends.voice.speaker_encoder import ENCODER_RATE, Samples, Vectors, WindowedEncoder
 from backends.voice.wav import resample
 from configs.errors import EngineError
 
