@@ -120,7 +120,7 @@ def test_what_no_block_changes_by_the_mark_is_the_same_drawing(height: int, widt
     rows, columns = height // 8 * 8, width // 8 * 8
     still: list[bool] = []
     frames = [Frame(0, 0.0, np.full((height, width, 3), 90, np.uint8))]
-    for level in (0.5, 1, 1.6, 1.9, 2.3, 3, 9):
+    for level in (0.5, 1, 1.6, 1.9, 2.3, 3, 5, 9):
         rgb = frames[-1].rgb.copy()
         y, x = int(rng.integers(rows // 8)) * 8, int(rng.integers(columns // 8)) * 8
         # As many of a block's 64 pixels change by 10 levels as give the mean.

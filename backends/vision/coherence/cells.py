@@ -86,15 +86,17 @@ class Looked:
 
         A talking mouth is a change, the noise of a coder is none.
         """
-        # Half as large a picture changes no more than the whole one: where that says much none need look closer.
+        # Half as large a picture changes no more than the whole one, and what changes in 8x8 pixels of it is shared by
+        # four blocks at most: where that says much none need look closer.
         rows, columns = (side // 4 * 4 for side in self.half.shape[1:])
         halves = np.concatenate([(last.half if last is not None else self.half[0])[None], self.half])
         change = np.abs(np.subtract(halves[1:, :rows, :columns], halves[:-1, :rows, :columns], dtype=np.float32))
-        rough = halved(halved(change)).max(axis=(1, 2)).tolist()
+        large = min(self.grid.across, self.grid.down) >= 3.9
+        rough = halved(halved(change)).max(axis=(1, 2)).tolist() if large else [0.0] * len(change)
         found = [False] * len(self.frames)
         for at in range(int(last is None), len(found)):
             before = self.grey[at - 1] if at or last is None else last.grey
-            found[at] = rough[at] < mark + 1 and _largest_change(before, self.grey[at]) < mark
+            found[at] = rough[at] < 4 * mark + 1 and _largest_change(before, self.grey[at]) < mark
         return found
 
     def last(self) -> Last:
