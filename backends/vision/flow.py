@@ -16,6 +16,8 @@ _FLOW_CELL = 4
 _STEPS = 6
 """Of gradient descent per patch. The preset's 12 follow the grain of pictures: with 6 the flow of shifted worlds with
 grain is off by 0.17 instead of 0.19 pixels, turned and scaled ones by the same, and both ways agree better."""
+MORE_STEPS = 12
+"""The preset's own."""
 
 
 def flow_cell(shape: tuple[int, ...]) -> int:
@@ -34,13 +36,16 @@ def coarse(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def flow_cells_between(one: NDArray[np.uint8], other: NDArray[np.uint8], cell: int) -> NDArray[np.float32]:
+def flow_cells_between(
+    one: NDArray[np.uint8], other: NDArray[np.uint8], cell: int, *, steps: int = _STEPS
+) -> NDArray[np.float32]:
     """(h, w, 2) float32: where each cell of `one` (h, w) is in `other`, pixels of the whole picture.
 
-    one, other: `coarse` pictures; cell: of the whole ones (`flow_cell`). DIS optical flow (Kroeger et al. 2016) with
+    one, other: `coarse` pictures; cell: of the whole ones (`flow_cell`). steps: of gradient descent per patch;
+    `MORE_STEPS` where pictures lie further apart than neighbours. DIS optical flow (Kroeger et al. 2016) with
     OpenCV's ultrafast preset, which works at a quarter of each side: here its pictures are that small already.
     """
-    flow = np.asarray(_flow_of(one.shape, cell).calc(one, other, None), np.float32)
+    flow = np.asarray(_flow_of(one.shape, cell, steps).calc(one, other, None), np.float32)
     return flow if cell == 1 else np.multiply(flow, np.float32(cell), out=flow)
 
 
@@ -62,19 +67,19 @@ _OF_THREAD = local()
 _SIZES_KEPT = 8
 
 
-def _flow_of(shape: tuple[int, ...], cell: int) -> Any:
+def _flow_of(shape: tuple[int, ...], cell: int, steps: int) -> Any:
     """One for each thread, whose pyramids it keeps between calls, and for each size: small pictures change its scales
     for good, and the same pair of larger ones would give another flow afterwards.
     """
     flows: dict[tuple[int, ...], Any] = _OF_THREAD.__dict__.setdefault("flows", {})
-    key = (*shape, cell)
+    key = (*shape, cell, steps)
     if key not in flows:
         import cv2
 
         if len(flows) >= _SIZES_KEPT:
             flows.clear()
         flows[key] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        flows[key].setGradientDescentIterations(_STEPS)
+        flows[key].setGradientDescentIterations(steps)
         if cell == _FLOW_CELL:
             flows[key].setFinestScale(0)
     return flows[key]

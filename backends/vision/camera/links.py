@@ -13,7 +13,7 @@ from backends.vision.camera.depth import company_of, parallax_of
 from backends.vision.camera.fit import Fits, fit_far
 from backends.vision.camera.grid import Motion, after
 from backends.vision.camera.plates import Plates, joined
-from backends.vision.frame import flow_cell, flow_cells_between
+from backends.vision.flow import MORE_STEPS, flow_cell, flow_cells_between
 from backends.vision.thresholds import thresholds
 
 LINK_FIELDS = ("tx", "ty", "a", "b", "doubt", "inliers", "put", "along", "astray")
@@ -129,8 +129,8 @@ def _fitted(pairs: Sequence[_Pair]) -> list[Fits]:
         return []
     ones, others = joined([pair.one.plate for pair in pairs]), joined([pair.other.plate for pair in pairs])
     cell = flow_cell(ones.grid.size)
-    flows = np.stack([flow_cells_between(pair.one.coarse, pair.other.coarse, cell) for pair in pairs])
-    fits = fit_far(ones, others, ones.grid.flow(flows), np.stack([pair.one.since for pair in pairs]))
+    flows = [flow_cells_between(pair.one.coarse, pair.other.coarse, cell, steps=MORE_STEPS) for pair in pairs]
+    fits = fit_far(ones, others, ones.grid.flow(np.stack(flows)), np.stack([pair.one.since for pair in pairs]))
     return [fits.part(at, at + 1) for at in range(len(pairs))]
 
 
