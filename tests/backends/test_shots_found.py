@@ -15,7 +15,7 @@ from backends.vision.frame import Frame, Frames
 from backends.vision.watch import watch
 from configs.errors import UsageError
 from evals.benchmarks.cuts import Finding, matched
-from evals.footage.transitions import made_film
+from evals.footage.transitions import Joined, made_film
 from evals.footage.transitions_blend import wiped
 from evals.footage.transitions_negatives import negative
 from evals.footage.transitions_shots import Shot, small_world
@@ -26,12 +26,18 @@ SEEDS = (1500, 1501, 1502)
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Joined, Path]]:
+    folder = tmp_path_factory.mktemp("made")
+    made = {seed: made_film(seed, shots=10) for seed in SEEDS}
+    return {seed: (film, film.write(folder / f"{seed}.mp4")) for seed, film in made.items()}
+
+
+@pytest.fixture(scope="module")
+def judged(films: dict[int, tuple[Joined, Path]]) -> dict[str, list[bool]]:
     """Kind -> whether each known transition of it was found; 'false' -> one entry per false finding."""
     found: dict[str, list[bool]] = {"false": []}
-    for seed in SEEDS:
-        film = made_film(seed, shots=10)
-        _, transitions = detect_shots(film.write(tmp_path_factory.mktemp("made") / f"{seed}.mp4"))
+    for film, path in films.values():
+        _, transitions = detect_shots(path)
         findings = [Finding(one.first_frame, one.first_frame + one.frames, one.kind) for one in transitions]
         pairs = matched(film.truth, findings)
         hit = [known for known, _ in pairs]
@@ -67,9 +73,9 @@ def test_flat_colours_and_the_same_shapes_in_other_colours_are_cut(tmp_path: Pat
         assert all(one.kind == "cut" for one in transitions)
 
 
-def test_shots_cover_the_film_without_gaps(tmp_path: Path) -> None:
-    film = made_film(1500, shots=10)
-    shots, transitions = detect_shots(film.write(tmp_path / "film.mp4"))
+def test_shots_cover_the_film_without_gaps(films: dict[int, tuple[Joined, Path]]) -> None:
+    film, path = films[1500]
+    shots, transitions = detect_shots(path)
     assert shots[0].first_frame == 0 and sum(shot.frames for shot in shots) == film.length
     for one, other in pairwise(shots):
         assert one.end == other.start and one.first_frame + one.frames == other.first_frame
@@ -85,9 +91,9 @@ def test_shots_cover_the_film_without_gaps(tmp_path: Path) -> None:
     assert all(0 < one.confidence <= 1 and one.by for one in transitions)
 
 
-def test_more_sensitive_finds_no_less(tmp_path: Path) -> None:
-    film = made_film(1501, shots=10).write(tmp_path / "film.mp4")
-    plain, weak = (len(detect_shots(film, sensitivity=value)[0]) for value in (0.0, 1.0))
+def test_more_sensitive_finds_no_less(films: dict[int, tuple[Joined, Path]]) -> None:
+    path = films[1501][1]
+    plain, weak = (len(detect_shots(path, sensitivity=value)[0]) for value in (0.0, 1.0))
     assert 1 <= plain <= weak
 
 
