@@ -24,7 +24,7 @@ from configs.voice_dataset import voice_dataset_table
 from tools.voice.dataset.build import Built, Source
 from tools.voice.dataset.clips import Cut, cut_clips
 from tools.voice.dataset.cutting import Piece, Scene, cut_pieces, overlap, snr_db
-from tools.voice.dataset.judging import Judged, cer, drop_strangers, judge, judge_sound
+from tools.voice.dataset.judging import Judged, cer, drop_repeated, drop_strangers, judge, judge_sound
 from tools.voice.dataset.manifest import Figures
 from tools.voice.dataset.speakers import by_lines, by_reference, label_of, most_talkative, without_labels
 from tools.voice.dataset.transcripts import check_words
@@ -331,3 +331,13 @@ def test_a_damaged_an_encrypted_and_a_blown_up_clip_are_told(tmp_path: Path, mon
     locked.write_bytes(content)
     with pytest.raises(UsageError, match="missing or damaged"):
         form.unpack(locked, tmp_path / "out")
+
+
+def test_the_same_sound_is_kept_once(tmp_path: Path) -> None:
+    tones = [np.sin(np.arange(64_000) * pitch).astype(np.float32) * 0.3 for pitch in (0.05, 0.05, 0.06)]
+    files = {number: tmp_path / f"{number}.wav" for number in range(3)}
+    for number, tone in enumerate(tones):
+        write_wav(files[number], tone, 16_000, tags={"comment": str(number)})
+    made = drop_repeated([Judged(number, Piece(0, 4), Figures()) for number in range(3)], files)
+    assert [one.kept for one in made] == [True, False, True]
+    assert made[1].reasons == (("repeated", "the same sound as 0.wav"),)

@@ -18,7 +18,7 @@ from configs.errors import EngineError, UsageError
 from configs.voice_dataset import Clustering, VoiceDatasetTable
 from tools.voice.dataset.clips import Cut, cut_clips
 from tools.voice.dataset.cutting import Scene, cut_pieces
-from tools.voice.dataset.judging import Judged, drop_strangers, judge, judge_sound
+from tools.voice.dataset.judging import Judged, drop_repeated, drop_strangers, judge, judge_sound
 from tools.voice.dataset.manifest import plain_name
 from tools.voice.dataset.speakers import Chosen, by_lines, by_reference, most_talkative, without_labels
 from tools.voice.dataset.who import cluster_all, limits_for, pyannote_all
@@ -260,7 +260,8 @@ def _gated(
             if found.kept and has_words and not one.piece.text:
                 found = found.rejected("no transcript", "no line of the subtitles tells what is said")
         made.append(found)
-    return drop_strangers(made, limits)
+    made = drop_strangers(made, limits)
+    return drop_repeated(made, {index: cut.file for index, cut in cuts.items()})
 
 
 def _no_speech(sources: Sequence[Source], tracks: Sequence[VoiceTrack]) -> UsageError:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.speakers import centroid
+from backends.voice.wav import read_wav
 from configs.voice_dataset import Clustering, VoiceDatasetTable
 from tools.voice.dataset.cutting import Piece, Scene, overlap, snr_db
 from tools.voice.dataset.manifest import Figures, Reason
@@ -92,6 +95,24 @@ def judge_sound(judged: Judged, table: VoiceDatasetTable, cleanliness: float | N
         mos = "" if figures.dnsmos_overall is None else f", DNSMOS {figures.dnsmos_overall:.1f}"
         found = found.rejected("noisy", f"{snr}{mos}; {gates.snr_db:g} dB or {gates.dnsmos_overall:g} are needed")
     return found
+
+
+def drop_repeated(judged: list[Judged], files: Mapping[int, Path]) -> list[Judged]:
+    """Of the kept pieces that are the same sound to the sample, as two copies of a scene give them, the first stays.
+
+    A clip that is trained on and kept out at once would be compared with itself. files: the clips, by index.
+    """
+    made, seen = list(judged), dict[bytes, Path]()
+    for index, one in enumerate(judged):
+        if not one.kept or index not in files:
+            continue
+        samples, rate = read_wav(files[index])
+        mark = hashlib.sha256(rate.to_bytes(4, "big") + samples.tobytes()).digest()
+        if mark in seen:
+            made[index] = one.rejected("repeated", f"the same sound as {seen[mark].name}")
+        else:
+            seen[mark] = files[index]
+    return made
 
 
 def drop_strangers(pieces: list[Judged], limits: Clustering) -> list[Judged]:

@@ -40,6 +40,7 @@ Reason = Literal[
     "transcript differs",
     "no transcript",
     "unreadable",
+    "repeated",
 ]
 """Why a piece of speech was left out."""
 
