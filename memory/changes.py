@@ -187,7 +187,8 @@ def _entry_again(db: sqlite3.Connection, payload: Payload) -> Undone:
         return Undone("entry", (str(payload["entry_id"]),), "forgot an entry again")
     entry = entries.from_json(json.dumps(kept))
     payload["history_id"] = entries.put(db, entry, current)
-    return Undone("entry", (entry.id,), f"made {entry.kind} {entry.name} again what it was")
+    what = "remembered" if current is None else "changed"
+    return Undone("entry", (entry.id,), f"{what} {entry.kind} {entry.name} again")
 
 
 def _show_again(db: sqlite3.Connection, ids: Sequence[str]) -> Undone:

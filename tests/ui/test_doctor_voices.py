@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cloning_installs import install_gpt_sovits, install_qwen3_tts, recording
 
+from backends.voice.recogniser import FILES
 from configs.settings import Settings, load_settings
 from configs.workspace import Workspace
 from memory.store import Memory
@@ -70,5 +71,18 @@ def test_files_of_cloned_voices_that_are_gone_are_named(settings: Settings, tmp_
 def test_the_whole_doctor_lists_them_after_the_built_in_voice(settings: Settings) -> None:
     names = [finding.name for finding in examine(settings)]
     at = names.index("espeakng_loader")
-    assert names[at + 1 : at + 5] == ["voice tables", "GPT-SoVITS", "Qwen3-TTS", "cloned voices"]
+    assert names[at + 1 : at + 6] == ["voice tables", "GPT-SoVITS", "Qwen3-TTS", "speech recogniser", "cloned voices"]
     assert names.index("picture tables") == names.index("SDXL weights") + 1
+
+
+def test_a_recogniser_on_the_gpu_is_told_with_its_memory(settings: Settings) -> None:
+    pytest.importorskip("faster_whisper")
+    assert "has no weights here" in _findings(settings)["speech recogniser"].found
+    folder = settings.warehouse / settings.voice.recogniser
+    folder.mkdir(parents=True)
+    for name in FILES:
+        (folder / name).write_bytes(b"x" * (5 << 20))
+    assert _findings(settings)["speech recogniser"].found.endswith("on the CPU")
+    voice = settings.voice.model_copy(update={"recogniser_device": "cuda"})
+    found = _findings(settings.model_copy(update={"voice": voice}))["speech recogniser"]
+    assert found.ok and "about 6 MiB that engines do not know of" in found.found

@@ -95,7 +95,7 @@ def _engine(wanted: str, data: dict[str, Any], name: str, ctx: ToolContext) -> s
         return "spoken by whichever engine suits the line"
     if wanted != ALWAYS_THERE and (why := lacking(wanted, Studio(ctx.settings, ctx.workspace, ctx.memory))):
         raise UsageError(
-            f"{wanted} cannot speak for {name}: it is not ready here",
+            f"{wanted} cannot speak for {name}",
             why,
             "The voice stays with the engine that it has",
         )

@@ -99,9 +99,9 @@ def words_of(
         language = language or detect_language(text, default=ctx.settings.voice.language)
         if part := _words_inside(ctx, text, language, heard, stretch):
             return part, language
-    recogniser, why = find_recogniser(ctx.settings)
+    recogniser, _ = find_recogniser(ctx.settings)  # 'studio doctor' tells why there is none
     if recogniser is None:
-        ctx.warn(f"{WITHOUT_WORDS} ({why})")
+        ctx.warn(WITHOUT_WORDS)
         return "", language
     try:
         lines = recogniser.write_down(file, language, cancel=ctx.cancel.check)

@@ -10,6 +10,8 @@ from typing import Any
 
 from backends.engines import make_engine
 from backends.gpu.engine import Checked
+from backends.vision.identity.local_files import model_folder
+from backends.voice.recogniser import find_recogniser
 from configs.character_voices import CharacterVoices, has_own_voices, load_character_voices
 from configs.errors import StudioError
 from configs.image_tables import model_path
@@ -36,6 +38,7 @@ def voice_findings(settings: Settings) -> list[Finding]:
     return [
         Finding("voice tables", True, True, where, gives),
         *(_engine(settings, name) for name in CLONING),
+        _recogniser(settings),
         _characters(settings, voices),
     ]
 
@@ -53,6 +56,20 @@ def _engine(settings: Settings, name: str) -> Finding:
     except StudioError as error:
         return Finding(title, False, needed, error.sentence, gives, INSTALL)
     return Finding(title, True, needed, f"installed below {settings.warehouse.expanduser()}", gives)
+
+
+def _recogniser(settings: Settings) -> Finding:
+    """Where it is, and the memory that nobody counts."""
+    from tools.voice.judges import recogniser_mib
+
+    gives = "words of recordings, and whether a cloned line says what it should"
+    found, why = find_recogniser(settings)
+    if found is None:
+        fix = f"Put a faster-whisper model into {model_folder(settings, settings.voice.recogniser)}"
+        return Finding("speech recogniser", False, False, why, gives, fix if settings.voice.recogniser else "")
+    mib = recogniser_mib(settings)
+    where = f"on the GPU, about {mib} MiB that engines do not know of" if mib else "on the CPU"
+    return Finding("speech recogniser", True, False, f"{found.name}, {where}", gives)
 
 
 def _characters(settings: Settings, voices: CharacterVoices) -> Finding:
