@@ -109,8 +109,16 @@ def test_a_script_becomes_lines_scenes_stems_subtitles_and_a_timeline(studio: Vo
     for name in ("Luca", "Boo", "Nonna Rosa"):
         assert len(read_wav(studio.file(sounds[f"lamp - {name}"]))[0]) == len(whole)
     (timeline,) = (asset for asset in outcome.assets if asset.kind == "timeline")
-    clips = [clip.name for clip in load_timeline(studio.file(timeline)).find_clips()]
-    assert sum(name.startswith(("Luca", "Boo", "Nonna")) for name in clips) == 5
+    tracks = load_timeline(studio.file(timeline)).audio_tracks()
+    clips = sorted(
+        (clip for track in tracks for clip in track.find_clips()), key=lambda c: c.source_range.start_time.to_seconds()
+    )
+    assert len(clips) == 5 and all(clip.name.startswith(("Luca", "Boo", "Nonna")) for clip in clips)
+    for clip, row in zip(clips, rows, strict=True):  # cut out of the stems: the sound stays where the mix has it
+        begins = clip.source_range.start_time.to_seconds()
+        assert begins <= row["start"] < begins + 1 / 24 + 1e-6
+        assert clip.range_in_parent().start_time.to_seconds() == pytest.approx(begins, abs=1e-6)
+        assert begins + clip.source_range.duration.to_seconds() >= row["end"] - 1 / 24
     told = " ".join(result.warnings)
     assert "'Nonna Rosa' is remembered" in told and "'dancing'" in told and "'to Boo'" not in told
     assert {score.name: score.passed for score in mix.scores} == {"loudness": True, "true_peak": True}

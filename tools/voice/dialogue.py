@@ -130,8 +130,9 @@ class SpeakDialogue(Tool):
         ctx.progress(len(script.lines), total, "mixing")
         files = DialogueFiles(title, script, spoken.sounds, args.pause, ctx)
         mix = files.save_mix()
-        more = [*files.save_scenes(mix), *(files.save_stems(mix) if args.stems else ())]
-        timeline = [files.save_timeline(mix)] if args.timeline else []
+        stems = files.save_stems(mix) if args.stems or args.timeline else []
+        more = [*files.save_scenes(mix), *stems]
+        timeline = [files.save_timeline(mix, stems)] if args.timeline else []
         srt, vtt, count = files.save_subtitles(mix, args.subtitles)
         ctx.progress(total, total, f"{files.seconds:.1f} s of dialogue")
         lines = [one.asset for one in files.placed]

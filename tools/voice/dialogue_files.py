@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,20 +125,25 @@ class DialogueFiles:
             )  # fmt: skip
         return saved[0], saved[1], len(shown)
 
-    def save_timeline(self, whole: Asset) -> Asset:
-        """Every line as a clip on tracks of dialogue, scenes as markers, for the studio's editor and others."""
+    def save_timeline(self, whole: Asset, stems: Sequence[Asset]) -> Asset:
+        """Every line as a clip on tracks of dialogue, scenes as markers, for the studio's editor and others.
+
+        Clips are cut out of the stems: they begin on a frame, while what is heard in them begins where the mix has it.
+        """
         from tools.editing.specs import ClipSpec, MarkerSpec, TitleSpec
         from tools.editing.timeline import build_timeline, save_timeline
 
         film = self._ctx.settings.film
-        clips = [
-            ClipSpec(
-                one.asset.id, Path(one.asset.path), one.start, float(one.asset.params["duration"]),
-                name=one.asset.name, gain_db=round(self.mixed.gain_db, 2),
-                source_seconds=float(one.asset.params["duration"]),
-            )
-            for one in self.placed
-        ]  # fmt: skip
+        by_name = {str(stem.params["lines"][0]["character"]): stem for stem in stems}
+        clips = []
+        for one, (start, end) in zip(self.placed, self._frames(film.fps), strict=True):
+            stem = by_name[str(one.asset.params["character"])]
+            clips.append(
+                ClipSpec(
+                    stem.id, Path(stem.path), start, end - start, source_in=start, name=one.asset.name,
+                    source_seconds=float(stem.params["duration"]),
+                )
+            )  # fmt: skip
         starts = [next(one.start for one in self.placed if one.line.scene == index) for index, _ in self.scenes]
         names = [heading if self._script.scenes[index] else self._title for index, heading in self.scenes]
         markers = [MarkerSpec(start, name) for start, name in zip(starts, names, strict=True)]
@@ -149,11 +155,22 @@ class DialogueFiles:
             self._title, film.fps, film.width, film.height, cards, {"dialogue": clips}, shown, markers
         )  # fmt: skip
         file = save_timeline(timeline, self._ctx.scratch(".otio"))
-        parents = tuple(one.asset.id for one in self.placed)
+        parents = (*(stem.id for stem in stems), *(one.asset.id for one in self.placed))
         return self._ctx.save(
             file, "timeline", self._title, params={"seconds": round(self.seconds, 3), "audio": whole.id},
             parents=parents, summary=f"timeline of {len(clips)} lines",
         )  # fmt: skip
+
+    def _frames(self, fps: float) -> list[tuple[float, float]]:
+        """Of each line the whole frames around it, seconds; none reaches into the next of the same character."""
+        first = [math.floor(one.start * fps) for one in self.placed]
+        last = [min(math.ceil(one.end * fps), math.floor(self.seconds * fps)) for one in self.placed]
+        names = [one.asset.params["character"] for one in self.placed]
+        for index, name in enumerate(names):
+            after = next((at for at in range(index + 1, len(names)) if names[at] == name), None)
+            if after is not None:
+                last[index] = min(last[index], first[after])
+        return [(a / fps, max(a + 1, b) / fps) for a, b in zip(first, last, strict=True)]
 
     def _samples(self, asset: Asset) -> Samples:
         samples, own_rate = read_wav(self._ctx.path(asset))
