@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cloning_installs import install_gpt_sovits, install_qwen3_tts, recording
+from voice_training import installed
 
 from backends.voice.recogniser import FILES
 from configs.settings import Settings, load_settings
@@ -39,6 +40,13 @@ def test_installed_engines_are_found(settings: Settings) -> None:
     install_qwen3_tts(settings.warehouse)
     found = _findings(settings)
     assert found["GPT-SoVITS"].ok and found["Qwen3-TTS"].ok
+    assert not found["voice training"].ok and "1-get-text.py" in found["voice training"].found, "only the server's part"
+
+
+def test_an_installation_that_can_train_is_found(settings: Settings) -> None:
+    assert "is not installed" in _findings(settings)["voice training"].found
+    installed(settings.warehouse)
+    assert _findings(settings)["voice training"].ok
 
 
 def test_a_server_elsewhere_is_asked(settings: Settings) -> None:
@@ -71,7 +79,9 @@ def test_files_of_cloned_voices_that_are_gone_are_named(settings: Settings, tmp_
 def test_the_whole_doctor_lists_them_after_the_built_in_voice(settings: Settings) -> None:
     names = [finding.name for finding in examine(settings)]
     at = names.index("espeakng_loader")
-    assert names[at + 1 : at + 6] == ["voice tables", "GPT-SoVITS", "Qwen3-TTS", "speech recogniser", "cloned voices"]
+    assert names[at + 1 : at + 7] == [
+        "voice tables", "GPT-SoVITS", "Qwen3-TTS", "voice training", "speech recogniser", "cloned voices"
+    ]  # fmt: skip
     assert names.index("picture tables") == names.index("SDXL weights") + 1
 
 

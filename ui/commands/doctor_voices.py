@@ -12,17 +12,21 @@ from backends.engines import make_engine
 from backends.gpu.engine import Checked
 from backends.vision.identity.local_files import model_folder
 from backends.voice.recogniser import find_recogniser
+from backends.voice.training.steps import check_installed
 from configs.character_voices import CharacterVoices, has_own_voices, load_character_voices
 from configs.errors import StudioError
 from configs.image_tables import model_path
 from configs.settings import Settings
 from configs.tts_config import load_tts
+from configs.voice_training import Version, load_voice_training
 from ui.commands.finding import Finding
 
 CLONING = {
     "gpt_sovits": ("GPT-SoVITS", "cloned and trained voices in English, Chinese, Japanese and Korean (MIT)"),
     "qwen3_tts": ("Qwen3-TTS", "cloned voices in Italian and nine more languages (Apache-2.0)"),
 }
+USUAL: Version = "v2ProPlus"
+"""What is trained where no version is asked for."""
 INSTALL = "docs/voices.md tells how to install it; without it the built-in voice speaks, and says so"
 
 
@@ -38,6 +42,7 @@ def voice_findings(settings: Settings) -> list[Finding]:
     return [
         Finding("voice tables", True, True, where, gives),
         *(_engine(settings, name) for name in CLONING),
+        _training(settings),
         _recogniser(settings),
         _characters(settings, voices),
     ]
@@ -70,6 +75,17 @@ def _recogniser(settings: Settings) -> Finding:
     mib = recogniser_mib(settings)
     where = f"on the GPU, about {mib} MiB that engines do not know of" if mib else "on the CPU"
     return Finding("speech recogniser", True, False, f"{found.name}, {where}", gives)
+
+
+def _training(settings: Settings) -> Finding:
+    """Whether train_voice finds all that the usual version needs."""
+    gives, fix = "voices trained on your own recordings", "docs/cloning.md tells how to install it"
+    try:
+        table = load_voice_training(settings)
+        check_installed(table.root(settings), table.gpt_sovits, USUAL)
+    except StudioError as error:
+        return Finding("voice training", False, False, error.sentence, gives, fix)
+    return Finding("voice training", True, False, f"GPT-SoVITS {USUAL} in {table.root(settings)}", gives)
 
 
 def _characters(settings: Settings, voices: CharacterVoices) -> Finding:
