@@ -242,3 +242,10 @@ def test_a_film_as_subtitles_is_a_file_of_them(brain: OfflineBrain) -> None:
     ]
     ((tool, args),) = calls(brain, 'put "The End" at the end', assets=[film])
     assert tool == "edit_video" and args["video"] == film["id"]
+
+
+def test_feelings_that_are_heard_are_not_those_that_there_are(brain: OfflineBrain) -> None:
+    assert calls(brain, "what emotion is in this recording?", attachments=[SAMPLE]) == [
+        ("analyze_audio", {"audio": SAMPLE["id"]})
+    ]
+    assert calls(brain, "quali emozioni ci sono?") == [("list_voices", {"about": "emotions"})]

@@ -7,7 +7,7 @@ from typing import Any
 
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.references import find_character
-from backends.llm.offline.request import Ask, Call, Request
+from backends.llm.offline.request import Ask, Call, Refer, Request
 from backends.llm.offline.speech import engine_in, named_speaker
 from backends.llm.offline.voice_calls import last_call, need_character
 
@@ -18,6 +18,8 @@ _FEELINGS = re.compile(
     r"\b(?:emotions?|feelings?|moods?|blends?|emozion[ei]|sentiment[oi]|stati d['’]animo)\b",
     re.IGNORECASE,
 )
+_HEARD = re.compile(r"\b(?:recording|audio|clip|file|wav|mp3|track|sound|registrazione|traccia|suono)\b", re.IGNORECASE)
+"""Feelings that are heard in something, not those that there are."""
 _DETAILS = re.compile(r"\b(?:details?|in full|everything|all of it|dettagli\w*|per intero|tutto)\b", re.IGNORECASE)
 _ALL_OF_IT = re.compile(
     r"(?:(?:and|now|please|tell|show|give|me|with|in|the|all|of|it|more|full|i|mostra|mostrami|dimmi|dammi|con|più)\s+)*"
@@ -39,6 +41,8 @@ _OPPOSITE = {"pitch_up": "pitch_down", "pitch_down": "pitch_up", "rate_up": "rat
 def list_voices(request: Request) -> list[Call]:
     """character, or what is asked about in place of voices: emotions; and whether everything shall be told."""
     if _FEELINGS.search(request.wish.blank_quotes):
+        if _HEARD.search(request.wish.blank_quotes):
+            raise Refer("analyze_audio")
         return [Call("list_voices", {"about": "emotions"})]
     who = find_character(request) or named_speaker(request.wish.blank_quotes) or _possessor(request)
     if _DETAILS.search(request.wish.blank_quotes):
