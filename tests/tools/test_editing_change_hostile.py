@@ -25,6 +25,14 @@ JUNK = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("junk", [None, [], 3, "x"])
+def test_junk_where_depths_are_noted_is_passed_over(junk: object) -> None:
+    timeline = a_cut()
+    timeline.metadata["studio"] = {**dict(timeline.metadata["studio"]), "ducking": junk}
+    made = apply(timeline, read_changes([{"op": "duck", "track": "music", "db": 3}]), find_asset).timeline
+    assert dict(studio_data(made)["ducking"]) == {"music": 3}
+
+
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_junk_in_metadata_is_no_crash(data: st.DataObject) -> None:

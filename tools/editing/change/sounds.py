@@ -46,7 +46,8 @@ def duck(desk: Desk, change: Duck, find: FindAsset) -> str:
         here = ", ".join(sorted(roles)) or "there is no sound at all"
         raise UsageError(f"There is no sound '{change.track[:40]}' that could step back", f"here is {here}")
     data = plain(studio_data(desk.timeline))
-    depths = {**data.get("ducking", {}), change.track: change.db}
+    noted = data.get("ducking")
+    depths = {**(noted if isinstance(noted, dict) else {}), change.track: change.db}
     desk.timeline.metadata["studio"] = {**data, "ducking": depths}
     beds = "" if change.track in BEDS else ", which is no music or ambience"
     how = f"steps back by {change.db:g} dB" if change.db else "does not step back"
