@@ -31,6 +31,7 @@ def test_junk_where_depths_are_noted_is_passed_over(junk: object) -> None:
     timeline.metadata["studio"] = {**dict(timeline.metadata["studio"]), "ducking": junk}
     made = apply(timeline, read_changes([{"op": "duck", "track": "music", "db": 3}]), find_asset).timeline
     assert dict(studio_data(made)["ducking"]) == {"music": 3}
+    assert any("steps back" in one.text for one in differences(timeline, made))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -99,11 +99,17 @@ def _film(one: Desk, two: Desk) -> Iterator[Difference]:
         yield Difference("film", "", f"The film's shape is {shapes[1]} instead of {shapes[0]}")
     if one.rate != two.rate:
         yield Difference("film", "", f"The film runs at {float(two.rate):g} fps instead of {float(one.rate):g}")
-    depths = old.get("ducking") or {}, new.get("ducking") or {}
+    depths = _depths(old), _depths(new)
     for role in sorted({*depths[0], *depths[1]}):
         if depths[0].get(role) != depths[1].get(role):
             how = f"steps back by {depths[1][role]:g} dB" if role in depths[1] else "steps back as usual"
             yield Difference("film", "", f"'{role}' {how} under speech")
+
+
+def _depths(data: dict[str, Any]) -> dict[str, float]:
+    """By how many dB each role steps back, as noted; junk from elsewhere is passed over."""
+    noted = data.get("ducking")
+    return {role: db for role, db in noted.items() if isinstance(db, int | float)} if isinstance(noted, dict) else {}
 
 
 def _reordered(old: list[Slot], new: list[Slot]) -> set[str]:
