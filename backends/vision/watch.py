@@ -6,7 +6,7 @@ A thread decodes and scales ahead, by a few pictures, while the measures look at
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Queue
@@ -19,6 +19,7 @@ from backends.media.playback import Playback
 from backends.media.probe import MediaInfo
 from backends.media.sound_track import Heard
 from backends.vision.frame import Frame, Frames, FrameSink, SoundBlock, SoundSink, show
+from backends.vision.threads import one_thread
 from backends.vision.thresholds import thresholds
 from configs.errors import UsageError
 
@@ -122,7 +123,7 @@ def _played(
     count, told = 0, 0.0
     taken: list[Frame] = []
     before: Frame | None = None
-    with _one_thread(), _Ahead(playback.play()) as pieces:
+    with one_thread(), _Ahead(playback.play()) as pieces:
         for piece in pieces:
             if cancel is not None:
                 cancel()
@@ -145,19 +146,6 @@ def _played(
     if on_progress is not None:
         on_progress(playback.picture_seconds or playback.seconds)
     return count
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenCV on one thread: for small pictures more of them take a third more of the processor and no less time."""
-    import cv2
-
-    usual = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(usual)
 
 
 class _Ahead:

@@ -152,6 +152,7 @@ def read_film(
     on_progress: called with the seconds seen and the whole length. Raises UsageError when there is no picture in it.
     """
     from backends.media.probe import probe
+    from backends.vision.threads import one_thread
     from backends.vision.watch import watch
     from tools.analysis.assemble import assemble
 
@@ -170,10 +171,11 @@ def read_film(
             cancel=cancel,
             on_progress=lambda seconds: on_progress(min(seconds, info.seconds), info.seconds),
         )
-        sinks.finish()
-        shots = sinks.cuts.shots()
-        if not shots:
-            raise UsageError(f"'{name}' has no picture to look at", "not one of its frames can be shown")
-        keyframes = Stills(kept := sinks.keyframes.pictures(shots))
-        record = assemble(info, wishes, sinks, shots, kept.seconds, keyframes, watched, name=name, sha256=sha256)
+        with one_thread():
+            sinks.finish()
+            shots = sinks.cuts.shots()
+            if not shots:
+                raise UsageError(f"'{name}' has no picture to look at", "not one of its frames can be shown")
+            keyframes = Stills(kept := sinks.keyframes.pictures(shots))
+            record = assemble(info, wishes, sinks, shots, kept.seconds, keyframes, watched, name=name, sha256=sha256)
         yield FilmReading(record, keyframes, Stills(sinks.keyframes.strip(STRIP_PICTURES)))
