@@ -18,8 +18,8 @@ from backends.media.picture_track import Shown
 from backends.media.playback import Playback
 from backends.media.probe import MediaInfo
 from backends.media.sound_track import Heard
+from backends.threads import one_thread
 from backends.vision.frame import Frame, Frames, FrameSink, SoundBlock, SoundSink, show
-from backends.vision.threads import one_thread
 from backends.vision.thresholds import thresholds
 from configs.errors import UsageError
 

@@ -152,7 +152,7 @@ def read_film(
     on_progress: called with the seconds seen and the whole length. Raises UsageError when there is no picture in it.
     """
     from backends.media.probe import probe
-    from backends.vision.threads import one_thread
+    from backends.threads import one_thread
     from backends.vision.watch import watch
     from tools.analysis.assemble import assemble
 

@@ -7,13 +7,14 @@ Architecture: BERT (Devlin et al. 2018) as in `transformers.models.bert`, mean p
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from backends.threads import one_blas_thread
 
 Floats = NDArray[np.float32]
 _MAX_TOKENS = 128
@@ -38,7 +39,6 @@ class MiniLm:
         from tokenizers import Tokenizer
 
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self._threads: Any = None
         self._heads, self._layers = int(config["num_attention_heads"]), int(config["num_hidden_layers"])
         self._eps = float(config["layer_norm_eps"])
         self._weights = {
@@ -57,17 +57,9 @@ class MiniLm:
         return frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha())
 
     def __call__(self, texts: list[str]) -> Floats:
-        with self._one_thread():
+        # A sentence is too small for several BLAS threads: on a busy machine they wait for each other.
+        with one_blas_thread():
             return self._rows(texts)
-
-    def _one_thread(self) -> AbstractContextManager[Any]:
-        """A sentence is too small for several BLAS threads: on a busy machine they wait for each other."""
-        if self._threads is None:
-            from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-            self._threads = ThreadpoolController()
-        limited: AbstractContextManager[Any] = self._threads.limit(limits=1, user_api="blas")
-        return limited
 
     def _rows(self, texts: list[str]) -> Floats:
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from backends.vision.threads import one_thread
+from backends.threads import one_thread
 
 
 def blas() -> set[int]:
