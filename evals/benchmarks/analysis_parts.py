@@ -69,8 +69,7 @@ def _heard(blocks: list[SoundBlock]) -> Any:
 
 
 def _measures(info: MediaInfo, kept: list[Any]) -> dict[str, float]:
-    import cv2
-
+    from backends.threads import one_thread
     from backends.vision.frame import BatchSink, Frame, Frames
     from backends.vision.watch import AT_ONCE
     from tools.analysis.reading import Sinks, Wishes
@@ -79,9 +78,7 @@ def _measures(info: MediaInfo, kept: list[Any]) -> dict[str, float]:
     sinks = Sinks(replace(info, seconds=1.0), Wishes())
     spent = dict.fromkeys((*_SHARED, *_MEASURES), 0.0)
     before: Frame | None = None
-    usual = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    with sinks.open():
+    with sinks.open(), one_thread():
         for start in range(0, len(kept), AT_ONCE):
             taken = [
                 Frame(index, seconds, rgb, None if number else before, duration)
@@ -95,7 +92,6 @@ def _measures(info: MediaInfo, kept: list[Any]) -> dict[str, float]:
                 one_by_one = not isinstance(sink, BatchSink)
                 spent[name] += _once(partial(_each, sink, frames) if one_by_one else partial(sink.see_all, frames))
             frames.release()
-    cv2.setNumThreads(usual)
     return spent
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from backends.media.probe import MediaInfo, probe
+from backends.threads import one_thread
 from backends.vision.camera.result import CameraWork
 from backends.vision.camera.sink import CameraSink
 from backends.vision.cuts.result import ShotSpan
@@ -188,6 +189,7 @@ def _told(one: Answer) -> str:
     return f"seed {one.clip.seed} {one.clip.texture}: {true} -> {one.work.move} {one.work.direction} ({said})"
 
 
+@one_thread()
 def run() -> dict[str, Any]:
     """Figures of clips in memory, and the class accuracy of some of them as H.264 films."""
     answers = [measured(made_clip(FIRST_SEED + n, KINDS[n % len(KINDS)])) for n in range(CLIPS)]

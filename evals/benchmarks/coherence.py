@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.media.probe import MediaInfo
+from backends.threads import one_thread
 from backends.vision.coherence.result import Coherence, FaultKind
 from backends.vision.coherence.sink import CoherenceSink
 from backends.vision.frame import Frame, Frames
@@ -46,6 +47,7 @@ class Case:
     """Per frame: the shared flow both ways, and what coherence adds."""
 
 
+@one_thread()
 def run(seeds: tuple[int, ...] = SEEDS, kinds: tuple[str, ...] = CLEAN) -> dict[str, Any]:
     """Clean: every kind with every seed. Strength 1: every kind with the first seed; 0.5: every other kind."""
     spotless = [watched(clean(kind, seed), identity=kind in PEOPLE) for seed in seeds for kind in kinds]

@@ -27,16 +27,12 @@ _FACE = (177, 71, 265, 165)
 
 def run(pictures: int = 100) -> dict[str, Any]:
     """Figures of all measures on `pictures` made pictures each; JSON-ready."""
-    import cv2
+    from backends.threads import one_thread
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
+    with one_thread():
         seeds = range(FIRST, FIRST + pictures)
         figures = {"pictures": pictures, **_subject(seeds), **_symmetry(seeds), **_lines(seeds), **_tone(seeds)}
         figures |= {**_layers(seeds), **_layouts(), **_faces(range(FIRST, FIRST + pictures // 2)), **_speed()}
-    finally:
-        cv2.setNumThreads(threads)
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
 
 

