@@ -92,7 +92,12 @@ def hear(
 
 
 def choose(
-    heard: Heard, rules: Cloning, encoder: SpeakerEncoder | None, name: str, least: float | None = None
+    heard: Heard,
+    rules: Cloning,
+    encoder: SpeakerEncoder | None,
+    name: str,
+    least: float | None = None,
+    others: Sequence[Span] = (),
 ) -> tuple[Stretch, tuple[Stretch, ...]]:
     """The best stretch, and the best five with it.
 
@@ -100,6 +105,7 @@ def choose(
         encoder: tells voices apart; None: purity is not measured.
         name: of the recording, for messages.
         least: seconds that it needs at least; None = as the rules say.
+        others: (start, end) seconds that somebody else speaks, of which a stretch may hold nothing.
 
     Raises:
         UsageError in one sentence when the recording is silent, too short, clipped, or holds two voices.
@@ -119,7 +125,9 @@ def choose(
     windows = _Windows.of(heard.mono, spans, encoder)
     windows.refuse_two_voices(name, rules)
     stretches = [
-        _measured(heard, span, spans, windows, rules) for span in candidates(heard.mono, spans, rules, shortest)
+        _measured(heard, span, spans, windows, rules)
+        for span in candidates(heard.mono, spans, rules, shortest)
+        if not any(start < span[1] - rules.edge_s and span[0] + rules.edge_s < end for start, end in others)
     ]
     if not stretches:
         raise UsageError(

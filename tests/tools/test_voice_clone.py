@@ -132,6 +132,22 @@ def test_another_persons_voice_takes_the_place_of_the_first(studio: VoiceStudio,
     assert outcome.result is not None and any("former voice" in text for text in outcome.result.warnings)
 
 
+def test_of_two_voices_the_one_who_speaks_most_is_taken(studio: VoiceStudio, voices, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The other says too little to be refused, and is louder and cleaner."""
+    man, rate = voices["man"]
+    woman = resample(*voices["woman"], rate)[: round(3.4 * rate)]
+    noise = np.random.default_rng(1).normal(0, 0.004, len(man)).astype(np.float32)
+    pause = np.zeros(round(0.7 * rate), np.float32)
+    said = np.concatenate([man + noise, pause, woman, pause, man + noise, pause, man + noise])
+    both = _upload(studio, said, rate, "both.wav", tmp_path)
+    outcome, reference = studio.made("clone_voice", audio=both.id, character="Pino", consent=OWN)
+    assert outcome.result is not None
+    hers = (len(man) / rate + 0.7, (len(man) + len(woman)) / rate + 0.7)
+    assert reference.params["end"] < hers[0] + 0.3 or reference.params["start"] > hers[1] - 0.3
+    told = next(text for text in outcome.result.warnings if "More than one voice" in text)
+    assert "Left out: " in told and "cut the recording" in told, told
+
+
 def test_the_studios_own_lines_need_no_consent(studio: VoiceStudio) -> None:
     _, line = studio.made("speak", text=TEXT, character="Luca", language="en")
     studio.made("clone_voice", audio=line.id, character="Emma")

@@ -25,7 +25,7 @@ from configs.voice_training import Cloning, load_voice_training
 from memory.records import Asset, Entry, Score
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.asked import MOST_NAME
-from tools.voice.clone_reference import held_out_stretch, words_of, write_reference
+from tools.voice.clone_reference import held_out_stretch, other_voices, words_of, write_reference
 from tools.voice.consent import CLONING, Consent, Recording, agreed, consent_of
 from tools.voice.own_words import only_said
 from tools.voice.routing import route
@@ -96,7 +96,7 @@ class CloneVoice(Tool):
         info = probe(path)
         if not info.has_audio:
             raise UsageError(f"'{asset.name}' has no sound", "there is no sound track in it", "Name another recording")
-        heard, stretch, best = self._chosen(ctx, asset, info, rules)
+        heard, stretch, best, others = self._chosen(ctx, asset, info, rules)
         recording = Recording(asset.sha256, asset.name, asset, path)
         consent = agreed(ctx.memory, name, entry, [recording], args.consent, args.person)
         ctx.progress(5, 10, "cutting the reference")
@@ -105,7 +105,7 @@ class CloneVoice(Tool):
         ctx.progress(6, 10, "fitting the offline voice")
         fitted = self._fitted(ctx, name, entry, taken) if args.emotion == "neutral" or "neutral" not in kept else None
         entry = _remembered(ctx, name, entry, kept, args.emotion, taken, consent, fitted)
-        held_out = held_out_stretch(ctx, path, info, heard, stretch, rules)
+        held_out = held_out_stretch(ctx, path, info, heard, stretch, rules, others)
         spoken, told, details = self._tried(ctx, entry, taken, args.emotion, held_out)
         ctx.progress(10, 10, "cloned")
         which = "voice" if args.emotion == "neutral" else f"{args.emotion} voice"
@@ -132,7 +132,7 @@ class CloneVoice(Tool):
 
     def _chosen(
         self, ctx: ToolContext, asset: Asset, info: MediaInfo, rules: Cloning
-    ) -> tuple[Heard, Stretch, tuple[Stretch, ...]]:
+    ) -> tuple[Heard, Stretch, tuple[Stretch, ...], tuple[tuple[float, float], ...]]:
         encoder, why = find_encoder(ctx.settings)
         if encoder is None:
             ctx.warn(f"Whether one voice alone is heard was not measured: {why}.")
@@ -151,13 +151,14 @@ class CloneVoice(Tool):
             ctx.warn(
                 f"'{asset.name}' has only {heard.rate / 1000:g} kHz, as on a telephone: a voice cloned from it is dull."
             )
-        stretch, best = choose(heard, rules, encoder, asset.name)
+        others = other_voices(ctx, asset, info) if encoder is not None and not heard.stopped else ()
+        stretch, best = choose(heard, rules, encoder, asset.name, others=others)
         if stretch.snr_db < rules.least_snr_db:
             ctx.warn(
                 f"The recording is noisy ({stretch.snr_db:.0f} dB, wanted {rules.least_snr_db:g} dB or more): "
                 "cloning engines copy the noise too."
             )
-        return heard, stretch, best
+        return heard, stretch, best, others
 
     def _taken(
         self, ctx: ToolContext, args: Any, asset: Asset, name: str, heard: Heard, stretch: Stretch, consent: Consent

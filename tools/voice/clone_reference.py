@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from backends.media.ffmpeg import input_args, run_ffmpeg
@@ -16,11 +17,15 @@ from backends.voice.sample import RATE, Heard, Stretch, candidates
 from backends.voice.wav import STUDIO, read_wav, voice_tags, write_wav
 from configs.errors import StudioError
 from configs.voice_training import Cloning
+from memory.records import Asset
 from tools.spec import ToolContext
 from tools.voice.consent import Consent
+from tools.voice.who_speaks import who_speaks
 
 LUFS, PEAK_DBFS = -20.0, -1.0
 MOST_RATE, LEAST_RATE = 48_000, 16_000
+ANOTHER_S = 1.5
+"""Speech of another voice from which it counts."""
 WHOLE_S = 1.0
 """A stretch that leaves out less speech than this holds all that is said."""
 WITHOUT_WORDS = (
@@ -67,13 +72,20 @@ def write_reference(
 
 
 def held_out_stretch(
-    ctx: ToolContext, path: Path, info: MediaInfo, heard: Heard, stretch: Stretch, rules: Cloning
+    ctx: ToolContext,
+    path: Path,
+    info: MediaInfo,
+    heard: Heard,
+    stretch: Stretch,
+    rules: Cloning,
+    others: Sequence[tuple[float, float]] = (),
 ) -> list[str]:
     """Another part of the same recording, to set a cloned line against: a path in the workspace; [] without one."""
     spans = [
         (start, end)
         for start, end in speech_spans(heard.mono, RATE)
-        if end <= stretch.start + 0.1 or start >= stretch.end - 0.1
+        if (end <= stretch.start + 0.1 or start >= stretch.end - 0.1)
+        and not any(one < end and start < other for one, other in others)
     ]
     found = candidates(heard.mono, spans, rules, min(2.0, rules.shortest_s))
     if not found:
@@ -86,6 +98,20 @@ def held_out_stretch(
     cut(path, info, Stretch(start, end, 0.0, 0.0), raw, ctx)
     raw.replace(file)
     return [file.relative_to(ctx.workspace.home).as_posix()]
+
+
+def other_voices(ctx: ToolContext, asset: Asset, info: MediaInfo) -> tuple[tuple[float, float], ...]:
+    """(start, end) seconds that others than the most talkative speak. The user is told: another may be meant."""
+    main, *rest = who_speaks(asset, ctx.path(asset), info, ctx).voices or (None,)
+    rest = [voice for voice in rest if voice.seconds >= ANOTHER_S]
+    if main is None or not rest:
+        return ()
+    told = ", ".join(f"{voice.name} {voice.seconds:.0f} s from {voice.spans[0][0]:.0f} s on" for voice in rest)
+    ctx.warn(
+        f"More than one voice is heard in '{asset.name}': the one who speaks most ({main.seconds:.0f} s) was taken. "
+        f"Left out: {told}. Was another meant, cut the recording to that voice."
+    )
+    return tuple(span for voice in rest for span in voice.spans)
 
 
 def words_of(

@@ -75,7 +75,7 @@ class ListVoices(Tool):
 def _emotions() -> ToolResult:
     """The presets with what they sound like, and how they are put together."""
     told = emotions_config()["instructions"]
-    lines = ["A line can be spoken:", *(f"- {name}: {told[name]}" for name in EMOTIONS), HOW_TO_WRITE]
+    lines = ["A line can be spoken:", *(f"- {name}: {told[name]}" for name in EMOTIONS), "", HOW_TO_WRITE]
     return ToolResult("\n".join(lines), measurements={"emotions": len(EMOTIONS)}, data={"emotions": list(EMOTIONS)})
 
 
