@@ -98,6 +98,30 @@ def test_a_dog_of_somebody_is_no_other_person() -> None:
     assert story.beats[1].actors == ("Dog",)
 
 
+@pytest.mark.parametrize(
+    ("text", "worn", "hers"),
+    [
+        (
+            "Luca, a boy with curly hair, and Giulia, a girl with a red scarf, meet at the beach.",
+            "curly hair",
+            "red scarf",
+        ),
+        ("Luca, a boy with a cap and a blue scarf, and Giulia walk home.", "a blue scarf", ""),
+        ("Luca, a boy with curly hair and Giulia, a girl with a red scarf, meet.", "curly hair", "red scarf"),
+        (
+            "Luca, un bambino con i capelli ricci, e Giulia, una bambina con un cappello, giocano.",
+            "ricci",
+            "un cappello",
+        ),
+    ],
+)
+def test_what_one_wears_ends_where_the_next_is_named(text: str, worn: str, hers: str) -> None:
+    luca, giulia = read_story(text).people
+    assert (luca.name, giulia.name) == ("Luca", "Giulia")
+    assert worn in luca.description and "Giulia" not in luca.description
+    assert hers in giulia.description and (not hers or hers not in luca.description)
+
+
 def test_descriptions_are_no_beats() -> None:
     story = read_story("Maya waves. She has long red hair. She wears a yellow raincoat.")
     assert len(story.beats) == 1

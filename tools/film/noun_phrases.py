@@ -173,17 +173,19 @@ def description_end(items: list[Token], start: int) -> int:
 
 
 def _next_one(items: list[Token], index: int) -> bool:
-    """', Mira, a girl ...', ', and a dog' and 'and a girl named Anna': a list goes on to somebody else."""
+    """', Mira, a girl ...', ', and a dog', 'and a girl named Anna' and 'and Anna, ...': on to somebody else."""
     if index + 2 >= len(items):
         return False
     name, follower = items[index + 1], items[index + 2]
     if items[index].low in ("and", "e", "ed"):
+        if name.capital and (follower.low == "," or verb_at(items, index + 2) is not None):
+            return True
         return name.low in lexicon("people")["articles"]["new"] and noun_phrase(items, index + 1) is not None
     if items[index].low != ",":
         return False
     if name.capital and follower.low == ",":
         return True
-    return name.low in ("and", "e") and noun_phrase(items, index + 2) is not None
+    return name.low in ("and", "e", "ed") and (noun_phrase(items, index + 2) is not None or _next_one(items, index + 1))
 
 
 def listed(items: list[Token], index: int, count: int) -> bool:
