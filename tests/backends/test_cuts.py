@@ -125,7 +125,7 @@ def test_the_sink_stays_small() -> None:
     sink = seen(frame for _ in range(400))
     assert len(sink.shots()) == 1
     window = sink._window
-    assert window.stop == 400 and window.stop - window.start == len(window._vectors) < 200
+    assert window.stop == 400 and window.stop - window.start == KEPT and len(window._vectors) < 1.3 * KEPT < 400
     assert not any(test._pending for test in sink._tests if hasattr(test, "_pending"))
 
 

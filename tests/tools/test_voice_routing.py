@@ -76,7 +76,8 @@ characters:
     ]  # fmt: skip
     assert likely_language(studio, "Nina", "", "hello there") == "it"
     found = route(studio, "Nina", "it", "neutral")
-    assert found.engine == "espeak" and "'qwen3_tts' is not installed" in found.notes[2]
+    assert found.engine == "espeak" and "qwen3_tts cannot be started here" in found.notes[2]
+    assert any("'qwen3_tts' is not installed" in one for one in found.details)
 
 
 def test_the_engine_of_the_settings_is_asked_first(settings: Settings, studio: Studio) -> None:
