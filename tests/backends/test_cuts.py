@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from seen_films import kinds, seen
 
+from backends.vision.cuts.window import KEPT
 from configs.errors import UsageError
 from evals.footage.transitions import Joined, Known
 from evals.footage.transitions_negatives import TRICKS, negative
