@@ -6,15 +6,18 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 from cloning_installs import recording
+from voice_studio import VoiceStudio, voice_studio
 
 from backends.voice.wav import write_wav
-from configs.settings import Settings
+from configs.settings import Settings, load_settings
 from configs.voice_training import load_voice_training
 from tools.voice.dataset.manifest import Clip, Manifest, write_dataset
 
@@ -31,6 +34,18 @@ SENTENCES = (
     "All the windows were open that night.",
     "Listen, somebody is singing outside.",
 )
+
+
+@contextmanager
+def training_studio(folder: Path) -> Iterator[VoiceStudio]:
+    """A studio whose warehouse is `folder`/warehouse, with room for a training, which knows Luca."""
+    settings = load_settings(
+        home=folder / "home", warehouse=folder / "warehouse", memory={"index": "numpy", "embedder": "letters"},
+        gpu={"run_dir": str(folder / "run")},
+    )  # fmt: skip
+    with voice_studio(settings, budget_mib=16_000) as made:
+        made.studio.memory.remember("character", "Luca", "a boy with curly brown hair")
+        yield made
 
 
 def installed(warehouse: Path) -> Path:

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 from cloning_installs import install_gpt_sovits, set_faults
-from voice_studio import VoiceStudio, voice_studio
-from voice_training import alive, ask_for, dataset, installed, started
+from voice_studio import VoiceStudio
+from voice_training import alive, ask_for, dataset, installed, started, training_studio
 
 from backends.voice.wav import read_origin, read_tags
 from configs.errors import Cancelled, EngineError, QuestionOpen, UsageError
-from configs.settings import load_settings
 from memory.records import Asset
 from tools.events import Progress
 from tools.executor import Run
@@ -31,12 +30,7 @@ FAST = {"sovits_epochs": 1, "gpt_epochs": 1, "batch": 32}
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[VoiceStudio]:
     installed(tmp_path / "warehouse")
-    settings = load_settings(
-        home=tmp_path / "home", warehouse=tmp_path / "warehouse", memory={"index": "numpy", "embedder": "letters"},
-        gpu={"run_dir": str(tmp_path / "run")},
-    )  # fmt: skip
-    with voice_studio(settings, budget_mib=16_000) as made:
-        made.studio.memory.remember("character", "Luca", "a boy with curly brown hair")
+    with training_studio(tmp_path) as made:
         yield made
 
 

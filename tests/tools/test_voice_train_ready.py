@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from langchain_core.messages import ToolMessage
 from scripted_brain import SCRIPTED, ScriptedBrain, calls, says, understands
-from voice_studio import VoiceStudio, voice_studio
-from voice_training import dataset, installed
+from voice_studio import VoiceStudio
+from voice_training import dataset, installed, training_studio
 
 from agent.events import ApprovalAsked
 from agent.studio_agent import StudioAgent
 from configs.errors import EngineError, QuestionOpen, UsageError
-from configs.settings import Settings, load_settings
+from configs.settings import Settings
 from configs.voice_training import load_voice_training
 from memory.records import Asset
 from tools.publish import publish
@@ -30,12 +30,7 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[VoiceStudio]:
-    settings = load_settings(
-        home=tmp_path / "home", warehouse=tmp_path / "warehouse", memory={"index": "numpy", "embedder": "letters"},
-        gpu={"run_dir": str(tmp_path / "run")},
-    )  # fmt: skip
-    with voice_studio(settings, budget_mib=16_000) as made:
-        made.studio.memory.remember("character", "Luca", "a boy with curly brown hair")
+    with training_studio(tmp_path) as made:
         yield made
 
 
