@@ -192,26 +192,9 @@ class Frames(Sequence[Frame]):
         return largest
 
     @cached_property
-    def coarse(self) -> NDArray[np.uint8]:
-        """(N, h, w) uint8 luma at the size that flow is measured at, see `flow.coarse`."""
-        _ = self.grey
-        return np.stack([frame.coarse for frame in self._frames])
-
-    @cached_property
     def hsv(self) -> NDArray[np.uint8]:
         """(N, H, W, 3) uint8, hue 0-179."""
         return self._converted("hsv", "COLOR_RGB2HSV")
-
-    @cached_property
-    def lab(self) -> NDArray[np.uint8]:
-        """(N, H, W, 3) uint8 CIELAB as OpenCV codes it."""
-        return self._converted("lab", "COLOR_RGB2LAB")
-
-    @cached_property
-    def flow(self) -> NDArray[np.float32]:
-        """(N, H, W, 2) float32 pixels: where each pixel of the frame before is in each frame."""
-        _ = self.grey
-        return np.stack([frame.flow for frame in self._frames])
 
     @cached_property
     def flow_cells(self) -> NDArray[np.float32]:
@@ -224,12 +207,6 @@ class Frames(Sequence[Frame]):
         """(N, h, w, 2) float32 pixels of `grey`: flow to the frame before in cells, see `Frame.flow_back_cells`."""
         _ = self.grey
         return np.stack([frame.flow_back_cells for frame in self._frames])
-
-    @cached_property
-    def flow_back(self) -> NDArray[np.float32]:
-        """(N, H, W, 2) float32 pixels: where each pixel of each frame was in the frame before."""
-        _ = self.grey
-        return np.stack([frame.flow_back for frame in self._frames])
 
     def release(self) -> None:
         """Forget each frame's `before`, else every frame of the film would stay alive. Call it when all was seen."""
