@@ -45,7 +45,7 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
 
             return IdentityEngine(settings)
         case "espeak":
-            from backends.voice.espeak import EspeakEngine
+            from backends.voice.engines.espeak import EspeakEngine
 
             return EspeakEngine()
         case "voice_training":
@@ -57,7 +57,7 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
         case "gpt_sovits":
             return _gpt_sovits(settings)
         case "qwen3_tts":
-            from backends.voice.qwen3_tts import Qwen3TtsEngine
+            from backends.voice.engines.qwen3_tts import Qwen3TtsEngine
             from configs.tts_config import load_tts
 
             return Qwen3TtsEngine(
@@ -71,7 +71,7 @@ def make_engine(name: str, settings: Settings, cache_dir: Path, *, download: boo
 
 
 def _gpt_sovits(settings: Settings) -> Engine:
-    from backends.voice.gpt_sovits import GptSovitsEngine, RemoteGptSovits
+    from backends.voice.engines.gpt_sovits import GptSovitsEngine, RemoteGptSovits
     from configs.tts_config import load_tts
 
     options, home = load_tts(settings).engines.gpt_sovits, settings.home.expanduser()

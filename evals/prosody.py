@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.loudness import integrated_lufs, silence_share
+from backends.voice.measures.loudness import integrated_lufs, silence_share
 
 Samples = NDArray[np.float32]
 Track = NDArray[np.float64]

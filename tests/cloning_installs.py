@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from espeak_stand_in import speak_like
 
-from backends.voice.engine import Reference, VoiceSource
+from backends.voice.engines.protocol import Reference, VoiceSource
 from backends.voice.wav import write_wav
 
 TESTS = Path(__file__).resolve().parent

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.espeak import espeak_voice
-from backends.voice.espeak_library import EspeakKnobs, EspeakLibrary, open_library
+from backends.voice.engines.espeak import espeak_voice
+from backends.voice.engines.espeak_library import EspeakKnobs, EspeakLibrary, open_library
 
 LOWEST_HZ, HIGHEST_HZ = 70.0, 500.0
 MIDDLE_HZ = {"m3": 100.0, "f2": 180.0}

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.engine import SpeechRequest, VoiceProfile
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest, VoiceProfile
 
 CAST = {
     "Luca": VoiceProfile("Luca", gender="male", age="adult", seed=0),

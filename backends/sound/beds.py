@@ -257,7 +257,7 @@ def make_bed(name: str, seconds: float, seed: int = 0) -> NDArray[np.float32]:
 
     Raises UsageError for an unknown name or a length out of range.
     """
-    from backends.voice.loudness import integrated_lufs
+    from backends.voice.measures.loudness import integrated_lufs
 
     if name not in BEDS:
         raise UsageError(f"There is no music bed '{name[:40]}'", fix=f"Use one of {', '.join(BEDS)}")

@@ -149,7 +149,7 @@ def _edges(stereo: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _levelled(stereo: NDArray[np.float64], lufs: float) -> NDArray[np.float32]:
-    from backends.voice.loudness import integrated_lufs
+    from backends.voice.measures.loudness import integrated_lufs
 
     stereo = stereo / max(1e-9, float(np.abs(stereo).max()))
     gain = lufs - integrated_lufs(stereo.astype(np.float32), RATE)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from backends.voice.emotion import Prosody
-from backends.voice.engine import VoiceProfile
-from backends.voice.espeak_library import EspeakKnobs
-from backends.voice.timbre import Treatment, formant_ratio
+from backends.voice.emotions.prosody import Prosody
+from backends.voice.engines.espeak_library import EspeakKnobs
+from backends.voice.engines.protocol import VoiceProfile
+from backends.voice.shaping.timbre import Treatment, formant_ratio
 from configs.settings import CONFIG_DIR
 
 SEMITONES_PER_UNIT = 12 / 50

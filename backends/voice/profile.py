@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from backends.voice.engine import VoiceProfile
+from backends.voice.engines.protocol import VoiceProfile
 from configs.settings import PROMPT_DIR
 
 AGES = ("child", "teen", "adult", "elder")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.emotion import Prosody
-from backends.voice.engine import Phoneme
-from backends.voice.script import Segment, sounds_lexicon
+from backends.voice.emotions.prosody import Prosody
+from backends.voice.engines.protocol import Phoneme
+from backends.voice.texts.script import Segment, sounds_lexicon
 
 ATTACK_S, RELEASE_S = 0.008, 0.03
 LEVEL = 0.16

@@ -99,8 +99,8 @@ def _share(part: float, whole: float) -> float | None:
 def _one(dialogue: Dialogue) -> Counter[str]:
     """Sums of one dialogue."""
     from backends.media.probe import probe
-    from backends.voice.speakers import centroid, find_encoder
-    from backends.voice.track import track_voices
+    from backends.voice.speakers.likeness import centroid, find_encoder
+    from backends.voice.speakers.track import track_voices
     from backends.voice.wav import write_wav
     from configs.settings import Settings
     from configs.voice_dataset import voice_dataset_table

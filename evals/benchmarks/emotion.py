@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from backends.voice.engine import EMOTIONS, SpeechRequest, SpeechResult, VoiceCapabilities, VoiceEngine
+from backends.voice.engines.protocol import EMOTIONS, SpeechRequest, SpeechResult, VoiceCapabilities, VoiceEngine
 from evals.metrics import wilson
 from evals.prosody import FEATURES, features
 
@@ -74,7 +74,7 @@ def run(everything: bool = False) -> dict[str, Any]:
 
     everything: all sentences instead of the first ones of each language.
     """
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.engines.espeak import EspeakEngine
 
     engine = EspeakEngine()
     engine.load()

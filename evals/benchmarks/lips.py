@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.align import align
-from backends.voice.align_stretch import base_letters
-from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.visemes import MouthCue, cues_from_phonemes, shape_at
-from backends.voice.visemes_energy import cues_from_energy
+from backends.voice.alignment.align import align
+from backends.voice.alignment.stretch import base_letters
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import Phoneme, SpeechRequest, SpeechResult, VoiceProfile
+from backends.voice.lips.energy import cues_from_energy
+from backends.voice.lips.visemes import MouthCue, cues_from_phonemes, shape_at
 
 TEXTS = {
     "en": (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.voice.engine import Phoneme, SpeechResult
+from backends.voice.engines.protocol import Phoneme, SpeechResult
 from backends.voice.wav import resample
 from evals.benchmarks.lips import start_errors
 

@@ -70,8 +70,8 @@ def run() -> dict[str, Any]:
 
 def line(mood: str) -> dict[str, Any]:
     """Ten seconds of speech: synthesised, treated, gated, levelled, timed and written."""
-    from backends.voice.engine import VoiceProfile
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.engines.espeak import EspeakEngine
+    from backends.voice.engines.protocol import VoiceProfile
     from backends.voice.wav import write_wav
     from tools.voice.line import synthesise_line
 
@@ -101,8 +101,8 @@ def line(mood: str) -> dict[str, Any]:
 
 def cache() -> dict[str, Any]:
     """Milliseconds of a line from the cache, samples and timings read, among 200 kept ones."""
-    from backends.voice.engine import VoiceProfile
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.engines.espeak import EspeakEngine
+    from backends.voice.engines.protocol import VoiceProfile
     from tools.voice.line_cache import LineCache, spoken_line
 
     engine = EspeakEngine()
@@ -202,9 +202,9 @@ def cache_cloned() -> dict[str, Any]:
 
 def alignment() -> dict[str, Any]:
     """Forced alignment of ten seconds with their text."""
-    from backends.voice.align import align
-    from backends.voice.engine import VoiceProfile
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.alignment.align import align
+    from backends.voice.engines.espeak import EspeakEngine
+    from backends.voice.engines.protocol import VoiceProfile
     from tools.voice.line import synthesise_line
 
     engine = EspeakEngine()

@@ -37,7 +37,7 @@ def speech(seed: int, seconds: float, part: Part = "tuning") -> Wave:
 
 
 def _spoken(language: str, pick: np.random.Generator, seconds: float, part: Part) -> Wave:
-    from backends.voice.espeak_library import EspeakKnobs, open_library
+    from backends.voice.engines.espeak_library import EspeakKnobs, open_library
     from backends.voice.wav import resample
 
     library, out = open_library(), np.zeros(round(seconds * RATE))

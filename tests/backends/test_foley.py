@@ -7,7 +7,7 @@ import pytest
 
 from backends.sound.beds import BEDS, make_bed
 from backends.sound.foley import RATE, SOUNDS, accent, make_sound, natural_seconds
-from backends.voice.loudness import integrated_lufs, peak_dbfs
+from backends.voice.measures.loudness import integrated_lufs, peak_dbfs
 from configs.errors import UsageError
 
 

@@ -7,12 +7,12 @@ from difflib import SequenceMatcher
 import numpy as np
 import pytest
 
-from backends.voice.align import Aligned, align
-from backends.voice.align_pauses import condense
-from backends.voice.align_stretch import base_letters
-from backends.voice.engine import SpeechRequest, SpeechResult, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.reading import read_tokens
+from backends.voice.alignment.align import Aligned, align
+from backends.voice.alignment.pauses import condense
+from backends.voice.alignment.stretch import base_letters
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest, SpeechResult, VoiceProfile
+from backends.voice.texts.reading import read_tokens
 from configs.errors import EngineError, UsageError
 
 CHILD = VoiceProfile("c", age="child", gender="male")
@@ -98,7 +98,7 @@ def test_a_pause_full_of_room_noise_is_left_out_and_put_back(engine: EspeakEngin
 
 
 def test_a_long_recording_is_cut_into_pieces(engine: EspeakEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.voice.align.STRETCH_S", 6.0)
+    monkeypatch.setattr("backends.voice.alignment.align.STRETCH_S", 6.0)
     text = " ".join([WIND, "They agreed on a wager.", "Then the sun shone out warmly.", WIND])
     said = engine.speak(SpeechRequest(text, CHILD))
     steps: list[float] = []

@@ -17,7 +17,7 @@ from cloning_installs import install_gpt_sovits, install_qwen3_tts, source
 
 from backends.engines import make_engine
 from backends.gpu.engine import Engine
-from backends.voice.engine import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
+from backends.voice.engines.protocol import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
 from configs.errors import EngineError
 from configs.settings import Settings, load_settings
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.voice import emotion_delivery, reshape
-from backends.voice.emotion import Prosody, prosody
-from backends.voice.emotion_delivery import deliver, inaudible, nearest_reference
-from backends.voice.engine import (
+from backends.voice.emotions import delivery as emotion_delivery
+from backends.voice.emotions.delivery import deliver, inaudible, nearest_reference
+from backends.voice.emotions.feeling import blend
+from backends.voice.emotions.prosody import Prosody, prosody
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import (
     Reference,
     SpeechRequest,
     SpeechResult,
@@ -20,8 +22,7 @@ from backends.voice.engine import (
     VoiceProfile,
     VoiceSource,
 )
-from backends.voice.espeak import EspeakEngine
-from backends.voice.feeling import blend
+from backends.voice.shaping import reshape
 
 TEXT = "They put the boxes in the kitchen this morning."
 VOICE = VoiceProfile("Giulia", gender="female", seed=1)

@@ -12,11 +12,11 @@ import pytest
 from dialogue_media import RATE, dialogue
 from voice_cast import SENTENCES, said
 
-from backends.voice import track as track_module
-from backends.voice.diarise import Diarisation, cluster_speakers
-from backends.voice.diarise_pyannote import find_pyannote, pyannote_turns
-from backends.voice.speakers import SpeakerEncoder, find_encoder, ge2e_weights
-from backends.voice.track import VoiceTrack, track_voices, windows_in
+from backends.voice.speakers import track as track_module
+from backends.voice.speakers.diarise import Diarisation, cluster_speakers
+from backends.voice.speakers.diarise_pyannote import find_pyannote, pyannote_turns
+from backends.voice.speakers.likeness import SpeakerEncoder, find_encoder, ge2e_weights
+from backends.voice.speakers.track import VoiceTrack, track_voices, windows_in
 from backends.voice.wav import write_wav
 from configs.errors import Cancelled, EngineError
 from configs.settings import Settings

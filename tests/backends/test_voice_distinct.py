@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backends.voice.engine import SpeechRequest
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest
 from backends.voice.profile import voice_from_description
 
 NAMES = [
@@ -27,8 +27,8 @@ JUST_HEARD = np.array([1.0, 0.04, 0.06])
 """Semitones of pitch, shares of formants and of tempo that listeners tell apart with ease in speech."""
 MEASURE = """
 import hashlib, sys
-from backends.voice.engine import SpeechRequest
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest
+from backends.voice.engines.espeak import EspeakEngine
 from backends.voice.profile import voice_from_description
 engine = EspeakEngine()
 engine.load()

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from voice_measures import Heard, hear, pitch_track
 
-from backends.voice import espeak_library
-from backends.voice.emotion import emotion_named, prosody
-from backends.voice.engine import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile
-from backends.voice.espeak import EspeakEngine, espeak_voice
-from backends.voice.espeak_library import EspeakKnobs, open_library
+from backends.voice.emotions.prosody import emotion_named, prosody
+from backends.voice.engines import espeak_library
+from backends.voice.engines.espeak import EspeakEngine, espeak_voice
+from backends.voice.engines.espeak_library import EspeakKnobs, open_library
+from backends.voice.engines.protocol import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile
 from backends.voice.profile import voice_from_description
-from backends.voice.timbre import shift_formants, tilt, tremble, whisper
+from backends.voice.shaping.timbre import shift_formants, tilt, tremble, whisper
 from configs.errors import EngineError, UsageError
 
 SENTENCES = (

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.voice.emotion import Prosody, mixed_prosody, prosody, prosody_between, prosody_with
-from backends.voice.emotion_delivery import emotion_vector, instruction
-from backends.voice.engine import EMOTIONS
-from backends.voice.feeling import EmotionCurve, blend, emotion_text, feeling_of, read_emotion, scene_curve
+from backends.voice.emotions.delivery import emotion_vector, instruction
+from backends.voice.emotions.feeling import EmotionCurve, blend, emotion_text, feeling_of, read_emotion, scene_curve
+from backends.voice.emotions.prosody import Prosody, mixed_prosody, prosody, prosody_between, prosody_with
+from backends.voice.engines.protocol import EMOTIONS
 from configs.errors import UsageError
 
 

@@ -18,8 +18,8 @@ from espeak_stand_in import pitch_hz
 
 from backends.engines import make_engine
 from backends.gpu.engine import EngineOutOfMemory
-from backends.voice.engine import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
-from backends.voice.gpt_sovits_client import GptSovitsClient, Utterance
+from backends.voice.engines.gpt_sovits_client import GptSovitsClient, Utterance
+from backends.voice.engines.protocol import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
 from backends.voice.wav import write_wav
 from backends.voice.wav_bytes import decode_wav
 from configs.errors import EngineError

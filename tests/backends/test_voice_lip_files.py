@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from backends.voice.arkit import ROTATIONS, SHAPES, arkit_csv, weights
-from backends.voice.engine import Phoneme
-from backends.voice.moho import PRESTON_BLAIR, cues_from_dat, moho_dat
-from backends.voice.visemes import MouthCue, cues_from_phonemes, rhubarb_json, rhubarb_tsv, shape_at
+from backends.voice.engines.protocol import Phoneme
+from backends.voice.lips.arkit import ROTATIONS, SHAPES, arkit_csv, weights
+from backends.voice.lips.moho import PRESTON_BLAIR, cues_from_dat, moho_dat
+from backends.voice.lips.visemes import MouthCue, cues_from_phonemes, rhubarb_json, rhubarb_tsv, shape_at
 
 CUES = (
     MouthCue(0.0, 0.2, "X"), MouthCue(0.2, 0.3, "A"), MouthCue(0.3, 0.38, "C"), MouthCue(0.38, 0.62, "D"),

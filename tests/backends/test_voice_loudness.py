@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from backends.voice.loudness import (
+from backends.voice.measures.loudness import (
     integrated_lufs,
     limit,
     normalise,

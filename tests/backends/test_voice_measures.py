@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from voice_judges import Bands, Hears
 
-from backends.voice import measures, measures_mos
-from backends.voice.engine import SpeechRequest, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.measures import Sound, edits, intelligibility, similarity, spoken_words
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest, VoiceProfile
+from backends.voice.measures import figures as measures
+from backends.voice.measures import mos as measures_mos
+from backends.voice.measures.figures import Sound, edits, intelligibility, similarity, spoken_words
 from configs.settings import Settings
 
 RATE = 16000

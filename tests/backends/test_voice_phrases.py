@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.voice.phrases import phrases_in, positions
-from backends.voice.script import words_of
+from backends.voice.emotions.phrases import phrases_in, positions
+from backends.voice.texts.script import words_of
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from backends.voice.engine import VoiceProfile
+from backends.voice.engines.protocol import VoiceProfile
 from backends.voice.profile import voice_from_description, voice_from_fields
 
 

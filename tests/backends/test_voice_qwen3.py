@@ -20,9 +20,9 @@ from espeak_stand_in import pitch_hz
 
 from backends.engines import make_engine
 from backends.gpu.engine import EngineOutOfMemory
-from backends.voice.engine import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
-from backends.voice.qwen3_client import Qwen3Client
-from backends.voice.voice_server import ServerGone, ServerHangs
+from backends.voice.engines.protocol import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
+from backends.voice.engines.qwen3_client import Qwen3Client
+from backends.voice.engines.voice_server import ServerGone, ServerHangs
 from configs.errors import EngineError
 from configs.settings import Settings, load_settings
 

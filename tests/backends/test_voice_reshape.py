@@ -7,11 +7,11 @@ import parselmouth
 import pytest
 from numpy.typing import NDArray
 
-from backends.voice import reshape as reshaping
-from backends.voice.emotion import Prosody, prosody
-from backends.voice.engine import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.reshape import reshape, reshape_timed
+from backends.voice.emotions.prosody import Prosody, prosody
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import EMOTIONS, SpeechRequest, SpeechResult, VoiceProfile
+from backends.voice.shaping import reshape as reshaping
+from backends.voice.shaping.reshape import reshape, reshape_timed
 from configs.errors import EngineError
 
 TEXT = "They put the wonderful boxes in the kitchen."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backends.voice.emotion import prosody
-from backends.voice.language import detect_language, language_tag
-from backends.voice.script import Segment, read_line, sounds_lexicon, speakable
+from backends.voice.emotions.prosody import prosody
 from backends.voice.sounds import render_sounds
+from backends.voice.texts.language import detect_language, language_tag
+from backends.voice.texts.script import Segment, read_line, sounds_lexicon, speakable
 from configs.errors import UsageError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from backends.voice.separate import Separator, find_separator
+from backends.voice.speakers.separate import Separator, find_separator
 from backends.voice.wav import write_wav
 from configs.errors import Cancelled, EngineError
 from configs.settings import Settings

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from voice_cast import SENTENCES, said
 
-from backends.voice import activity
-from backends.voice.activity import FRAME_S, activity_method, speech_probability, speech_spans
-from backends.voice.speakers import Ge2eEncoder, SpeakerEncoder, cosine, find_encoder, ge2e_weights, mel_power
+from backends.voice.speakers import activity
+from backends.voice.speakers.activity import FRAME_S, activity_method, speech_probability, speech_spans
+from backends.voice.speakers.likeness import Ge2eEncoder, SpeakerEncoder, cosine, find_encoder, ge2e_weights, mel_power
 from configs.errors import EngineError, UsageError
 from configs.settings import Settings
 

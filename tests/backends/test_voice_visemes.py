@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.voice.engine import EMOTIONS, Phoneme, SpeechRequest, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.visemes import (
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import EMOTIONS, Phoneme, SpeechRequest, VoiceProfile
+from backends.voice.lips.energy import EnergyMouth, cues_from_energy
+from backends.voice.lips.visemes import (
     MouthCue,
     cues_from_json,
     cues_from_phonemes,
@@ -22,7 +23,6 @@ from backends.voice.visemes import (
     shape_at,
     split_ipa,
 )
-from backends.voice.visemes_energy import EnergyMouth, cues_from_energy
 
 SHAPES = set("ABCDEFGHX")
 MINIMUM = 0.04

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from backends.voice.language import detect_language
-from backends.voice.script import speakable
-from backends.voice.written import clean_name, without_codes, without_markup
+from backends.voice.texts.language import detect_language
+from backends.voice.texts.script import speakable
+from backends.voice.texts.written import clean_name, without_codes, without_markup
 from tools.film.language import line_language
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from voice_cast import SENTENCES, said
 
-from backends.voice.speakers import ge2e_weights
+from backends.voice.speakers.likeness import ge2e_weights
 from evals.benchmarks.dataset import measure
 from evals.footage.dialogues import RATE, loud_spans, read_speech, stitch
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backends.voice.engine import EMOTIONS
+from backends.voice.engines.protocol import EMOTIONS
 from evals.benchmarks import emotion as bench
 from evals.benchmarks.emotion import USED, Heard, Plain, accuracy, effect_sizes, listen, plan, shuffled
 from evals.prosody import FEATURES, features
@@ -84,7 +84,7 @@ def test_effects_are_large_only_where_there_is_one() -> None:
 
 
 def test_lines_are_spoken_and_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.engines.espeak import EspeakEngine
 
     small: dict[str, Any] = {**plan(), "characters": {"Giulia": "a woman"}, "quick_sentences": 1}
     monkeypatch.setattr(bench, "plan", lambda: small)

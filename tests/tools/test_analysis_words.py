@@ -18,7 +18,7 @@ from backends.media.ffmpeg import ffmpeg_path
 from backends.media.subtitles import embedded_subtitles
 from backends.sound.result import Words
 from backends.vision.frame import MONO_RATE
-from backends.voice.recogniser import FILES, find_recogniser
+from backends.voice.speakers.recogniser import FILES, find_recogniser
 from configs.errors import Cancelled, UsageError
 from configs.settings import Settings
 from memory.records import Asset
@@ -242,8 +242,8 @@ def test_without_subtitles_a_local_recogniser_is_heard(studio, stand_in, tmp_pat
 
 
 def test_long_sound_is_written_down_in_pieces_that_join(studio, stand_in, tmp_path, monkeypatch):
-    monkeypatch.setattr("backends.voice.recogniser._CHUNK_S", 4.0)
-    monkeypatch.setattr("backends.voice.recogniser._SEARCH_S", 2.0)
+    monkeypatch.setattr("backends.voice.speakers.recogniser._CHUNK_S", 4.0)
+    monkeypatch.setattr("backends.voice.speakers.recogniser._SEARCH_S", 2.0)
     asset = studio.attach(make_wav(tmp_path / "talk.wav", 11.0))
     found = studio.words(asset)[0]
     assert len(stand_in.lengths) >= 3 and sum(stand_in.lengths) == pytest.approx(11 * MONO_RATE, rel=0.02)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backends.voice.loudness import integrated_lufs, peak_dbfs
-from backends.voice.true_peak import limit_true_peak, true_peak_dbtp
+from backends.voice.measures.loudness import integrated_lufs, peak_dbfs
+from backends.voice.measures.true_peak import limit_true_peak, true_peak_dbtp
 from backends.voice.wav import read_wav, write_wav
 from tools.editing.srt import write_srt, write_vtt
 from tools.voice.dialogue_lines import grouped

@@ -16,8 +16,8 @@ import pytest
 from voice_studio import VoiceStudio, voice_studio
 
 from backends.gpu.arbiter import Arbiter
-from backends.voice.engine import SpeechRequest, SpeechResult
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest, SpeechResult
 from backends.voice.wav import read_wav
 from configs.errors import EngineError, StudioError, UsageError
 from configs.models import load_models

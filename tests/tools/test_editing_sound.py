@@ -17,7 +17,7 @@ from backends.media.ffmpeg import encode_args, ffmpeg_path
 from backends.media.guard import sniff
 from backends.media.probe import probe
 from backends.sound.pcm import write_pcm
-from backends.voice.true_peak import true_peak_dbtp
+from backends.voice.measures.true_peak import true_peak_dbtp
 from memory.records import Asset
 from tools.editing.cut import Source
 from tools.editing.level import finished_sound

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from voice_studio import voice_studio
 
-from backends.voice.engine import Reference, VoiceProfile, VoiceSource
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import Reference, VoiceProfile, VoiceSource
 from configs.settings import load_settings
 from tools.voice.line import SpokenLine
 from tools.voice.line_cache import MIB, LineCache, line_key, spoken_line

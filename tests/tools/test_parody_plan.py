@@ -14,7 +14,7 @@ from parody_clips import jumping_clip
 from pydantic import ValidationError
 
 from backends.vision.record import FilmRecord
-from backends.voice.engine import EMOTIONS
+from backends.voice.engines.protocol import EMOTIONS
 from configs.errors import UsageError
 from configs.settings import PROMPT_DIR, Settings
 from tools.analysis.reading import Wishes, read_film

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from voice_studio import VoiceStudio, voice_studio
 
 from backends.media.ffmpeg import run_ffmpeg
-from backends.voice.engine import SpeechRequest
-from backends.voice.espeak import EspeakEngine
-from backends.voice.fit import facts_of
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest
 from backends.voice.profile import voice_from_description
+from backends.voice.shaping.fit import facts_of
 from backends.voice.wav import read_tags, read_wav, resample, write_wav
 from configs.errors import QuestionOpen, UsageError
 from configs.settings import load_settings

@@ -13,11 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.align import align
-from backends.voice.engine import SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.feeling import read_emotion
-from backends.voice.loudness import integrated_lufs
+from backends.voice.alignment.align import align
+from backends.voice.emotions.feeling import read_emotion
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
+from backends.voice.measures.loudness import integrated_lufs
 from configs.errors import UsageError
 from configs.settings import load_settings
 from tools.voice.line import SpokenLine, synthesise_line

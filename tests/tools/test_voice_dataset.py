@@ -17,7 +17,7 @@ from voice_cast import SENTENCES, said
 from voice_studio import VoiceStudio, voice_studio
 
 from backends.sound.beds import make_bed
-from backends.voice.speakers import ge2e_weights
+from backends.voice.speakers.likeness import ge2e_weights
 from backends.voice.wav import read_origin, read_wav, resample, write_wav
 from configs.errors import UsageError
 from configs.settings import load_settings

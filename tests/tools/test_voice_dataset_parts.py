@@ -12,11 +12,11 @@ import pytest
 
 from backends.media.probe import probe
 from backends.sound.result import Words
-from backends.voice.activity import FRAME_S
-from backends.voice.diarise import Diarisation, Turn
-from backends.voice.recogniser import FILES
-from backends.voice.separate import find_separator
-from backends.voice.track import VoiceTrack
+from backends.voice.speakers.activity import FRAME_S
+from backends.voice.speakers.diarise import Diarisation, Turn
+from backends.voice.speakers.recogniser import FILES
+from backends.voice.speakers.separate import find_separator
+from backends.voice.speakers.track import VoiceTrack
 from backends.voice.wav import write_wav
 from configs.errors import UsageError
 from configs.settings import Settings

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.visemes import MouthCue, cues_from_json, shape_at
+from backends.voice.lips.visemes import MouthCue, cues_from_json, shape_at
 from backends.voice.wav import read_wav, write_wav
 from configs.errors import UsageError
 from configs.settings import load_settings

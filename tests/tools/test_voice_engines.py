@@ -12,7 +12,7 @@ from cloning_installs import WORDS, install_gpt_sovits, install_qwen3_tts, recor
 from espeak_stand_in import pitch_hz
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.recogniser import FILES
+from backends.voice.speakers.recogniser import FILES
 from backends.voice.wav import read_origin, read_wav
 from configs.errors import EngineError, StudioError, UsageError
 from configs.models import load_models

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from voice_judges import Bands, Hears
 
-from backends.voice.engine import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
-from backends.voice.espeak import EspeakEngine
-from backends.voice.recogniser import FILES
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import Reference, SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
+from backends.voice.speakers.recogniser import FILES
 from backends.voice.wav import write_wav
 from configs.settings import load_settings
 from memory.records import Score

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.engine import EMOTIONS
-from backends.voice.feeling import emotion_text
-from backends.voice.measures import pitch_facts
+from backends.voice.emotions.feeling import emotion_text
+from backends.voice.engines.protocol import EMOTIONS
+from backends.voice.measures.figures import pitch_facts
 from backends.voice.wav import read_wav
 from configs.errors import UsageError
 from configs.settings import load_settings

@@ -14,9 +14,9 @@ from voice_studio import VoiceStudio, voice_studio
 from backends.media.audio import read_audio
 from backends.media.frames import read_frames
 from backends.media.probe import probe
-from backends.voice.engine import SpeechRequest, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.visemes import cues_from_json, shape_at
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest, VoiceProfile
+from backends.voice.lips.visemes import cues_from_json, shape_at
 from configs.errors import UsageError
 from configs.settings import Settings, load_settings
 from memory.records import Asset
@@ -103,7 +103,7 @@ def test_a_text_that_does_not_fit_is_said(
     studio: VoiceStudio, recording: Asset, text: str, source: str, warns: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The mark between right and wrong texts is for people's voices; on this synthetic one it is set to what parts them.
-    monkeypatch.setattr("backends.voice.align.FIT_MARK", 0.2)
+    monkeypatch.setattr("backends.voice.alignment.align.FIT_MARK", 0.2)
     outcome = studio.call("lip_sync", audio=recording.id, text=text)
     if not source:
         assert isinstance(outcome.error, UsageError) and warns in outcome.error.sentence

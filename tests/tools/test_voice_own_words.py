@@ -10,8 +10,8 @@ from scripted_brain import SCRIPTED, ScriptedBrain, calls, says, understands
 from voice_studio import VoiceStudio, voice_studio
 
 from agent.studio_agent import StudioAgent
-from backends.voice.engine import SpeechRequest
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest
 from backends.voice.profile import voice_from_description
 from backends.voice.wav import write_wav
 from configs.settings import load_settings

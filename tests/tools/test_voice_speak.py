@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.engine import SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
-from backends.voice.espeak import EspeakEngine
-from backends.voice.loudness import integrated_lufs
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest, SpeechResult, VoiceCapabilities, VoiceProfile
+from backends.voice.measures.loudness import integrated_lufs
 from backends.voice.wav import read_wav
 from configs.errors import EngineError, UsageError
 from configs.settings import load_settings

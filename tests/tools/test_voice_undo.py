@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.engine import SpeechRequest
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest
 from backends.voice.profile import voice_from_description
 from backends.voice.wav import write_wav
 from configs.errors import UsageError

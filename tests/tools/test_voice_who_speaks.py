@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from voice_studio import VoiceStudio, voice_studio
 
-from backends.voice.engine import SpeechRequest
-from backends.voice.espeak import EspeakEngine
+from backends.voice.engines.espeak import EspeakEngine
+from backends.voice.engines.protocol import SpeechRequest
 from backends.voice.profile import voice_from_description
-from backends.voice.speakers import ge2e_weights
+from backends.voice.speakers.likeness import ge2e_weights
 from backends.voice.wav import write_wav
 from configs.settings import load_settings
 from tools.intake import attach

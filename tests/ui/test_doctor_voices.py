@@ -8,7 +8,7 @@ import pytest
 from cloning_installs import install_gpt_sovits, install_qwen3_tts, recording
 from voice_training import installed
 
-from backends.voice.recogniser import FILES
+from backends.voice.speakers.recogniser import FILES
 from configs.settings import Settings, load_settings
 from configs.workspace import Workspace
 from memory.store import Memory

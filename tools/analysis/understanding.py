@@ -54,7 +54,7 @@ class Understanding:
         facts["looks"] = [self.looks.track is not None, self.looks.mark]
         if self._content:
             from backends.vision.vlm import seeing_model
-            from backends.voice.recogniser import find_recogniser
+            from backends.voice.speakers.recogniser import find_recogniser
             from configs.llm_services import vision_models
 
             recogniser, _ = find_recogniser(settings)

@@ -119,7 +119,7 @@ def _spoken(params: Mapping[str, Any], shift: float, end: float) -> Iterator[Wor
 
 def _heard(asset: Asset, ctx: ToolContext, language: str) -> tuple[tuple[Words, ...], str]:
     from backends.media.probe import probe
-    from backends.voice.recogniser import find_recogniser
+    from backends.voice.speakers.recogniser import find_recogniser
 
     path = ctx.path(asset)
     info = probe(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backends.voice.language import script_language
+from backends.voice.texts.language import script_language
 from tools.film.lexicon import lexicon
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from backends.image.layout.scene import EXPRESSIONS, POSES, SETS, TIMES, Angle, Scale
-from backends.voice.engine import EMOTIONS
+from backends.voice.engines.protocol import EMOTIONS
 
 Move = Literal[
     "static", "push_in", "pull_out", "pan_left", "pan_right", "tilt_up", "tilt_down", "truck", "handheld", "crane"

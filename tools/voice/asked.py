@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from backends.engines import make_engine
-from backends.voice.engine import VoiceProfile
-from backends.voice.language import detect_language, language_tag
+from backends.voice.engines.protocol import VoiceProfile
 from backends.voice.profile import voice_from_description, voice_from_fields
-from backends.voice.script import sounds_lexicon
-from backends.voice.written import clean_name, without_codes, without_markup
+from backends.voice.texts.language import detect_language, language_tag
+from backends.voice.texts.script import sounds_lexicon
+from backends.voice.texts.written import clean_name, without_codes, without_markup
 from configs.character_voices import has_own_voices, load_character_voices
 from configs.errors import UsageError
 from configs.tts_config import load_tts
@@ -27,7 +27,7 @@ from tools.voice.routing import Route, likely_language, own_language, preset_voi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from backends.voice.engine import VoiceEngine
+    from backends.voice.engines.protocol import VoiceEngine
     from tools.spec import ToolContext
 
 NARRATOR = "Narrator"

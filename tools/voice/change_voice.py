@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from backends.voice.profile import voice_from_fields
-from backends.voice.written import clean_name
+from backends.voice.texts.written import clean_name
 from configs.errors import UsageError
 from tools.spec import Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.asked import MOST_NAME
@@ -143,6 +143,6 @@ def _told(before: Mapping[str, Any], after: Mapping[str, Any], cloned: bool) -> 
 
 
 def _language(wanted: str, ctx: ToolContext) -> str:
-    from backends.voice.language import language_tag
+    from backends.voice.texts.language import language_tag
 
     return language_tag(wanted, known_languages(Studio(ctx.settings, ctx.workspace, ctx.memory)))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from backends.voice.engine import Reference, VoiceSource
-from backends.voice.measures import similarity
-from backends.voice.speakers import SpeakerEncoder, find_encoder
+from backends.voice.engines.protocol import Reference, VoiceSource
+from backends.voice.measures.figures import similarity
+from backends.voice.speakers.likeness import SpeakerEncoder, find_encoder
 from backends.voice.wav import read_wav, voice_tags, write_wav
 from configs.errors import UsageError
 from configs.voice_training import load_voice_training

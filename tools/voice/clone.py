@@ -10,15 +10,15 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from backends.media.probe import MediaInfo, probe
-from backends.voice.emotion import emotion_named
-from backends.voice.engine import EMOTIONS
-from backends.voice.fit import Fit, facts_of, fit, praat_missing
-from backends.voice.language import language_tag
+from backends.voice.emotions.prosody import emotion_named
+from backends.voice.engines.protocol import EMOTIONS
 from backends.voice.profile import voice_from_fields
-from backends.voice.sample import Heard, Stretch, choose, hear
-from backends.voice.speakers import find_encoder
+from backends.voice.shaping.fit import Fit, facts_of, fit, praat_missing
+from backends.voice.speakers.likeness import find_encoder
+from backends.voice.speakers.sample import Heard, Stretch, choose, hear
+from backends.voice.texts.language import language_tag
+from backends.voice.texts.written import clean_name
 from backends.voice.wav import read_wav
-from backends.voice.written import clean_name
 from configs.character_voices import load_character_voices
 from configs.errors import StudioError, UsageError
 from configs.voice_training import Cloning, load_voice_training
@@ -297,7 +297,7 @@ def _details(stretch: Stretch, consent: Consent, fitted: Fit | None) -> list[str
 def _language(wanted: str) -> str:
     if not wanted.strip():
         return ""
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.engines.espeak import EspeakEngine
 
     return language_tag(wanted, EspeakEngine().capabilities().languages)
 

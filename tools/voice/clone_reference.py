@@ -9,11 +9,11 @@ from pathlib import Path
 from backends.media.ffmpeg import input_args, run_ffmpeg
 from backends.media.guard import MediaLimits, sniff
 from backends.media.probe import MediaInfo
-from backends.voice.activity import speech_spans
-from backends.voice.language import detect_language
-from backends.voice.loudness import normalise
-from backends.voice.recogniser import find_recogniser
-from backends.voice.sample import RATE, Heard, Stretch, candidates
+from backends.voice.measures.loudness import normalise
+from backends.voice.speakers.activity import speech_spans
+from backends.voice.speakers.recogniser import find_recogniser
+from backends.voice.speakers.sample import RATE, Heard, Stretch, candidates
+from backends.voice.texts.language import detect_language
 from backends.voice.wav import STUDIO, read_wav, voice_tags, write_wav
 from configs.errors import StudioError
 from configs.voice_training import Cloning
@@ -152,7 +152,7 @@ def _is_whole(heard: Heard, stretch: Stretch) -> bool:
 
 def _words_inside(ctx: ToolContext, text: str, language: str, heard: Heard, stretch: Stretch) -> str:
     """Of the words of the whole recording those that are said in the stretch; '' when that cannot be told."""
-    from backends.voice.align import LETTERS_PER_SECOND, align
+    from backends.voice.alignment.align import LETTERS_PER_SECOND, align
 
     try:
         found = align(heard.mono, RATE, text, language, on_progress=lambda done, total: ctx.cancel.check())

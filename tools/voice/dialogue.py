@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from backends.voice.feeling import emotion_text
+from backends.voice.emotions.feeling import emotion_text
 from configs.dialogue import dialogue_config
 from configs.errors import UsageError
 from memory.records import Asset

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.voice.loudness import integrated_lufs
+from backends.voice.measures.loudness import integrated_lufs
 from backends.voice.wav import read_wav, resample, write_wav
 from configs.dialogue import dialogue_config
 from memory.records import Asset, Score

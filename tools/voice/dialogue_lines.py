@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from backends.voice.engine import VoiceSource
+from backends.voice.engines.protocol import VoiceSource
 from configs.errors import Cancelled, PolicyError, StudioError, UsageError
 from memory.records import Asset
 from tools.spec import Studio, ToolContext

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from backends.voice.casting import species_of, voices_config
-from backends.voice.engine import SpeechRequest, SpeechResult
-from backends.voice.loudness import integrated_lufs, peak_dbfs, rms_dbfs, speech_span
-from backends.voice.script import Segment, read_line
+from backends.voice.engines.protocol import SpeechRequest, SpeechResult
+from backends.voice.measures.loudness import integrated_lufs, peak_dbfs, rms_dbfs, speech_span
+from backends.voice.texts.script import Segment, read_line
 from memory.records import Score
 from tools.voice.judges import NOBODY, Judges, judged
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from backends.vision.identity.local_files import model_folder
 from backends.voice.casting import species_of, voices_config
-from backends.voice.engine import SpeechRequest, SpeechResult, VoiceSource
-from backends.voice.feeling import read_emotion
-from backends.voice.measures import (
+from backends.voice.emotions.feeling import read_emotion
+from backends.voice.engines.protocol import SpeechRequest, SpeechResult, VoiceSource
+from backends.voice.measures.figures import (
     Transcriber,
     intelligibility,
     noise_floor_db,
@@ -22,8 +22,8 @@ from backends.voice.measures import (
     similarity,
     why_not,
 )
-from backends.voice.recogniser import find_recogniser
-from backends.voice.speakers import SpeakerEncoder, find_encoder
+from backends.voice.speakers.likeness import SpeakerEncoder, find_encoder
+from backends.voice.speakers.recogniser import find_recogniser
 from backends.voice.wav import read_wav
 from configs.errors import StudioError
 from configs.settings import Settings

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.casting import species_of
-from backends.voice.emotion_delivery import deliver
-from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceEngine, VoiceProfile, VoiceSource
-from backends.voice.feeling import EmotionCurve, read_emotion
-from backends.voice.loudness import normalise, trim
-from backends.voice.script import read_line, speakable
+from backends.voice.emotions.delivery import deliver
+from backends.voice.emotions.feeling import EmotionCurve, read_emotion
+from backends.voice.engines.protocol import Phoneme, SpeechRequest, SpeechResult, VoiceEngine, VoiceProfile, VoiceSource
+from backends.voice.measures.loudness import normalise, trim
+from backends.voice.texts.script import read_line, speakable
 from configs.errors import EngineError, UsageError
 from memory.records import Score
 from tools.voice.gates import gates, score_line

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.voice.emotion import Prosody
-from backends.voice.engine import Phoneme, Reference, SpeechRequest, VoiceEngine, VoiceProfile, VoiceSource
-from backends.voice.stamp import content
+from backends.voice.emotions.prosody import Prosody
+from backends.voice.engines.protocol import Phoneme, Reference, SpeechRequest, VoiceEngine, VoiceProfile, VoiceSource
+from backends.voice.engines.stamp import content
 from configs.dialogue import dialogue_config
 from configs.settings import CONFIG_DIR, PROMPT_DIR
 from configs.workspace import Workspace

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.emotion_delivery import deliver
-from backends.voice.engine import Phoneme, SpeechRequest, SpeechResult, VoiceEngine
-from backends.voice.feeling import EmotionCurve
-from backends.voice.loudness import normalise, trim
-from backends.voice.phrases import phrases_in, positions
-from backends.voice.reshape_contour import CONTINUED
+from backends.voice.emotions.delivery import deliver
+from backends.voice.emotions.feeling import EmotionCurve
+from backends.voice.emotions.phrases import phrases_in, positions
+from backends.voice.engines.protocol import Phoneme, SpeechRequest, SpeechResult, VoiceEngine
+from backends.voice.measures.loudness import normalise, trim
+from backends.voice.shaping.contour import CONTINUED
 from backends.voice.wav import resample
 
 Samples = NDArray[np.float32]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from backends.voice.align import MAX_SECONDS
-from backends.voice.arkit import arkit_csv
-from backends.voice.moho import moho_dat
-from backends.voice.visemes import rhubarb_json, rhubarb_tsv
+from backends.voice.alignment.align import MAX_SECONDS
+from backends.voice.lips.arkit import arkit_csv
+from backends.voice.lips.moho import moho_dat
+from backends.voice.lips.visemes import rhubarb_json, rhubarb_tsv
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult

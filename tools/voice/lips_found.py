@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.activity import speech_spans
-from backends.voice.align import FIT_MARK, LETTERS_PER_SECOND, MAX_SECONDS, Aligned, align
-from backends.voice.engine import Phoneme
-from backends.voice.language import detect_language, language_tag
-from backends.voice.loudness import peak_dbfs
-from backends.voice.script import read_line
-from backends.voice.visemes import MouthCue, cues_from_phonemes
-from backends.voice.visemes_energy import EnergyMouth, cues_from_energy
+from backends.voice.alignment.align import FIT_MARK, LETTERS_PER_SECOND, MAX_SECONDS, Aligned, align
+from backends.voice.engines.protocol import Phoneme
+from backends.voice.lips.energy import EnergyMouth, cues_from_energy
+from backends.voice.lips.visemes import MouthCue, cues_from_phonemes
+from backends.voice.measures.loudness import peak_dbfs
+from backends.voice.speakers.activity import speech_spans
+from backends.voice.texts.language import detect_language, language_tag
+from backends.voice.texts.script import read_line
 from configs.errors import EngineError, UsageError
 from memory.records import Asset
 from tools.spec import ToolContext
@@ -235,7 +235,7 @@ def _speech_share(asset: Asset, spoken: float, ctx: ToolContext) -> dict[str, An
 
 
 def _language(said: Said, line: _Line, text: str, ctx: ToolContext) -> str:
-    from backends.voice.espeak_library import language_voices
+    from backends.voice.engines.espeak_library import language_voices
 
     if said.language.strip():
         known = {tag.split("-")[0] for tag in language_voices()} or {"en", "it"}

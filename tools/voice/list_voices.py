@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from backends.voice.emotion import emotions_config
-from backends.voice.engine import EMOTIONS, VoiceProfile
+from backends.voice.emotions.prosody import emotions_config
+from backends.voice.engines.protocol import EMOTIONS, VoiceProfile
 from configs.character_voices import load_character_voices
 from memory.records import Entry
 from tools.spec import SUMMARY_LIMIT, Studio, Tool, ToolArgs, ToolContext, ToolResult

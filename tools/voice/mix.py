@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.loudness import FLOOR_DB, integrated_lufs
-from backends.voice.true_peak import limiting_gain
+from backends.voice.measures.loudness import FLOOR_DB, integrated_lufs
+from backends.voice.measures.true_peak import limiting_gain
 from configs.dialogue import dialogue_config
 
 Samples = NDArray[np.float32]

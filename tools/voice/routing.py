@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from backends.engines import make_engine
 from backends.gpu.engine import Checked
-from backends.voice.engine import Reference, VoiceSource
-from backends.voice.language import detect_language, language_tag
+from backends.voice.engines.protocol import Reference, VoiceSource
+from backends.voice.texts.language import detect_language, language_tag
 from configs.character_voices import CharacterVoice, load_character_voices
 from configs.errors import StudioError, UsageError
 from configs.image_tables import model_path
@@ -141,7 +141,7 @@ def own_language(studio: Studio, character: str) -> str:
 
 def known_languages(studio: Studio) -> frozenset[str]:
     """Primary tags that any engine speaks, installed or not."""
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.engines.espeak import EspeakEngine
 
     table = load_tts(studio.settings)
     listed = {tag for name in VOICE_ENGINES if (one := table.engine(name)) is not None for tag in one.languages}

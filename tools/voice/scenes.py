@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from backends.voice.feeling import scene_curve
+from backends.voice.emotions.feeling import scene_curve
 from backends.voice.profile import voice_from_description, voice_from_fields
-from backends.voice.script import read_line, words_of
+from backends.voice.texts.script import read_line, words_of
 from configs.dialogue import dialogue_config
 from configs.errors import StudioError, UsageError
 from memory.names import name_key
@@ -84,7 +84,7 @@ def performed(line: ScriptLine, memory: Memory) -> tuple[ScriptLine, tuple[str, 
 
 def _languages() -> frozenset[str]:
     """What the built-in voice speaks, which is more than any other engine does; empty where it is not installed."""
-    from backends.voice.espeak import EspeakEngine
+    from backends.voice.engines.espeak import EspeakEngine
 
     return EspeakEngine().capabilities().languages
 

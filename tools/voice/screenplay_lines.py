@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from backends.voice.emotion import emotion_named
-from backends.voice.feeling import DEFAULT_INTENSITY, emotion_text
-from backends.voice.language import language_tag
-from backends.voice.script import read_line, words_of
-from backends.voice.written import clean_name, without_codes, without_markup
+from backends.voice.emotions.feeling import DEFAULT_INTENSITY, emotion_text
+from backends.voice.emotions.prosody import emotion_named
+from backends.voice.texts.language import language_tag
+from backends.voice.texts.script import read_line, words_of
+from backends.voice.texts.written import clean_name, without_codes, without_markup
 from configs.dialogue import dialogue_config
 from configs.errors import UsageError
 from tools.voice.gates import gates

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backends.voice.feeling import emotion_text
+from backends.voice.emotions.feeling import emotion_text
 from configs.dialogue import dialogue_config
 from configs.errors import UsageError
 from tools.voice.screenplay_lines import Draft

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from backends.voice.engine import EMOTIONS
-from backends.voice.feeling import DEFAULT_INTENSITY, emotion_text
+from backends.voice.emotions.feeling import DEFAULT_INTENSITY, emotion_text
+from backends.voice.engines.protocol import EMOTIONS
 from backends.voice.wav import write_wav
 from configs.errors import EngineError
 from configs.models import load_models

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from backends.voice.script import read_line, words_of
+from backends.voice.texts.script import read_line, words_of
 from configs.dialogue import dialogue_config
 from tools.editing.specs import CaptionSpec
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends.voice.diarise import Diarisation
-from backends.voice.speakers import centroid, find_encoder
+from backends.voice.speakers.diarise import Diarisation
+from backends.voice.speakers.likeness import centroid, find_encoder
 from configs.errors import StudioError, UsageError
 from configs.voice_dataset import Clustering, voice_dataset_table
 from tools.voice.dataset.who import cluster_all, limits_for, pyannote_all
 
 if TYPE_CHECKING:
     from backends.media.probe import MediaInfo
-    from backends.voice.speakers import SpeakerEncoder
-    from backends.voice.track import VoiceTrack
+    from backends.voice.speakers.likeness import SpeakerEncoder
+    from backends.voice.speakers.track import VoiceTrack
     from memory.records import Asset
     from tools.spec import ToolContext
 
@@ -90,7 +90,7 @@ def who_speaks(
     encoder, why = find_encoder(ctx.settings)
     if encoder is None:
         raise UsageError("Who speaks cannot be told here", why, "Install a speaker encoder; see docs/voice-datasets.md")
-    from backends.voice.track import track_voices
+    from backends.voice.speakers.track import track_voices
 
     track = track_voices(path, encoder, info=info, cancel=ctx.cancel.check, on_progress=tell)
     limits, measured = voice_dataset_table().clustering(encoder.name)
@@ -108,7 +108,7 @@ def who_speaks(
 def _told_apart(
     track: VoiceTrack, path: Path, limits: Clustering, ctx: ToolContext
 ) -> tuple[Diarisation, tuple[str, ...]]:
-    from backends.voice.diarise_pyannote import find_pyannote
+    from backends.voice.speakers.diarise_pyannote import find_pyannote
 
     folder, _ = find_pyannote(ctx.settings)
     notes: tuple[str, ...] = ()

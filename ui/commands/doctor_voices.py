@@ -11,7 +11,7 @@ from typing import Any
 from backends.engines import make_engine
 from backends.gpu.engine import Checked
 from backends.vision.identity.local_files import model_folder
-from backends.voice.recogniser import find_recogniser
+from backends.voice.speakers.recogniser import find_recogniser
 from backends.voice.training.steps import check_installed
 from configs.character_voices import CharacterVoices, has_own_voices, load_character_voices
 from configs.errors import StudioError

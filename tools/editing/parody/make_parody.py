@@ -215,7 +215,7 @@ def told_tone(args: MakeParodyArgs, ctx: ToolContext) -> str:
 
 def language_of(args: MakeParodyArgs, ctx: ToolContext) -> str:
     """'en' or 'it': as asked, else as the words are written, else as the studio is set."""
-    from backends.voice.language import detect_language
+    from backends.voice.texts.language import detect_language
 
     asked = args.language.strip().casefold()[:2]
     if asked:

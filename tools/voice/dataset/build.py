@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.sound.result import Words
-from backends.voice.activity import activity_method
-from backends.voice.speakers import SpeakerEncoder
-from backends.voice.track import VoiceTrack, track_voices
+from backends.voice.speakers.activity import activity_method
+from backends.voice.speakers.likeness import SpeakerEncoder
+from backends.voice.speakers.track import VoiceTrack, track_voices
 from configs.errors import EngineError, UsageError
 from configs.voice_dataset import Clustering, VoiceDatasetTable
 from tools.voice.dataset.clips import Cut, cut_clips
@@ -25,7 +25,7 @@ from tools.voice.dataset.who import cluster_all, limits_for, pyannote_all
 
 if TYPE_CHECKING:
     from backends.media.probe import MediaInfo
-    from backends.voice.diarise import Diarisation
+    from backends.voice.speakers.diarise import Diarisation
 
 _HEARD_REJECTS = 60
 """So many rejected pieces are cut too, for people to listen to."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def find_cleanliness() -> tuple[Callable[[Path], float | None], str]:
     """What gives DNSMOS OVRL (1 to 5) of a sound file, None where it cannot be measured; and its name, for people."""
-    from backends.voice.measures_mos import cleanliness, cleanliness_is_here
+    from backends.voice.measures.mos import cleanliness, cleanliness_is_here
     from backends.voice.wav import read_wav
 
     if not cleanliness_is_here():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.loudness import rms_dbfs
+from backends.voice.measures.loudness import rms_dbfs
 from backends.voice.wav import resample, write_wav
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backends.sound.result import Words
-from backends.voice.activity import FRAME_S
-from backends.voice.diarise import Diarisation
-from backends.voice.track import VoiceTrack
+from backends.voice.speakers.activity import FRAME_S
+from backends.voice.speakers.diarise import Diarisation
+from backends.voice.speakers.track import VoiceTrack
 from configs.voice_dataset import Cutting
 
 _LEAST_LINE_SHARE = 0.6

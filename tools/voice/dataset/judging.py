@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.speakers import centroid
+from backends.voice.speakers.likeness import centroid
 from backends.voice.wav import read_wav
 from configs.voice_dataset import Clustering, VoiceDatasetTable
 from tools.voice.dataset.cutting import Piece, Scene, overlap, snr_db

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from backends.voice.language import detect_language
+from backends.voice.texts.language import detect_language
 from configs.voice_dataset import VoiceDatasetTable
 from tools.voice.dataset.build import Built, Source
 from tools.voice.dataset.cutting import Scene

@@ -10,7 +10,7 @@ from backends.media.guard import MEDIA_ENDINGS, open_container, sniff
 from backends.media.probe import MediaInfo, probe
 from backends.media.subtitles import plain_line
 from backends.sound.result import Words
-from backends.voice.separate import find_separator
+from backends.voice.speakers.separate import find_separator
 from backends.voice.wav import origin_of, voice_tags
 from configs.errors import StudioError, UsageError
 from tools.analysis.words import SPOKEN, words_of

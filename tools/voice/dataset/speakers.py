@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.sound.result import Words
-from backends.voice.diarise import Diarisation
+from backends.voice.speakers.diarise import Diarisation
 from configs.errors import UsageError
 from configs.voice_dataset import Clustering
 from tools.voice.dataset.cutting import overlap

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from backends.media.subtitles import plain_line
-from backends.voice.speakers import SpeakerEncoder, centroid, find_encoder
+from backends.voice.speakers.likeness import SpeakerEncoder, centroid, find_encoder
 from configs.errors import UsageError
 from configs.voice_dataset import VoiceDatasetTable, voice_dataset_table
 from memory.records import Score
@@ -172,7 +172,7 @@ def _reference(
     named: str, entry: Entry | None, encoder: SpeakerEncoder, ctx: ToolContext
 ) -> tuple[np.ndarray | None, str]:
     """The vector of the reference clip, or of the character's stored references; None without either."""
-    from backends.voice.track import track_voices
+    from backends.voice.speakers.track import track_voices
 
     if named.strip():
         asset = ctx.asset(named, "audio", "video")
@@ -260,7 +260,7 @@ def _none_kept(built: Built, character: str, doubts: list[str]) -> UsageError:
 
 
 def _pyannote(ctx: ToolContext) -> Path | None:
-    from backends.voice.diarise_pyannote import find_pyannote
+    from backends.voice.speakers.diarise_pyannote import find_pyannote
 
     folder, why = find_pyannote(ctx.settings)
     if folder is None:

@@ -12,7 +12,7 @@ from tools.voice.dataset.build import Built, Source
 from tools.voice.dataset.judging import Judged, cer
 
 if TYPE_CHECKING:
-    from backends.voice.recogniser import Recogniser
+    from backends.voice.speakers.recogniser import Recogniser
     from tools.spec import ToolContext
 
 
@@ -20,7 +20,7 @@ def check_words(
     built: Built, sources: Sequence[Source], language: str, table: VoiceDatasetTable, ctx: ToolContext
 ) -> tuple[Built, str]:
     """The same with the character error rate of each kept clip, and where the words are from, for people."""
-    from backends.voice.recogniser import find_recogniser
+    from backends.voice.speakers.recogniser import find_recogniser
 
     by = sorted({words.by for source in sources for words in source.words if words.by})
     if not by:

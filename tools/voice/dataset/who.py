@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backends.voice.activity import FRAME_S, RATE
-from backends.voice.diarise import Diarisation, Turn, cluster_speakers
-from backends.voice.diarise_pyannote import Heard, pyannote_turns
-from backends.voice.speakers import centroid
-from backends.voice.track import VoiceTrack
+from backends.voice.speakers.activity import FRAME_S, RATE
+from backends.voice.speakers.diarise import Diarisation, Turn, cluster_speakers
+from backends.voice.speakers.diarise_pyannote import Heard, pyannote_turns
+from backends.voice.speakers.likeness import centroid
+from backends.voice.speakers.track import VoiceTrack
 from configs.voice_dataset import Clustering
 
 _GAP_S = 10.0
