@@ -17,6 +17,7 @@ from backends.gpu.servers.log_file import LogFollower
 from backends.gpu.servers.processes import birth
 from backends.gpu.servers.start_failure import exit_text, telling
 from backends.voice.training.steps import Step
+from backends.voice.training.watchdog import Watchdog
 from configs.errors import EngineError
 
 SEAT = "voice_training"
@@ -51,7 +52,7 @@ def run_step(
     """Run a script and wait for it.
 
     Args:
-        run_dir: where the process is recorded, so that a later studio can end it should this one die.
+        run_dir: where the process is recorded: should this studio die, a watchdog ends it, else the next studio does.
         on_line: gets every line of its output.
         beat: called about once a second; what it raises (Cancelled) stops the script and everything it started.
         quiet_s: seconds without a line after which it hangs.
@@ -65,11 +66,15 @@ def run_step(
     began, clock = time.monotonic(), time.time()
     child = Child.start(Command(f"training: {step.name}", step.argv, step.env, step.log, step.cwd))
     record = _record(child, step, home)
+    watchdog: Watchdog | None = None
     try:
         records.write(run_dir, record)
+        watchdog = Watchdog.over(child.identity, stop_s)
         _watch(child, step, on_line, beat, quiet_s)
     finally:
         child.stop(stop_s)
+        if watchdog is not None:
+            watchdog.dismiss()
         with suppress(EngineError):
             records.remove(run_dir, record)
         _sweep(step.cwd, clock)
