@@ -151,6 +151,9 @@ def _add_chat(app: FastAPI, settings: Settings, agent: StudioAgent) -> None:
 
     from ui.chat.media import media_router
     from ui.chat.middleware import ClosedPages, OfflinePages, SignedIn
+    from ui.chat.uploads import let_empty_files_in
+
+    let_empty_files_in()
 
     @app.get("/", response_model=None)
     async def root() -> RedirectResponse:

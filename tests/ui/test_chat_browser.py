@@ -187,12 +187,19 @@ def test_two_tabs_finish_both_and_mix_nothing(tabs: BrowserContext, server: Chat
     two.close()
 
 
-def test_a_text_file_named_mp4_gets_one_sentence(tabs: BrowserContext, server: ChatServer, tmp_path: Path) -> None:
-    fake, note = tmp_path / "clip.mp4", tmp_path / "note.txt"
+def test_files_that_are_no_films_get_one_sentence(tabs: BrowserContext, server: ChatServer, tmp_path: Path) -> None:
+    fake, note, nothing = tmp_path / "clip.mp4", tmp_path / "note.txt", tmp_path / "nothing.mp4"
+    nothing.touch()
     fake.write_text("this is no film\n" * 20)
     note.write_text("a shopping list")
     page = open_chat(tabs, server)
     page.locator("input[type=file]").first.wait_for(state="attached")
+    page.locator("input[type=file]").first.set_input_files([str(nothing)])
+    page.locator("#attachments button").nth(0).wait_for()
+    page.locator("#chat-input").press("Enter")
+    page.get_by_text("'nothing.mp4' is empty").wait_for()
+    thread_link(page, "nothing.mp4").wait_for()  # the conversation is in the list, though nothing was said
+    idle(page)
     page.locator("input[type=file]").first.set_input_files([str(note), str(fake)])
     page.locator("#attachments button").nth(1).wait_for()
     page.wait_for_function("() => !document.querySelector('#attachments circle')")  # both are sent

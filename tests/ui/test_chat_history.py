@@ -53,6 +53,25 @@ async def stored(layer: Any) -> Any:
     return thread
 
 
+async def test_a_message_without_a_word_takes_no_name_away(history: Any) -> None:
+    await history.update_thread("t1", name="")
+    assert (await stored(history))["name"] == "a wish"
+
+
+async def test_an_empty_file_comes_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chainlit.session import BaseSession, HTTPSession
+
+    from ui.chat.uploads import let_empty_files_in
+
+    monkeypatch.setattr(BaseSession, "persist_file", BaseSession.persist_file)  # put back afterwards
+    let_empty_files_in()
+    session = HTTPSession(id="empty", client_type="webapp")
+    for content in (b"", b"abc"):
+        reference = await session.persist_file("clip.mp4", "video/mp4", content=content)
+        kept = session.files[reference["id"]]
+        assert kept["name"] == "clip.mp4" and Path(kept["path"]).read_bytes() == content
+
+
 async def test_threads_keep_tags_and_metadata(history: Any) -> None:
     thread = await stored(history)
     assert thread["tags"] == ["film", "robot"] and thread["metadata"] == {"a": 1} and thread["name"] == "a wish"

@@ -16,6 +16,11 @@ from ui.chat.wording import step_title
         ("make_control_maps", {"image": "img-b2f10c4f76"}, "Make control maps"),
         ("check_identity", {"image": "img-b2f10c4f76", "character": "Luca"}, "Check who is in the picture: Luca"),
         ("lip_sync", {"audio": "$1"}, "Fit the mouth to the words"),
+        ("remember", {"kind": "character", "name": "Pip", "text": "a small hedgehog"}, "Remember: Pip"),
+        ("remember", {"kind": "note", "text": "the film ends at dawn"}, "Remember: the film ends at dawn"),
+        ("export_timeline", {"timeline": "last", "format": "fcpxml"}, "Export the timeline: fcpxml"),
+        ("remix_style", {"video": "clip.mp4", "style": "noir"}, "Give it another style: noir"),
+        ("make_parody", {"video": "last", "recipe": "auto"}, "Make a parody"),
     ],
 )  # fmt: skip
 def test_a_title_tells_what_is_done_in_words(tool: str, args: dict[str, object], title: str) -> None:

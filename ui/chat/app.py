@@ -24,7 +24,7 @@ from ui.chat.middleware import USER
 from ui.chat.plan import ask_approval, draw_buttons, newest_plan, take_buttons_away
 from ui.chat.turn import draw_turn
 from ui.chat.unfinished import offer_to_go_on, unfinished_wish
-from ui.chat.uploads import take_in, under_own_name
+from ui.chat.uploads import NAME_LIMIT, take_in, under_own_name
 from ui.chat.wording import answer_in_words
 from ui.server import running_agent
 
@@ -161,12 +161,23 @@ async def _decision_in(text: str) -> Decision | None:
 
 async def _take_in_only(files: Sequence[tuple[str, str]]) -> None:
     """Files without a word: they are kept for what comes next."""
+    await _name_after([name for _, name in files])
     try:
         names = await take_in(running_agent(), _thread(), files)
     except StudioError as error:
         await cl.ErrorMessage(error.sentence).send()
         return
     await cl.Message(f"I have {', '.join(names)}. What should I do with {'it' if len(names) == 1 else 'them'}?").send()
+
+
+async def _name_after(files: Sequence[str]) -> None:
+    """A conversation that begins with files alone is called after them, so that the list on the left shows it."""
+    layer: Any = get_data_layer()
+    if ((await layer.get_thread(_thread())) or {}).get("name"):
+        return
+    name = ", ".join(files)[:NAME_LIMIT]
+    await layer.update_thread(_thread(), name=name)
+    await cl.context.emitter.emit("first_interaction", {"interaction": name, "thread_id": _thread()})  # type: ignore[attr-defined]
 
 
 def _thread() -> str:

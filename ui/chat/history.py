@@ -113,6 +113,17 @@ class History(SQLAlchemyDataLayer):
         bound = {k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in parameters.items()}
         return await super().execute_sql(query, bound)
 
+    async def update_thread(
+        self,
+        thread_id: str,
+        name: str | None = None,
+        user_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        tags: list[str] | None = None,
+    ) -> None:
+        """Upstream's; a first message without a word gives no empty name, which the list would leave out."""
+        await super().update_thread(thread_id, name or None, user_id, metadata, tags)
+
     @queue_until_user_message()
     async def create_step(self, step_dict: Any) -> None:
         # Chainlit writes each state of a step in a task of its own; the lock is fair, so the last state stays

@@ -1,12 +1,15 @@
 """Files that a page sends: Chainlit names them by a number, the studio by what the user called them."""
 
+# mypy: disable-error-code="method-assign"
+
 from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.studio_agent import StudioAgent
@@ -24,6 +27,23 @@ def under_own_name(path: Path, name: str) -> str:
     folder.mkdir(exist_ok=True)
     shutil.copyfile(path, folder / plain)
     return str(folder / plain)
+
+
+def let_empty_files_in() -> None:
+    """Chainlit answers a file of 0 bytes with an internal error; so it comes in, and the studio says what it is."""
+    from chainlit.session import BaseSession
+
+    keep = BaseSession.persist_file
+
+    async def persist_file(
+        self: BaseSession, name: str, mime: str, path: str | None = None, content: bytes | str | None = None
+    ) -> Any:
+        if path or content:
+            return await keep(self, name, mime, path, content)
+        with tempfile.NamedTemporaryFile() as nothing:
+            return await keep(self, name, mime, nothing.name)
+
+    BaseSession.persist_file = persist_file
 
 
 async def take_in(agent: StudioAgent, thread: str, files: Sequence[tuple[str, str]]) -> list[str]:

@@ -18,6 +18,8 @@ MAIN_LIMIT = 70
 """Characters of the main argument in a title."""
 ASSET_ID = re.compile(r"[a-z]{3}-[0-9a-f]{10}")
 """Means nothing to people."""
+UNSAID = ("", "auto", "last")
+"""Values that stand for what the studio finds out itself."""
 
 
 @lru_cache
@@ -31,9 +33,11 @@ def wording() -> dict[str, Any]:
 def step_title(tool: str, args: Mapping[str, Any]) -> str:
     """A step in plain words: `Make a film: a robot waves in the room`."""
     verb = wording()["titles"].get(tool, tool.replace("_", " ").capitalize())
-    texts = {k: v for k, v in args.items() if isinstance(v, str) and v and not v.startswith("$")}
+    said = {k: v for k, v in args.items() if isinstance(v, str) and v not in UNSAID and k != "kind"}
+    texts = {k: v for k, v in said.items() if not v.startswith("$")}
     # what is to be done says more than the name of the file that it is done to
-    main = texts.get("instruction") or next((v for v in texts.values() if not ASSET_ID.fullmatch(v)), "")
+    telling = texts.get("instruction") or texts.get(wording()["main"].get(tool, ""))
+    main = telling or next((v for v in texts.values() if not ASSET_ID.fullmatch(v)), "")
     main = " ".join(named(main).split())
     if len(main) > MAIN_LIMIT:
         main = main[: MAIN_LIMIT - 1].rstrip() + "…"
