@@ -27,11 +27,17 @@ class Refusal:
 
 
 def make_steps(
-    calls: Sequence[Mapping[str, Any]], done: int, ctx: TurnContext, told: Sequence[str] | None = None
+    calls: Sequence[Mapping[str, Any]],
+    done: int,
+    ctx: TurnContext,
+    told: Sequence[str] | None = None,
+    *,
+    possible: bool = True,
 ) -> tuple[list[dict[str, Any]], list[Refusal]]:
     """Steps for a batch of tool calls; `done` steps came before, so '$1' of this batch becomes '$<done+1>'.
 
     told: the user's words that a brain's calls answer; None: the arguments are the user's own.
+    possible: refuse a call that is bound to fail; False where it is only priced.
     """
     steps: list[dict[str, Any]] = []
     refused: list[Refusal] = []
@@ -42,7 +48,7 @@ def make_steps(
             if told is not None:
                 args = tool.only_said(repair_args(tool, args)[0], told)
             forecast, needs, mended = ctx.executor.forecast(call["name"], args)
-            if not ctx.dry:
+            if possible and not ctx.dry:
                 ctx.executor.check_possible(call["name"], mended, [s["tool"] for s in steps])
         except StudioError as error:
             refused.append(Refusal(call["id"], error))

@@ -33,7 +33,7 @@ class ExpectedCall(_Strict):
 class Turn(_Strict):
     say: str
     intent: str | AnyOf | None = None
-    """The first tool that serves the wish, `clarify`, `decline` or `chat`."""
+    """The first tool that serves the wish, `clarify`, `decline`, `chat` or `forecast`."""
     calls: list[ExpectedCall] = []
     forbid: list[str] = []
     allow: list[str] = []

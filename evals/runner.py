@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("studio.evals")
 RAM_DISK = Path("/dev/shm")
 """A dry case is a few SQLite files; without waiting for the disk a suite takes a third less time."""
-NO_CALL = ("clarify", "decline", "chat")
+NO_CALL = ("clarify", "decline", "chat", "forecast")
 
 
 def run_suite(

@@ -12,10 +12,11 @@ from langgraph.types import Command
 
 from agent.briefing import briefing, exposed_tools
 from agent.events import StageEntered
+from agent.forecasting import told_forecast
 from agent.pricing import make_steps, propose
 from agent.state import State, TurnContext, users_words
 from agent.thinking import answer_of
-from backends.llm.understanding import Understanding
+from backends.llm.understanding import FORECAST, Understanding
 from configs.errors import StudioError
 from tools.registry import get_tool
 from tools.schema import function_schema
@@ -46,6 +47,8 @@ async def plan(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["
             update["question"] = {"text": text, "choices": [], "wish": state["wish"]}
         return Command(goto="reply", update={**update, "reply": text, "notices": notices})
 
+    if reading.intent == FORECAST:
+        return _told(state, calls, reading.language, update, ctx)
     steps, refused = make_steps(calls, len(state["steps"]), ctx, users_words(state))
     message = AIMessage(content=answer.content, tool_calls=calls)
     if refused:
@@ -53,6 +56,18 @@ async def plan(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["
     ctx.emit(propose(steps, ctx, asked_for=reading.intent))
     update |= {"steps": [*state["steps"], *steps], "loop": [*state["loop"], message], "decision": {}}
     return Command(goto="approve", update=update)
+
+
+def _told(
+    state: State, calls: list[Any], language: str, update: dict[str, Any], ctx: TurnContext
+) -> Command[Literal["approve", "plan", "reply"]]:
+    """The answer to a question about time and cost: the calls are priced, and none of them is planned."""
+    try:
+        text = told_forecast(calls, users_words(state), language, ctx)
+    except StudioError as error:
+        failure = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}
+        return Command(goto="reply", update={**update, "error": failure})
+    return Command(goto="reply", update={**update, "reply": text})
 
 
 def _explain(

@@ -17,6 +17,9 @@ UNDERSTAND = "understand"
 CLARIFY, DECLINE, CHAT = "clarify", "decline", "chat"
 """The three intents that call no tool."""
 
+FORECAST = "forecast"
+"""A question about what a wish would take: its calls are priced, and none of them runs."""
+
 
 class Understanding(BaseModel):
     """What the user wants, as far as it can be known before planning."""
@@ -25,7 +28,9 @@ class Understanding(BaseModel):
 
     intent: str = Field(
         description="Name of the tool that serves the wish first; or 'clarify' when something essential is missing, "
-        "'decline' when no tool can serve it, 'chat' for greetings, thanks and questions about the studio itself"
+        "'decline' when no tool can serve it, 'chat' for greetings, thanks and questions about the studio itself; "
+        "'forecast' when the user only asks how long something would take, what it would cost or whether the GPU can "
+        "do it: then 'tools' names what it is about, and nothing is made"
     )
     tools: list[str] = Field(
         default_factory=list, description="Names of all tools that the wish needs, in order, the main one first"

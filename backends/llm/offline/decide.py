@@ -12,6 +12,7 @@ from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lines import holds_script, is_script
 from backends.llm.offline.on_screen import about_the_picture
 from backends.llm.offline.planning import Decision, Step, offered, plan, steps_of
+from backends.llm.offline.price_questions import STAND_INS, agreed_to, asked_about, only_asks
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS
 from backends.llm.offline.references import choice, mentioned_kind
@@ -22,12 +23,15 @@ from backends.llm.offline.timeline_calls import bare_span
 from backends.llm.offline.voice_manage import TOLD, only_a_change, only_details
 from backends.llm.offline.voice_owner import asks_consent, with_consent
 from backends.llm.offline.wish import Wish, read_wish
-from backends.llm.understanding import CHAT, CLARIFY, DECLINE
+from backends.llm.understanding import CHAT, CLARIFY, DECLINE, FORECAST
 
 _POINTS_BACK = re.compile(
     r"\b(?:again|same|another|more|it|this|that|now|but|instead|ancora|stess[oa]|lo|di nuovo|ora|him|her|he|she)\b",
     re.IGNORECASE,
 )
+_LOOKING = frozenset({"analyze_video", "analyze_image", "analyze_audio", "check_identity", "check_voice", "list_voices",
+                      "timeline_history", "search_memory", "list_assets", "gpu_status"})  # fmt: skip
+"""What a question wants done itself: 'how many cuts are in this film?'."""
 _SHORT = 6
 """Words of a wish that says so little that it goes on with the turn before: 'looks good, start training'."""
 _USES_OF_LINES = frozenset({"make_film", "write_storyboard", "make_parody", "remember", "speak_dialogue", "lip_sync",
@@ -49,17 +53,75 @@ def decide(reader: Reader, raw: str, facts: Facts, earlier: Sequence[str] = (), 
     question = facts.open_question
     plain = facts.model_copy(update={"open_question": None})
     wish = _wish(reader, raw, plain)
+    if priced := _priced(reader, wish, question, plain, earlier, said):
+        return priced
+    if question and question.wish:
+        if agreed := agreed_to(question.wish, earlier[:-1]):
+            question = question.model_copy(update={"wish": agreed})
+    elif agreed := agreed_to(wish.text, earlier):
+        wish, earlier = _wish(reader, agreed, plain), earlier[:-1]
     if not wish.text.strip(" .!?,"):
         return _unclear(plain, facts.language or "en")
     if question and question.wish:
         merged = _answered(reader, wish, question, plain, earlier)
         if merged:
             return dataclasses.replace(merged, answers=True)
+    found = _fresh(reader, wish, plain, _recent(reader, wish, plain, earlier, said))
+    if found.calls and found.intent not in _LOOKING and only_asks(wish.text):
+        return dataclasses.replace(found, intent=FORECAST)
+    return found
+
+
+def _recent(reader: Reader, wish: Wish, facts: Facts, earlier: Sequence[str], said: Sequence[Call]) -> tuple[Call, ...]:
+    """Calls of the turns before, where the message goes on with them."""
     recent = tuple(said)
     if not recent and earlier and (_POINTS_BACK.search(wish.blank_quotes) or len(wish.match.split()) <= _SHORT):
         for text in earlier[-3:]:
-            recent += decide(reader, text, plain).calls
-    return _fresh(reader, wish, plain, recent)
+            recent += decide(reader, text, facts).calls
+    return recent
+
+
+def _priced(
+    reader: Reader,
+    wish: Wish,
+    question: OpenQuestion | None,
+    facts: Facts,
+    earlier: Sequence[str],
+    said: Sequence[Call],
+) -> Decision | None:
+    """The calls that a question about time or cost is about; None when the message is no such question."""
+    asked, answers = asked_about(wish.text, earlier), dict[str, str]()
+    answered = asked is None and question is not None and _COMMAND.match(wish.command) is None
+    if answered and question and (asked := asked_about(question.wish)):
+        answers["file"] = wish.text  # which file it is about
+    if asked is None:
+        return None
+    about = _wish(reader, asked, facts)
+    recent = _recent(reader, about, facts, earlier, said)
+    found = _with_stand_ins(reader, about, facts, recent, answers) if asked else None
+    if found and found.slot == "file" and not answered:
+        typical = _with_stand_ins(reader, about, facts, recent, {**answers, "file": "recording.wav"})
+        found = typical if {call.tool for call in typical.calls} == {"clone_voice"} else found  # as long for any file
+    language = "it" if "it" in (wish.language, about.language) else wish.language
+    if found and found.calls:
+        return dataclasses.replace(found, intent=FORECAST, language=language, answers=answered)
+    if answered or (found and found.intent != CLARIFY):
+        return found if not answered else None
+    key = "forecast_file" if found and found.slot == "file" else "unclear"
+    return Decision(
+        CLARIFY, text=lexicon().say(key, language, examples=dialogue.examples(facts, language)), language=language
+    )
+
+
+def _with_stand_ins(
+    reader: Reader, wish: Wish, facts: Facts, recent: tuple[Call, ...], answers: dict[str, str]
+) -> Decision:
+    """The decision with what the wish leaves open filled in, files apart."""
+    found = _fresh(reader, wish, facts, recent, answers)
+    while found.intent == CLARIFY and found.slot in STAND_INS and found.slot not in answers:
+        answers = {**answers, found.slot: STAND_INS[found.slot]}
+        found = _fresh(reader, wish, facts, recent, answers)
+    return found
 
 
 def _wish(reader: Reader, raw: str, facts: Facts) -> Wish:

@@ -1,0 +1,79 @@
+"""What a wish would take, told without doing it: time, memory of the graphics card, model loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.events import PlanStep
+from agent.pricing import make_steps, propose
+from agent.state import TurnContext
+from backends.llm.offline.lexicon import lexicon
+from configs.errors import StudioError
+
+_MIB_OF_GIB = 1024
+
+
+def told_forecast(calls: Sequence[Mapping[str, Any]], told: Sequence[str], language: str, ctx: TurnContext) -> str:
+    """The forecast of these calls in words. Nothing is planned and nothing runs.
+
+    Args:
+        calls: tool calls as a brain makes them.
+        told: the user's words that they answer.
+        language: 'en' or 'it'; any other is answered in English.
+
+    Raises:
+        StudioError: a call that cannot be priced, with the reason.
+    """
+    steps, refused = make_steps(calls, 0, ctx, told, possible=False)
+    if refused:
+        raise refused[0].error
+    plan = propose(steps, ctx)
+    words = lexicon()
+    basis = "measured" if all(step.basis == "measured" for step in plan.steps) else "estimated"
+    text = words.say(
+        f"forecast_{basis}", language, time=duration(plan.seconds),
+        memory=_memory(plan.vram_mib, plan.steps, language, ctx),
+        swaps=words.say("forecast_swap" if plan.swaps == 1 else "forecast_swaps", language, count=str(plan.swaps)),
+    )  # fmt: skip
+    if len(plan.steps) > 1:
+        parts = ", ".join(f"{step.tool.replace('_', ' ')} {duration(step.seconds)}" for step in plan.steps)
+        text = f"{text} ({parts})"
+    hindered = _hindrance(steps, ctx)
+    last = words.say("forecast_hindered", language, error=hindered) if hindered else words.say("forecast_go", language)
+    return f"{text}. {last}"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3 min 20 s` or `2 h 5 min`."""
+    whole = max(1, round(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{minutes} min {whole % 60} s" if whole % 60 else f"{minutes} min"
+
+
+def _memory(vram_mib: int, steps: Sequence[PlanStep], language: str, ctx: TurnContext) -> str:
+    words, arbiter = lexicon(), ctx.executor.arbiter
+    if not vram_mib:
+        return words.say("forecast_no_gpu", language)
+    used = f"{vram_mib / _MIB_OF_GIB:.1f}"
+    if not any(arbiter.counted_on(name) == "gpu" for step in steps for name in step.engines):
+        return words.say("forecast_cpu", language, used=used)  # no card: the main memory holds the engines
+    room = arbiter.budget("gpu")
+    key = "forecast_gpu_fits" if vram_mib <= room else "forecast_gpu_short"
+    return words.say(key, language, used=used, room=f"{room / _MIB_OF_GIB:.1f}")
+
+
+def _hindrance(steps: Sequence[Mapping[str, Any]], ctx: TurnContext) -> str:
+    """Why it could not be started now; '' when it could."""
+    if ctx.dry:
+        return ""
+    try:
+        for at, step in enumerate(steps):
+            ctx.executor.check_possible(step["tool"], step["args"], [one["tool"] for one in steps[:at]])
+    except StudioError as error:
+        return error.sentence
+    return ""
