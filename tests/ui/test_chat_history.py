@@ -53,6 +53,24 @@ async def stored(layer: Any) -> Any:
     return thread
 
 
+async def test_the_results_of_a_message_keep_their_order(history: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import chainlit as cl
+
+    names = [f"line {number}" for number in range(5)]
+    sounds = [cl.Audio(name=name, url="/media/assets/a.wav", mime="audio/wav", thread_id="t1") for name in names]
+    plain, waits = history.execute_sql, [0.2, 0.1, 0.05, 0.02, 0.0]
+
+    async def slow_at_first(query: str, parameters: dict[str, Any]) -> Any:
+        if query.startswith("INSERT INTO elements"):
+            await asyncio.sleep(waits.pop(0))
+        return await plain(query, parameters)
+
+    monkeypatch.setattr(history, "execute_sql", slow_at_first)
+    await history.create_step(a_step())
+    await asyncio.gather(*(history.create_element(sound) for sound in sounds))  # as Chainlit writes them
+    assert [e["name"] for e in (await stored(history))["elements"]] == names
+
+
 async def test_a_message_without_a_word_takes_no_name_away(history: Any) -> None:
     await history.update_thread("t1", name="")
     assert (await stored(history))["name"] == "a wish"

@@ -134,6 +134,10 @@ class History(SQLAlchemyDataLayer):
     async def create_element(self, element: Any) -> None:
         if element.type == "tasklist":
             return  # it belongs to a running turn
+        async with self._writing:  # elements of a message are written by tasks side by side: their order is kept
+            await self._store(element)
+
+    async def _store(self, element: Any) -> None:
         if not (element.url or "").startswith(MEDIA_URL):
             element.name = PurePosixPath(element.name.replace("\\", "/")).name or "file"
             await _plain_create_element(self, element)
@@ -147,13 +151,16 @@ class History(SQLAlchemyDataLayer):
         )
 
     async def get_all_user_threads(self, user_id: str | None = None, thread_id: str | None = None) -> Any:
-        """Upstream's list, with the columns that SQLite keeps as JSON text read back."""
+        """Upstream's list, with elements in the order of their making, and JSON that SQLite keeps as text read back."""
         threads = await super().get_all_user_threads(user_id, thread_id)
-        rows = await self.execute_sql('SELECT "id", "playerConfig" FROM elements WHERE "playerConfig" IS NOT NULL', {})
+        rows = await self.execute_sql('SELECT "id", "playerConfig" FROM elements ORDER BY rowid', {})
         players = {row["id"]: row["playerConfig"] for row in rows or []}
+        places = {name: place for place, name in enumerate(players)}
         for thread in threads or []:
-            for element in thread["elements"] or []:
-                if element["id"] in players:
+            elements = thread["elements"] or []
+            elements.sort(key=lambda element: places.get(element["id"], len(places)))
+            for element in elements:
+                if players.get(element["id"]):
                     element["playerConfig"] = players[element["id"]]
             for row in (thread, *thread["steps"], *(thread["elements"] or [])):
                 for name in _JSON_COLUMNS & row.keys():
