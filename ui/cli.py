@@ -79,7 +79,10 @@ def ask(
 
 @app.command()
 def tools(as_json: AsJson = False) -> None:
-    """List the tools that the assistant can use, with their arguments."""
+    """List the tools that the assistant can use, with their arguments.
+
+    Example: studio tools --json
+    """
     from ui.commands.tools import list_tools
 
     guarded(lambda: list_tools(as_json), as_json)
@@ -111,7 +114,11 @@ def show(
 ) -> None:
     """Show how something was made: engine, prompt, seed, LoRAs, maps, scores, and what it comes from.
 
-    Example: studio show img-3f9a2c71d0
+    Examples:
+
+    studio show last
+
+    studio show last --json
     """
     from ui.commands.show import run_show
 
@@ -127,7 +134,7 @@ def remake(
 ) -> None:
     """Make a picture again from its recipe and tell whether it is the same, pixel for pixel.
 
-    Example: studio remake img-3f9a2c71d0
+    Example: studio remake last
     """
     from ui.commands.remake import run_remake
 
@@ -187,7 +194,10 @@ def bench(
 
 @app.command()
 def doctor(as_json: AsJson = False, home: Home = None) -> None:
-    """Check, offline, that every needed file, model, binary and port is there; say how to get what is missing."""
+    """Check, offline, that every needed file, model, binary and port is there; say how to get what is missing.
+
+    Example: studio doctor --json
+    """
     from ui.commands.doctor import run_doctor
 
     guarded(lambda: run_doctor(as_json, home), as_json)

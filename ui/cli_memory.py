@@ -20,7 +20,10 @@ def memory_add(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remember something. Example: studio memory add character Luca "a boy with curly brown hair" """
+    """Remember something.
+
+    Example: studio memory add character Luca "a boy with curly brown hair"
+    """
     from ui.commands.memory import add
 
     guarded(lambda: add(home, kind, name, text, as_json), as_json)
@@ -33,7 +36,10 @@ def memory_search(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search by meaning and by words."""
+    """Search by meaning and by words.
+
+    Example: studio memory search "the boy with curly hair" --limit 3
+    """
     from ui.commands.memory import search
 
     guarded(lambda: search(home, query, limit, as_json), as_json)
@@ -45,7 +51,10 @@ def memory_list(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is remembered and made."""
+    """List what is remembered and made.
+
+    Example: studio memory list character
+    """
     from ui.commands.memory import list_all
 
     guarded(lambda: list_all(home, kind, as_json), as_json)
@@ -53,7 +62,10 @@ def memory_list(
 
 @memory_app.command("export")
 def memory_export(file: Annotated[Path, typer.Argument(help="A .jsonl file to write.")], home: Home = None) -> None:
-    """Write everything remembered to a file."""
+    """Write everything remembered to a file.
+
+    Example: studio memory export memory.jsonl
+    """
     from ui.commands.memory import export
 
     guarded(lambda: export(home, file))
@@ -61,7 +73,10 @@ def memory_export(file: Annotated[Path, typer.Argument(help="A .jsonl file to wr
 
 @memory_app.command("import")
 def memory_import(file: Annotated[Path, typer.Argument(help="A .jsonl file of an export.")], home: Home = None) -> None:
-    """Read an export; nothing that exists is overwritten."""
+    """Read an export; nothing that exists is overwritten.
+
+    Example: studio memory import memory.jsonl
+    """
     from ui.commands.memory import import_
 
     guarded(lambda: import_(home, file))

@@ -27,7 +27,7 @@ def timeline_show(which: Which, as_json: AsJson = False, home: Home = None) -> N
 
     studio timeline show last
 
-    studio timeline show tml-3f9a2c71d0 --json
+    studio timeline show last --json
 
     studio timeline show cut-from-resolve.otio
     """
@@ -51,8 +51,6 @@ def timeline_diff(
 
     studio timeline diff last
 
-    studio timeline diff tml-3f9a2c71d0 tml-8b1e44c2aa
-
     studio timeline diff before.otio after.otio --json
     """
     from ui.commands.timeline import run_diff
@@ -70,6 +68,8 @@ def timeline_change(
     thread: Annotated[str, typer.Option(help="Conversation that the new version belongs to.")] = "cli",
 ) -> None:
     """Make exact changes, all of them or none, and save the next version. Clips are named by their ids.
+
+    'studio timeline show' tells the ids; put one of them in place of clip-b2cb8225-1.
 
     Examples:
 
