@@ -11,6 +11,7 @@ from agent.events import PlanProposed, PlanStep
 from agent.lineup import engines_to_load, in_order
 from agent.state import TurnContext
 from configs.errors import StudioError
+from configs.headlines import shortened
 from tools.registry import get_tool
 from tools.repair import repair_args
 
@@ -133,7 +134,7 @@ def title_of(tool: str, args: Mapping[str, Any]) -> str:
     """A step in a few words, for people."""
     main = next((str(v) for v in args.values() if isinstance(v, str) and v), "")
     verb = tool.replace("_", " ")
-    short = main if len(main) <= 60 else main[:57].rstrip() + "..."
+    short = shortened(main, 60)
     return f"{verb}: {short}" if short and not _REF.match(short) else verb
 
 

@@ -12,6 +12,7 @@ from agent.events import Failed, Question, StageEntered
 from agent.stages.understand import whole_wish
 from agent.state import State, TurnContext, job_of
 from configs.errors import QuestionOpen
+from configs.headlines import shortened
 
 TITLE_LIMIT = 60
 
@@ -62,8 +63,7 @@ def _open_error(state: State) -> dict[str, Any] | None:
 
 def _remember(state: State, ctx: TurnContext) -> None:
     memory = ctx.studio.memory
-    wish = " ".join(state["wish"].split())
-    memory.upsert_thread(ctx.thread, wish[:TITLE_LIMIT])
+    memory.upsert_thread(ctx.thread, shortened(state["wish"], TITLE_LIMIT))
     if state["calls"]:
         failed = any(c["status"] in ("asked", "failed", "cancelled") for c in state["calls"])
         memory.finish_job(job_of(state, ctx.thread), "failed" if failed else "done")

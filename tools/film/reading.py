@@ -16,12 +16,14 @@ from tools.film.clauses import (
     target_of,
     words_between,
 )
+from tools.film.language import line_language
 from tools.film.lexicon import lexicon, noun_index, word_index
 from tools.film.noun_phrases import description_end, text_of
 from tools.film.people import CastReader, Mention, Person
 from tools.film.quotes import MARK, take_quotes
 from tools.film.shot import Line
 from tools.film.spoken import mark_number, quoted_line, reported_line, sound_line, speech_owners, tone_of
+from tools.film.titles import film_title
 from tools.film.words import Token, emotion_in, find_phrase, tokens
 
 _LED_BY = (
@@ -106,7 +108,14 @@ def read_story(text: str, known: Collection[str] = (), language: str = "en") -> 
         notes.append("No character was found in the story, so the shots show the place.")
     props = tuple(dict.fromkeys(prop for sentence in sentences for prop in _props(sentence)))
     return Story(
-        story, _title(people, first_set, first_time), people, tuple(beats), first_set, first_time, props, tuple(notes)
+        story,
+        film_title(story, people, line_language(story), text),
+        people,
+        tuple(beats),
+        first_set,
+        first_time,
+        props,
+        tuple(notes),
     )
 
 
@@ -267,14 +276,6 @@ def _time_at_the_start(places: Sequence[tuple[str, str]]) -> str:
             earlier = {where for where, _ in places[:number] if where}
             return "day" if place and earlier and place not in earlier else time
     return "day"
-
-
-def _title(people: tuple[Person, ...], place: str, time: str) -> str:
-    names = [person.name if person.named else f"the {person.name.lower()}" for person in people[:2]]
-    if names:
-        title = " and ".join(names)
-        return title[0].upper() + title[1:]
-    return f"{place.title()} at {time}" if place != "void" else "Untitled"
 
 
 def with_line(beat: Beat, line: Line) -> Beat:

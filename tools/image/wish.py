@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from backends.image.layout.scene import CharacterLook
 from configs.errors import UsageError
+from configs.headlines import shortened
 from memory.names import name_key
 from tools.film.casting import cast_story, known_names
 from tools.film.layout import cast_looks
@@ -85,12 +86,8 @@ def readable(prompt: Any) -> Any:
 
 
 def in_short(text: str, most: int = 80) -> str:
-    """At most so many characters of it, cut between words."""
-    text = " ".join(text.split())
-    if len(text) <= most:
-        return text
-    head, space, _ = text[:most].rpartition(" ")
-    return f"{(head if space and len(head) > most // 2 else text[: most - 1]).rstrip(' ,;:.')}…"
+    """At most so many characters of it, cut at a sensible word."""
+    return shortened(text, most)
 
 
 def pose_of(prompt: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import chainlit as cl
 
 from agent import events as ev
 from agent.report import asset_row
+from configs.headlines import shortened
 from ui.chat.plan import ask_approval
 from ui.chat.showing import TurnTasks, bar, element_for, is_page, page_links, scores_table
 from ui.chat.wording import step_title, wording
@@ -225,7 +226,7 @@ async def draw_turn(
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
+    return shortened(text, TITLE_LIMIT)
 
 
 def _now() -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from configs.headlines import shortened
+
 if TYPE_CHECKING:
     from agent.events import PlanProposed, PlanStep
     from agent.studio_agent import StudioAgent
@@ -39,8 +41,7 @@ def step_title(tool: str, args: Mapping[str, Any]) -> str:
     telling = texts.get("instruction") or texts.get(wording()["main"].get(tool, ""))
     main = telling or next((v for v in texts.values() if not ASSET_ID.fullmatch(v)), "")
     main = " ".join(named(main).split())
-    if len(main) > MAIN_LIMIT:
-        main = main[: MAIN_LIMIT - 1].rstrip() + "…"
+    main = shortened(main, MAIN_LIMIT)
     return f"{verb}: {main}" if main else str(verb)
 
 
