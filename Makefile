@@ -55,7 +55,7 @@ imports:
 	$(BIN)/lint-imports
 
 tests:
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

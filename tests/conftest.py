@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from file_order import slow_first
 
 from configs.settings import Settings, load_settings
 from configs.workspace import Workspace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Read when torch and numpy are loaded, here and in every child. Threads of OpenMP wait for each other in a loop: where
+# the workers already fill the cores, small pictures and nets took ten times the processor with two each.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays loaded: each `gc.collect()` of an engine looked through a million objects of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
