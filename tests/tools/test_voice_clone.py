@@ -148,6 +148,31 @@ def test_of_two_voices_the_one_who_speaks_most_is_taken(studio: VoiceStudio, voi
     assert "Left out: " in told and "cut the recording" in told, told
 
 
+def test_a_recording_is_listened_to_once(studio: VoiceStudio, voices, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Speech, clipping and who speaks come from one pass; a long recording's second voice is found in it, too."""
+    from backends.vision import watch
+    from backends.voice.speakers import activity
+
+    listened, networks = [], []
+    listen, probability = watch.listen, activity.speech_probability
+    monkeypatch.setattr(watch, "listen", lambda path, *a, **k: listened.append(path) or listen(path, *a, **k))
+
+    def counted(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+        networks.append(len(samples) / rate)
+        return probability(samples, rate)
+
+    monkeypatch.setattr(activity, "speech_probability", counted)
+    monkeypatch.setattr("backends.voice.speakers.track.speech_probability", counted)
+    (man, rate), (woman, _) = voices["man"], voices["woman"]
+    both = np.concatenate([np.tile(man, 2), woman[: 3 * rate]]).astype(np.float32)
+    mixed = _upload(studio, both, rate, "once.wav", tmp_path)
+    outcome, _ = studio.made("clone_voice", audio=mixed.id, character="Dora", consent=OWN)
+    assert len(listened) == 1
+    assert [round(seconds, 1) for seconds in networks if seconds > 9.9] == [round(len(both) / rate, 1)]
+    assert outcome.result is not None
+    assert any("More than one voice is heard" in warning for warning in outcome.result.warnings)
+
+
 def test_the_studios_own_lines_need_no_consent(studio: VoiceStudio) -> None:
     _, line = studio.made("speak", text=TEXT, character="Luca", language="en")
     studio.made("clone_voice", audio=line.id, character="Emma")

@@ -139,7 +139,7 @@ class CloneVoice(Tool):
         length = max(info.seconds, 0.1)
         heard = hear(
             ctx.path(asset), info, rules.heard_minutes, ctx.cancel.check,
-            lambda at: ctx.progress(4 * min(1.0, at / length), 10, f"listening to {asset.name}"),
+            lambda at: ctx.progress(4 * min(1.0, at / length), 10, f"listening to {asset.name}"), encoder=encoder,
         )  # fmt: skip
         for text in heard.warnings:
             ctx.warn(text)
@@ -151,7 +151,7 @@ class CloneVoice(Tool):
             ctx.warn(
                 f"'{asset.name}' has only {heard.rate / 1000:g} kHz, as on a telephone: a voice cloned from it is dull."
             )
-        others = other_voices(ctx, asset, info) if encoder is not None and not heard.stopped else ()
+        others = other_voices(ctx, asset, info, heard)
         stretch, best = choose(heard, rules, encoder, asset.name, others=others)
         if stretch.snr_db < rules.least_snr_db:
             ctx.warn(

@@ -10,7 +10,6 @@ from backends.media.ffmpeg import input_args, run_ffmpeg
 from backends.media.guard import MediaLimits, sniff
 from backends.media.probe import MediaInfo
 from backends.voice.measures.loudness import normalise
-from backends.voice.speakers.activity import speech_spans
 from backends.voice.speakers.recogniser import find_recogniser
 from backends.voice.speakers.sample import RATE, Heard, Stretch, candidates
 from backends.voice.texts.language import detect_language
@@ -83,7 +82,7 @@ def held_out_stretch(
     """Another part of the same recording, to set a cloned line against: a path in the workspace; [] without one."""
     spans = [
         (start, end)
-        for start, end in speech_spans(heard.mono, RATE)
+        for start, end in heard.spans
         if (end <= stretch.start + 0.1 or start >= stretch.end - 0.1)
         and not any(one < end and start < other for one, other in others)
     ]
@@ -100,9 +99,11 @@ def held_out_stretch(
     return [file.relative_to(ctx.workspace.home).as_posix()]
 
 
-def other_voices(ctx: ToolContext, asset: Asset, info: MediaInfo) -> tuple[tuple[float, float], ...]:
+def other_voices(ctx: ToolContext, asset: Asset, info: MediaInfo, heard: Heard) -> tuple[tuple[float, float], ...]:
     """(start, end) seconds that others than the most talkative speak. The user is told: another may be meant."""
-    main, *rest = who_speaks(asset, ctx.path(asset), info, ctx).voices or (None,)
+    if heard.track is None:
+        return ()
+    main, *rest = who_speaks(asset, ctx.path(asset), info, ctx, track=heard.track).voices or (None,)
     rest = [voice for voice in rest if voice.seconds >= ANOTHER_S]
     if main is None or not rest:
         return ()
@@ -145,7 +146,7 @@ def words_of(
 def _is_whole(heard: Heard, stretch: Stretch) -> bool:
     outside = sum(
         max(0.0, min(end, stretch.start) - start) + max(0.0, end - max(start, stretch.end))
-        for start, end in speech_spans(heard.mono, RATE)
+        for start, end in heard.spans
     )
     return not heard.stopped and outside < WHOLE_S
 

@@ -76,12 +76,19 @@ class Speaking:
 
 
 def who_speaks(
-    asset: Asset, path: Path, info: MediaInfo, ctx: ToolContext, tell: Callable[[float], None] = lambda seconds: None
+    asset: Asset,
+    path: Path,
+    info: MediaInfo,
+    ctx: ToolContext,
+    tell: Callable[[float], None] = lambda seconds: None,
+    *,
+    track: VoiceTrack | None = None,
 ) -> Speaking:
     """Speakers of a file with their times.
 
     Args:
         tell: given the seconds that were listened to.
+        track: of whoever has listened to the file already, with the encoder that `find_encoder` names.
 
     Raises UsageError when the file cannot be decoded or no speaker encoder is here, Cancelled through `ctx.cancel`.
     """
@@ -92,7 +99,8 @@ def who_speaks(
         raise UsageError("Who speaks cannot be told here", why, "Install a speaker encoder; see docs/voice-datasets.md")
     from backends.voice.speakers.track import track_voices
 
-    track = track_voices(path, encoder, info=info, cancel=ctx.cancel.check, on_progress=tell)
+    if track is None:
+        track = track_voices(path, encoder, info=info, cancel=ctx.cancel.check, on_progress=tell)
     limits, measured = voice_dataset_table().clustering(encoder.name)
     limits = limits_for([track], limits, measured)
     who, notes = _told_apart(track, path, limits, ctx)

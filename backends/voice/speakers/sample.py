@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from backends.media.probe import MediaInfo
     from backends.vision.frame import SoundBlock
     from backends.voice.speakers.likeness import SpeakerEncoder
+    from backends.voice.speakers.track import VoiceTrack
 
 RATE = 16_000
 """Hz at which a recording is judged; the stretch itself is cut from the file."""
@@ -50,6 +52,13 @@ class Heard:
     stopped: bool = False
     """True: there was more than the limit."""
     warnings: tuple[str, ...] = ()
+    track: VoiceTrack | None = None
+    """Who may speak when, of as much as was listened to; None without an encoder."""
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """(start, end) seconds of speech."""
+        return self.track.spans if self.track is not None else speech_spans(self.mono, RATE)
 
 
 @dataclass(frozen=True)
@@ -76,19 +85,29 @@ def hear(
     minutes: float,
     cancel: Callable[[], None] = lambda: None,
     on_progress: Callable[[float], None] = lambda seconds: None,
+    *,
+    encoder: SpeakerEncoder | None = None,
 ) -> Heard:
-    """Listen to the first `minutes` of a sound's or film's first sound track. Raises UsageError when it has none."""
+    """Listen once to the first `minutes` of a sound's or film's first sound track.
+
+    encoder: also measures the voices along the way. Raises UsageError when there is no sound track.
+    """
     from backends.vision.watch import listen
+    from backends.voice.speakers.track import TrackEar
 
     ear = _Ear(minutes * 60)
+    voices = TrackEar(encoder, cancel=cancel) if encoder is not None else None
     warnings: tuple[str, ...] = ()
     try:
-        warnings = listen(path, [ear], info=info, cancel=cancel, on_progress=on_progress).warnings
+        # `ear` comes first: it ends the listening, and then nobody hears that block
+        sinks = [ear] if voices is None else [ear, voices]
+        warnings = listen(path, sinks, info=info, cancel=cancel, on_progress=on_progress).warnings
     except _Enough:
         pass
     mono = np.concatenate(ear.mono) if ear.mono else np.zeros(0, np.float32)
     clipped = np.concatenate(ear.clipped) if ear.clipped else np.zeros(0, np.float32)
-    return Heard(mono, clipped, info.seconds, ear.rate or info.sample_rate, ear.channels, ear.full, warnings)
+    track = voices.finish() if voices is not None else None
+    return Heard(mono, clipped, info.seconds, ear.rate or info.sample_rate, ear.channels, ear.full, warnings, track)
 
 
 def choose(
@@ -115,7 +134,7 @@ def choose(
         raise UsageError(
             f"'{name}' is silent", f"its level is {rms_dbfs(heard.mono):.0f} dBFS", "Record it again, louder"
         )
-    spans = speech_spans(heard.mono, RATE)
+    spans = heard.spans
     spoken = sum(end - start for start, end in spans)
     if len(heard.mono) / RATE < shortest or spoken < shortest * 0.8:
         has = f"it has {spoken:.1f} s of speech" if spoken else "no speech is heard in it"

@@ -73,7 +73,7 @@ def track_voices(
     """
     from backends.vision.watch import listen
 
-    ear = _Ear(encoder, cache, cancel, on_progress)
+    ear = TrackEar(encoder, cache, cancel, on_progress)
     listen(path, [ear], info=info, cancel=cancel)
     return ear.finish()
 
@@ -95,15 +95,18 @@ def windows_in(spans: tuple[tuple[float, float], ...], whole_s: float) -> list[t
     return made
 
 
-class _Ear:
-    """Collects the sound in pieces and measures each."""
+class TrackEar:
+    """Collects the sound in pieces and measures each; others may hear the same sound beside it.
+
+    Arguments as those of `track_voices`.
+    """
 
     def __init__(
         self,
         encoder: SpeakerEncoder,
-        cache: Path | None,
-        cancel: Callable[[], None],
-        on_progress: Callable[[float], None],
+        cache: Path | None = None,
+        cancel: Callable[[], None] = lambda: None,
+        on_progress: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._encoder, self._cache, self._cancel, self._on_progress = encoder, cache, cancel, on_progress
         self._parts: list[Floats] = []
@@ -123,6 +126,7 @@ class _Ear:
             self._parts, self._held = [whole[cut:]], len(whole) - cut
 
     def finish(self) -> VoiceTrack:
+        """What was heard, once the sound has ended."""
         if self._held:
             self._measure(np.concatenate(self._parts))
         columns = [np.concatenate(column) for column in zip(*self._pieces, strict=True)] if self._pieces else []
