@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tools.film.language import line_language
+from tools.film.look import describe_look
+from tools.film.people import heads
 from tools.film.quotes import take_quotes
 from tools.film.reading import read_story, strip_request
 
@@ -277,3 +279,26 @@ def test_a_script_has_speech_however_its_lines_are_broken(story: str) -> None:
 def test_a_colon_in_a_story_makes_nobody_speak() -> None:
     story = read_story("Luca walks on the beach. Suddenly: a storm. Sunset: the sea glows.")
     assert not [beat for beat in story.beats if beat.line] and [person.name for person in story.people] == ["Luca"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("a grumpy old badger", "bear"),
+        ("un riccio coraggioso", "bear"),
+        ("a spotted cow", "dog"),
+        ("a green frog", "monster"),
+    ],
+)
+def test_an_animal_that_is_not_drawn_becomes_its_nearest_and_no_person(words: str, kind: str) -> None:
+    assert describe_look("Otto", words).kind == kind
+    told = [name for name, entry in heads().items() if name in words]
+    assert all(heads()[name]["near"] == kind for name in told)
+
+
+def test_every_head_is_drawn_as_a_kind_that_there_is() -> None:
+    from backends.image.layout.scene import KINDS
+
+    for name, entry in heads().items():
+        assert entry["kind"] in KINDS, name
+        assert entry.get("near", entry["kind"]) == entry["kind"], name
