@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _HAS_AN_INDEX = "mov"
 """Sizes, times and the order of pictures are in it, so that nothing need be decoded to know them."""
+TORN_BY_THREADS = "theora"
+"""FFmpeg 8's decoder hands frames over before its other threads have finished them, now and then."""
 _TELLS_ALL_IN_ITS_HEADER = frozenset({"mov", "matroska"})
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from backends.media.clock import FrameClock, origin_of
 from backends.media.container import (
+    TORN_BY_THREADS,
     MediaLimits,
     damaged,
     decoded,
@@ -21,6 +22,7 @@ from backends.media.container import (
 )
 from backends.media.guard import OpenMedia, open_media
 from backends.media.scaling import Rgb, Scaler
+from backends.media.seeking import BLIND, seek_blindly
 from configs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ class _Film:
     """A film that is open."""
 
     path: Path
+    demuxer: str
     container: InputContainer
     stream: VideoStream
     first_pts: int | None
@@ -124,7 +127,11 @@ class _Film:
         clock = FrameClock(base, origin, step)
         try:
             if start > 0 and base:
-                self.container.seek(int(start / base) + origin, stream=self.stream)
+                pts = int(start / base) + origin
+                if self.demuxer in BLIND:
+                    seek_blindly(self.container, self.stream, pts)
+                else:
+                    self.container.seek(pts, stream=self.stream)
             for packet in self.container.demux(self.stream):
                 for frame in decoded(packet):
                     if isinstance(frame, av.VideoFrame):
@@ -147,6 +154,7 @@ def _opened(path: Path) -> Iterator[_Film]:
         stream = film_stream(container)
         if stream is None:
             raise damaged(path)
-        stream.thread_type = "AUTO"
+        if stream.codec_context.name != TORN_BY_THREADS:
+            stream.thread_type = "AUTO"
         refuse_more_pixels(stream, MediaLimits().max_pixels)
-        yield _Film(path, container, stream, first, Scaler(stream.sample_aspect_ratio))
+        yield _Film(path, found.format, container, stream, first, Scaler(stream.sample_aspect_ratio))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.media.container import (
+    TORN_BY_THREADS,
     MediaLimits,
     damaged,
     decoded,
@@ -106,7 +107,8 @@ class Playback:
             if stream is not film and stream is not sound:
                 stream.discard = Discard.all
         if film is not None:
-            film.thread_type = "AUTO" if film.width * film.height <= _LARGE_PIXELS else "SLICE"
+            whole = film.width * film.height <= _LARGE_PIXELS and film.codec_context.name != TORN_BY_THREADS
+            film.thread_type = "AUTO" if whole else "SLICE"
             film.codec_context.thread_count = _DECODER_THREADS
             if max(film.width, film.height) >= _MUCH_LARGER * (self._longest_side or film.width):
                 film.codec_context.options = {"skip_loop_filter": "noref"}

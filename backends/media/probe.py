@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.media.container import film_stream, open_container, sound_stream, too_long
 from backends.media.guard import MediaLimits, OpenMedia, open_media
 from backends.media.signatures import MediaKind
 from configs.errors import UsageError
@@ -20,6 +21,12 @@ REORDER_PACKETS = 16
 """H.264 and H.265 reorder at most this many frames."""
 VFR_TOLERANCE = 0.25
 """Frame intervals further than this share from their median make a variable frame rate (container rounding is less)."""
+
+
+_ENDS_NOT_LENGTHS = "matroska"
+"""What it calls its duration is the time of its end, also when its first picture comes late."""
+_GUESSES_ITS_LENGTH = frozenset({"aac", "mp3"})
+"""Their lengths are worked out from the rate of the first piece: a changing rate makes them wrong by any factor."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ def probe(path: Path, limits: MediaLimits | None = None) -> MediaInfo:
     """Facts about a picture, a sound or a film. Raises UsageError for anything else and for damaged files."""
     with open_media(path, limits) as media:
         if isinstance(media, OpenMedia):
-            return probe_streams(path, media)
+            return probe_streams(path, media, limits)
     if media.kind == "image":
         return _probe_picture(path, media.format)
     raise UsageError(f"'{path.name}' is not a picture, sound or film", f"it is {media.mime}")
@@ -66,22 +73,28 @@ def _probe_picture(path: Path, demuxer: str) -> MediaInfo:
     return MediaInfo("image", demuxer, width=width, height=height, frames=1, video_codec=codec)
 
 
-def probe_streams(path: Path, media: OpenMedia) -> MediaInfo:
-    """Facts about a sound or a film that is open already."""
+def probe_streams(path: Path, media: OpenMedia, limits: MediaLimits | None = None) -> MediaInfo:
+    """Facts about a sound or a film that is open already. Raises UsageError when it proves longer than allowed."""
     import av
 
     film, sound = media.film, media.sound
     seconds = (media.container.duration or 0) / av.time_base
     width = height = frames = rotation = 0
-    fps, vfr = 0.0, False
+    fps, vfr, counted = 0.0, False, 0
     if film is not None:
         stream_seconds = float(film.duration * film.time_base) if film.duration and film.time_base else 0.0
         seconds = seconds or stream_seconds
         gap, vfr = _timing(path, media, film)
+        if seconds and media.found.format == _ENDS_NOT_LENGTHS and media.pts and film.time_base:
+            stream_seconds = seconds = seconds - max(0.0, float(min(media.pts) * film.time_base))
         fps = float(film.average_rate or film.base_rate or 0) or (1 / gap if gap else float(film.guessed_rate or 0))
-        frames = film.frames or round((stream_seconds or seconds) * fps)
+        if not seconds:
+            counted, seconds = _counted(path, media.found.format, "video", limits)
+        frames = film.frames or counted or round((stream_seconds or seconds) * fps)
         rotation = round(media.first.rotation / 90) * 90 % 360 if isinstance(media.first, av.VideoFrame) else 0
         width, height = (film.height, film.width) if rotation in (90, 270) else (film.width, film.height)
+    elif sound is not None and (not seconds or media.found.format in _GUESSES_ITS_LENGTH):
+        seconds = _counted(path, media.found.format, "audio", limits)[1] or seconds
     return MediaInfo(
         kind=media.found.kind,
         format=media.found.format,
@@ -121,3 +134,32 @@ def _timing(path: Path, media: OpenMedia, film: VideoStream) -> tuple[float, boo
     middle = gaps[len(gaps) // 2] if gaps else 0
     vfr = middle > 0 and any(abs(gap - middle) > max(VFR_TOLERANCE * middle, 1) for gap in gaps)
     return middle * float(film.time_base or 0), vfr
+
+
+def _counted(path: Path, demuxer: str, kind: str, limits: MediaLimits | None) -> tuple[int, float]:
+    """How many packets the first such stream has, and its seconds, for files that do not tell (recorded by browsers,
+    or written into a pipe). Nothing is decoded.
+    """
+    import av
+
+    most = limits or MediaLimits()
+    count, first, last = 0, None, 0.0
+    with open_container(path, demuxer) as container:
+        stream = film_stream(container) if kind == "video" else sound_stream(container)
+        if stream is None:
+            return 0, 0.0
+        base, gap = float(stream.time_base or 0), 0.0
+        try:
+            for packet in container.demux(stream):
+                count += packet.size > 0
+                if packet.pts is None:
+                    continue
+                at = packet.pts * base
+                first = at if first is None else min(first, at)
+                gap = (packet.duration or 0) * base or gap
+                last = max(last, at + gap)
+                if last - first > most.max_seconds:
+                    raise too_long(path, last - first, most)
+        except av.FFmpegError:
+            pass  # a broken tail; what came before it counts
+    return count, max(0.0, last - (first or 0.0))

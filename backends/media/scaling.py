@@ -19,7 +19,7 @@ Rgb = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
 SHORTEST_SIDE = 32
 """Pixels: optical flow and block measures need as much; smaller films are enlarged."""
-_SD_LINES = 576
+SD_LINES = 576
 """Untagged films with more lines are in BT.709 colours, others in BT.601, as players take them."""
 _BT709, _UNTAGGED = 1, 2
 """Matrices of ITU-T H.273."""
@@ -162,5 +162,5 @@ def _field_graph(frame: VideoFrame) -> Graph:
 
 
 def _matrix(frame: VideoFrame) -> int | None:
-    guessed = frame.colorspace == _UNTAGGED and frame.height > _SD_LINES and not frame.format.is_rgb
+    guessed = frame.colorspace == _UNTAGGED and frame.height > SD_LINES and not frame.format.is_rgb
     return _BT709 if guessed else None

@@ -27,9 +27,16 @@ class Source:
     sniffed: SniffedFile = field(compare=False)
     info: MediaInfo = field(compare=False)
     matrix: str = ""
-    """Colour matrix when it is tagged as another one than BT.709, as ffmpeg's scaler names it."""
+    """Colour matrix when it is another one than BT.709, as ffmpeg's scaler names it; 'rgb' when there is none."""
     stretched: bool = False
     """True when its pixels are not square."""
+    hdr: int = 0
+    """A key of `backends.media.hdr.TRANSFERS` when its range is high."""
+    interlaced: bool = False
+    picture_zero: Fraction = Fraction(0)
+    """The film's time 0, in seconds from the container's beginning, from which ffmpeg counts."""
+    sound_zero: Fraction = Fraction(0)
+    """The same for its sound: they differ in files that store no showing times."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,8 @@ class Words:
     position: str
     spoken: tuple[Spoken, ...] = ()
     """When each word comes, in seconds since the caption's start."""
+    lifted: float = 0.0
+    """By how much of the frame's height it stands higher than its style says, to leave room for what is below it."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,9 @@ def _cut(cut: Cut, program: Program, origin: int = 0) -> tuple[list[str], str]:
     begin = cut.source_in + (clock.passed(whole) - eaten if cut.backwards else 0)
     silent = max(Fraction(0), -begin)
     begin = max(Fraction(0), begin)
-    opened = input_args(cut.source.path, cut.source.sniffed, float(begin), float(eaten) + SPARE_SECONDS)
+    opened = input_args(
+        cut.source.path, cut.source.sniffed, float(begin + cut.source.sound_zero), float(eaten) + SPARE_SECONDS
+    )
     source_samples = round(eaten * RATE)
     steps = [
         f"aresample={RATE}:async=1:first_pts=0",

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from backends.media.guard import MediaLimits, OpenMedia, open_media
+from backends.media.hdr import TRANSFERS
 from backends.media.probe import probe, probe_streams
+from backends.media.scaling import SD_LINES
+from backends.media.seeking import beginnings
 from configs.errors import UsageError
 from memory.records import Asset
+from tools.editing.drawing.colours import RGB
 from tools.editing.program import Source
 
 if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
     from tools.spec import ToolContext
 
-BT601 = frozenset({5, 6})
-"""AVCOL_SPC_BT470BG and AVCOL_SPC_SMPTE170M (libavutil/pixfmt.h)."""
+MATRICES = {4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+"""ITU-T H.273 matrices as ffmpeg's scaler names them."""
+UNTAGGED = 2
 
 
 class SourceFinder:
@@ -71,7 +79,8 @@ def _checked(path: Path, sha256: str, asset_id: str, limits: MediaLimits, change
     """Looked at once while the file stays as it is: a change of a caption needs no look at all the sources again."""
     with open_media(path, limits) as media:
         if isinstance(media, OpenMedia):
-            return Source(path, sha256, asset_id, media.found, probe_streams(path, media), *_shape(media))
+            shape, zeros = _shape(media), _zeros(path, media)
+            return Source(path, sha256, asset_id, media.found, probe_streams(path, media, limits), *shape, *zeros)
     return Source(path, sha256, asset_id, media, probe(path, limits))
 
 
@@ -81,12 +90,30 @@ def cut_of(film: Asset, ctx: ToolContext) -> Asset | None:
     return next((asset for asset in found if asset is not None and asset.kind == "timeline"), None)
 
 
-def _shape(media: OpenMedia) -> tuple[str, bool]:
-    """Colour matrix other than BT.709 ('' when there is none), and whether pixels are not square."""
+def _zeros(path: Path, media: OpenMedia) -> tuple[Fraction, Fraction]:
+    """Time 0 of a film's picture and of its sound."""
+    if media.film is None:
+        return Fraction(0), Fraction(0)
+    return beginnings(path, media.found.format, media.first.pts)
+
+
+def _shape(media: OpenMedia) -> tuple[str, bool, int, bool]:
+    """Colour matrix ('' is BT.709), whether pixels are not square, the transfer of HDR (0 = none), and whether it is
+    interlaced.
+    """
     import av
 
-    if media.film is None or not isinstance(media.first, av.VideoFrame):
-        return "", False
+    first = media.first
+    if media.film is None or not isinstance(first, av.VideoFrame):
+        return "", False, 0, False
     ratio = media.film.sample_aspect_ratio or media.film.codec_context.sample_aspect_ratio
-    matrix = "bt601" if int(media.first.colorspace) in BT601 else ""
-    return matrix, bool(ratio) and ratio != 1
+    transfer = first.color_trc if first.color_trc in TRANSFERS else 0
+    return _matrix(first), bool(ratio) and ratio != 1, transfer, bool(first.interlaced_frame)
+
+
+def _matrix(frame: VideoFrame) -> str:
+    if frame.format.is_rgb or frame.format.name == "pal8":
+        return RGB
+    if frame.colorspace == UNTAGGED and frame.height <= SD_LINES:
+        return "bt601"  # as players take it
+    return MATRICES.get(int(frame.colorspace), "")

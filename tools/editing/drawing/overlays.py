@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tools.editing.cut import Cut, Source
+from tools.editing.drawing.colours import colour_options, film_format
 from tools.editing.drawing.curve import Point, curve, steady, value_at
 from tools.editing.drawing.parts import TAGS, Files, Frame, Layer, Text, shifted
 from tools.editing.drawing.picture import (
     SCALER,
-    colour_options,
     cropped,
     followed,
     source_frames,
@@ -49,7 +49,7 @@ def layer_chains(
             source,
             layer.frames,
             frame,
-            lambda *at: _sized(cut, source, Frame(width, height, frame.fps), *at),
+            lambda *at: _sized(cut, source, Frame(width, height, frame.fps), files, *at),
         )
     steps += _effects(layer, width, height, number, frame, files)
     now = f"({first:.6f}+t)"
@@ -111,7 +111,7 @@ def shape(cut: Cut, frame: Frame) -> float:
     return ratio
 
 
-def _sized(cut: Cut, source: Source, size: Frame, now: str, span: tuple[float, float]) -> list[str]:
+def _sized(cut: Cut, source: Source, size: Frame, files: Files, now: str, span: tuple[float, float]) -> list[str]:
     """A source made as large as its overlay; a reframe fills it with what it follows."""
     steps = squared(source)
     for effect in cut.effects:
@@ -120,7 +120,7 @@ def _sized(cut: Cut, source: Source, size: Frame, now: str, span: tuple[float, f
         elif effect["name"] == "reframe":
             steps.append(followed(effect, size, now, span))
     fit = f"scale={size.width}:{size.height}:{SCALER}:{colour_options(source)}"
-    return [*steps, fit, "setsar=1", "format=yuva420p", TAGS]
+    return [*steps, fit, "setsar=1", *film_format(source, files.tables, "yuva420p"), TAGS]
 
 
 def _effects(layer: Layer, width: int, height: int, number: int, frame: Frame, files: Files) -> list[str]:

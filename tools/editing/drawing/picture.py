@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from backends.media.ffmpeg import filter_value, input_args
+from backends.media.seeking import BLIND, entry_before
 from tools.editing.cut import Clock, Cut, Source
+from tools.editing.drawing.colours import colour_options, film_format
 from tools.editing.drawing.curve import curve
 from tools.editing.drawing.parts import TAGS, Files, Frame, Piece, Text, shifted
 from tools.editing.effects import Canvas, picture_filters
@@ -19,6 +22,10 @@ from tools.editing.effects.turning import turn_filters, turned_first
 SEEK_AHEAD = Fraction(5, 4)
 """Seek so many source frames early: the frame that is still shown at a moment may have begun before it, and a decimal
 time may fall just behind the frame it means."""
+SLACK = Fraction(1, 2000)
+"""Seconds by which a decimal time or a container's clock may be off."""
+EVEN_CLOCK = "settb=1/1000000"
+"""Some containers count in whole frames: shares of a frame would be cut off."""
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
 DECODER_THREADS = ["-threads", "1"]
 """Several encoders run at once: more threads only hold more frames."""
@@ -37,7 +44,7 @@ def piece_chain(piece: Piece, frames: int, frame: Frame, files: Files, text: Tex
         opened, steps = _ground(cut, frames, frame, text, files)
     else:
         source = cut.source
-        opened, steps = source_frames(piece, source, frames, frame, lambda *at: conform(cut, source, frame, *at))
+        opened, steps = source_frames(piece, source, frames, frame, lambda *at: conform(cut, source, frame, files, *at))
         effects = [each for each in effects if each not in turned_first(effects)]
     shown = (piece.first, piece.first + frames)
     canvas = Canvas(frame.width, frame.height, frame.fps, cut.frames, files.tables, shown)
@@ -80,8 +87,12 @@ def _still(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) ->
     """One picture, read and fitted once, and held; fitted frame by frame only where its framing moves."""
     opened, steps = input_args(source.path, source.sniffed), []
     if source.info.kind != "image":
-        opened, shift = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps)
-        steps.append(f"trim=start={float(max(Fraction(0), shift - frame_seconds(source) / 4)):.6f}")
+        steps += whole_frames(source)
+        # Of the frames around a moment, the one that a film at the common rate would show.
+        near = 1 / (2 * frame.fps)
+        entered = open_source(source, max(Fraction(0), piece.cut.source_in), 1 / frame.fps, near)
+        opened = entered.args
+        steps += [EVEN_CLOCK, f"trim=start={float(entered.shown):.6f}"]
     held = [
         f"tpad=stop_mode=clone:stop_duration={frame.seconds(frames + 2)}",
         f"fps={frame.rate}:start_time=0",
@@ -112,8 +123,8 @@ def _moving(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -
     lead = min(lead, frames)
     at += lead / fps
     eaten = clock.passed((first + frames) / fps) - clock.passed(at)
-    opened, shift = open_source(source, begin, eaten)
-    steps = [*_paced(clock, at, shift), f"fps={frame.rate}:start_time=0"]
+    entered = open_source(source, begin, eaten)
+    steps = [*whole_frames(source), EVEN_CLOCK, *_paced(clock, at, entered.shift), f"fps={frame.rate}:start_time=0"]
     if lead:
         steps.append(f"tpad=start_mode=clone:start={lead}")
     steps += [f"tpad=stop_mode=clone:stop={frames}", f"trim=end_frame={frames}"]
@@ -122,7 +133,12 @@ def _moving(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -
     steps += fit(now, span)
     if cut.backwards:
         steps.append("reverse")
-    return opened, steps
+    return entered.args, steps
+
+
+def whole_frames(source: Source) -> list[str]:
+    """What makes one moment of the two that an interlaced picture shows in turn."""
+    return ["bwdif=mode=send_frame:deint=interlaced"] if source.interlaced else []
 
 
 def _paced(clock: Clock, at: Fraction, shift: Fraction) -> Iterator[str]:
@@ -137,19 +153,40 @@ def _paced(clock: Clock, at: Fraction, shift: Fraction) -> Iterator[str]:
     root = f"2*{passed}/({first:.9f}+sqrt(max(0,{first**2:.9f}+({2 * (last - first) / length:.9f})*{passed})))"
     after = f"{length:.9f}+({passed}-{whole:.9f})/{last:.9f}"
     now = f"if(lt({passed},0),{passed}/{first:.9f},if(gt({passed},{whole:.9f}),{after},{root}))"
-    yield "settb=1/1000000"
     yield f"setpts='({now}-({float(at):.9f}))/TB'"
 
 
-def open_source(source: Source, begin: Fraction, seconds: Fraction) -> tuple[list[str], Fraction]:
-    """Input arguments, and how far behind the seek point the wanted frame lies."""
+@dataclass(frozen=True)
+class Entered:
+    """A source opened at a moment; times in seconds from where it is entered."""
+
+    args: list[str]
+    """Input arguments."""
+    shift: Fraction
+    """When the moment itself comes."""
+    shown: Fraction
+    """No later than the frame that is on screen then, and later than the one before it."""
+
+
+def open_source(source: Source, begin: Fraction, seconds: Fraction, near: Fraction = Fraction(0)) -> Entered:
+    """Enter a film before the frame that is shown at `begin` (seconds from its first picture), to read `seconds`.
+
+    near: a frame that begins so soon after is taken for the one that is shown.
+    """
     info = source.info
     each = frame_seconds(source)
     length = info.frames * each if info.frames else Fraction(info.seconds)
-    begin = max(Fraction(0), min(begin, length - each))
-    seek = max(Fraction(0), begin - each * SEEK_AHEAD)
-    opened = input_args(source.path, source.sniffed, float(seek), float(seconds + 4 * each))
-    return [*DECODER_THREADS, *opened], begin - seek
+    begin = max(Fraction(0), min(begin, length - each)) + source.picture_zero
+    if info.vfr or source.sniffed.format in BLIND:
+        # Nobody knows how long the frame has been on screen, or where decoding can begin: the file is asked.
+        entry = entry_before(source.path, source.sniffed.format, begin + near)
+        seek, shown = entry.seek, entry.shown - entry.seek
+    else:
+        seek = max(Fraction(0), begin - each * SEEK_AHEAD)
+        shown = max(Fraction(0), begin - seek + near - each + SLACK)
+    shift = begin - seek
+    opened = input_args(source.path, source.sniffed, float(seek), float(seconds + max(Fraction(0), shift) + 4 * each))
+    return Entered([*DECODER_THREADS, *opened], shift, shown)
 
 
 def frame_seconds(source: Source) -> Fraction:
@@ -157,7 +194,7 @@ def frame_seconds(source: Source) -> Fraction:
     return 1 / (Fraction(source.info.fps).limit_denominator(1001) if source.info.fps else Fraction(25))
 
 
-def conform(cut: Cut, source: Source, frame: Frame, now: str, span: tuple[float, float]) -> list[str]:
+def conform(cut: Cut, source: Source, frame: Frame, files: Files, now: str, span: tuple[float, float]) -> list[str]:
     """Fit into the frame with square pixels, BT.709 and video range; bars where the shapes differ.
 
     now: the clip's own time in seconds as an expression of `t`; span: which of it is drawn.
@@ -172,26 +209,19 @@ def conform(cut: Cut, source: Source, frame: Frame, now: str, span: tuple[float,
     width, height = (source.info.height, source.info.width) if across else (source.info.width, source.info.height)
     same = (width, height) == (wide, high) and not source.stretched and not cropped
     if same or fills:
-        return [*steps, f"scale={wide}:{high}:{SCALER}:{colours}", "setsar=1", "format=yuv420p"]
+        return [*steps, f"scale={wide}:{high}:{SCALER}:{colours}", "setsar=1", *film_format(source, files.tables)]
     shape = f"{wide}:{high}:force_original_aspect_ratio=decrease:force_divisible_by=2"
     if height * wide < 2 * width:
         shape = f"{wide}:2"  # a ribbon so flat that the scaler would leave nothing of it
     elif width * high < 2 * height:
         shape = f"2:{high}"
     fit = f"scale={shape}:{SCALER}:{colours}"
-    return [*steps, fit, "format=yuv420p", f"pad={wide}:{high}:(ow-iw)/2:(oh-ih)/2:black", "setsar=1"]
+    return [*steps, fit, *film_format(source, files.tables), f"pad={wide}:{high}:(ow-iw)/2:(oh-ih)/2:black", "setsar=1"]
 
 
 def squared(source: Source) -> list[str]:
     """Square pixels, where a source has others."""
     return ["scale=w='max(2,trunc(iw*sar/2)*2)':h=ih:" + SCALER, "setsar=1"] if source.stretched else []
-
-
-def colour_options(source: Source) -> str:
-    """The scaler's options that bring a source to BT.709 in video range."""
-    if source.matrix:
-        return f"out_range=tv:in_color_matrix={source.matrix}:out_color_matrix=bt709"
-    return "out_range=tv" + (":out_color_matrix=bt709" if source.info.kind == "image" else "")
 
 
 def framing(cut: Cut, frame: Frame, now: str, span: tuple[float, float]) -> tuple[list[str], bool]:
