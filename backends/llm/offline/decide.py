@@ -6,8 +6,9 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from backends.llm.facts import Facts, OpenQuestion
+from backends.llm.facts import CharacterFact, Facts, OpenQuestion
 from backends.llm.offline import dialogue
+from backends.llm.offline.introductions import Introductions, introductions, named_instead
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lines import holds_script, is_script
 from backends.llm.offline.on_screen import about_the_picture
@@ -17,7 +18,7 @@ from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS
 from backends.llm.offline.references import choice, mentioned_kind
 from backends.llm.offline.repeats import retold
-from backends.llm.offline.request import Call, Request
+from backends.llm.offline.request import Call, Request, shifted
 from backends.llm.offline.script_parts import about_the_dialogue
 from backends.llm.offline.timeline_calls import bare_span
 from backends.llm.offline.voice_manage import TOLD, only_a_change, only_details
@@ -148,6 +149,8 @@ def _fresh(
         able = [name for name, _ in reader.read(request).ranking if name in BUILDERS] if key == "yes_can" else []
         intent = able[0] if able else ""
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
+    if not forced and (told := introductions(wish.raw)) and told.certain:
+        return _introduced(reader, told, wish, facts, recent, answers)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
     if not forced and holds_script(request) and (not reading.clear or reading.intent not in _USES_OF_LINES):
         reading = Reading((("speak_dialogue", 1.0),), "rule")
@@ -175,6 +178,30 @@ def _fresh(
             return _unclear(facts, language, reading)
         return _unsure(facts, language, reading)
     return plan(steps, request)
+
+
+def _introduced(
+    reader: Reader,
+    told: Introductions,
+    wish: Wish,
+    facts: Facts,
+    recent: tuple[Call, ...],
+    answers: dict[str, str] | None,
+) -> Decision:
+    """Everybody is remembered; then comes the wish that the message goes on with."""
+    calls = tuple(Call("remember", {"kind": one.kind, "name": one.name, "text": one.text}) for one in told.everyone)
+    language = wish.language if wish.language != "en" or facts.language in ("", "en") else "en"
+    if facts.tools and "remember" not in facts.tools:
+        return Decision(DECLINE, text=dialogue.no_tool("remember", language), language=language)
+    if not told.rest:
+        return Decision("remember", calls, language=language)
+    new = tuple(CharacterFact(name=one.name, text=one.text) for one in told.everyone if one.kind == "character")
+    known = facts.model_copy(update={"characters": (*facts.characters, *new)})
+    rest = _fresh(reader, _wish(reader, named_instead(told.rest, told.everyone), known), known, recent, answers)
+    if not rest.calls:
+        return rest if rest.slot else Decision("remember", calls, language=language)
+    moved = tuple(Call(call.tool, shifted(call.args, len(calls))) for call in rest.calls)
+    return dataclasses.replace(rest, intent="remember", calls=(*calls, *moved))
 
 
 def _says_nothing(reader: Reader, wish: Wish) -> bool:

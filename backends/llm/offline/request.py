@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,17 @@ class Request:
     @property
     def command(self) -> str:
         return self.wish.command
+
+
+def shifted(args: Mapping[str, Any], by: int) -> dict[str, Any]:
+    """The arguments with every '$n' as '$n+by', for calls that others come before."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, str) and re.fullmatch(r"\$\d+", value):
+            return f"${int(value[1:]) + by}"
+        return [move(one) for one in value] if isinstance(value, list) else value
+
+    return {name: move(value) for name, value in args.items()}
 
 
 class Ask(Exception):
