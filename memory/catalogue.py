@@ -27,6 +27,8 @@ class Catalogue:
         """
         self.path = path
         self._write_lock = threading.RLock()
+        self._writing = 0
+        """The thread that has a transaction open; 0 for none."""
         self._pool_lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -71,6 +73,7 @@ class Catalogue:
                 yield self._writer
                 return
             self._writer.execute("BEGIN IMMEDIATE")
+            self._writing = threading.get_ident()
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
@@ -78,12 +81,20 @@ class Catalogue:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            finally:
+                self._writing = 0
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for queries; sees everything that was committed before. Raises StudioError."""
+        """A connection for queries; sees everything that was committed before. Raises StudioError.
+
+        Inside a transaction of the same thread it sees what that has written so far.
+        """
         with translated(self.path):
             self._require_open()
+            if self.in_transaction:
+                yield self._writer
+                return
             with self._pool_lock:
                 db = self._idle.pop() if self._idle else None
             db = db or self._connect()
@@ -95,6 +106,11 @@ class Catalogue:
                         db.close()
                     else:
                         self._idle.append(db)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has one open."""
+        return self._writing == threading.get_ident()
 
     def _require_open(self) -> None:
         if self._closed:

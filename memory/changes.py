@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sqlite3
@@ -14,10 +15,12 @@ from typing import Any
 from configs.errors import UsageError
 from memory import entries
 from memory.catalogue import Catalogue
-from memory.set_aside import move_aside, move_back
+from memory.set_aside import Moved, drop, drop_empty, finish_moving, folders, move_aside, move_back, noted
 
 CHANGE_KINDS = {"assets": "assets", "entry": "history_id", "rating": "asset_id", "removed": "moved"}
 """Each kind with the key that its payload needs."""
+FOR_GOOD = "\x00for good"
+"""The conversation of changes that nobody can undo: files to be deleted as soon as the database has agreed."""
 Payload = dict[str, Any]
 
 
@@ -37,8 +40,9 @@ class Changes:
 
     Payloads: 'assets' {"assets": [ids], "tool": "...", "after": n}, 'entry' {"history_id": n},
     'rating' {"asset_id": "...", "before": 3 or null}, 'removed' {"moved": [[from, to], ...], "assets": [ids],
-    "after": n}. `after`: what the conversation remembered later than change n was part of the same deed, and is taken
-    back with it. What an undo replaced is kept in the payload as `undone`, so that it can be done again.
+    "after": n, "entry": "..."}. `after`: what the conversation remembered later than change n was part of the same
+    deed, and is taken back with it. What an undo replaced is kept in the payload as `undone`, so that it can be done
+    again.
     """
 
     def __init__(self, catalogue: Catalogue, home: Path) -> None:
@@ -117,6 +121,48 @@ class Changes:
                 ids = tuple(i for part in told for i in part.ids)
                 done.append(Undone(deed[-1][1], ids, " and ".join(part.text for part in told)))
             return done
+
+    def for_good(self, entry_id: str) -> int:
+        """No undo brings back what was taken away of this entry; `settle` deletes the files. How many changes."""
+        with self._catalogue.writing() as db:
+            query = "UPDATE changes SET thread = ? WHERE kind = 'removed' AND json_extract(payload, '$.entry') = ?"
+            return db.execute(query, (FOR_GOOD, entry_id)).rowcount
+
+    def settle(self) -> None:
+        """Bring the files that were taken away, or brought back, to where the database says that they are.
+
+        After a change was committed or failed, and at opening after a kill; inside of a transaction it does nothing.
+        What the disk refuses is left for the next time.
+        """
+        if self._catalogue.in_transaction:
+            return
+        found = noted(self._home)
+        with self._catalogue.reading() as db:
+            query = "SELECT * FROM changes WHERE kind = 'removed'" + ("" if found else " AND thread = ?")
+            rows = db.execute(query, () if found else (FOR_GOOD,)).fetchall()
+        owners: dict[str, sqlite3.Row] = {}
+        for row in rows:
+            names = folders(json.loads(row["payload"])["moved"])
+            owners |= dict.fromkeys(names, row)
+            if row["thread"] == FOR_GOOD:
+                self._delete(row["id"], names)
+        for name, moved in found.items():
+            owner = owners.get(name)
+            if owner is None or owner["thread"] != FOR_GOOD:
+                self._settle(name, moved, taken=owner is not None and owner["undone_at"] is None)
+
+    def _delete(self, number: int, names: Sequence[str]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for name in names:
+                drop(self._home, name)
+            with self._catalogue.writing() as db:
+                db.execute("DELETE FROM changes WHERE id = ?", (number,))
+
+    def _settle(self, name: str, moved: Moved, *, taken: bool) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            finish_moving(self._home, moved, back=not taken)
+            if not taken:
+                drop_empty(self._home, name, moved)
 
     def _take_back(self, db: sqlite3.Connection, kind: str, payload: Payload) -> Undone:
         """One change; what it replaces is noted in `payload`."""

@@ -14,6 +14,8 @@ from configs.errors import UsageError
 from memory.catalogue import Catalogue
 
 TIMINGS_KEPT, TIMINGS_NEEDED = 20, 3
+BEGUN = "begun"
+"""Key of a job's arguments with its steps that have begun and not ended."""
 JOB_ENDS = ("done", "failed", "cancelled")
 
 
@@ -119,6 +121,34 @@ class Jobs:
             if db.execute(query, list(set(ids))).fetchone()[0] < len(set(ids)):
                 return None
             return JobStep(key, ids, row["seconds"], json.loads(row["data"]))
+
+    def begun(self, job_id: str, key: str, last: int) -> int:
+        """See `Memory.job_step_begun`."""
+        with self._catalogue.writing() as db:
+            row = db.execute("SELECT thread, args FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            if row is None:
+                return last
+            args = json.loads(row["args"])
+            first = args.get(BEGUN, {}).get(key)
+            query = (
+                "SELECT count(*) FROM changes WHERE thread = ? AND id > ? AND (kind <> 'entry' OR undone_at NOTNULL)"
+            )
+            if first is not None and not db.execute(query, (row["thread"], first)).fetchone()[0]:
+                return int(first)
+            self._keep_args(db, job_id, {**args, BEGUN: {**args.get(BEGUN, {}), key: last}})
+            return last
+
+    def ended(self, job_id: str, key: str) -> None:
+        """See `Memory.job_step_ended`."""
+        with self._catalogue.writing() as db:
+            row = db.execute("SELECT args FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            args = json.loads(row["args"]) if row is not None else {}
+            if key in args.get(BEGUN, {}):
+                self._keep_args(db, job_id, {**args, BEGUN: {k: v for k, v in args[BEGUN].items() if k != key}})
+
+    @staticmethod
+    def _keep_args(db: sqlite3.Connection, job_id: str, args: Mapping[str, Any]) -> None:
+        db.execute("UPDATE jobs SET args = ? WHERE id = ?", (json.dumps(args), job_id))
 
     def finish(self, job_id: str, status: str) -> None:
         """End a job: done, failed or cancelled."""

@@ -38,6 +38,7 @@ class Opened:
         self.shots = Shots(self.catalogue)
         self.jobs = Jobs(self.catalogue)
         self.changes = Changes(self.catalogue, workspace.home)
+        self.changes.settle()
         self.embedder = embedder
         self.dense = {lane: DenseSearch(self.catalogue, workspace.home, index, embedder, lane) for lane in LANES}
         self.search = Search(self.catalogue, self.assets, self.entries, self.shots, self.dense)

@@ -11,7 +11,7 @@ from typing import Any
 
 from configs.errors import StudioError
 from configs.workspace import Workspace
-from memory.changes import Undone
+from memory.changes import FOR_GOOD, Undone
 from memory.embedder import Embedder
 from memory.entries import scrub
 from memory.index import IndexName
@@ -71,6 +71,11 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the former owner of the folder ended without closing it."""
+        return self._it.ownership.unclean
 
     @property
     def _it(self) -> Opened:
@@ -271,6 +276,18 @@ class Memory:
         """A finished step, or None when there is none or one of its assets is gone or was undone."""
         return self._it.jobs.step(job_id, key)
 
+    def job_step_begun(self, job_id: str, key: str, last: int) -> int:
+        """Note that a step begins after the conversation's change number `last`; that number.
+
+        Of a step that a kill has ended, the number from before its first beginning, unless more was done since than
+        something remembered: what it had remembered by then is undone together with what it makes now.
+        """
+        return self._it.jobs.begun(job_id, key, last)
+
+    def job_step_ended(self, job_id: str, key: str) -> None:
+        """The step has ended, whatever it came to."""
+        self._it.jobs.ended(job_id, key)
+
     def finish_job(self, job_id: str, status: str = "done") -> None:
         """End a job: done, failed or cancelled."""
         self._it.jobs.finish(job_id, status)
@@ -312,11 +329,27 @@ class Memory:
 
     def undo(self, thread: str, steps: int = 1) -> list[Undone]:
         """Take back the last changes of a conversation, newest first; empty when there is nothing left."""
-        return self._it.changes.undo(thread, steps)
+        done = self._it.changes.undo(thread, steps)
+        self.settle()
+        return done
 
     def redo(self, thread: str, steps: int = 1) -> list[Undone]:
         """Do again what was undone last in a conversation; empty when there is nothing to do again."""
-        return self._it.changes.redo(thread, steps)
+        done = self._it.changes.redo(thread, steps)
+        self.settle()
+        return done
+
+    def remove_for_good(self, moved: Sequence[Sequence[str]]) -> None:
+        """Have files that were set aside deleted once the transaction is committed, also after a kill."""
+        self._it.changes.record(FOR_GOOD, "removed", {"moved": [list(pair) for pair in moved], "assets": []})
+
+    def delete_removed(self, entry_id: str) -> int:
+        """Have all that was ever set aside of an entry deleted once the transaction is committed; how many times."""
+        return self._it.changes.for_good(entry_id)
+
+    def settle(self) -> None:
+        """Bring files that were set aside to where the database says; see `Changes.settle`."""
+        self._it.changes.settle()
 
     # Care
 

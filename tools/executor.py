@@ -107,14 +107,17 @@ class Executor:
             else:
                 # with the defaults, as forecasts are looked up
                 size = size_key(model.model_dump())
-                before = self.studio.memory.last_change(run.thread) if run.depth == 0 else 0
-                with self._leased(tool.name, needs, run, size) as lease:
-                    result = self._work(tool, model, run, lease)
-                seconds = time.perf_counter() - began - lease.waited_s
-                if tool.timed:
-                    self._keep_timing(tool.name, needs, size, seconds)
-                self._record(tool, shown, run, key, result, seconds, before)
+                before = self._before(tool, shown, run, key)
+                with self._together(tool):
+                    with self._leased(tool.name, needs, run, size) as lease:
+                        result = self._work(tool, model, run, lease)
+                    seconds = time.perf_counter() - began - lease.waited_s
+                    if tool.timed:
+                        self._keep_timing(tool.name, needs, size, seconds)
+                    self._record(tool, shown, run, key, result, seconds, before)
         except StudioError as error:
+            if run.job and key and not run.dry:
+                self._forget_beginning(run.job, step_key(key, name, shown))
             return self._failed(name, shown, run, error, began, needs, lease)
         seconds = time.perf_counter() - began
         run.emit(
@@ -130,6 +133,18 @@ class Executor:
         run.emit(
             StepFinished(thread=run.thread, step=run.step, tool=tool, status=status, seconds=seconds, summary=summary)
         )
+
+    @contextmanager
+    def _together(self, tool: Tool) -> Iterator[None]:
+        """Of a tool that works at once, all that it writes and the record of it: one transaction, files included."""
+        if not tool.at_once:
+            yield
+            return
+        try:
+            with self.studio.memory.transaction():
+                yield
+        finally:
+            self.studio.memory.settle()
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -220,18 +235,37 @@ class Executor:
         """before: the conversation's last change before the call."""
         memory = self.studio.memory
         ids = [a.id for a in result.assets]
-        if run.job and key:
-            data = {
-                **result.data,
-                "summary": result.summary,
-                "measurements": result.measurements,
-                "warnings": list(result.warnings),
-            }
-            memory.job_step_done(run.job, step_key(key, tool.name, args), ids, seconds, data)
-        if run.depth == 0 and ids and tool.effect == "create":
-            # undone together with the takes that it was chosen from
-            takes = [str(take) for a in result.assets for take in a.params.get("takes", ())]
-            memory.record_change(run.thread, "assets", {"tool": tool.name, "assets": [*ids, *takes], "after": before})
+        with memory.transaction():  # a step that is known as done can be undone
+            if run.job and key:
+                data = {
+                    **result.data,
+                    "summary": result.summary,
+                    "measurements": result.measurements,
+                    "warnings": list(result.warnings),
+                }
+                step = step_key(key, tool.name, args)
+                memory.job_step_done(run.job, step, ids, seconds, data)
+                memory.job_step_ended(run.job, step)
+            if run.depth == 0 and ids and tool.effect == "create":
+                # undone together with the takes that it was chosen from
+                takes = [str(take) for a in result.assets for take in a.params.get("takes", ())]
+                change = {"tool": tool.name, "assets": [*ids, *takes], "after": before}
+                memory.record_change(run.thread, "assets", change)
+
+    def _before(self, tool: Tool, args: Mapping[str, Any], run: Run, key: str) -> int:
+        """The conversation's last change before the step first began."""
+        if run.depth:
+            return 0
+        last = self.studio.memory.last_change(run.thread)
+        if not (run.job and key):
+            return last
+        return self.studio.memory.job_step_begun(run.job, step_key(key, tool.name, args), last)
+
+    def _forget_beginning(self, job: str, step: str) -> None:
+        try:
+            self.studio.memory.job_step_ended(job, step)
+        except StudioError as error:  # the step's own error is what counts
+            LOG.warning("the end of a step was not noted: %s", error.sentence)
 
     def _keep_timing(self, tool: str, needs: frozenset[str], size: str, seconds: float) -> None:
         self._note_seconds(tool, "+".join(sorted(needs)), size, max(seconds, 0.0), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -20,14 +21,21 @@ _open: Counter[Path] = Counter()
 """Executors of this process by home folder."""
 
 
-def remove_leftovers(workspace: Workspace) -> None:
+_DRAFT = re.compile(r"\.[0-9a-f]{16,64}\..*|.*\.part|tmp[a-z0-9_]{8}\.wav")
+"""Names that files in the cache have until they are whole."""
+
+
+def remove_leftovers(workspace: Workspace, *, killed: bool = False) -> None:
     """Delete temporary files that a killed studio left, and what was set aside days ago.
 
     The memory's lock keeps other processes out, so what lies there is nobody's while this process has no executor open.
+    killed: the former owner ended without closing; then drafts may lie in the cache too.
     """
-    for entry in workspace.tmp.iterdir() if not _open[workspace.home] else ():
-        with suppress(OSError):
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    if not _open[workspace.home]:
+        drafts = [f for f in workspace.cache.rglob("*") if _DRAFT.fullmatch(f.name) and f.is_file()] if killed else []
+        for entry in (*workspace.tmp.iterdir(), *drafts):
+            with suppress(OSError):
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     empty_trash(workspace.home)
 
 
@@ -38,7 +46,7 @@ def open_executor(settings: Settings) -> Executor:
     """
     workspace = Workspace.open(settings.home)
     memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
-    remove_leftovers(workspace)
+    remove_leftovers(workspace, killed=memory.was_killed)
 
     try:
         room = EngineRoom.open(settings, workspace)

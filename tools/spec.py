@@ -192,6 +192,9 @@ class Tool(ABC):
     time_limit_s: ClassVar[float] = 900.0
     timed: ClassVar[bool] = True
     """False: its arguments do not tell how long it takes, so the executor keeps no timings of it (its parts have)."""
+    at_once: ClassVar[bool] = False
+    """True: it only changes what is remembered, in a moment; its change and the step are recorded together, so that a
+    step made again after a kill changes nothing twice."""
     retried: ClassVar[bool] = True
     """False: the agent does not call it again with another seed when a gate fails; its parts did that already."""
 

@@ -67,6 +67,7 @@ def test_otioz_holds_the_media(studio: EditingStudio, edited: tuple[Asset, Asset
     with zipfile.ZipFile(file) as bundle:
         media = [name for name in bundle.namelist() if name.startswith("media/") and name.endswith(".mp4")]
         assert len(media) == 1
+        assert {entry.date_time for entry in bundle.infolist()} == {(1980, 1, 1, 0, 0, 0)}, "the same bytes again"
         content = json.loads(bundle.read("content.otio"))
         assert str(studio.workspace.home) not in json.dumps(content)
     film, _ = studio.make("render_timeline", timeline=outcome.assets[0].id)

@@ -105,6 +105,20 @@ def test_forgotten_for_good_nothing_is_left(studio: VoiceStudio) -> None:
     assert not _recording(studio)[1], "a redo does not show what has no file"
 
 
+def test_what_was_put_away_is_forgotten_for_good_later(studio: VoiceStudio) -> None:
+    home = studio.studio.workspace.home
+    entry = studio.studio.memory.resolve_character("Ada")
+    assert entry is not None
+    studio.call("forget_voice", character="Ada")
+    assert list((home / "trash").rglob("*.wav"))
+    told = studio.call("forget_voice", character="Ada", for_good=True)
+    assert told.error is None, told.error
+    assert not list((home / "trash").rglob("*.wav"))
+    assert "Rossi" not in str(studio.studio.memory.entry_history(entry.id))
+    studio.call("undo", steps=5)
+    assert _source(studio) == {} and not _recording(studio)[1]
+
+
 def test_after_some_days_it_is_gone_and_an_undo_says_so(studio: VoiceStudio) -> None:
     home = studio.studio.workspace.home
     studio.call("forget_voice", character="Ada")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -208,11 +210,24 @@ def _bundle(timeline: otio.schema.Timeline, file: Path) -> None:
     import opentimelineio as otio
 
     # The bundle writer refuses a file that is there, and the scratch name is reserved by an empty one.
-    file.unlink(missing_ok=True)
+    dated = file.with_name(f"dated-{file.name}")
     try:
-        otio.adapters.write_to_file(timeline, str(file), adapter_name="otioz")
+        otio.adapters.write_to_file(timeline, str(dated), adapter_name="otioz")
+        _undated(dated, file)
     except (otio.exceptions.OTIOError, OSError) as error:
         raise UsageError("The timeline could not be bundled with its media", str(error)[:200]) from error
+    finally:
+        dated.unlink(missing_ok=True)
+
+
+def _undated(bundle: Path, file: Path) -> None:
+    """The same bundle without the time of day in it: the same timeline gives the same bytes."""
+    with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(file, "w") as target:
+        for old in source.infolist():
+            new = zipfile.ZipInfo(old.filename)
+            new.compress_type, new.external_attr, new.file_size = old.compress_type, old.external_attr, old.file_size
+            with source.open(old) as read, target.open(new, "w") as write:
+                shutil.copyfileobj(read, write, 1 << 20)
 
 
 def _subtitles(program: Program, asset: Asset, form: Literal["srt", "vtt"], ctx: ToolContext) -> ToolResult:

@@ -11,6 +11,7 @@ class RateAsset(Tool):
     name = "rate_asset"
     description = "Store how much the user likes a result, 1 to 5. Well rated results are found and reused first."
     effect = "create"
+    at_once = True
 
     class Args(ToolArgs):
         asset: str = Field(description="The result: an asset id, a file name, or 'last'.")

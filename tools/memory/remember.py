@@ -18,6 +18,7 @@ class Remember(Tool):
         "updated; what it said before can be brought back with undo."
     )
     effect = "create"
+    at_once = True
 
     class Args(ToolArgs):
         kind: Literal["character", "style", "place", "note", "preference"] = Field(description="What it is.")

@@ -14,6 +14,7 @@ class Redo(Tool):
         "timeline that was taken back. Facts and ratings that were taken back are told anew."
     )
     effect = "create"
+    at_once = True
 
     class Args(ToolArgs):
         timeline: str = Field(

@@ -15,6 +15,7 @@ class Undo(Tool):
     )
     # Nothing is lost by it: files are only hidden, and what an entry said stays in its history.
     effect = "create"
+    at_once = True
 
     class Args(ToolArgs):
         steps: int = Field(1, ge=1, le=50, description="How many changes to take back.")

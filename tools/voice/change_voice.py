@@ -52,6 +52,7 @@ class ChangeVoice(Tool):
         "one back. It speaks nothing: speak the line again to hear it."
     )
     effect = "create"
+    at_once = True
     Args = ChangeVoiceArgs
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:

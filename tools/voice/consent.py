@@ -253,7 +253,8 @@ def in_words(date: str) -> str:
 
 
 def _new(basis: Basis, who: str, scope: str, given: str, recorded: str, said: str, hashes: Sequence[str]) -> Consent:
-    mark = hashlib.sha256("|".join((basis, who, scope, given, recorded, *hashes)).encode()).hexdigest()[:10]
+    # Without the time of recording: a clone that is made again after a kill is the same clone.
+    mark = hashlib.sha256("|".join((basis, who, scope, given, said, *hashes)).encode()).hexdigest()[:10]
     return Consent(f"con-{mark}", basis, who, scope, given, recorded, said, tuple(hashes))
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from configs.errors import UsageError
 from configs.tts_config import load_tts
 from memory.records import Asset, Entry
-from memory.set_aside import KEPT_DAYS, move_back, set_aside
+from memory.set_aside import KEPT_DAYS, set_aside
 from tools.spec import Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.consent import consent_of
 from tools.voice.line_cache import LineCache
@@ -33,11 +33,21 @@ class ForgetVoice(Tool):
         "keeps a built-in voice. It can be undone for some days, unless for_good: a person has taken the consent back."
     )
     effect = "delete"
+    at_once = True
     Args = ForgetVoiceArgs
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         entry = ctx.memory.resolve_character(args.character)
         source = entry.data.get("voice_source") if entry is not None else None
+        put_away = args.for_good and entry is not None and ctx.memory.delete_removed(entry.id)
+        if put_away and entry is not None and not isinstance(source, Mapping):
+            ctx.memory.scrub_entry(entry.id, "voice_source")
+            LineCache.of(ctx.workspace).clear()
+            return ToolResult(
+                f"What was kept of {entry.name}'s former voice is deleted for good: no undo brings it back. "
+                "Lines that were spoken before stay where they are.",
+                data={"for_good": True},
+            )
         if entry is None or not isinstance(source, Mapping):
             raise UsageError(f"{args.character[:60]} has no cloned voice", fix=_nearest(args.character, ctx))
         consent = consent_of(entry.data)
@@ -45,22 +55,18 @@ class ForgetVoice(Tool):
         recordings, trainings = _recordings(ctx, source), _trainings(ctx, source)
         hidden = [asset.id for asset in recordings]
         files = [ctx.workspace.home / asset.path for asset in recordings]
+        # Part of the executor's transaction: a kill or an error from here on brings the files back.
         moved = set_aside(ctx.workspace.home, [*files, *trainings], "voice")
         thread = None if args.for_good else ctx.thread
-        try:
-            ctx.memory.remember("character", entry.name, entry.text, _without(entry), source="tool", thread=thread)
-        except BaseException:
-            move_back(ctx.workspace.home, moved)
-            raise
+        ctx.memory.remember("character", entry.name, entry.text, _without(entry), source="tool", thread=thread)
         ctx.memory.hide_assets(hidden)
         _clear_copies(ctx)
         if args.for_good:
             ctx.memory.scrub_entry(entry.id, "voice_source")
             LineCache.of(ctx.workspace).clear()
-            for _, kept in moved:
-                shutil.rmtree((ctx.workspace.home / kept).parents[1], ignore_errors=True)
+            ctx.memory.remove_for_good(moved)
         else:
-            change = {"moved": moved, "assets": hidden, "tool": self.name, "after": before}
+            change = {"moved": moved, "assets": hidden, "tool": self.name, "after": before, "entry": entry.id}
             ctx.memory.record_change(ctx.thread, "removed", change)
         parts = [f"{len(hidden)} recording{'s' * (len(hidden) != 1)}"]
         if trainings:
