@@ -118,12 +118,39 @@ def test_a_report_gets_no_session_and_stays_as_it_is(home: Path) -> None:
     assert answer.content == linked and "set-cookie" not in answer.headers
 
 
+def test_long_findings_are_a_list_and_short_answers_stay_as_they_are(home: Path) -> None:
+    prepare_site(home)
+    from ui.chat.showing import in_lines
+
+    found = (
+        "A film.mp4: 20.00 s, 24 fps. 7 shots, cuts at 3.38, 6.46 s. Camera: slow pan right (shots 1, 3); slow pan "
+        "left with push-in or zoom in (shot 6); static camera (shot 2); slow push-in (shot 4). Coherence: no faults found. "
+        "Shot scales: 3 CU, 2 LS. Loudness -16.2 LUFS, range 13.9 LU, peak -1.4 dBFS. No steady beat was heard in it."
+    )
+    assert in_lines(found + "\nNote: one thing.").split("\n") == [
+        "- **A film.mp4**: 20.00 s, 24 fps. 7 shots, cuts at 3.38, 6.46 s.",
+        "- **Camera**:",
+        "  - slow pan right (shots 1, 3)",
+        "  - slow pan left with push-in or zoom in (shot 6)",
+        "  - static camera (shot 2)",
+        "  - slow push-in (shot 4)",
+        "- **Coherence**: no faults found.",
+        "- **Shot scales**: 3 CU, 2 LS.",
+        "- Loudness -16.2 LUFS, range 13.9 LU, peak -1.4 dBFS.",
+        "- No steady beat was heard in it.",
+        "",
+        "Note: one thing.",
+    ]
+    said = "Luca says 'Ciao. Piccolo. Come stai. Bene. Tu.' (it, 1.0 s, engine espeak)"
+    assert in_lines(said) == said
+
+
 def test_reports_are_linked_so_that_they_open(home: Path) -> None:
     prepare_site(home)
     from ui.chat.showing import page_links
 
     rows = [
-        {"name": "Report on [x](javascript:alert(1)) _a_\nb", "path": "assets/rep-1 a.html"},
+        {"name": "Report on [x](javascript:alert(1)) _a_\nb.html", "path": "assets/rep-1 a.html"},
         {"name": "Shots", "path": "assets/rep-2.json"},
     ]
     assert page_links(rows) == (

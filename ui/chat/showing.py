@@ -70,8 +70,40 @@ def is_page(row: dict[str, Any]) -> bool:
 def page_links(rows: list[dict[str, Any]]) -> str:
     """Links that open the reports among assets beside the chat, as Markdown; a file element only downloads them."""
     pages = [row for row in rows if is_page(row)]
-    names = [_MARKDOWN.sub(r"\\\1", " ".join(row["name"].split())) for row in pages]
+    names = [_MARKDOWN.sub(r"\\\1", " ".join(row["name"].removesuffix(".html").split())) for row in pages]
     return "\n".join(f"- [Open: {name}]({asset_url(row['path'])})" for name, row in zip(names, pages, strict=True))
+
+
+LONG_LETTERS, LONG_SENTENCES = 320, 4
+"""From here on a paragraph of findings is read better as a list."""
+LONG_ROW, LONG_PARTS = 120, 3
+"""From here on what a row of it enumerates is, too."""
+_SENTENCE = re.compile(r"(?:(?<=[a-z0-9)%][.!?])|(?<=[A-Z]{2}[.!?])) (?=[A-Z])")
+_LABEL = re.compile(r"^([A-Z][^:.*]{2,30}|[^:*]{1,60}\.\w{2,4}): ")
+
+
+def in_lines(text: str) -> str:
+    """Long paragraphs, such as all that was measured of a film, as a list: a sentence a row, its subject in bold."""
+    return "\n".join(_listed(line) for line in text.split("\n"))
+
+
+def _listed(line: str) -> str:
+    sentences = _SENTENCE.split(line)
+    if len(line) < LONG_LETTERS or len(sentences) < LONG_SENTENCES or line.startswith(("-", "Note:")):
+        return line
+    # the empty row ends the list: what comes next is no part of it
+    return "\n".join([*("- " + _row(sentence) for sentence in sentences), ""])
+
+
+def _row(sentence: str) -> str:
+    """A sentence of a list; what it enumerates stands below it when that is much."""
+    label = _LABEL.match(sentence)
+    if label is None:
+        return sentence
+    parts = sentence[label.end() :].rstrip(".").split("; ")
+    if len(sentence) < LONG_ROW or len(parts) < LONG_PARTS:
+        return f"**{label[1]}**: {sentence[label.end() :]}"
+    return "\n".join([f"**{label[1]}**:", *(f"  - {part}" for part in parts)])
 
 
 _EMPTY = "\u00a0"

@@ -13,7 +13,7 @@ from agent import events as ev
 from agent.report import asset_row
 from configs.headlines import shortened
 from ui.chat.plan import ask_approval
-from ui.chat.showing import TurnTasks, bar, element_for, is_page, page_links, scores_table
+from ui.chat.showing import TurnTasks, bar, element_for, in_lines, is_page, page_links, scores_table
 from ui.chat.wording import step_title, wording
 from ui.wording import phase_text
 
@@ -169,7 +169,7 @@ class TurnView:
             return  # the plan with its buttons stands there already
         notes = [n for n in report["notices"] if n not in report["reply"] and n not in self._told]
         self._told.update(notes)
-        told = (report["reply"], "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))
+        told = (in_lines(report["reply"]), "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))
         text = "\n\n".join(part for part in told if part)
         if report["error"] and not report["assets"]:
             await cl.ErrorMessage(text).send()
