@@ -16,6 +16,8 @@ WINDOW_SECONDS, WINDOW_PAIRS = 1.0, 8
 """A fault that lasts this long, and over this many drawings, is a fault of the shot."""
 _SHOWN, _APART = 5, 0.1
 """Moments told, and seconds between them."""
+_MOST_UNSEEN = 0.35
+"""Share of a picture that is not found in the one before."""
 _TRIMMED = 0.15
 """Share of the highest values left out of a mean: a flash, a bang, a cut that nobody found."""
 _QUIET_SECONDS = 0.6
@@ -40,7 +42,11 @@ def wobble(changed: Part, boils: float, mixed: float) -> Shown:
 
     Flow follows redrawn texture a little; `mixed` thousandths per level of boil are taken off.
     """
-    known = changed.only((np.arange(len(changed)) > 0) & (changed["unfit"] < 0.5))
+    # Of what is hardly seen again the flow is a guess, which bends.
+    fit = (changed["unfit"] < 0.5) & (changed["unseen"] < _MOST_UNSEEN)
+    known = changed.only((np.arange(len(changed)) > 0) & fit)
+    if len(known) < WINDOW_PAIRS // 2:
+        return Shown(0.0)
     shown = _lasting(known["bending"], known.seconds, _median)
     return Shown(float(np.sqrt(max(0.0, shown.value**2 - (mixed * boils) ** 2))), shown.seconds)
 
@@ -65,9 +71,7 @@ def jump(changed: Part) -> Shown:
         around = np.abs(seconds - seconds[event]) < _QUIET_SECONDS
         around[max(0, event - 1) : event + 2] = False
         if int(around.sum()) >= 3:
-            # A leap is over in one pair of frames, or in two when it comes back; what takes longer moves.
-            beside = float(new[[place for place in (event - 2, event + 2) if 0 <= place < len(new)]].max())
-            usual = max(float(np.percentile(new[around], 80)), _BESIDE * beside) + _LEAST_NEW
+            usual = max(float(np.percentile(new[around], 80)), _on_its_way(new, int(event))) + _LEAST_NEW
             values[at] = leap[event] * np.clip((new[event] / usual - 1) / 1.5, 0, 1)
     near = np.abs(seconds[leaps][:, None] - seconds[leaps]) < _QUIET_SECONDS
     alike = values > 0.4 * values[:, None]
@@ -80,15 +84,32 @@ def jump(changed: Part) -> Shown:
 
 _LEAST_NEW = 0.001
 """Share of the picture: below it nothing is noticed."""
-_BESIDE = 0.7
+_BESIDE = 1.5
+"""How much more than what is on its way a leap must surprise."""
+_NEXT = 0.7
 _MOST_LEAPS = 3
 """Within _QUIET_SECONDS to both sides: away, back, and once more."""
+
+
+def _on_its_way(new: Floats, event: int) -> float:
+    """How much a thing that moves fast for a few frames surprises beside its event: a bird, a wing, a leg.
+
+    A leap is over in one pair of frames, or in two when it comes back: a frame before or after it nothing surprises,
+    and two to four frames away once at most.
+    """
+    count = len(new)
+    sides = [float(new[place]) for place in (event - 1, event + 1) if 0 <= place < count]
+    further = sorted(float(new[event + off]) for off in (-4, -3, -2, 2, 3, 4) if 0 <= event + off < count)
+    beside = float(max(new[place] for place in (event - 2, event + 2) if 0 <= place < count))
+    return max(_BESIDE * further[-2] if len(further) > 1 else 0.0, _BESIDE * min(sides), _NEXT * beside)
 
 
 _LEAST_REGIONS, _LEAST_STEPS = 3, 3
 """Regions of which a step must know something; steps from which slow can be told from sudden."""
 _FASTEST = np.array((3.0, 3.0, 0.15))
 """Change of a, b and of the logarithm of chroma in half a second: what is faster is other light, and counts as this."""
+_OTHER_LIGHT = 2.0
+"""Times that in most regions: the picture is in other light, or a dissolve begins, and the step does not count."""
 _CONSENT = 25.0
 """Percentile of the regions, from below: three of four must drift as far as this."""
 
@@ -104,7 +125,10 @@ def colour_drift(steps: Sequence[Step], seconds: Callable[[int], float]) -> Show
     if len(known) < _LEAST_STEPS:
         return None
     changes = np.stack([np.where(np.isnan(s.change), np.nanmedian(s.change, axis=0), s.change) for s in known])
-    changes = np.clip(changes, -_FASTEST, _FASTEST)
+    slow = (np.abs(np.median(changes, axis=1)) <= _OTHER_LIGHT * _FASTEST).all(axis=1)
+    if int(slow.sum()) < _LEAST_STEPS:
+        return None
+    changes = np.clip(changes[slow], -_FASTEST, _FASTEST)
     total = np.concatenate([np.zeros((1, *changes.shape[1:])), np.cumsum(changes, axis=0)])
     end = np.median(total[-1], axis=0)
     way = total[..., :2] @ (end[:2] / max(float(np.hypot(*end[:2])), 1e-6))
