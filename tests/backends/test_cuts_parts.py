@@ -237,6 +237,19 @@ def test_findings_are_made_to_agree() -> None:
     assert settled([], 6) == []
 
 
+def test_a_sure_cut_beside_a_doubtful_wipe_or_dissolve_stands() -> None:
+    """A tilt down to the horizon looks like a wipe; a shot of five frames between it and a cut there is not."""
+    tilt, cut = Found("wipe", 94, 117, 0.94, "order"), Found("cut", 122, 122, 0.94, "adaptive")
+    assert settled([tilt, cut], 6) == [cut]
+    assert settled([tilt, Found("cut", 122, 122, 0.75, "adaptive")], 6) == [tilt], "not so sure"
+    assert settled([tilt, Found("cut", 110, 110, 0.94, "adaptive")], 6) == [tilt], "inside of it"
+    assert settled([tilt, Found("cut", 118, 118, 0.94, "adaptive")], 6) == [tilt], "its border"
+    plain = Found("dissolve", 94, 117, 0.95, "blend")
+    assert settled([plain, cut], 6) == [plain]
+    fade = Found("fade", 94, 117, 0.9, "contrast")
+    assert settled([fade, cut], 6) == [fade]
+
+
 def test_shots_and_transitions_at_the_films_end() -> None:
     times = [index / 10 for index in range(50)]
     found = [

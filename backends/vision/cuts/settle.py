@@ -10,6 +10,9 @@ from backends.vision.cuts.result import Opening, ShotSpan, Transition
 _CLEAR_BLEND = 0.9
 """A blend that explains so much is no wipe, and a cut inside of it is a part of it."""
 _MARGIN = 2
+_SURE_CUT = 0.85
+"""A cut that explains so much, a few frames beside a gradual transition, is no part of it: one of both is wrong, and a
+tilt down to the horizon looks like a wipe more often than motion looks like such a cut."""
 NETWORK = "transnetv2"
 """It knows no kinds and no exact borders: it fills what the others leave open."""
 _RANK = {"fade": 3, "wipe": 2, "cut": 1, "dissolve": 0}
@@ -18,10 +21,12 @@ _RANK = {"fade": 3, "wipe": 2, "cut": 1, "dissolve": 0}
 def settled(found: Sequence[Found], shortest: int) -> list[Found]:
     """Of findings that share frames, or leave a shot of less than `shortest` frames, the better; in order.
 
-    A cut inside of a plain gradual transition is that transition.
+    A cut inside of a plain gradual transition is that transition; beside a less plain one a sure cut stands.
     """
     kept: list[Found] = []
-    for item in sorted(found, key=_weight, reverse=True):
+    cuts = [item for item in found if item.kind == "cut" and item.by != NETWORK and item.score >= _SURE_CUT]
+    fitting = [item for item in found if not any(_shows_doubt(item, cut, shortest) for cut in cuts)]
+    for item in sorted(fitting, key=_weight, reverse=True):
         if all(_apart(item, other, shortest) for other in kept):
             kept.append(item)
     return sorted(kept, key=lambda item: item.first)
@@ -34,6 +39,13 @@ def _weight(item: Found) -> tuple[float, float]:
     if item.kind == "dissolve" and item.score >= _CLEAR_BLEND:
         rank = _RANK["wipe"] + 0.5
     return rank, item.score
+
+
+def _shows_doubt(item: Found, cut: Found, shortest: int) -> bool:
+    """Whether a sure cut lies so near to a wipe or dissolve that only one of both can be."""
+    if item.kind not in ("wipe", "dissolve") or _weight(item)[0] > _RANK["wipe"]:
+        return False
+    return not item.touches(cut, _MARGIN) and not _apart(item, cut, shortest)
 
 
 def _apart(one: Found, other: Found, shortest: int) -> bool:
