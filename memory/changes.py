@@ -55,6 +55,12 @@ class Changes:
         if CHANGE_KINDS[kind] not in payload:
             raise UsageError(f"A change of kind '{kind}' needs '{CHANGE_KINDS[kind]}'", "its payload lacks it")
         with self._catalogue.writing() as db:
+            # What was undone before belongs to a past that this change has left: it cannot be done again.
+            db.execute(
+                """UPDATE changes SET payload = json_set(payload, '$.left', 1)
+                    WHERE thread = ? AND undone_at NOTNULL AND json_extract(payload, '$.left') IS NULL""",
+                (thread,),
+            )
             cursor = db.execute(
                 "INSERT INTO changes (thread, kind, payload, created_at) VALUES (?, ?, ?, ?)",
                 (thread, kind, json.dumps(dict(payload)), time.time()),
@@ -73,7 +79,9 @@ class Changes:
                 row, payload = rows[0], json.loads(rows[0]["payload"])
                 first = int(payload.get("after", row["id"] - 1))
                 deed, rows = [r for r in rows if r["id"] > first], [r for r in rows if r["id"] <= first]
-                done.append(self._undo(db, row["kind"], deed))
+                undone = self._undo(db, row["kind"], deed)
+                if undone.ids or not _makes_only(deed):
+                    done.append(undone)
             return done
 
     def _undo(self, db: sqlite3.Connection, kind: str, deed: Sequence[sqlite3.Row]) -> Undone:
@@ -106,6 +114,7 @@ class Changes:
             ).fetchone()[0]
             query = "SELECT * FROM changes WHERE thread = ? AND undone_at IS NOT NULL AND id > ? ORDER BY id"
             rows = [(row["id"], row["kind"], json.loads(row["payload"])) for row in db.execute(query, (thread, newest))]
+            rows = [row for row in rows if not row[2].get("left")]
             done: list[Undone] = []
             while rows and len(done) < steps:
                 last = max(
@@ -119,7 +128,8 @@ class Changes:
                 values = [(json.dumps(payload), number) for number, _, payload in deed]
                 db.executemany("UPDATE changes SET undone_at = NULL, payload = ? WHERE id = ?", values)
                 ids = tuple(i for part in told for i in part.ids)
-                done.append(Undone(deed[-1][1], ids, " and ".join(part.text for part in told)))
+                if ids or any(kind != "assets" for _, kind, _ in deed):
+                    done.append(Undone(deed[-1][1], ids, " and ".join(part.text for part in told)))
             return done
 
     def for_good(self, entry_id: str) -> int:
@@ -208,6 +218,11 @@ class Changes:
             ids=shown.ids or tuple(payload["assets"]) or ("",),
             text=f"brought back {len(payload['moved'])} files",
         )
+
+
+def _makes_only(deed: Sequence[sqlite3.Row]) -> bool:
+    """A deed that only made files: when they are hidden already (made twice, undone once) it is no step of an undo."""
+    return all(row["kind"] == "assets" for row in deed)
 
 
 def _entry_back(db: sqlite3.Connection, payload: Payload) -> Undone:

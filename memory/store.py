@@ -143,7 +143,7 @@ class Memory:
         """Store the user's 1 to 5, shown as the score 'user rating'. With a thread, `undo` there takes it back."""
         with self._it.catalogue.writing():
             before = self._it.assets.rate(asset_id, rating)
-            if thread is not None:
+            if thread is not None and before != rating:
                 self._it.changes.record(thread, "rating", {"asset_id": asset_id, "before": before})
 
     # Characters, styles, places, notes, preferences
