@@ -142,6 +142,10 @@ def test_long_findings_are_a_list_and_short_answers_stay_as_they_are(home: Path)
         "",
         "Note: one thing.",
     ]
+    assert (
+        in_lines("Exported it.\nNote: no sound\nNote: one track")
+        == "Exported it.\n\n- Note: no sound\n- Note: one track"
+    )
     said = "Luca says 'Ciao. Piccolo. Come stai. Bene. Tu.' (it, 1.0 s, engine espeak)"
     assert in_lines(said) == said
 

@@ -76,6 +76,8 @@ def page_links(rows: list[dict[str, Any]]) -> str:
 
 LONG_LETTERS, LONG_SENTENCES = 320, 4
 """From here on a paragraph of findings is read better as a list."""
+NOTE = "Note: "
+"""Beginning of what a tool warns of; several of them are a list."""
 LONG_ROW, LONG_PARTS = 120, 3
 """From here on what a row of it enumerates is, too."""
 _SENTENCE = re.compile(r"(?:(?<=[a-z0-9)%][.!?])|(?<=[A-Z]{2}[.!?])) (?=[A-Z])")
@@ -83,13 +85,17 @@ _LABEL = re.compile(r"^([A-Z][^:.*]{2,30}|[^:*]{1,60}\.\w{2,4}): ")
 
 
 def in_lines(text: str) -> str:
-    """Long paragraphs, such as all that was measured of a film, as a list: a sentence a row, its subject in bold."""
-    return "\n".join(_listed(line) for line in text.split("\n"))
+    """Long paragraphs, such as all that was measured of a film, and several notes as lists: a sentence a row."""
+    lines = [_listed(line) for line in text.split("\n")]
+    notes = [line for line in lines if line.startswith(NOTE)]
+    if len(notes) < 2:
+        return "\n".join(lines)
+    return "\n".join([*(line for line in lines if line not in notes), "", *("- " + note for note in notes)])
 
 
 def _listed(line: str) -> str:
     sentences = _SENTENCE.split(line)
-    if len(line) < LONG_LETTERS or len(sentences) < LONG_SENTENCES or line.startswith(("-", "Note:")):
+    if len(line) < LONG_LETTERS or len(sentences) < LONG_SENTENCES or line.startswith(("-", NOTE)):
         return line
     # the empty row ends the list: what comes next is no part of it
     return "\n".join([*("- " + _row(sentence) for sentence in sentences), ""])
