@@ -110,8 +110,8 @@ def _song(folder: Path, seed: int, style: str) -> dict[str, Any]:
     return {
         **told,
         "cuts": len(cut.cuts),
-        "near_true": sum(_near(moment, beats) for moment in planned),
-        "near_heard": sum(_near(moment, facts.beats) for moment in planned),
+        "near_true": int(sum(_near(moment, beats) for moment in planned)),
+        "near_heard": int(sum(_near(moment, facts.beats) for moment in planned)),
     }
 
 
