@@ -4,6 +4,7 @@ sound of many clips.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -225,3 +226,41 @@ def test_music_steps_back_as_far_as_the_timeline_says(
     heard = read_samples(film, 48_000)[:, 0]
     levels = [float(np.abs(np.fft.rfft(heard[at : at + 12_000]))[50]) for at in (24_000, 96_000)]
     assert 20 * np.log10(levels[0] / levels[1]) == pytest.approx(db, abs=2.5)
+
+
+def test_one_timeline_rendered_twice_at_once(studio: EditingStudio, counting: Asset) -> None:
+    file = saved(studio, build([clip(counting, 0, 0.5), clip(counting, 0.5, 0.25, 0.5)]))
+    ready = threading.Barrier(4)
+    outcomes = []
+
+    def work() -> None:
+        ready.wait()
+        outcomes.append(studio.run("render_timeline", timeline=file))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [outcome.error for outcome in outcomes] == [None] * 4
+    assert len({studio.path(outcome.assets[0]).read_bytes() for outcome in outcomes}) == 1
+
+
+@pytest.mark.parametrize("change", ["another film", "cut short", "same length"])
+def test_a_source_that_was_changed_since_is_no_source(studio: EditingStudio, counting: Asset, change: str,
+                                                      tmp_path: Path) -> None:  # fmt: skip
+    file, timeline = studio.path(counting), build([clip(counting, 0, 0.5)])
+    film, _ = studio.make("render_timeline", timeline=saved(studio, timeline))
+    whole = file.read_bytes()
+    if change == "another film":
+        file.write_bytes(coloured_film(tmp_path / "other.mp4").read_bytes())
+    elif change == "cut short":
+        file.write_bytes(whole[:-500])
+    else:
+        file.write_bytes(whole[:-5] + b"other")
+        os.utime(file, (counting.created_at + 60, counting.created_at + 60))
+    outcome = studio.run("render_timeline", timeline=saved(studio, timeline))
+    assert isinstance(outcome.error, UsageError) and film.exists()
+    assert "is not the one that was taken in" in outcome.error.sentence
+    file.write_bytes(whole)
+    assert studio.run("render_timeline", timeline=saved(studio, timeline)).error is None

@@ -61,9 +61,9 @@ def test_picture_and_sound_of_a_film_whose_picture_begins_late(studio: EditingSt
     source = studio.attach(late)
     cut = [clip(source, 0, 1.0, 0.25)]
     made, _ = render(studio, build(cut, {"source": cut}))
-    shown = [seconds for seconds, rgb in read_frames(made) if rgb.mean() > 140][0]
+    shown = next(seconds for seconds, rgb in read_frames(made) if rgb.mean() > 140)
     heard = np.flatnonzero(np.abs(read_samples(made, 48_000)[:, 0]) > 0.05)[0] / 48_000
-    analysed = [seconds for seconds, rgb in read_frames(late) if rgb.mean() > 140][0]
+    analysed = next(seconds for seconds, rgb in read_frames(late) if rgb.mean() > 140)
     assert shown == pytest.approx(analysed - 0.25, abs=1 / 24) and heard == pytest.approx(shown, abs=1 / 24)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.media.guard import film_stream, open_container
+from tools.editing.drafts import draft_of
 from tools.editing.seeing import EVERY, read_seen, seen_size
 from tools.editing.segments import Frame, Segment
 
@@ -68,9 +69,10 @@ def contact_sheet(
         if rgb is not None:
             place = (GAP + at % columns * (WIDTH + GAP), GAP + at // columns * (height + GAP))
             sheet.paste(Image.fromarray(rgb).resize((WIDTH, height)), place)
-    draft = folder / f".{name}.png"
-    sheet.save(draft, compress_level=1)  # as large by a fifth, in a third of the time
-    return draft.replace(folder / f"{name}.png"), tuple(wrong)
+    target = folder / f"{name}.png"
+    with draft_of(target) as draft:
+        sheet.save(draft, compress_level=1)  # as large by a fifth, in a third of the time
+    return target, tuple(wrong)
 
 
 def _chosen(segments: Sequence[Segment]) -> list[int]:
@@ -110,9 +112,8 @@ def _looked(
             rgb = _decoded(packets, stream, place, frame)
             right = rgb is not None and wanted is not None and _alike(rgb, wanted, frame)
             if right and rgb is not None:
-                draft = note.with_name(f".{note.name}")
-                draft.write_bytes(rgb.tobytes())
-                draft.replace(note)
+                with draft_of(note) as draft:
+                    draft.write_bytes(rgb.tobytes())
             yield rgb, right
 
 

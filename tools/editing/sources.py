@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.drawing.colours import RGB
 from tools.editing.program import Source
+from tools.publish import sha256_of
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 MATRICES = {4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 """ITU-T H.273 matrices as ffmpeg's scaler names them."""
 UNTAGGED = 2
+CLOCK_SECONDS = 2.0
+"""Some file systems note times in steps of two seconds."""
 
 
 class SourceFinder:
@@ -68,10 +72,29 @@ class SourceFinder:
             return known
         path = self._ctx.path(asset)
         facts = path.stat()
+        _check_same(path, asset, facts)
         source = _checked(path, asset.sha256, asset.id, self._limits, facts.st_mtime_ns, facts.st_size)
         self._known[asset.id] = source
         self.assets[asset.id] = asset
         return source
+
+
+def _check_same(path: Path, asset: Asset, facts: os.stat_result) -> None:
+    """Refuse a file that is not the asset's any more: kept pieces of the old one would stand beside new ones."""
+    later = asset.created_at and facts.st_mtime > asset.created_at + CLOCK_SECONDS
+    if facts.st_size == asset.bytes and not later:
+        return
+    if facts.st_size != asset.bytes or _digest(path, facts.st_mtime_ns) != asset.sha256:
+        raise UsageError(
+            f"The file of '{asset.name}' is not the one that was taken in",
+            f"{asset.path} was changed since",
+            "Put the old file back, or attach the new one",
+        )
+
+
+@lru_cache(maxsize=512)
+def _digest(path: Path, changed: int) -> str:
+    return sha256_of(path)
 
 
 @lru_cache(maxsize=512)
