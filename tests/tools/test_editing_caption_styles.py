@@ -14,7 +14,7 @@ from editing_context import EditingStudio, frames
 from media_fixtures import make_video
 
 from configs.settings import Settings
-from tools.editing.ass import script
+from tools.editing.ass import script, stacked
 from tools.editing.lettering import set_text
 from tools.editing.presets import caption_presets
 from tools.editing.program import Words
@@ -64,6 +64,20 @@ def test_a_typewriter_writes_letter_by_letter(studio: EditingStudio) -> None:
     drawn = (np.abs(frames(film) - 90).max(axis=3) > 40).sum(axis=(1, 2))
     assert drawn[0] < 0.15 * drawn[-1] and drawn[8] < 0.6 * drawn[-1]
     assert all(later >= earlier - 4 for earlier, later in pairwise(drawn))
+
+
+def test_a_lower_third_makes_room_for_the_line_below_it() -> None:
+    name = Words(0, 100, "A NAME\nand what it does", "lower_third", "bottom")
+    alone = Words(120, 140, "Later", "lower_third", "bottom")
+    line = Words(50, 90, "This is said below it, and it is so long that it takes two lines.", "subtitle", "bottom")
+    above = Words(0, 100, "On top", "subtitle", "top")
+    lifted, same, *rest = stacked([name, alone, line, above], 640, 360)
+    assert rest == [line, above] and same == alone
+    setting, look = set_text(line.text, "subtitle", 640, 360), caption_presets().styles["lower_third"]
+    assert len(setting.lines) == 2
+    low = caption_presets().styles["subtitle"].margin + 2 * setting.size / 360
+    assert low < look.margin + lifted.lifted < low + 0.1
+    assert f",{round((look.margin + lifted.lifted) * 360)},-1" in script([lifted], 640, 360, FPS)
 
 
 def test_times_come_from_what_was_said() -> None:

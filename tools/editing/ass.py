@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 
+from configs.errors import UsageError
+from tools.editing.cut import Words
 from tools.editing.lettering import Setting, faces, set_text
 from tools.editing.presets import CaptionStyle, caption_presets
-from tools.editing.program import Words
 from tools.editing.reveal import Span, times_of
 
 ALIGNMENT = {"bottom": 2, "bottom_left": 1, "center": 5, "top": 8}
@@ -20,6 +22,8 @@ LEFT_SHARE = 0.07
 """Of the frame's width, free on the left of what stands there."""
 SECOND_LINE = 0.7
 """Size of a lower third's further lines."""
+AIR_LINES = 0.5
+"""Between a line at the bottom and a lower third above it, in lines."""
 POP_MS = (110, 190)
 """When a caption that jumps is at its largest, and at rest."""
 HEADER = """[Script Info]
@@ -48,7 +52,7 @@ def script(words: Sequence[Words], width: int, height: int, fps: Fraction) -> st
     for number, word in enumerate(words):
         setting = set_text(word.text, word.style, width, height)
         look = caption_presets().styles[word.style]
-        styles.append(_style(number, look, setting, word.position, width, height))
+        styles.append(_style(number, look, setting, word, width, height))
         times = times_of(word, setting, look, fps) if look.reveal else ()
         events.append(
             f"Dialogue: 0,{_clock(word.start, fps)},{_clock(word.end, fps)},s{number},,0,0,0,,"
@@ -58,8 +62,8 @@ def script(words: Sequence[Words], width: int, height: int, fps: Fraction) -> st
     return head + "\n".join(styles) + "\n" + EVENTS + "\n".join(events) + "\n"
 
 
-def _style(number: int, look: CaptionStyle, setting: Setting, position: str, width: int, height: int) -> str:
-    home = position if position in ("top", "center") else look.home
+def _style(number: int, look: CaptionStyle, setting: Setting, word: Words, width: int, height: int) -> str:
+    home = home_of(word, look)
     left = round(LEFT_SHARE * width) if home == "bottom_left" else 0
     waiting = _colour(look.waiting, 0.0 if look.reveal == "letters" else 1.0)
     edge = _colour(look.ground, look.ground_opacity) if look.ground else _colour(look.edge)
@@ -67,8 +71,42 @@ def _style(number: int, look: CaptionStyle, setting: Setting, position: str, wid
         f"Style: s{number},{look.family},{setting.size:.2f},{_colour(look.colour)},{waiting},{edge},&H80000000,"
         f"0,0,0,0,100,100,0,{look.tilt:g},{3 if look.ground else 1},"
         f"{look.outline * setting.size:.2f},{look.shadow * setting.size:.2f},"
-        f"{ALIGNMENT.get(home, 2)},{left},0,{round(look.margin * height)},-1"
+        f"{ALIGNMENT.get(home, 2)},{left},0,{round((look.margin + word.lifted) * height)},-1"
     )
+
+
+def home_of(word: Words, look: CaptionStyle) -> str:
+    """Where a caption stands: a key of `ALIGNMENT`."""
+    return word.position if word.position in ("top", "center") else look.home
+
+
+def stacked(words: Sequence[Words], width: int, height: int) -> tuple[Words, ...]:
+    """The captions with each lower third lifted above the lines that stand at the bottom while it is shown.
+
+    All captions of a film are given at once, so that none jumps where a segment ends. Text that cannot be set lifts
+    nothing; it is refused where it is drawn.
+    """
+    looks = caption_presets().styles
+    low = [word for word in words if word.style in looks and home_of(word, looks[word.style]) == "bottom"]
+    made = []
+    for word in words:
+        look = looks.get(word.style)
+        if look is None or home_of(word, look) != "bottom_left":
+            made.append(word)
+            continue
+        below = [_top(one, width, height) for one in low if one.start < word.end and word.start < one.end]
+        made.append(replace(word, lifted=round(max(0.0, max(below, default=0.0) - look.margin), 4)))
+    return tuple(made)
+
+
+def _top(word: Words, width: int, height: int) -> float:
+    """Share of the frame's height, from below, up to which a caption at the bottom reaches, with a little air."""
+    look = caption_presets().styles[word.style]
+    try:
+        setting = set_text(word.text, word.style, width, height)
+    except UsageError:
+        return 0.0
+    return look.margin + (len(setting.lines) + AIR_LINES) * setting.size / height
 
 
 def _colour(rgb: str, opacity: float = 1.0) -> str:

@@ -61,6 +61,7 @@ def _key(word: Words, frame: Frame) -> str:
     """Equal for captions that look the same, wherever in the film they stand."""
     style = caption_presets().styles.get(word.style)
     facts = [LOOKS, frame.width, frame.height, str(frame.fps), word.end - word.start, word.text, word.position]
+    facts += [word.lifted]
     facts += [[asdict(one) for one in word.spoken], word.style, style and style.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 

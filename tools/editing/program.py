@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from configs.errors import UsageError
+from tools.editing.ass import stacked
 from tools.editing.cut import Cut, Program, Source, Words
 from tools.editing.nested import TITLE_GENERATOR, read_place, unnested
 from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, gain_of, is_still, plain, studio_data
@@ -64,6 +65,7 @@ def read_program(timeline: otio.schema.Timeline, find: Find) -> Program:
     ]
     overlays = [cut for one in over for cut in _cuts(one, rate, OVERLAY, find) if cut.source or cut.title]
     words = [word for subs in tracks if subs.kind == CAPTION_KIND for word in _words(subs, rate)]
+    words.sort(key=lambda word: (word.start, word.end))
     return Program(
         name=str(timeline.name or "Untitled"),
         fps=rate,
@@ -72,7 +74,7 @@ def read_program(timeline: otio.schema.Timeline, find: Find) -> Program:
         frames=frames,
         video=tuple(video),
         audio=tuple(cut for cut in audio if cut.start < frames),
-        words=tuple(sorted(words, key=lambda word: (word.start, word.end))),
+        words=stacked(words, width, height),
         overlays=tuple(cut for cut in overlays if cut.start < frames),
         keep_loudness=meta.get("loudness") == "keep",
         ducking=tuple(_ducked(meta.get("ducking"))),

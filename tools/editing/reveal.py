@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from tools.editing.cut import Words
 from tools.editing.lettering import Setting, clean
 from tools.editing.presets import CaptionStyle
-from tools.editing.program import Words
 
 LETTERS_PER_SECOND = 18.0
 """Of a typewriter whose words have no times of their own: as fast as one reads."""

@@ -221,7 +221,8 @@ def _captions(beat: Beat, fps: float, high: bool) -> list[CaptionSpec]:
         made.append(CaptionSpec(start + late, end, beat.text, slot.style, place))
     if beat.line and slot.show != "card":
         begin = start + (parody_presets().line_delay(slot) if beat.spoken else 0.0)
-        low = place == "bottom" and beat.text
+        # A lower third makes room for a line below it; big letters at the bottom do not.
+        low = place == "bottom" and beat.text and slot.style != "lower_third"
         shown = begin + max(beat.spoken, parody_presets().needed(beat.line))
         made.append(CaptionSpec(begin, min(end, shown), beat.line, "subtitle", "top" if low else "bottom"))
     return made
