@@ -79,6 +79,16 @@ def test_skin_is_spared_more_the_more_is_asked() -> None:
     assert moved(1.0) < 0.5 < moved(0.5) < moved(0.0)
 
 
+def test_drawn_skin_in_warm_light_is_skin() -> None:
+    """Its chroma is higher than that of photographed skin; a yellow shirt beside it is none."""
+    drawn = np.array([[0.656, 0.351, 0.149], [0.820, 0.510, 0.260]])
+    assert skin(lab_of(drawn)).min() > 0.7
+    assert skin(lab_of(np.array([[0.95, 0.75, 0.1]]))).max() < 0.2
+    shirt, cheek = graded(np.array([[0.95, 0.75, 0.1], [0.656, 0.351, 0.149]]), remix_presets().presets["winter"].grade)
+    assert lab_of(cheek[None])[0, 1:].max() > 8, "still warm in winter"
+    assert shirt.max() < 1.001
+
+
 def test_tints_leave_black_and_white_as_they_are() -> None:
     tint = Tint(colour="#ff8000", amount=1.0)
     made = graded(GREYS, Grade(shadows=tint, midtones=tint, highlights=tint, neutrals=0))

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from editing_context import EditingStudio, coloured_film, counting_film, frames, numbers
@@ -70,6 +71,15 @@ def test_every_preset_can_be_drawn_and_twice_the_same(name: str, film: Path, tmp
     assert once.shape == (FRAMES, HIGH, WIDE, 3)
     assert np.array_equal(once, again)
     assert np.abs(once - drawn(film, [], tmp_path)).mean() > 3
+
+
+def test_a_printers_screen_is_no_finer_than_the_pixels_can_show(tmp_path: Path) -> None:
+    """A screen finer than that beats with the grid of pixels: large rings over a plain face."""
+    film = counting_film(tmp_path / "grey.mp4", FRAMES)
+    screened = drawn(film, [{"name": "halftone", "rows": 120, "strength": 1.0}], tmp_path, (320, 180))[8:15, ..., 1]
+    for picture in screened:
+        smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 5)[20:-20, 20:-20]
+        assert np.ptp(picture) > 80 and np.ptp(smooth) < 10, "dots near by, one grey from afar"
 
 
 def test_black_and_white_has_no_colour(film: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pydantic import Field
 from tools.editing.effects.base import Canvas, ClipEffect, effect
 
 _KEEP_COLOURS = "c1_mode=normal:c2_mode=normal"
+_SMALLEST_DOT = 5.0
+"""Pixels from dot to dot; finer screens beat with the grid of pixels and show as chain mail."""
 
 
 @effect
@@ -62,11 +64,11 @@ class Halftone(ClipEffect):
     about = "printed dots in the shadows, as in old comics"
 
     strength: float = Field(0.5, ge=0, le=1, description="How dark the dots are.")
-    rows: int = Field(110, ge=30, le=400, description="Dots from top to bottom.")
+    rows: int = Field(110, ge=30, le=400, description="Dots from top to bottom, where there are pixels for them.")
 
     def picture(self, canvas: Canvas) -> list[str]:
         wide, high = canvas.width, canvas.height
-        turn = 2 * math.pi * self.rows / high / math.sqrt(2)
+        turn = 2 * math.pi * min(self.rows / high, 1 / _SMALLEST_DOT) / math.sqrt(2)
         dots = f"lum='180+37*(cos((X+Y)*{turn:.6f})+cos((X-Y)*{turn:.6f}))':cb=128:cr=128"
         soft = max(0.4, high / 1600)
         return [

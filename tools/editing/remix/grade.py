@@ -22,7 +22,8 @@ _NEUTRAL_CHROMA = 9.0
 """CIELAB chroma around which a colour begins to count as one."""
 _SKIN_HUES, _SKIN_SOFT = (25.0, 75.0), 14.0
 """Degrees of CIELAB hue of human skin, light and dark (Xiao et al. 2017: means from 41 to 67), and their softness."""
-_SKIN_CHROMA = (6.0, 12.0, 42.0, 56.0)
+_SKIN_CHROMA = (6.0, 12.0, 58.0, 72.0)
+"""Photographed skin has up to 40, painted and drawn skin, and skin in warm light, up to 60."""
 _SKIN_LIGHT = (12.0, 28.0, 88.0, 96.0)
 _PALETTE_REACH = 26.0
 """CIELAB units over which a palette colour draws others to itself."""
