@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("studio.editing")
 RATE = 5.0
 """Samples per second."""
-VERSION = 4
+VERSION = 5
 BLURRED, BLURRED_SHARE = 0.4, 0.65
 """A stretch is blurred that is less sharp than this (0-1), and than this share of the clip's usual sharpness. Measured
 on photographs and drawings: 0.58-0.72 sharp, 0.15-0.28 after a Gaussian of 3 to 7 pixels at 320 wide."""
@@ -33,6 +33,11 @@ _CUT, _PANS = 18.0, 0.02
 moves so far that where something moved says little of where it is."""
 _WIDTH = 320
 GRID = (9, 16)
+ACROSS, DOWN = 32, 18
+"""Columns and rows in which it is kept where the eye goes."""
+_DRAWS, _SURE = 0.5, 3
+"""What reaches this share of the greatest saliency draws the eye, and the power that it counts by: a large still thing
+does not outweigh a small one that moves."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class Closer:
     subject: NDArray[np.float64]
     """(N, 2) the subject's centre, shares of the picture: a face where one is found, else what draws the eye."""
 
+    columns: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, ACROSS)))
+    """(N, ACROSS) where the eye goes from left to right, each sample's sum 1: a face, else all that draws it."""
+    rows: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, DOWN)))
+    """(N, DOWN) the same from top to bottom."""
     view: NDArray[np.float64] = field(default_factory=lambda: np.zeros(GRID))
     """Mean luma (0-255) over the clip in cells of `GRID`: how it is framed, whatever moves in it."""
 
@@ -77,6 +86,9 @@ class Closer:
         return float(self.subject[at, 0]), float(self.subject[at, 1])
 
 
+_KEPT = tuple(one.name for one in fields(Closer))
+
+
 def look_closer(
     path: Path, folder: Path, sha256: str, check: Callable[[], None], near: Collection[float] = ()
 ) -> Closer:
@@ -90,7 +102,7 @@ def look_closer(
     kept = folder / f"{hashlib.sha256(f'{sha256}:{VERSION}:{RATE}{said}'.encode()).hexdigest()[:32]}.npz"
     try:
         with np.load(kept, allow_pickle=False) as data:
-            return Closer(data["sharpness"], data["subject"], data["view"])
+            return Closer(**{name: data[name] for name in _KEPT})
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError) as error:
@@ -100,7 +112,7 @@ def look_closer(
         folder.mkdir(parents=True, exist_ok=True)
         draft = kept.with_suffix(".part")
         with draft.open("wb") as file:
-            np.savez(file, sharpness=made.sharpness, subject=made.subject, view=made.view)
+            np.savez(file, **{name: getattr(made, name) for name in _KEPT})
         draft.replace(kept)
     except OSError as error:
         LOG.warning("the look is not kept: %s", error)
@@ -120,7 +132,8 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
     sharpness: list[float] = []
     places: list[tuple[float, float]] = []
     view = np.zeros(GRID)
-    faces, seen, face = CascadeFaces(), -FACE_HOLD, (0.5, 0.5)
+    drawn: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    faces, seen, face = CascadeFaces(), -FACE_HOLD, (0.5, 0.5, 0.1, 0.1)
     last: NDArray[np.uint8] | None = None
     trail, opening = _Trail(), list[int]()
     for number, (seconds, rgb) in enumerate(read_frames(path, fps=RATE, width=_WIDTH)):
@@ -129,6 +142,7 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
         if only and number not in only:
             sharpness.append(1.0)
             places.append(places[-1] if places else (0.5, 0.5))
+            drawn.append(_at_face((*places[-1], 0.1, 0.1)))
             last = grey
             continue
         blur = float(blur_effect(grey)) if not only and grey.min() < grey.max() else np.nan
@@ -138,13 +152,16 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
         found = [figure for figure in faces.find(rgb) if figure.kind == "face"]
         if found:
             x0, y0, x1, y1 = max(found, key=lambda figure: _area(figure.box)).box
-            face, seen = ((x0 + x1) / 2, (y0 + y1) / 2), seconds
+            face, seen = ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0), seconds
         if found or (not only and seconds - seen < FACE_HOLD):
-            places.append(face)
+            places.append(face[:2])
+            drawn.append(_at_face(face))
         else:
             speed = trail.follow(seen_as, last, grey) if last is not None else None
-            subject = subject_of(saliency(seen_as, speed))
+            salient = saliency(seen_as, speed)
+            subject = subject_of(salient)
             places.append(seen_as.whole(subject.x, subject.y))
+            drawn.append(_drawing(salient, seen_as))
             if speed is None and not only:
                 opening.append(number)
         last = grey
@@ -153,8 +170,44 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
     count = len(sharpness)
     for number in opening:
         # Of a shot's first picture nothing tells what moves; its second one knows.
-        places[number] = places[min(number + 1, count - 1)]
-    return Closer(np.asarray(sharpness), np.asarray(places, np.float64).reshape(-1, 2), view / count)
+        places[number], drawn[number] = places[min(number + 1, count - 1)], drawn[min(number + 1, count - 1)]
+    return Closer(
+        np.asarray(sharpness),
+        np.asarray(places, np.float64).reshape(-1, 2),
+        np.stack([across for across, _ in drawn]),
+        np.stack([down for _, down in drawn]),
+        view / count,
+    )
+
+
+def _at_face(face: tuple[float, float, float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Columns and rows of an eye that rests on a face: its centre, width and height, shares of the picture."""
+    return _spread(face[0], face[2], ACROSS), _spread(face[1], face[3], DOWN)
+
+
+def _spread(middle: float, size: float, count: int) -> NDArray[np.float64]:
+    places = (np.arange(count) + 0.5) / count
+    made = np.exp(-0.5 * ((places - middle) / max(size / 2, 1 / count)) ** 2)
+    return np.asarray(made / made.sum(), np.float64)
+
+
+def _drawing(salient: NDArray[np.float32], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Columns and rows of all that draws the eye, of the whole picture.
+
+    salient: (h, w) of the view's cells.
+    """
+    import cv2
+
+    weight = np.asarray(cv2.GaussianBlur(salient, (0, 0), 1.5), np.float64)
+    weight = np.where(weight >= _DRAWS * weight.max(), weight, 0.0) ** _SURE
+    (left, top), (right, bottom) = view.whole(0.0, 0.0), view.whole(1.0, 1.0)
+    made = []
+    for axis, (low, high), count in ((0, (left, right), ACROSS), (1, (top, bottom), DOWN)):
+        sums = weight.sum(axis=axis)
+        places = low + (np.arange(len(sums)) + 0.5) / len(sums) * (high - low)
+        found, _ = np.histogram(places, count, (0.0, 1.0), weights=sums)
+        made.append(found / found.sum() if found.sum() > 0 else np.full(count, 1 / count))
+    return made[0], made[1]
 
 
 class _Trail:

@@ -25,6 +25,8 @@ FACE_BONUS, SPEECH_BONUS = 0.15, 0.1
 """What somebody's face, or somebody speaking, adds to how lively a moment is."""
 DARK_LUMA = 45.0
 """Mean brightness (0-255) below which a shot is dark; below half of the clip's own is dark too."""
+PAUSE_S, FLOOR_SPREAD_DB = 0.5, 6.0
+"""A pause in speech lasts so long, and its level, that of the room, changes by no more than that: quiet words do."""
 STILL_SHARE = 0.3
 """A moment less lively than this share of the clip's mean is dull."""
 
@@ -71,11 +73,33 @@ class Facts:
         return tuple((part.start, part.end) for part in self.sound.segments if part.label == "silence")
 
     @cached_property
+    def pauses(self) -> tuple[Span, ...]:
+        """The silences, and where between somebody's words only the room of the recording is heard."""
+        if self.sound is None:
+            return self.silences
+        from tools.editing.moments import moments
+
+        levels, step = np.asarray(self.sound.curve_dbfs, float), self.sound.curve_step
+        found = list(self.silences)
+        for moment in moments(self.record, "silence"):
+            span = (moment.at, moment.at + moment.seconds)
+            # The first and the last sample may hold a part of what is beside the pause.
+            inside = levels[round(span[0] / step) + 1 : round(span[1] / step) - 1]
+            if moment.seconds >= PAUSE_S and len(inside) and np.ptp(inside) <= FLOOR_SPREAD_DB:
+                found += [(max(a, span[0]), min(b, span[1])) for a, b in self._spoken]
+        return tuple(span for span in union(found) if span[1] - span[0] >= PAUSE_S - 1e-6)
+
+    @cached_property
+    def _spoken(self) -> tuple[Span, ...]:
+        parts = self.sound.segments if self.sound is not None else ()
+        return union((part.start, part.end) for part in parts if part.label in SPOKEN)
+
+    @cached_property
     def speech(self) -> tuple[Span, ...]:
-        """Where somebody speaks, with subtitles' lines where there are any."""
+        """Where somebody speaks, with subtitles' lines where there are any; not the pauses in between."""
         if self.sound is None:
             return ()
-        heard = [(part.start, part.end) for part in self.sound.segments if part.label in SPOKEN]
+        heard = without(self._spoken, self.pauses)
         return union([*heard, *((words.start, words.end) for words in self.sound.words)])
 
     @property

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,10 @@ FOOTAGE_SHARE = 0.75
 FEWEST_BEATS = 4
 BAR = 4
 """Beats; four to a bar in nearly all music that films are cut to."""
+SKIP_S = 0.4
+"""So much of a shot is left out between two pieces of it, so that a cut is seen to be one."""
+SLIVER_S = 0.3
+"""Less of a shot than this beside another one in the same piece only flashes up."""
 ENDING_S = 1.0
 """Fade of picture and music at the end when the music goes on."""
 
@@ -165,7 +169,7 @@ def _filled(
         # What the slots still to come need stays for them.
         latest = whole - (wanted - done)
         share = max(cursor + length, min(latest, round(whole * done / wanted)))
-        run, cursor = _next(line, facts_of, rate, cursor, min(share, latest), length)
+        run, cursor = _next(line, facts_of, rate, cursor, min(share, latest), latest, length)
         why = f"{run.why}; cut on the beat at {marks[number]:.2f} s" if number else f"{run.why}; opens the film"
         made += [Piece(p.part, p.first, p.frames, why).made(rate) for p in _split(run, line)]
     return OnBeats(tuple(made), float(frames[-1] / rate), tuple(marks[1:-1]), note)
@@ -200,30 +204,66 @@ class _Run:
     why: str
 
 
-def _next(line: Line, facts_of: FactsOf, rate: Fraction, cursor: int, until: int, length: int) -> tuple[_Run, int]:
-    """The best piece of `length` frames of the line from `cursor` on that ends by `until`, and where it ends."""
-    base, best, score, why = 0, None, -9.0, ""
-    for at, (part, first, last, name) in enumerate(line):
-        size = last - first
-        low, high = max(cursor - base, 0), min(until - base, size)
-        if high - low >= length:
-            facts = facts_of(part)
-            start, interest = window((part, first + low, first + high), length, facts, rate)
-            value = interest / facts.mean_interest
-            if value > score:
-                best, score = (at, start - first, base), value
-                why = f"{name}: {value:.1f} times as lively as the clip is on the whole"
-        base += size
-    if best is not None:
-        at, inside, base = best
-        return _Run(at, inside, length, why), base + inside + length
-    # No shot of the stretch is long enough: the piece runs on over a cut that is there already.
-    base = 0
-    for at, (_, first, last, name) in enumerate(line):
-        if cursor < base + last - first:
-            return _Run(at, cursor - base, length, f"{name}: the footage runs on over its own cut"), cursor + length
-        base += last - first
+def _next(
+    line: Line, facts_of: FactsOf, rate: Fraction, cursor: int, until: int, latest: int, length: int
+) -> tuple[_Run, int]:
+    """The best piece of `length` frames of the line from `cursor` on, and where it ends.
+
+    It ends by `until` where a shot of that stretch is long enough, else as soon after it as one is, by `latest`; it
+    does not go on where the piece before it ended, where that can be helped, as that would be no cut.
+    """
+    bases = _bases(line)
+    ends = [base + last - first for base, (_, first, last, _) in zip(bases, line, strict=True)]
+    for skip in (round(SKIP_S * rate) if cursor else 0, 0):
+        soonest = (max(base, cursor + skip * (base < cursor)) + length for base in bases)
+        fits = sorted(limit for limit, end in zip(soonest, ends, strict=True) if limit <= end)
+        for limit in (until, *(one for one in fits if until < one <= latest)):
+            found = _within(line, facts_of, rate, (cursor, limit, skip), length)
+            if found is not None:
+                return found
+    # No shot is long enough: the piece runs on over a cut that is there already.
+    start = _unsplintered(ends, (cursor, max(cursor, latest - length)), length, round(SLIVER_S * rate))
+    for at, base in enumerate(bases):
+        if start < ends[at]:
+            name = line[at][3]
+            return _Run(at, start - base, length, f"{name}: the footage runs on over its own cut"), start + length
     raise UsageError("The footage is too short for the music", "it ran out before the last beat")
+
+
+def _within(
+    line: Line, facts_of: FactsOf, rate: Fraction, stretch: tuple[int, int, int], length: int
+) -> tuple[_Run, int] | None:
+    """The liveliest piece inside one shot. stretch: where it may begin and must have ended on the line, and what the
+    shot that was shown last is asked to leave out before it goes on."""
+    cursor, until, skip = stretch
+    best, score, why = None, -9.0, ""
+    for at, (base, (part, first, last, name)) in enumerate(zip(_bases(line), line, strict=True)):
+        low, high = max(cursor - base, 0), min(until - base, last - first)
+        low += skip if base < cursor < base + last - first else 0
+        if high - low < length:
+            continue
+        facts = facts_of(part)
+        start, interest = window((part, first + low, first + high), length, facts, rate)
+        value = interest / facts.mean_interest
+        if value > score:
+            best, score = (_Run(at, start - first, length, ""), base + start - first + length), value
+            why = f"{name}: {value:.1f} times as lively as the clip is on the whole"
+    return None if best is None else (replace(best[0], why=why), best[1])
+
+
+def _bases(line: Line) -> list[int]:
+    """Frame of the line that each shot begins on."""
+    return list(accumulate((last - first for _, first, last, _ in line[:-1]), initial=0))
+
+
+def _unsplintered(ends: list[int], starts: tuple[int, int], length: int, sliver: int) -> int:
+    """The first start at which no shot is seen for less than `sliver` frames; the earliest when there is none."""
+    for start in range(starts[0], starts[1] + 1):
+        inside = [end for end in ends if start < end < start + length]
+        edges = [start, *inside, start + length]
+        if all(min(sliver, length) <= later - earlier for earlier, later in pairwise(edges)):
+            return start
+    return starts[0]
 
 
 def _split(run: _Run, line: Line) -> list[Piece]:

@@ -120,8 +120,12 @@ def _musical(made: Arrangement, wish: w.ToBeat | w.MatchMusic, known: Looking) -
         cut = music.match_music(made.parts, known.facts, made.rate, piece)
     else:
         cut = music.to_beat(made.parts, known.facts, made.rate, piece, seconds=wish.seconds, quick=wish.quick)
-    fade = made.fade_out or (music.ENDING_S if cut.seconds < piece.sound.seconds - 0.1 and cut.seconds > 4 else 0.0)
-    return list(cut.parts), cut.note, {"bed": bed, "fade_out": fade}
+    return list(cut.parts), cut.note, {"bed": bed, "fade_out": _faded(made, cut, piece)}
+
+
+def _faded(made: Arrangement, cut: music.OnBeats, piece: music.Music) -> float:
+    """Seconds of the fade at the end: music that goes on beyond the cut does not just stop."""
+    return made.fade_out or (music.ENDING_S if cut.seconds < piece.sound.seconds - 0.1 and cut.seconds > 4 else 0.0)
 
 
 def _montage(made: Arrangement, wish: w.Montage, known: Looking, tables: dict[str, Any]) -> Chosen:
@@ -133,14 +137,20 @@ def _montage(made: Arrangement, wish: w.Montage, known: Looking, tables: dict[st
         cut = music.to_beat(
             made.parts, known.facts, made.rate, piece, seconds=wish.seconds, quick=wish.quick, shots=chosen
         )
-        return list(cut.parts), cut.note, {"bed": bed}
+        note = cut.note + _themed(chosen, wish.theme)
+        return list(cut.parts), note, {"bed": bed, "fade_out": _faded(made, cut, piece)}
     if chosen is not None and not wish.seconds:
         wanted = min(wanted, 0.9 * _long(made, chosen, known))
     length = QUICK_PIECE if wish.quick else 1.6
     wanted = min(wanted, float(made.seconds))
     found = select.best_moments(made.parts, known.facts, made.rate, wanted, length=length, shots=chosen)
-    what = f" from {len(chosen)} shots that fit '{wish.theme}'" if chosen is not None else ""
-    return found, f"{len(found)} pieces, {wanted:.2f} s{what}", {}
+    return found, f"{len(found)} pieces, {wanted:.2f} s" + _themed(chosen, wish.theme), {}
+
+
+def _themed(chosen: dict[str, float] | None, wanted: str) -> str:
+    if chosen is None:
+        return ""
+    return f" from {len(chosen)} {'shot that fits' if len(chosen) == 1 else 'shots that fit'} '{wanted[:60]}'"
 
 
 def _matching(made: Arrangement, words: str, known: Looking, tables: dict[str, Any], *, keep: bool) -> Chosen:
@@ -230,9 +240,10 @@ def _reshaped(made: Arrangement, wide: int, high: int, known: Looking) -> Arrang
     width, height = max(2, int(wide * scale) // 2 * 2), max(2, int(high * scale) // 2 * 2)
     if (width, height) == (made.width, made.height):
         raise UsageError(f"The clip is {wide}:{high} already", f"{made.width}x{made.height}", "Nothing was changed")
-    moving = sum(len(follow(part, known.close(part))) > 2 for part in made.parts)
+    crop = (width / made.width, height / made.height)
+    moving = sum(len(follow(part, known.close(part), crop)) > 2 for part in made.parts)
     note = f"cut to {wide}:{high} around the subject, which moves in {moving} of {len(made.parts)} pieces"
-    shape = Shape(width, height, lambda part: follow(part, known.close(part)))
+    shape = Shape(width, height, lambda part: follow(part, known.close(part), crop))
     return replace(made, shape=shape, notes=(*made.notes, note))
 
 

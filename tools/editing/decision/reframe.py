@@ -17,15 +17,19 @@ FASTEST = 0.25
 """Widths of the picture per second that the crop moves at most."""
 QUIET = 0.05
 """A subject that stays within this of one place keeps the crop still."""
-MEDIAN = 5
-"""Samples; single wrong finds are taken out."""
+STEPS = 49
+"""Places that the crop may take from one end of the picture to the other."""
+MOVING = 4.0
+"""What the crop gives for moving by one whole picture, in samples of seeing all that draws the eye instead of nothing:
+it stays with one of two people, and does not swing between them."""
 
 
-def follow(part: Part, facts: Facts) -> list[tuple[float, float, float]]:
+def follow(part: Part, facts: Facts, crop: tuple[float, float] = (1.0, 1.0)) -> list[tuple[float, float, float]]:
     """(seconds inside the part, x, y): where the crop's centre should be, shares of the picture.
 
     Each shot has a way of its own, so that the crop jumps where the picture does. A shot whose subject stays nearly in
     place has one place. Without a closer look the shot's measured subject stands still.
+    crop: width and height that are kept, shares of the picture.
     """
     made: list[tuple[float, float, float]] = []
     for shot in facts.record.shots:
@@ -36,7 +40,7 @@ def follow(part: Part, facts: Facts) -> list[tuple[float, float, float]]:
             x, y = shot.composition.subject if shot.composition is not None else (0.5, 0.5)
             times, way = np.array([begin]), np.array([[x, y]])
         else:
-            times, way = smoothed(facts.closer, begin, end)
+            times, way = smoothed(facts.closer, begin, end, crop)
         for at, (x, y) in zip(times, way, strict=True):
             inside = (float(part.end) - at if part.backwards else at - float(part.begin)) / float(part.speed)
             made.append((round(max(0.0, inside), 4), round(float(x), 4), round(float(y), 4)))
@@ -47,20 +51,46 @@ def follow(part: Part, facts: Facts) -> list[tuple[float, float, float]]:
     return thinned(made)
 
 
-def smoothed(closer: Closer, begin: float, end: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times and places of the subject from `begin` to `end`: outliers out, smoothed, no faster than `FASTEST`."""
-    from scipy.ndimage import gaussian_filter1d, median_filter
+def smoothed(
+    closer: Closer, begin: float, end: float, crop: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times and places of the crop from `begin` to `end`: where it shows most of what draws the eye, calmly."""
+    from scipy.ndimage import gaussian_filter1d
 
     first, last = max(0, round(begin * RATE)), max(1, round(end * RATE))
-    raw = closer.subject[first:last]
-    if not len(raw):
+    across, down = closer.columns[first:last], closer.rows[first:last]
+    if not len(across):
         return np.array([begin]), np.array([closer.subject_at((begin + end) / 2)])
+    raw = np.stack([calmest(across, crop[0]), calmest(down, crop[1])], axis=1)
     middle = np.median(raw, axis=0)
-    steady = np.asarray(median_filter(raw, size=(min(MEDIAN, len(raw)), 1), mode="nearest"), np.float64)
-    if np.abs(steady - middle).max() <= QUIET:
+    if np.abs(raw - middle).max() <= QUIET:
         return np.array([begin]), middle[None]
-    way = np.asarray(gaussian_filter1d(steady, SMOOTH_S * RATE, axis=0, mode="nearest"), np.float64)
+    way = np.asarray(gaussian_filter1d(raw, SMOOTH_S * RATE, axis=0, mode="nearest"), np.float64)
     return (first + np.arange(len(raw))) / RATE, _no_faster(way, FASTEST / RATE)
+
+
+def calmest(drawn: NDArray[np.float64], crop: float) -> NDArray[np.float64]:
+    """(N,) centres of a crop of this share that together show the most of what draws the eye and move the least.
+
+    The best of all ways by dynamic programming, as in Viterbi's algorithm. A crop shows what lies at its edges by half
+    only, so that it neither cuts somebody in two nor shows the gap between two people. drawn: (N, cells), sums 1.
+    """
+    count, cells = drawn.shape
+    if crop >= 1:
+        return np.full(count, 0.5)
+    centres = np.linspace(crop / 2, 1 - crop / 2, STEPS)
+    off = np.abs((np.arange(cells) + 0.5) / cells - centres[:, None]) / crop
+    seen = drawn @ np.where(off < 0.5, np.cos(np.pi * off), 0.0).T
+    price = MOVING * np.abs(centres[:, None] - centres)
+    best, came = seen[0], np.zeros((count, STEPS), np.intp)
+    for at in range(1, count):
+        ways = best - price
+        came[at] = ways.argmax(axis=1)
+        best = ways.max(axis=1) + seen[at]
+    way = [int(best.argmax())]
+    for at in range(count - 1, 0, -1):
+        way.append(int(came[at, way[-1]]))
+    return np.asarray(centres[way[::-1]], np.float64)
 
 
 def _no_faster(way: NDArray[np.float64], most: float) -> NDArray[np.float64]:

@@ -71,7 +71,7 @@ def best_moments(
         )
     count = max(1 if seconds < 2 * SHORTEST else 2, round(seconds / length))
     chosen = _greedy(open_, facts_of, rate, wanted, max(1, wanted // count), calm=calm, worth=shots or {})
-    return [piece.made(rate) for piece in exactly(chosen, open_, wanted)]
+    return [piece.made(rate) for piece in exactly(chosen, open_, wanted, facts_of, rate)]
 
 
 Open = tuple[Part, int, int, str]
@@ -134,55 +134,69 @@ def _greedy(
     return chosen
 
 
-def exactly(chosen: list[tuple[int, Piece]], open_: list[Open], wanted: int) -> list[Piece]:
+def exactly(
+    chosen: list[tuple[int, Piece]], open_: list[Open], wanted: int, facts_of: FactsOf, rate: Fraction
+) -> list[Piece]:
     """The chosen pieces in order, made longer inside their shots (or shorter) until they have `wanted` frames.
 
-    What the shots of the chosen ones cannot give comes from the shots that were left out.
+    What the shots of the chosen ones cannot give comes from the liveliest shots that were left out: moments as long as
+    the others, never a few frames that only flash up.
     """
     order = sorted(chosen, key=lambda item: (item[0], item[1].first))
-    pieces = [piece for _, piece in order]
-    where = [at for at, _ in order]
-    lack = wanted - sum(piece.frames for piece in pieces)
-    for number, piece in enumerate(pieces):
+    lack = wanted - sum(piece.frames for _, piece in order)
+    for number, (at, piece) in enumerate(order):
         if lack <= 0:
             break
-        _, first, last, _ = open_[where[number]]
-        lower = max(
-            [
-                first,
-                *(p.last for p, at in zip(pieces, where, strict=True) if at == where[number] and p.first < piece.first),
-            ]
-        )
-        upper = min(
-            [
-                last,
-                *(
-                    p.first
-                    for p, at in zip(pieces, where, strict=True)
-                    if at == where[number] and p.first > piece.first
-                ),
-            ]
-        )
+        _, first, last, _ = open_[at]
+        lower = max([first, *(other.last for there, other in order if there == at and other.first < piece.first)])
+        upper = min([last, *(other.first for there, other in order if there == at and other.first > piece.first)])
         after = min(lack, upper - piece.last)
         before = min(lack - after, piece.first - lower)
-        pieces[number] = replace(piece, first=piece.first - before, frames=piece.frames + before + after)
+        order[number] = (at, replace(piece, first=piece.first - before, frames=piece.frames + before + after))
         lack -= before + after
-    used = set(where)
-    for at, (part, first, last, _) in enumerate(open_):
-        if lack <= 0:
-            break
-        if at not in used:
-            frames = min(lack, last - first)
-            pieces.append(Piece(part, first, frames, "needed for the length"))
-            where.append(at)
-            lack -= frames
-    joined = sorted(zip(where, pieces, strict=True), key=lambda item: (item[0], item[1].first))
+    shortest = min(round(SHORTEST * rate), wanted)
+    spare = _spare({at for at, _ in order}, open_, facts_of, rate, shortest)
+    while lack > 0 and spare:
+        at = spare.pop(0)
+        part, first, last, _ = open_[at]
+        frames = min(last - first, max(lack, shortest))
+        start, _ = window((part, first, last), frames, facts_of(part), rate)
+        why = _why(facts_of(part), start, frames, rate) + ", needed for the length"
+        order.append((at, Piece(part, start, frames, why)))
+        lack -= frames
     made: list[Piece] = []
-    for piece in (piece for _, piece in joined):
+    for piece in _given_back(sorted(order, key=lambda item: (item[0], item[1].first)), -lack, facts_of, rate):
         if made and made[-1].part is piece.part and made[-1].last == piece.first:
             made[-1] = replace(made[-1], frames=made[-1].frames + piece.frames)
         else:
             made.append(piece)
+    return made
+
+
+def _spare(used: set[int], open_: list[Open], facts_of: FactsOf, rate: Fraction, shortest: int) -> list[int]:
+    """Shots that were left out: those long enough to be seen first, and of them the liveliest."""
+
+    def rank(at: int) -> tuple[bool, float]:
+        part, first, last, _ = open_[at]
+        return last - first < shortest, -facts_of(part).interest(float(first / rate), float(last / rate))
+
+    return sorted((at for at in range(len(open_)) if at not in used), key=rank)
+
+
+def _given_back(order: list[tuple[int, Piece]], frames: int, facts_of: FactsOf, rate: Fraction) -> list[Piece]:
+    """The pieces without so many frames, one after the other taken from the end of whichever is the longest."""
+    pieces = [piece for _, piece in order]
+    if frames <= 0:
+        return pieces
+    lengths = [piece.frames for piece in pieces]
+    for _ in range(frames):
+        lengths[lengths.index(max(lengths))] -= 1
+    made = []
+    for piece, length in zip(pieces, lengths, strict=True):
+        start = piece.first
+        if length < piece.frames:
+            start, _ = window((piece.part, piece.first, piece.last), length, facts_of(piece.part), rate)
+        made.append(replace(piece, first=start, frames=length))
     return made
 
 
@@ -211,11 +225,14 @@ def cut_down(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, seconds: 
             f"The result cannot be {seconds:g} s long", f"there are {float(there / rate):.2f} s of picture",
             "Ask for less; nothing was changed",
         )  # fmt: skip
+    shortest = min(round(SHORTEST * rate), wanted)
     values = {
-        id(piece): facts_of(piece.part).interest(*piece.seconds(rate)) / facts_of(piece.part).mean_interest
+        # What would only flash up tells little, however lively.
+        id(piece): min(1.0, piece.frames / shortest)
+        * facts_of(piece.part).interest(*piece.seconds(rate))
+        / facts_of(piece.part).mean_interest
         for piece in pieces
     }
-    shortest = min(round(SHORTEST * rate), wanted)
     while len(pieces) > 1:
         # What must go at least stays at least when every shot left is as short as it may be.
         weakest = min(pieces, key=lambda piece: values[id(piece)])
@@ -223,11 +240,10 @@ def cut_down(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, seconds: 
         floor = sum(min(piece.frames, shortest) for piece in pieces)
         if floor <= wanted and (rest < wanted or values[id(weakest)] > WEAK):
             break
-        pieces.remove(weakest)
-        if rest < wanted:
-            pieces.append(replace(weakest, frames=wanted - rest))
-            pieces.sort(key=lambda piece: (parts.index(piece.part), piece.first))
+        if rest < wanted:  # all of them are needed, each a little shorter: a rest of the weakest would only flash up
+            shortest = max(1, wanted // len(pieces))
             break
+        pieces.remove(weakest)
     return [piece.made(rate) for piece in _trimmed(pieces, facts_of, rate, wanted, shortest)]
 
 

@@ -8,11 +8,16 @@ from functools import partial
 
 from configs.errors import UsageError
 from tools.editing.arrangement import Part
-from tools.editing.decision.facts import Facts, Span, total, union, without
+from tools.editing.decision.facts import Facts, Span, inside, total, union, without
 from tools.editing.decision.pieces import FactsOf, Piece, kept_frames, left_of
 
 HANDLE = 0.15
 """Seconds of a silence that stay beside what is heard: consonants begin and end below the level of silence."""
+BREATH = 0.25
+"""Seconds of a pause that stay at each end when talk is tightened: without a breath between them sentences fall over
+each other."""
+TALK = 0.4
+"""A clip of which this share is speech is talk: there a pause is dead air, though whoever speaks never sits still."""
 SHORTEST_HOLE = 0.2
 """Less than this is not worth a cut."""
 SHORTEST_PIECE = 0.25
@@ -30,7 +35,7 @@ def drop_silences(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction) -> t
             )
         if facts.sound.peak_dbfs is None:
             raise UsageError(f"'{facts.name}' is silent throughout", "removing the silence would leave nothing of it")
-        quiet = shrunk(facts.silences, HANDLE, facts.seconds)
+        quiet = shrunk(facts.pauses, HANDLE, facts.seconds)
         found = [hole for hole in quiet if _inside(hole, part)]
         holes += found
         made += kept_frames(part, left_of(part, found, rate, SHORTEST_PIECE), rate, partial(_heard, facts=facts))
@@ -48,7 +53,8 @@ def tighten(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, *, boring:
     """Without dead air: silent stretches in which nothing moves, black, frozen and blurred picture.
 
     With `boring` also stretches of a second or more in which next to nothing happens. What is spoken stays whole.
-    Raises UsageError when nothing of that is there, or nothing would be left.
+    Of talk also its pauses go, but for a breath. Raises UsageError when nothing of that is there, or nothing would be
+    left.
     """
     made: list[Piece] = []
     told: dict[str, float] = {}
@@ -75,16 +81,25 @@ def tighten(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, *, boring:
 def dead(facts: Facts, *, boring: bool) -> dict[str, tuple[Span, ...]]:
     """What can go, by reason; none of it touches speech (with a handle beside it)."""
     spoken = [(start - HANDLE, end + HANDLE) for start, end in facts.speech]
-    quiet = shrunk(facts.silences, HANDLE, facts.seconds) if facts.sound is not None else ()
+    quiet = shrunk(facts.pauses, HANDLE, facts.seconds) if facts.sound is not None else ()
     still = union([*facts.frozen, *facts.dull])
     found = {
         "black": facts.black,
         "frozen": facts.frozen,
         "blurred": facts.closer.blurred() if facts.closer is not None else (),
         "dead air": tuple(span for hole in quiet for span in _both(hole, still)),
+        "pauses": tuple(span for span in _idle(facts) if not any(_both(span, still))),
         "without anything happening": facts.dull if boring else (),
     }
     return {name: without(spans, spoken, SHORTEST_HOLE) for name, spans in found.items() if spans}
+
+
+def _idle(facts: Facts) -> tuple[Span, ...]:
+    """Pauses of a talk that show nothing either: livelier than the clip on the whole, they are part of it."""
+    if facts.sound is None or total(facts.speech) < TALK * facts.seconds:
+        return ()
+    calm = [span for span in facts.pauses if facts.interest(*span) <= facts.mean_interest]
+    return shrunk(calm, BREATH, facts.seconds)
 
 
 def shrunk(spans: Sequence[Span], handle: float, whole: float) -> tuple[Span, ...]:
@@ -112,5 +127,7 @@ def _heard(span: Span, facts: Facts) -> str:
 
 
 def _alive(span: Span, facts: Facts) -> str:
+    if total(inside(facts.speech, span)) > 0.5 * (span[1] - span[0]):
+        return _heard(span, facts)
     share = facts.interest(*span) / facts.mean_interest
     return f"something happens: {share:.1f} times as lively as the clip is on the whole"

@@ -60,8 +60,8 @@ def best_takes(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction) -> tupl
         figures = ", ".join(f"{name} {value:.2f}" for name, value in best.figures.items())
         why = f"best of {len(takes)} takes with {best.score:.2f} ({figures})" + (f"; {others}" if others else "")
         made.append(replace(best.part, why=why))
-        said.append(f"{best.facts.name} {best.score:.2f} of {len(takes)}")
-    return made, "best takes: " + "; ".join(said[:6])
+        said.append(f"{best.facts.name}, the best of {len(takes)} takes with {best.score:.2f} of 1")
+    return made, "; ".join(said[:6])
 
 
 def _alike(one: Facts, other: Facts) -> bool:

@@ -1,0 +1,151 @@
+"""What planners choose from measured curves: no flash of a few frames, cuts that are seen, pauses, calm crops."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from backends.sound.result import Sound, SoundSegment
+from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
+from tools.editing.arrangement import Part
+from tools.editing.cut import Source
+from tools.editing.decision.closer import ACROSS
+from tools.editing.decision.facts import Facts
+from tools.editing.decision.music import Music, to_beat
+from tools.editing.decision.reframe import calmest
+from tools.editing.decision.select import SHORTEST, best_moments, cut_down
+from tools.editing.decision.silence import drop_silences, tighten
+
+RATE = Fraction(25)
+SOURCE = cast("Source", object())
+
+
+def facts_of(lengths: list[float], lively: Any = None, sound: Sound | None = None) -> Facts:
+    """A clip of shots of these seconds; `lively(seconds)` is its motion."""
+    shots, start = [], 0.0
+    for index, length in enumerate(lengths, 1):
+        first, frames = round(start * RATE), round((start + length) * RATE) - round(start * RATE)
+        span = {"start": start, "end": start + length, "first_frame": first, "frames": frames}
+        clean = {"clean_first": first, "clean_frames": frames}
+        shots.append(Shot(index=index, opening="cut", keyframe=start + length / 2, **span, **clean))
+        start += length
+    times = tuple(at / 10 for at in range(round(start * 10)))
+    motion = tuple(lively(at) if lively else 0.2 for at in times)
+    file = FilmFile(name="f", seconds=start, frames=round(start * RATE), width=160, height=90, fps=25.0)
+    curves = Curves(seconds=times, motion=motion, luma=tuple(90.0 for _ in times))
+    return Facts(1, "f", FilmRecord(film=file, aspects=("shots",), shots=tuple(shots), sound=sound, curves=curves))
+
+
+def whole(facts: Facts) -> list[Part]:
+    return [Part(SOURCE, "f.mp4", "f", Fraction(0), Fraction(round(facts.seconds * RATE)) / RATE)]
+
+
+def spans(parts: Any) -> list[tuple[int, int]]:
+    return [(int(part.begin * RATE), int(part.end * RATE)) for part in parts]
+
+
+@pytest.mark.parametrize("seconds", [4.0, 6.4, 10.0])
+def test_what_is_needed_for_the_length_is_no_flash(seconds: float) -> None:
+    facts = facts_of([2.7, 2.75, 4.3, 2.75, 2.2], lambda at: 0.9 if 2.7 < at < 12.5 else 0.1)
+    made = best_moments(whole(facts), lambda _: facts, RATE, seconds)
+    assert sum(last - first for first, last in spans(made)) == round(seconds * RATE)
+    assert min(last - first for first, last in spans(made)) >= round(SHORTEST * RATE)
+
+
+def test_shots_of_a_quick_cut_film_are_all_a_little_shorter_when_all_are_needed() -> None:
+    facts = facts_of([0.48] * 25)
+    made = cut_down(whole(facts), lambda _: facts, RATE, 11.8)
+    lengths = [last - first for first, last in spans(made)]
+    assert sum(lengths) == 295 and min(lengths) >= 11
+
+
+def test_a_sliver_of_a_shot_goes_first() -> None:
+    facts = facts_of([3.0, 0.32, 3.0, 3.0], lambda at: 0.9 if 3.0 <= at < 3.32 else 0.3)
+    made = cut_down(whole(facts), lambda _: facts, RATE, 6.0)
+    assert all(not 75 <= first < 83 for first, _ in spans(made))
+
+
+def song(seconds: float, period: float) -> Music:
+    beats = tuple(float(at) for at in np.arange(0, seconds, period))
+    return Music("song", Sound(seconds=seconds, beats=beats, bpm=60 / period, bpm_confidence=1.0))
+
+
+def test_every_cut_on_the_beat_is_seen_as_one() -> None:
+    facts = facts_of([4.0, 1.2, 1.84, 2.44, 2.0, 2.52, 5.5, 2.9, 2.76, 2.72, 3.12, 3.28])
+    made = to_beat(whole(facts), lambda _: facts, RATE, song(20.0, 0.53))
+    edges = {round(shot.start * RATE) for shot in facts.record.shots}
+    cuts = spans(made.parts)
+    assert all(later[0] >= before[1] + 5 or later[0] in edges for before, later in pairwise(cuts)), cuts
+    assert not any(first < edge < last for first, last in cuts for edge in edges), "no shot flashes up inside a piece"
+
+
+def test_where_pieces_must_run_over_cuts_no_shot_flashes_up() -> None:
+    facts = facts_of([0.8] * 20)
+    made = to_beat(whole(facts), lambda _: facts, RATE, song(9.0, 0.5), quick=False)
+    edges = [round(shot.start * RATE) for shot in facts.record.shots]
+    for number, length in enumerate(made.cuts):
+        assert length > 0, number
+    for first, last in spans(made.parts):
+        assert all(min(edge - first, last - edge) >= 7 for edge in edges if first < edge < last)
+
+
+def spoken(room: float, seconds: float = 12.0) -> Sound:
+    """Talk from 0.5 to 4.0 and from 6.0 to 11.0 s in a room of this level, heard as speech throughout."""
+    pick = np.random.default_rng(3)
+    levels = np.full(round(seconds * 10), room) + pick.normal(0, 0.5, round(seconds * 10))
+    for first, last in ((5, 40), (60, 110)):
+        levels[first:last] = -14 + pick.normal(0, 4, last - first)
+    return Sound(
+        seconds=seconds, peak_dbfs=-4.0, noise_dbfs=room, curve_dbfs=tuple(float(level) for level in levels),
+        segments=(SoundSegment(start=0, end=seconds, label="speech", confidence=0.9),),
+    )  # fmt: skip
+
+
+def test_pauses_of_a_recording_with_room_noise_are_silences() -> None:
+    facts = facts_of([12.0], sound=spoken(-41.0))
+    made, note = drop_silences(whole(facts), lambda _: facts, RATE)
+    assert "silences taken out" in note
+    kept = spans(made)
+    assert any(first <= 12 and last >= 100 for first, last in kept) and sum(b - a for a, b in kept) < 250
+    assert any(first <= 150 and last >= 275 for first, last in kept), "all that is said stays"
+
+
+def test_talk_is_tightened_though_the_speaker_moves() -> None:
+    facts = facts_of([12.0], lambda at: 0.3 + 0.1 * (at % 1.0), spoken(-41.0))
+    made, note = tighten(whole(facts), lambda _: facts, RATE, boring=False)
+    assert "pauses" in note
+    (first, second) = sorted(spans(made))[-2:]
+    assert 0.4 <= (first[1] - 100) / 25 + (150 - second[0]) / 25 <= 0.8, "a breath stays between the sentences"
+
+
+def test_a_pause_in_which_most_happens_stays() -> None:
+    facts = facts_of([12.0], lambda at: 1.0 if 4.0 <= at < 6.0 else 0.05, spoken(-41.0))
+    made, _ = tighten(whole(facts), lambda _: facts, RATE, boring=False)
+    assert any(first <= 100 and last >= 150 for first, last in spans(made))
+
+
+def drawn(*places: float) -> np.ndarray[Any, Any]:
+    cells = (np.arange(ACROSS) + 0.5) / ACROSS
+    made = sum(np.exp(-0.5 * ((cells - place) / 0.04) ** 2) for place in places)
+    return np.asarray(made / np.sum(made))
+
+
+def test_of_two_people_the_crop_shows_one_and_stays_there() -> None:
+    pick = np.random.default_rng(5)
+    both = np.stack([drawn(0.28, 0.72) + pick.uniform(0, 0.02, ACROSS) for _ in range(30)])
+    way = calmest(both / both.sum(axis=1, keepdims=True), 0.316)
+    assert np.ptp(way) < 0.02 and min(abs(way[0] - 0.28), abs(way[0] - 0.72)) < 0.06
+
+
+def test_the_crop_goes_along_with_who_walks() -> None:
+    walk = np.linspace(0.2, 0.8, 40)
+    way = calmest(np.stack([drawn(place) for place in walk]), 0.316)
+    assert np.abs(way - np.clip(walk, 0.158, 0.842)).max() < 0.1 and np.diff(way).min() >= 0
+
+
+def test_a_crop_as_wide_as_the_picture_stands_in_its_middle() -> None:
+    assert (calmest(np.stack([drawn(0.1)] * 3), 1.0) == 0.5).all()
