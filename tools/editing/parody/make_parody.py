@@ -318,9 +318,10 @@ def keep(
 
 def _summary(script: Script, choice: Choice, film: Asset, rendered: Rendered) -> str:
     turn = next(beat for beat in script.beats if beat.slot.role == "turn")
+    structure = f"{'an' if script.name[0] in 'aeiou' else 'a'} {script.name.replace('_', ' ')}"
     by = "a language model wrote the words" if script.written else "words from the studio's library"
     return (
-        f"Made a {script.name.replace('_', ' ')} of {film.name}: {rendered.program.seconds:.2f} s, "
+        f"Made {structure} of {film.name}: {rendered.program.seconds:.2f} s, "
         f"{len(script.beats)} beats, "
         f"turning on the {turn.why}. Chosen because {choice.why}. {by.capitalize()}. The beat sheet lists the moment "
         "and figure of every beat; whether it is funny was not measured."
