@@ -39,9 +39,10 @@ def voice(studio: VoiceStudio, name: str) -> dict[str, object]:
 
 def test_steps_add_up_and_the_character_is_known_afterwards(studio: VoiceStudio) -> None:
     told = summary(studio, "change_voice", character="Mia", pitch=-3)
-    assert told.startswith("Mia's voice from now on:")
+    assert told == "Mia's voice from now on: 3 semitones lower than before."
     first = voice(studio, "Mia")["pitch"]
-    summary(studio, "change_voice", character="mia", pitch=-3, rate=0.8)
+    told = summary(studio, "change_voice", character="mia", pitch=-3, rate=0.8)
+    assert told == "Mia's voice from now on: 3 semitones lower than before; 20% slower than before."
     assert voice(studio, "Mia")["pitch"] == pytest.approx(float(str(first)) - 3)
     assert voice(studio, "Mia")["gender"] == "female"  # told by the name, not lost with the new description
 

@@ -69,7 +69,7 @@ class ChangeVoice(Tool):
         source = data.get("voice_source")
         if isinstance(source, Mapping):
             after["voice_source"] = {**source, "prosody": _reshaped(source.get("prosody"), args)}
-        told = _told(asdict(before), asdict(voice_from_fields(name, description, after)), source is not None)
+        told = _told(asdict(before), asdict(voice_from_fields(name, description, after)))
         if args.language.strip():
             tag = _language(args.language, ctx)
             told += [f"language {data.get('language') or 'by the text'} to {tag}"]
@@ -133,13 +133,15 @@ def _reshaped(given: Any, args: Any) -> dict[str, float]:
     return kept
 
 
-def _told(before: Mapping[str, Any], after: Mapping[str, Any], cloned: bool) -> list[str]:
-    units = {"pitch": "{:+g} semitones", "rate": "{:g} times the pace", "timbre": "timbre {:+g}"}
-    told = [
-        f"{units[key].format(before[key])} to {units[key].format(after[key])}"
-        for key in units
-        if abs(before[key] - after[key]) > 1e-6
-    ]
+def _told(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What is different, in words: `3 semitones lower than before`."""
+    told = []
+    if abs(step := after["pitch"] - before["pitch"]) > 1e-6:
+        told.append(f"{abs(step):.2g} semitones {'higher' if step > 0 else 'lower'} than before")
+    if abs(faster := after["rate"] / before["rate"] - 1) > 1e-6:
+        told.append(f"{abs(faster):.0%} {'faster' if faster > 0 else 'slower'} than before")
+    if abs(brighter := after["timbre"] - before["timbre"]) > 1e-6:
+        told.append(f"{'brighter' if brighter > 0 else 'darker'} than before")
     return told + [f"{before[key]} to {after[key]}" for key in ("age", "gender") if before[key] != after[key]]
 
 
