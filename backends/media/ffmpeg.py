@@ -292,6 +292,7 @@ _EMPTY_WORDS = (
     "Error while",
     "Nothing was",
     "Task",
+    "Terminating thread",
 )
 """Lines that only say that something above them went wrong."""
 

@@ -15,6 +15,8 @@ from configs.errors import StudioError
 
 FONT_FAMILY = "Open Sans"
 """The family name for ASS styles; pair it with `fontsdir=fonts_dir()`."""
+FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts", "/Library/Fonts",
+                "/System/Library/Fonts")  # fmt: skip
 FontWeight = Literal["Regular", "Italic", "SemiBold", "Bold", "BoldItalic", "ExtraBold"]
 
 
@@ -36,6 +38,24 @@ def font_file(weight: FontWeight = "Regular") -> Path:
     if not path.is_file():
         raise StudioError(f"The caption font '{weight}' is missing", f"{path.name} is not in ttf-opensans")
     return path
+
+
+def find_font(name: str) -> Path:
+    """A font file by its path, or by its name anywhere in the machine's font folders; what is not there is no file."""
+    path = Path(name)
+    return path if path.is_absolute() else _installed().get(name, path)
+
+
+@cache
+def _installed() -> dict[str, Path]:
+    """Font files of this machine by name; distributions put the same fonts into different folders."""
+    found: dict[str, Path] = {}
+    for folder in FONT_FOLDERS:
+        for root, _, names in os.walk(Path(folder).expanduser()):
+            for name in sorted(names):
+                if name.endswith((".ttf", ".otf", ".ttc")):
+                    found.setdefault(name, Path(root) / name)
+    return found
 
 
 def font_environment() -> dict[str, str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import opentimelineio as otio
 import pytest
 from editing_context import EditingStudio, build, clip, counting_film, frames, numbers, render
 from media_fixtures import make_video
+from PIL import Image
 
 from backends.media.audio import read_samples
 from backends.media.ffmpeg import input_args, run_ffmpeg
@@ -101,3 +103,18 @@ def test_two_fields_become_one_picture(studio: EditingStudio, tmp_path: Path) ->
     made, _ = render(studio, build([clip(studio.attach(path), 0, 0.5)]))
     left = np.abs(np.diff(frames(made)[2:-2, 10:80, :, 0], axis=1)).mean()
     assert min(combed) > 20 and left < 4
+
+
+@pytest.mark.parametrize("ending", ["webp", "gif", "png"])
+def test_of_an_animation_the_first_picture_is_shown_and_that_is_said(
+    studio: EditingStudio, tmp_path: Path, ending: str
+) -> None:
+    pictures = [Image.new("RGB", (160, 90), colour) for colour in ((200, 40, 40), (40, 200, 40), (40, 40, 200))]
+    pictures[0].save(tmp_path / f"moving.{ending}", save_all=True, append_images=pictures[1:], duration=40)
+    source = studio.attach(tmp_path / f"moving.{ending}")
+    (studio.workspace.home / "cut.otio").write_text(
+        otio.adapters.write_to_string(build([clip(source, 0, 0.25)]), "otio_json")
+    )
+    film, outcome = studio.make("render_timeline", timeline="cut.otio")
+    assert outcome.result is not None and any("is an animation" in text for text in outcome.result.warnings)
+    assert np.abs(frames(film)[:, 40:50, 70:90].mean(axis=(0, 1, 2)) - (200, 40, 40)).max() < 6

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from backends.media.font import font_file
+from backends.media.font import find_font, font_file
 from configs.errors import UsageError
 from tools.editing.presets import CaptionStyle, caption_presets
 
@@ -22,6 +23,7 @@ SHRINK = 0.94
 FLOOR_PIXELS = 6
 """Below this nobody can read; text that long is refused before by `characters`."""
 DROPPED = frozenset({"Cc", "Cs", "Co", "Cn"})
+JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\ufeff")
 """They could turn other text around; the shaper finds the direction from the letters."""
 
@@ -46,8 +48,13 @@ class Setting:
 
 def faces(style: CaptionStyle) -> tuple[Face, ...]:
     """The style's packaged font, then the fallbacks that exist on this machine."""
-    others = (Face(family, Path(name)) for family, name in caption_presets().fallback_fonts.items())
-    return (Face(style.family, font_file(style.weight)), *(face for face in others if face.file.is_file()))
+    return (Face(style.family, font_file(style.weight)), *_fallbacks())
+
+
+@cache
+def _fallbacks() -> tuple[Face, ...]:
+    there = (Face(family, find_font(name)) for family, name in caption_presets().fallback_fonts.items())
+    return tuple(face for face in there if face.file.is_file())
 
 
 def set_text(text: str, style_name: str, width: int, height: int) -> Setting:
@@ -63,9 +70,9 @@ def set_text(text: str, style_name: str, width: int, height: int) -> Setting:
     if style.uppercase:
         plain = plain.upper()
     known = faces(style)
-    kept = "".join(letter for letter in plain if letter.isspace() or _face_of(letter, known) is not None)
-    missing = "".join(dict.fromkeys(letter for letter in plain if letter not in kept and not letter.isspace()))
-    kept = clean(kept)
+    drawn = {one: one.isspace() or _face_of(one[0], known) is not None for one in _letters(plain)}
+    kept = clean("".join(one for one in _letters(plain) if drawn[one]))
+    missing = "".join(dict.fromkeys(one[0] for one, there in drawn.items() if not there))
     if not kept:
         raise UsageError(
             f"The caption '{plain[:40]}' cannot be drawn",
@@ -74,6 +81,20 @@ def set_text(text: str, style_name: str, width: int, height: int) -> Setting:
         )
     lines, size = _fit(kept, style, width, height, known)
     return Setting(tuple(tuple(_runs(line, known)) for line in lines), size, missing)
+
+
+def _letters(text: str) -> Iterator[str]:
+    """Each letter with the marks and joiners that belong to it: without it, they would be drawn on nothing."""
+    letter = ""
+    for sign in text:
+        if letter and not letter.isspace() and (sign in JOINERS or unicodedata.category(sign)[0] == "M"):
+            letter += sign
+            continue
+        if letter:
+            yield letter
+        letter = sign
+    if letter:
+        yield letter
 
 
 def checked(text: str) -> str:

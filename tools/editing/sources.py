@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from backends.media.guard import MediaLimits, OpenMedia, open_media
+from backends.media.guard import MediaLimits, OpenMedia, open_media, sniff
 from backends.media.hdr import TRANSFERS
 from backends.media.probe import probe, probe_streams
 from backends.media.scaling import SD_LINES
 from backends.media.seeking import beginnings
 from configs.errors import UsageError
 from memory.records import Asset
+from tools.editing.drafts import draft_of
 from tools.editing.drawing.colours import RGB
 from tools.editing.program import Source
 from tools.publish import sha256_of
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 MATRICES = {4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 """ITU-T H.273 matrices as ffmpeg's scaler names them."""
 UNTAGGED = 2
+STILLS = "stills"
+"""Folder in the workspace's cache for the first pictures of animations."""
 CLOCK_SECONDS = 2.0
 """Some file systems note times in steps of two seconds."""
 
@@ -74,9 +78,36 @@ class SourceFinder:
         facts = path.stat()
         _check_same(path, asset, facts)
         source = _checked(path, asset.sha256, asset.id, self._limits, facts.st_mtime_ns, facts.st_size)
+        if source.info.kind == "image" and _moves(path, facts.st_mtime_ns):
+            source = replace(source, **_first_picture(path, asset, self._ctx.workspace.cache / STILLS))
+            self._ctx.warn(f"'{asset.name}' is an animation; its first picture is shown. As a film, convert it to MP4")
         self._known[asset.id] = source
         self.assets[asset.id] = asset
         return source
+
+
+@lru_cache(maxsize=512)
+def _moves(path: Path, changed: int) -> bool:
+    """Whether a picture file is an animation."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return bool(getattr(image, "is_animated", False))
+
+
+def _first_picture(path: Path, asset: Asset, folder: Path) -> dict[str, Any]:
+    """What differs in the source of an animation's first picture: ffmpeg cannot read all of them (WebP)."""
+    from PIL import Image
+
+    target = folder / f"{asset.sha256}.png"
+    if not target.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with Image.open(path) as image, draft_of(target) as draft:
+                image.convert("RGBA").save(draft)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UsageError(f"'{asset.name}' cannot be read", str(error)[:120], "Convert it to PNG") from error
+    return {"path": target, "sniffed": sniff(target)}
 
 
 def _check_same(path: Path, asset: Asset, facts: os.stat_result) -> None:
