@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from editing_context import EditingStudio, frames
@@ -288,3 +289,20 @@ def test_a_face_is_followed_over_looks_that_miss_it() -> None:
     other = path_of(looks, (0.69, 0.7, 0.75, 0.79))
     assert other is not None and abs(other.box[0] - 0.7) < 0.01
     assert path_of([(0.0, [])], None) is None
+
+
+def test_a_face_that_is_found_once_is_followed_by_its_look() -> None:
+    rng = np.random.default_rng(4)
+    ground = cv2.GaussianBlur(rng.integers(0, 255, (180, 320)).astype(np.uint8), (0, 0), 9)
+    head = cv2.GaussianBlur(rng.integers(0, 255, (50, 40)).astype(np.uint8), (0, 0), 2)
+    pictures = []
+    for n in range(12):
+        picture = ground.copy()
+        picture[60:110, 40 + 8 * n : 80 + 8 * n] = head if n < 10 else 128
+        pictures.append(picture)
+    seen = (80 / 320, 60 / 180, 120 / 320, 110 / 180)
+    looks: list[tuple[float, list[tuple[float, float, float, float]]]] = [(n / 5, []) for n in range(12)]
+    looks[5] = (1.0, [seen])
+    track = path_of(looks, None, pictures)
+    assert track is not None and (track.found, track.followed) == (1, 9), "not where something else stands there"
+    assert abs(track.keys[0][1] - 40 / 320) < 0.03 and abs(track.keys[-1][1] - 112 / 320) < 0.03

@@ -1,4 +1,4 @@
-"""Where a face is over time: found again and again, and joined to a path."""
+"""Where a face is over time: found again and again, followed by its look in between, and joined to a path."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from memory.records import Asset
     from tools.spec import ToolContext
 
+Grey = NDArray[np.uint8]
 LOOKS_PER_SECOND = 5.0
 """Faces are looked for this often; between two looks they move along a line."""
 MOST_LOOKS = 400
+LOOK_WIDTH = 320
+"""Pixels that a picture is wide in which a face is followed by its look."""
+ALIKE = 0.6
+"""Normalised correlation from which what is seen is still the face that was seen before (Lewis 1995)."""
+REACH = 0.6
+"""Sizes of the face that it moves at most from one look to the next."""
 STRAIGHT = 0.004
 """Keys that lie this near to the line between their neighbours are left out, shares of the frame."""
 
@@ -31,6 +38,8 @@ class Track:
     found: int
     """In how many of the looks."""
     looks: int
+    followed: int = 0
+    """In how many more it was followed by its look."""
 
     @property
     def box(self) -> Box:
@@ -47,12 +56,17 @@ def face_track(film: Asset, start: float, end: float, near: Box | None, ctx: Too
     from tools.analysis.characters import finder_for
 
     finder, _ = finder_for(film, ctx)
-    looks = _looks(film, start, end, finder, ctx)
-    return path_of(looks, near)
+    looks, pictures = _looks(film, start, end, finder, ctx)
+    return path_of(looks, near, pictures)
 
 
-def path_of(looks: Sequence[tuple[float, Sequence[Box]]], near: Box | None) -> Track | None:
-    """Joins what each look (seconds, faces) found to the path of one face, smoothed and thinned."""
+def path_of(
+    looks: Sequence[tuple[float, Sequence[Box]]], near: Box | None, pictures: Sequence[Grey] = ()
+) -> Track | None:
+    """Joins what each look (seconds, faces) found to the path of one face, smoothed and thinned.
+
+    pictures: (H, W) luma of each look; with them the face is followed by its look where no finder sees it.
+    """
     times, boxes = [], []
     seeds = [(_area(box), n, box) for n, (_, faces) in enumerate(looks) for box in faces]
     if near is not None:
@@ -60,28 +74,58 @@ def path_of(looks: Sequence[tuple[float, Sequence[Box]]], near: Box | None) -> T
     if not seeds:
         return None
     _, first, box = max(seeds)
+    followed = 0
     for step in (range(first, len(looks)), range(first - 1, -1, -1)):
-        last, seen = box, looks[first][0]
+        last, seen, shown = box, looks[first][0], first
         for n in step:
             at, faces = looks[n]
             same = [one for one in faces if _apart(one, last) < 1.0 + 2.0 * abs(at - seen)]
-            if same:
-                last, seen = min(same, key=lambda one: _apart(one, last)), at
+            found = min(same, key=lambda one: _apart(one, last)) if same else None
+            if found is None and pictures:
+                found = _again(pictures[shown], pictures[n], last)
+                followed += found is not None
+            if found is not None:
+                last, seen, shown = found, at, n
                 times.append(at)
                 boxes.append(last)
     order = np.argsort(times)
     moments, path = np.array(times)[order], _smoothed(np.array(boxes)[order])
     rows = [(float(moments[n]), *(float(value) for value in path[n])) for n in _corners(moments, path)]
-    return Track(tuple((row[0], row[1], row[2], row[3], row[4]) for row in rows), len(times), len(looks))
+    return Track(
+        tuple((row[0], row[1], row[2], row[3], row[4]) for row in rows), len(times) - followed, len(looks), followed
+    )
+
+
+def _again(before: Grey, now: Grey, box: Box) -> Box | None:
+    """Where what `box` shows in the picture before is in this one, near by; None when nothing there looks like it."""
+    import cv2
+
+    high, wide = before.shape
+    x0, y0 = max(0, round(box[0] * wide)), max(0, round(box[1] * high))
+    x1, y1 = min(wide, round(box[2] * wide)), min(high, round(box[3] * high))
+    if x1 - x0 < 6 or y1 - y0 < 6 or before[y0:y1, x0:x1].std() < 2.0:
+        return None
+    off_x, off_y = round(REACH * (x1 - x0)), round(REACH * (y1 - y0))
+    left, top = max(0, x0 - off_x), max(0, y0 - off_y)
+    around = now[top : y1 + off_y, left : x1 + off_x]
+    likeness = np.asarray(cv2.matchTemplate(around, before[y0:y1, x0:x1], cv2.TM_CCOEFF_NORMED))
+    row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
+    if likeness[row, column] < ALIKE:
+        return None
+    x, y = (left + int(column) - x0) / wide, (top + int(row) - y0) / high
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
 def _looks(
     film: Asset, start: float, end: float, finder: FigureFinder, ctx: ToolContext
-) -> list[tuple[float, list[Box]]]:
+) -> tuple[list[tuple[float, list[Box]]], list[Grey]]:
+    import cv2
+
     from backends.media.frames import read_frames
 
     step = max(1 / LOOKS_PER_SECOND, (end - start) / MOST_LOOKS)
     found: list[tuple[float, list[Box]]] = []
+    pictures: list[Grey] = []
     due = start
     for at, rgb in read_frames(ctx.path(film), start=max(0.0, start - 0.02)):
         if at >= end - 0.02:
@@ -92,8 +136,11 @@ def _looks(
         ctx.progress(at - start, max(end - start, 1e-3), "following a face")
         faces = [one for one in finder.find(rgb, at) if one.kind == "face"]
         found.append((at, [one.box for one in faces]))
+        size = (LOOK_WIDTH, max(1, round(LOOK_WIDTH * rgb.shape[0] / rgb.shape[1])))
+        small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        pictures.append(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8))
         due = at + step
-    return found
+    return found, pictures
 
 
 def _smoothed(

@@ -28,6 +28,8 @@ TIMED = ("freeze", "stutter", "reverse", "speed_ramp")
 STUTTER_SECONDS = 0.125
 INSET_WIDTH, INSET_MARGIN = 0.3, 0.025
 FADE_SECONDS = 0.25
+SPEAKS_WITHIN = 4.0
+"""Seconds in which the face of a bubble is looked for when it is not seen at once."""
 """Of insets and bubbles."""
 
 
@@ -241,9 +243,11 @@ class Doer:
         track = None if self.request.box and wish.place not in ("face", "reaction") else self._track(spot, length)
         if track is not None:
             if track.found < track.looks:
+                by_look = f", followed by its look in {track.followed} more" if track.followed else ""
+                rest = track.looks - track.found - track.followed
+                guessed = "; where it was not, its path is guessed" if rest else ""
                 self.ctx.warn(
-                    f"The face at {spot.at:.2f} s was found in {track.found} of {track.looks} looks; "
-                    "between them its path is guessed"
+                    f"The face at {spot.at:.2f} s was found in {track.found} of {track.looks} looks{by_look}{guessed}"
                 )
             return track.keys
         if spot.where is not None:
@@ -265,6 +269,10 @@ class Doer:
         track = self._track(spot, min(length, 1.0))
         if track is not None:
             return track.box
+        # A face that is found later only was perhaps there before.
+        track = self._track(spot, min(length, SPEAKS_WITHIN))
+        if track is not None and track.keys[0][0] - spot.at < 1.0:
+            return track.keys[0][1:]
         found, points = spot.where, "to where one was seen in that shot"
         if self.request.box is not None:
             found, points = self.request.box, "to the given box"
