@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from tiny_loras import build_lora
 from tiny_nets import TinyNets, maps, picture, square, tiny_config, tiny_engine
 
-from backends.image.engine import ImageRequest, InitImage, LoraUse, Reference
+from backends.image.engine import ControlMap, ImageRequest, InitImage, LoraUse, Reference
 from backends.image.sdxl.engine import SdxlEngine
 from backends.image.sdxl.fingerprint import fingerprint
 from configs.errors import EngineError
@@ -88,10 +88,12 @@ def test_in_half_precision_loras_leave_no_trace_in_the_bits(
 ) -> None:
     """torch takes another kernel for weights that may be trained, and LoRAs freeze those that they come to."""
     engine = tiny_engine(model, nets, dtype="float16")
-    asked = (PLAIN, replace(PLAIN, init=InitImage(picture(3), 1.0, square())), replace(PLAIN, controls=maps("depth")))
+    small = replace(PLAIN, width=32, height=32)  # a CPU takes long for half precision
+    inpainted = replace(small, init=InitImage(picture(3, 32, 32), 1.0, square(8, 24, 32)))
+    asked = (small, inpainted, replace(small, controls=(ControlMap("depth", picture(4, 32, 32)),)))
     before = [engine.generate(request).image for request in asked]
     for used in ((loras[0],), loras):
-        engine.generate(replace(PLAIN, loras=used, references=(Reference(picture(2)),)))
+        engine.generate(replace(small, loras=used, references=(Reference(picture(2)),)))
         for request, image in zip(asked, before, strict=True):
             assert np.array_equal(engine.generate(request).image, image)
     modules = (engine._pipe.unet, engine._pipe.text_encoder, engine._pipe.text_encoder_2, engine._pipe.vae)

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from evals.benchmarks.painting import on_gpu, overhead
 from evals.benchmarks.painting.bare import Bare
 from evals.benchmarks.painting.cases import CASES, FAST_STEPS, Case, World, build_world
-from evals.benchmarks.painting.on_gpu import measure
 from evals.benchmarks.sdxl import run
 
 SIDE, STEPS = 64, 2
@@ -39,8 +39,9 @@ def test_engine_and_script_make_the_same_pictures(world: World) -> None:
 
 
 @pytest.mark.slow
-def test_the_part_for_a_gpu_runs() -> None:
-    figures = measure("tiny", "cpu", SIDE, STEPS, 4, compiled=False)
+def test_the_part_for_a_gpu_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_gpu, "TRIES", 1)
+    figures = on_gpu.measure("tiny", "cpu", 32, STEPS, 4, compiled=False)
     json.dumps(figures)
     assert set(figures["engine"]) == {case.name for case in CASES} | {"switching"}
     assert set(figures["diffusers"]) == {case.name for case in CASES if not case.fused}
@@ -50,7 +51,9 @@ def test_the_part_for_a_gpu_runs() -> None:
 
 
 @pytest.mark.slow
-def test_the_part_for_a_cpu() -> None:
+def test_the_part_for_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overhead, "SIDE", 64)
+    monkeypatch.setattr(overhead, "SMALL", 32)
     figures = run(bare_seconds=0.1, pairs=1, rounds=1)
     json.dumps(figures)
     assert set(figures["overhead"]) == {"plain", "lora_2", "controlnet_1", "controlnet_2"}
