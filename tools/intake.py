@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from backends.media.guard import MediaLimits, sniff
 from configs.errors import StudioError, UsageError
@@ -29,6 +30,8 @@ KINDS_IN_WORDS: dict[str, str] = {
     "file": "a text file",
 }
 
+ZIP = "application/zip"
+"""What a zip is called that is no timeline bundle."""
 _SUFFIX = re.compile(r"\.[a-z0-9_-]{1,16}")
 _KIND_OF_SNIFF: dict[str, AssetKind] = {
     "image": "image",
@@ -53,17 +56,18 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     sniffed = sniff(
         path, MediaLimits(max_pixels=limits.max_pixels, max_seconds=limits.max_video_seconds, max_mib=limits.max_mib)
     )
-    kind = _KIND_OF_SNIFF.get(sniffed.kind)
+    packed = sniffed.mime == ZIP
+    kind: AssetKind | None = "dataset" if packed else _KIND_OF_SNIFF.get(sniffed.kind)
     if kind is None:
         raise UsageError(
             f"'{shown}' cannot be used",
-            "it is no picture, sound, video, timeline, subtitle or text file",
-            "Attach a PNG, JPEG, WAV, MP3, FLAC, MP4, MOV, WebM, OTIO, SRT or TXT file",
+            "it is no picture, sound, video, timeline, subtitle or text file, and no zip of sounds",
+            "Attach a PNG, JPEG, WAV, MP3, FLAC, MP4, MOV, WebM, OTIO, SRT, TXT or ZIP file",
         )
     suffix = path.suffix.lower()
     copy = workspace.scratch(suffix if _SUFFIX.fullmatch(suffix) else ".bin")
     try:
-        shutil.copyfile(path, copy)
+        facts = _unpacked(path, shown, copy) if packed else _copied(path, copy)
         # by its content only: what a file says of itself may have been written by anybody
         known = memory.made_here(sha256_of(copy), kind)
         return publish(
@@ -75,18 +79,41 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
             engine=known.engine if known else "",
             engine_version=known.engine_version if known else "",
             tool="",
-            params={**(known.params if known else {}), "source": "upload"},
+            params={**facts, **(known.params if known else {}), "source": "upload"},
             seed=known.seed if known else None,
             parents=(known.id,) if known else (),
             scores=(),
             thread=thread,
             step=f"upload/{shown}",
-            summary=f"attached file {shown}" + (f", the same as {known.name}" if known else ""),
+            summary=f"attached file {shown}{_told(facts)}" + (f", the same as {known.name}" if known else ""),
         )
     except OSError as error:
         raise StudioError(f"'{shown}' could not be copied", error.strerror or str(error), "Free space") from error
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _copied(path: Path, copy: Path) -> dict[str, Any]:
+    shutil.copyfile(path, copy)
+    return {}
+
+
+def _unpacked(path: Path, shown: str, made: Path) -> dict[str, Any]:
+    """A zip of sounds as a dataset of the studio's form at `made`, and what is in it."""
+    from tools.voice.dataset.packed import take_in
+
+    found = take_in(path, shown, made)
+    return {
+        "character": found.character, "language": found.language, "ready": found.ready, "not_ready": found.not_ready,
+        "clips": len(found.clips), "seconds": found.totals.kept_seconds, "warnings": list(found.warnings),
+    }  # fmt: skip
+
+
+def _told(facts: dict[str, Any]) -> str:
+    if not facts:
+        return ""
+    ready = "ready to train" if facts["ready"] else f"not ready to train: {facts['not_ready'].rstrip('.')}"
+    return f", a voice dataset of {facts['clips']} clips ({facts['seconds']:.0f} s), {ready}"
 
 
 def import_workspace_file(

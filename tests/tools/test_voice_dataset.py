@@ -292,3 +292,18 @@ def test_what_is_no_dataset_is_one_sentence(tmp_path: Path) -> None:
             read_manifest(path)
     with pytest.raises(UsageError, match="missing or damaged"):
         unpack(tmp_path / "bare.zip", tmp_path / "out")
+
+
+def test_several_recordings_and_a_list_of_their_words(studio: VoiceStudio) -> None:
+    """As somebody records lines one by one; a sound that the list does not name is told."""
+    home, texts = studio.studio.workspace.home, SENTENCES[:3]
+    names = [put(studio, f"take{at}.wav", np.pad(said("Luca", text), RATE // 2)) for at, text in enumerate(texts)]
+    names.append(put(studio, "cough.wav", said("Luca", SENTENCES[3])))
+    rows = [f"wavs/take{at}.wav|luca|en|{text}" for at, text in enumerate(texts)]
+    (home / "in" / "takes.list").write_text("\n".join(rows))
+    outcome = studio.call("build_voice_dataset", source=names, character="Luca", subtitles="in/takes.list")
+    assert outcome.error is None and outcome.result is not None, outcome.error
+    manifest, _ = opened(studio, outcome.assets[0])
+    assert {clip.text for clip in manifest.clips} <= set(texts) and len(manifest.clips) >= 2
+    assert all(clip.text_by.startswith("the list") for clip in manifest.clips)
+    assert any("cough.wav' is not in the list" in warning for warning in outcome.result.warnings)

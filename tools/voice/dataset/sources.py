@@ -15,6 +15,8 @@ from backends.voice.wav import origin_of, voice_tags
 from configs.errors import StudioError, UsageError
 from tools.analysis.words import SPOKEN, words_of
 from tools.voice.dataset.build import Source
+from tools.voice.dataset.manifest import list_text
+from tools.voice.dataset.packed_words import MOST_BYTES, Row, read_rows, stem_of
 
 if TYPE_CHECKING:
     from memory.records import Asset
@@ -30,9 +32,12 @@ def find_sources(named: Sequence[str], subtitles: str, language: str, ctx: ToolC
     A file that cannot be used is passed over with a warning, unless it is the only one. Raises UsageError.
     """
     assets = _assets(named, ctx)
-    if subtitles and len(assets) > 1:
+    listed = _listed(subtitles, ctx)
+    if subtitles and listed is None and len(assets) > 1:
         raise UsageError(
-            "The subtitles belong to one file", f"{len(assets)} are given", "Attach each file's as NAME.srt beside it"
+            "The subtitles belong to one file",
+            f"{len(assets)} are given",
+            "Attach each file's as NAME.srt beside it, or give a list with the words of all",
         )
     separator, music = find_separator(ctx.settings)
     if separator is None:
@@ -41,7 +46,7 @@ def find_sources(named: Sequence[str], subtitles: str, language: str, ctx: ToolC
     for asset in assets:
         ctx.cancel.check()
         try:
-            made.append(_source(asset, subtitles, language, ctx))
+            made.append(_source(asset, subtitles, language, ctx, listed))
         except UsageError as error:
             if len(assets) == 1:
                 raise
@@ -94,13 +99,32 @@ def _media_in(folder: Path, name: str, ctx: ToolContext) -> list[str]:
     return [file.relative_to(home).as_posix() for file in files]
 
 
-def _source(asset: Asset, subtitles: str, language: str, ctx: ToolContext) -> Source:
+def _listed(named: str, ctx: ToolContext) -> dict[str, Row] | None:
+    """The rows of a list (.list, .csv, .tsv) that tells the words of many sounds; None when subtitles are meant."""
+    asset = ctx.asset(named, "subtitle", "file") if named else None
+    if asset is None or asset.kind == "subtitle":
+        return None
+    rows = read_rows({asset.name: ctx.path(asset).read_bytes()[:MOST_BYTES]})
+    if not rows:
+        raise UsageError(
+            f"'{asset.name}' tells no words", "it is no list of sounds", "Write lines such as 'NAME.wav|Anna|en|Words'"
+        )
+    return rows
+
+
+def _source(
+    asset: Asset, subtitles: str, language: str, ctx: ToolContext, listed: dict[str, Row] | None = None
+) -> Source:
     path = ctx.path(asset)
     info = probe(path)
     if not info.has_audio:
         raise UsageError(f"'{asset.name}' has no sound", "there is no sound track in it", "Name another file")
-    told = ctx.asset(subtitles, "subtitle") if subtitles else asset
+    if listed is not None and (row := listed.get(stem_of(asset.name))) is None:
+        raise UsageError(f"'{asset.name}' is not in the list '{subtitles}'", fix="Name it there with its words")
+    told = ctx.asset(subtitles, "subtitle") if subtitles and listed is None else asset
     own = () if subtitles else _spoken_here(asset)
+    if listed is not None and row is not None:
+        own = (Words(start=0.0, end=info.seconds, text=list_text(row.text), by=f"the list {subtitles}"[:80]),)
     words, why = (own, "") if own else words_of(told, ctx, language)
     if not words and subtitles:
         raise UsageError(f"'{told.name}' holds no lines", why or "it is empty", "Give other subtitles")

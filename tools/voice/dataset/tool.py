@@ -48,7 +48,10 @@ class BuildVoiceDataset(Tool):
         language: str = Field("", description="Language that is spoken, such as en or it; '' = the character's own.")
         speakers: int = Field(0, ge=0, le=40, description="How many people speak in it; 0 = find out.")
         reference: str = Field("", description="A clip in which only the wanted person speaks: tells them apart.")
-        subtitles: str = Field("", description="Subtitles of the source: an asset or a file; '' = those that belong.")
+        subtitles: str = Field(
+            "",
+            description="Subtitles of the source, or a .list or .csv of several sounds' words; '' = those that belong.",
+        )
         rights: str = Field("", max_length=500, description="What is known of the rights to the recordings.")
 
         @field_validator("source")
