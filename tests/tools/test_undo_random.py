@@ -1,4 +1,4 @@
-"""undo and redo over random sequences of tools: what is remembered, shown and filed is as it was, also after a restart."""
+"""undo and redo over random sequences of tools: what is remembered, shown and filed is as it was, and after a restart."""
 
 from __future__ import annotations
 
