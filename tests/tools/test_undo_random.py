@@ -1,4 +1,4 @@
-"""undo and redo over random sequences of tools: what is remembered, shown and filed is as it was, and after a restart."""
+"""undo and redo over random sequences of tools: memory, lists and files are as they were, also after a restart."""
 
 from __future__ import annotations
 
