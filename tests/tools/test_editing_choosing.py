@@ -19,6 +19,7 @@ from tools.editing.decision.music import Music, to_beat
 from tools.editing.decision.reframe import calmest
 from tools.editing.decision.select import SHORTEST, best_moments, cut_down
 from tools.editing.decision.silence import drop_silences, tighten
+from tools.editing.decision.trailer import trailer
 
 RATE = Fraction(25)
 SOURCE = cast("Source", object())
@@ -67,6 +68,15 @@ def test_a_sliver_of_a_shot_goes_first() -> None:
     facts = facts_of([3.0, 0.32, 3.0, 3.0], lambda at: 0.9 if 3.0 <= at < 3.32 else 0.3)
     made = cut_down(whole(facts), lambda _: facts, RATE, 6.0)
     assert all(not 75 <= first < 83 for first, _ in spans(made))
+
+
+def test_the_build_up_of_a_trailer_does_not_show_what_the_button_shows() -> None:
+    facts = facts_of([5.0] * 8, lambda at: 0.9 if 27.0 < at < 29.4 else 0.3 + 0.01 * (at % 5))
+    cut = trailer(whole(facts), lambda _: facts, RATE, seconds=12.0, title="It")
+    *rest, button = spans(cut.parts)
+    assert button[1] - button[0] >= 30 and 660 <= button[0] <= 740, "a look takes time"
+    assert all(first >= button[1] + 20 or last <= button[0] - 20 for first, last in rest)
+    assert sum(last - first for first, last in spans(cut.parts)) + 25 * sum(card.seconds for card in cut.cards) == 300
 
 
 def song(seconds: float, period: float) -> Music:

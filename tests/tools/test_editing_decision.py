@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from editing_context import EditingStudio
 
+from backends.media.audio import read_samples
 from backends.media.probe import probe
 from configs.errors import UsageError
 from configs.settings import Settings
@@ -108,6 +109,19 @@ def test_as_long_as_the_music_allows(studio: EditingStudio, films: dict[str, Foo
     _, outcome, film = cut(studio, "fit it to the music", music="song.wav")
     assert min(abs(probe(film).seconds - beat) for beat in films["song"].beats) <= FRAME
     assert "the footage only 10.00 s" in outcome.result.summary
+
+
+def test_a_montage_shows_what_fits_its_theme(studio: EditingStudio) -> None:
+    spans, outcome, _ = cut(studio, "a montage of the dark shots")
+    assert all(1.5 - FRAME <= start and end <= 3.0 + FRAME for start, end in spans)
+    assert "1 shot that fits 'the dark shots'" in " ".join(outcome.result.data["notes"])
+
+
+def test_music_that_goes_on_beyond_a_montage_fades_out(studio: EditingStudio) -> None:
+    _, _, film = cut(studio, "a montage", music="song.wav")
+    samples = np.abs(read_samples(film, 8000)).reshape(-1)
+    last, before = samples[-800:].mean(), samples[-24_000:-12_000].mean()
+    assert probe(film).seconds < 11 and last < 0.35 * before
 
 
 def test_dark_shots_go(studio: EditingStudio) -> None:

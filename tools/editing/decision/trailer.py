@@ -19,6 +19,10 @@ SPOILER_SHARE = 0.85
 CARD_S = 1.6
 HOOK_SHARE, BUTTON_SHARE = 0.16, 0.1
 SLOW_PIECE, QUICK_PIECE = 2.2, 0.9
+SHORTEST_BUTTON, LONG_FILM = Fraction(6, 5), 8
+"""Seconds that a joke or a look after the title takes at least, in trailers with so much footage."""
+APART = Fraction(1)
+"""Seconds beside the hook and the button that the build-up leaves out, so that it does not give them away."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,18 @@ def trailer(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, *, seconds
             "Ask for a shorter one, or for the best moments",
         )
     hook_s = max(Fraction(1), round(shown * Fraction(HOOK_SHARE) * rate) / rate)
-    button_s = max(Fraction(3, 4), round(shown * Fraction(BUTTON_SHARE) * rate) / rate)
+    least = SHORTEST_BUTTON if shown >= LONG_FILM else Fraction(3, 4)
+    button_s = max(round(least * rate) / rate, round(shown * Fraction(BUTTON_SHARE) * rate) / rate)
     hook = _named(best_moments(_until(parts, 0.5), facts_of, rate, float(hook_s), length=9.0), "hook")
     button_from = _outside(_from(parts, 0.5), hook)
     button = _named(best_moments(button_from, facts_of, rate, float(button_s), length=9.0), "button")
     middle_s = shown - sum(part.seconds for part in (*hook, *button))
-    middle = _build_up(_outside(_until(parts, SPOILER_SHARE), [*hook, *button]), facts_of, rate, middle_s)
+    open_ = _until(parts, SPOILER_SHARE)
+    beside = [replace(part, begin=part.begin - APART, end=part.end + APART) for part in (*hook, *button)]
+    footage = _outside(open_, beside)
+    if sum(part.seconds for part in footage) < 2 * middle_s:
+        footage = _outside(open_, [*hook, *button])
+    middle = _build_up(footage, facts_of, rate, middle_s)
     made = [*hook, *middle, *button]
     first = sum((part.seconds for part in hook), Fraction(0))
     last = first + sum((part.seconds for part in middle), Fraction(0))
