@@ -93,6 +93,15 @@ def test_every_cut_on_the_beat_is_seen_as_one() -> None:
     assert not any(first < edge < last for first, last in cuts for edge in edges), "no shot flashes up inside a piece"
 
 
+def test_no_frame_of_the_footages_own_fades_is_shown_at_a_cut() -> None:
+    facts = facts_of([3.0] * 8)
+    faded = [shot.model_copy(update={"clean_first": shot.first_frame + 10, "clean_frames": 55})
+             for shot in facts.record.shots]  # fmt: skip
+    facts = Facts(1, "f", facts.record.model_copy(update={"shots": tuple(faded)}))
+    made = to_beat(whole(facts), lambda _: facts, RATE, song(20.0, 0.53))
+    assert all(first % 75 >= 10 and (last - 1) % 75 < 65 for first, last in spans(made.parts))
+
+
 def test_where_pieces_must_run_over_cuts_no_shot_flashes_up() -> None:
     facts = facts_of([0.8] * 20)
     made = to_beat(whole(facts), lambda _: facts, RATE, song(9.0, 0.5), quick=False)

@@ -12,7 +12,7 @@ import numpy as np
 
 from configs.errors import UsageError
 from tools.editing.arrangement import Part
-from tools.editing.decision.pieces import FactsOf, Piece, room, shots_of
+from tools.editing.decision.pieces import FactsOf, Piece, shots_of
 from tools.editing.decision.select import window
 
 if TYPE_CHECKING:
@@ -138,14 +138,8 @@ def _marks(beats: Sequence[float], longest: float, step: int) -> list[float]:
 
 
 def _footage(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, shots: dict[str, float] | None) -> float:
-    if shots is None:
-        return float(sum(part.seconds for part in parts))
-    frames = 0
-    for part in parts:
-        facts = facts_of(part)
-        ids = {shot.index: facts.shot_id(shot) for shot in facts.record.shots}
-        frames += sum(last - first for index, first, last in shots_of(part, facts, rate) if ids[index] in shots)
-    return float(frames / rate)
+    """Seconds that there are to choose from."""
+    return float(sum(last - first for _, first, last, _ in _line(parts, facts_of, rate, shots)) / rate)
 
 
 def _filled(
@@ -179,18 +173,14 @@ Line = list[tuple[Part, int, int, str]]
 
 
 def _line(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, shots: dict[str, float] | None) -> Line:
-    """The footage shot by shot."""
+    """The footage shot by shot, without the frames of its own dissolves and fades: half of one flashes up at a cut."""
     line: Line = []
     for part in parts:
         facts = facts_of(part)
-        ids = {shot.index: facts.shot_id(shot) for shot in facts.record.shots}
-        found = shots_of(part, facts, rate)
-        first, last = room(part, rate)
-        edges = [first, *(begin for _, begin, _ in found[1:]), last]
-        names = [ids[index] for index, _, _ in found]
-        for name, (begin, end) in zip(names, pairwise(edges), strict=True):
-            if shots is None or name in shots:
-                line.append((part, begin, end, name))
+        names = {shot.index: facts.shot_id(shot) for shot in facts.record.shots}
+        # Where shots are nothing but transitions they are taken as they are.
+        found = shots_of(part, facts, rate, clean=True) or shots_of(part, facts, rate)
+        line += [(part, first, last, names[at]) for at, first, last in found if shots is None or names[at] in shots]
     return line
 
 
