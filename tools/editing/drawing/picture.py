@@ -26,6 +26,8 @@ SLACK = Fraction(1, 2000)
 """Seconds by which a decimal time or a container's clock may be off."""
 EVEN_CLOCK = "settb=1/1000000"
 """Some containers count in whole frames: shares of a frame would be cut off."""
+TIE = "0.00002"
+"""Seconds: what comes half a frame early belongs to the next frame of the film, also when its time was cut off."""
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
 DECODER_THREADS = ["-threads", "1"]
 """Several encoders run at once: more threads only hold more frames."""
@@ -144,7 +146,7 @@ def whole_frames(source: Source) -> list[str]:
 def _paced(clock: Clock, at: Fraction, shift: Fraction) -> Iterator[str]:
     """Source times turned into the piece's; the wanted frame lies `shift` behind the first that is read."""
     if clock.steady:
-        yield f"setpts=(PTS-{float(shift):.6f}/TB)/{float(clock.first):.6f}"
+        yield f"setpts=(PTS-{float(shift):.6f}/TB)/{float(clock.first):.6f}+{TIE}/TB"
         return
     # The clip's time t at which u seconds of its source have passed: the root of first*t + (last-first)/(2*D)*t^2 = u.
     first, last, length = float(clock.first), float(clock.last), float(clock.seconds)

@@ -48,6 +48,11 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
         if kind not in carries.transitions:
             how = "written as a dissolve of the same length" if carries.transitions else "written as cuts"
             yield f"{_count(slots, kind.replace('_', ' '))}: {how} ({_names(slots)})"
+    early = [slot for slot in joined if slot.media and slot.before > round(slot.source)]
+    if early:
+        most = max(slot.before - round(slot.source) for slot in early)
+        later = f"up to {most} frame{'s' * (most > 1)} later, as the source has none before"
+        yield f"the beginning of {_count(early, 'clip')} under a dissolve: {later} ({_names(early)})"
     for name, carried in (("speed", carries.speed), ("ramp", carries.ramp), ("reverse", carries.reverse)):
         slots = [slot for slot in main if any(each["name"] == name for each in slot.effects)]
         if slots and not carried:

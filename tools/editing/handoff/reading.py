@@ -20,6 +20,7 @@ MAX_BLACK_SECONDS = 600
 """A longer end of black is taken for a slip of the pen."""
 EVENT = re.compile(r"^\s*\d{1,6}\s+\S+\s+\S+\s+[CDWK]", re.MULTILINE)
 """'001  AX  V  C ...': an event of a CMX 3600 list."""
+MOTION = re.compile(r"^M2 .*$", re.MULTILINE)
 TIMECODE = re.compile(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b")
 RATES = (24.0, 25.0, 30.0, 50.0, 60.0)
 FIX = "Give an .otio, .otioz, .edl, .fcpxml or Final Cut 7 .xml file"
@@ -100,6 +101,8 @@ def _edl(text: str, path: Path, fps: float) -> tuple[otio.schema.Timeline, list[
     import opentimelineio as otio
 
     rate = fps or _guessed(text)
+    # The adapter knows no drop-frame timecode there, and does not use it.
+    text = MOTION.sub(lambda line: line.group().replace(";", ":"), text)
     try:
         found = otio.adapters.read_from_string(text, adapter_name="cmx_3600", rate=rate, ignore_timecode_mismatch=True)
     except Exception as error:  # as above
@@ -125,9 +128,9 @@ def _why(error: Exception) -> str:
 def _guessed(text: str) -> float:
     """The lowest usual rate that has all the frame numbers of a list."""
     codes = TIMECODE.findall(text)
-    if any(mark == ";" for mark, _ in codes):
-        return 30000 / 1001
     most = max((int(frame) for _, frame in codes), default=0)
+    if any(mark == ";" for mark, _ in codes):
+        return (30000 if most < 30 else 60000) / 1001
     return next((rate for rate in RATES if most < rate), RATES[-1])
 
 
@@ -139,7 +142,8 @@ def _first(found: object, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
     timelines = [one for one in found if isinstance(one, otio.schema.Timeline)] if hasattr(found, "__iter__") else []
     if not timelines:
         raise UsageError(f"'{path.name}' holds no cut", "there is no sequence in it", FIX)
-    notes = [f"{len(timelines) - 1} further sequences: left out"] if len(timelines) > 1 else []
+    more = len(timelines) - 1
+    notes = [f"{more} further sequence{'s' * (more > 1)}: left out"] if more else []
     return timelines[0], notes
 
 

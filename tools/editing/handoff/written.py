@@ -75,7 +75,8 @@ def _mended(text: str, rate: float) -> str:
         if found := EVENT.fullmatch(line.rstrip()):
             at, event = number, found
         elif event is not None and (speed := SPEED.fullmatch(line.rstrip())):
-            lines[number] = f"M2   {event['reel']:<8}       {float(speed['fps']):05.1f}                {speed['at']}"
+            at_source = speed["at"].replace(";", ":")  # a semicolon is read there by hardly any program
+            lines[number] = f"M2   {event['reel']:<8}       {float(speed['fps']):05.1f}                {at_source}"
             if event["kind"] == "D" and float(speed["fps"]):
                 begin, _, start, end = (opentime.from_timecode(code, rate) for code in event.groups()[3:])
                 frames = round((end - start).value * float(speed["fps"]) / rate)
@@ -172,6 +173,8 @@ def _clip(desk: Desk, slot: Slot, carries: Carries, file_of: FileOf, reels: dict
     if reels is not None and slot.transition is not None and not slot.frozen and first == last:
         # The adapter lets the clip begin earlier by as many frames of its source as the dissolve has of the film.
         begin += slot.before - round(slot.before * first)
+    if reels is not None and slot.transition is not None:
+        begin = max(begin, slot.before)
     media = otio.schema.ExternalReference(
         target_url=path.as_uri(), available_range=desk.span(0, max(whole, begin + slot.frames))
     )

@@ -1,0 +1,44 @@
+"""Hand-off where clips begin with their source's first frame, and where timecode drops frames."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import opentimelineio as otio
+import pytest
+from editing_context import EditingStudio
+
+from memory.records import Asset
+from tools.editing.specs import ClipSpec
+from tools.editing.timeline import build_timeline, save_timeline
+
+
+@pytest.mark.parametrize("form", ["edl", "fcpxml", "fcp7"])
+def test_a_dissolve_into_the_first_frame_of_a_source_is_written_and_told(studio: EditingStudio, counting: Asset,
+                                                                         form: str) -> None:  # fmt: skip
+    path = Path(counting.path)
+    into = ClipSpec(counting.id, path, 0.5, 0.5, 0, transition="dissolve", transition_seconds=0.25)
+    clips = [ClipSpec(counting.id, path, 0, 0.5, 0.25), into]
+    save_timeline(build_timeline("t", 24, 160, 90, clips, {}), studio.workspace.home / "early.otio")
+    _, outcome = studio.make("export_timeline", timeline="early.otio", format=form)
+    assert outcome.result is not None
+    assert any("3 frames later, as the source has none before" in lost for lost in outcome.result.warnings)
+
+
+def test_speeds_in_drop_frame_lists_are_read_and_written(studio: EditingStudio, counting: Asset) -> None:
+    fast = ClipSpec(counting.id, Path(counting.path), 0.5, 0.4, 0, effects=({"name": "speed", "factor": 2.0},))
+    clips = [ClipSpec(counting.id, Path(counting.path), 0, 0.5), fast]
+    save_timeline(build_timeline("t", 30000 / 1001, 160, 90, clips, {}), studio.workspace.home / "drop.otio")
+    file, _ = studio.make("export_timeline", timeline="drop.otio", format="edl")
+    text = file.read_text()
+    assert "00:00:00;" in text
+    found = otio.adapters.read_from_string(text, adapter_name="cmx_3600", rate=30000 / 1001)
+    assert [clip.effects[0].time_scalar for clip in found.find_clips() if clip.effects] == [
+        pytest.approx(2.0, abs=0.01)
+    ]
+    other = file.with_name("other.edl")
+    other.write_text(re.sub(r"(M2 .*:\d\d):(\d\d)", r"\1;\2", text))
+    listed = studio.attach(other)
+    _, outcome = studio.make("import_timeline", file=listed.id)
+    assert outcome.error is None
