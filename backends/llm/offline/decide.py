@@ -17,8 +17,9 @@ from backends.llm.offline.price_questions import STAND_INS, agreed_to, asked_abo
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS
 from backends.llm.offline.references import choice, mentioned_kind
-from backends.llm.offline.repeats import retold
+from backends.llm.offline.repeats import asks_what_was_done, moved_caption, other_file, retold
 from backends.llm.offline.request import Call, Request, shifted
+from backends.llm.offline.samples import voice_samples
 from backends.llm.offline.script_parts import about_the_dialogue
 from backends.llm.offline.timeline_calls import bare_span
 from backends.llm.offline.voice_manage import TOLD, only_a_change, only_details
@@ -151,6 +152,8 @@ def _fresh(
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     if not forced and (told := introductions(wish.raw)) and told.certain:
         return _introduced(reader, told, wish, facts, recent, answers)
+    if not forced and (again := voice_samples(request) or other_file(request) or moved_caption(request)):
+        return Decision(again[0].tool, tuple(again), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
     if not forced and holds_script(request) and (not reading.clear or reading.intent not in _USES_OF_LINES):
         reading = Reading((("speak_dialogue", 1.0),), "rule")
@@ -221,6 +224,8 @@ def _by_form(request: Request) -> Reading | None:
     """What the form alone decides: a script's lines; 'again but at night' repeats what made the newest asset."""
     if is_script(request):
         return Reading((("speak_dialogue", 1.0),), "rule")
+    if done := asks_what_was_done(request):
+        return Reading(((done, 1.0),), "rule")
     if bare_span(request):
         return Reading((("edit_video", 1.0),), "rule")
     made = [call.tool for call in reversed(request.recent)] or [

@@ -92,8 +92,16 @@ def example_list(facts: Facts, language: str, count: int = 3) -> list[str]:
 
 
 def _abilities(facts: Facts, language: str) -> str:
-    names = [name for name in lexicon().words["abilities"] if not facts.tools or name in facts.tools]
-    return ", ".join(lexicon().title(name, language) for name in names)
+    """A Markdown list, one line for each kind of wish, with an example; only of tools that are there."""
+    words, lines = lexicon(), []
+    for kind in words.words["help"]:
+        names = [name for name in kind["tools"] if not facts.tools or name in facts.tools]
+        if not names:
+            continue
+        told = kind.get("what", {}).get(language) or ", ".join(words.title(name, language) for name in names)
+        example = kind.get("example", {}).get(language) or words.example(names[0], language)
+        lines.append(f"- **{kind.get(language, kind['en'])}**: {told}. “{example}”")
+    return "\n".join(lines)
 
 
 def closing(answers: Sequence[ToolMessage], language: str) -> str:

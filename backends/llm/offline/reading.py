@@ -30,13 +30,32 @@ _QUESTION = re.compile(
 """A question is no fact to be kept."""
 _WHY = re.compile(r"(?:and |but |e |ma )?(?:why|perch[éè]|how come|come mai)\b", re.IGNORECASE)
 _INTO_FILM = re.compile(
-    r"\b(?:into|in|to)\s+(?:an?|the|un)\s+(?:[\w-]+\s+){0,3}?(?:films?|movies?|shorts?|videos?|clips?|animations?|filmat[oi]|cort[oi])\b",
+    r"\b(?:into|in|to)\s+(?:an?|the|un)\s+(?:[\w-]+\s+){0,3}?(?:films?|movies?|shorts?|videos?|clips?|"
+    r"animations?|filmat[oi]|cort[oi])\b",
     re.IGNORECASE,
 )
 _FRAME_OF_FILM = re.compile(
-    r"\b(?:hold|freeze|stop|keep|ferma|congela|tieni)\b.{0,30}\b(?:frame|picture|fotogramma|immagine)\b", re.IGNORECASE
+    r"\b(?:hold|freeze|stop|keep|ferma|congela|tieni)\b.{0,30}\b(?:frame|picture|fotogramma|"
+    r"immagine)\b",
+    re.IGNORECASE,
 )
 """A frame that a film stands still on is no picture of its own."""
+_WITHIN = re.compile(
+    r"^(?:find|show me|look for|where (?:is|are)|tell me where|which|trova|dov['’]è)\b(?!.*\b(?:our|all|any|"
+    r"other) (?:films?|videos?|clips?|shots?)\b)"
+    r".*\b(?:parts?|shots?|moments?|bits?|place|scenes?|second|inquadratura|momento|parte|scena)\b",
+    re.IGNORECASE,
+)
+_ITS_SHOTS = re.compile(
+    r"\b(?:shot ?list|list of (?:the |all )?shots|(?:all )?(?:the|its) shots)\b(?!\s*(?::|about|of an?\b|for "
+    r"an?\b|,\s*\w+ \w+ \w+))",
+    re.IGNORECASE,
+)
+_INSIDE = re.compile(r"\b(?:in|on) (?:it|this|that|here|the (?:clip|video|film|movie))\b", re.IGNORECASE)
+_ABOUT_IT = re.compile(r"^(?:is|does|do|are) (?:it|this|that|the (?:clip|video|film|movie|picture))\b", re.IGNORECASE)
+_A_VERSION = re.compile(r"^(?:show|let me see|give) (?:me )?(?:the|my) .*\bversions?\b", re.IGNORECASE)
+_FOUND_FAULT = re.compile(r"\b(?:is|are|was|were|looks?|comes?|goes)\b.{0,20}\btoo \w+", re.IGNORECASE)
+"""'The title is too small': it shall be changed, not be known."""
 _STORY_WORDS = 4
 _SEED_NAME = "luca"
 _SURE = 0.97
@@ -161,6 +180,16 @@ class Reader:
             # 'Why did you cut out the first shot?' asks about the cut, and cuts nothing.
             for name in ("edit_video", "change_timeline"):
                 chances["timeline_history"] = chances.get("timeline_history", 0.0) + chances.pop(name, 0.0)
+        if any(file.kind == "video" for file in request.facts.attachments):
+            # what is looked for in the attached film is not in the memory, and its shots are no new story
+            for name, shape in (("search_memory", _WITHIN), ("list_assets", _WITHIN), ("list_assets", _INSIDE),
+                                ("write_storyboard", _ITS_SHOTS), ("decline", _ABOUT_IT)):  # fmt: skip
+                if name in chances and shape.search(request.command):
+                    chances["analyze_video"] = chances.get("analyze_video", 0.0) + chances.pop(name)
+        if "remember" in chances and _FOUND_FAULT.search(request.command) and meant == "video":
+            chances["edit_video"] = chances.get("edit_video", 0.0) + chances.pop("remember")
+        if _A_VERSION.search(request.command) and any(file.kind == "timeline" for file in request.facts.assets):
+            chances["timeline_history"] = chances.get("timeline_history", 0.0) + chances.pop("generate_image", 0.0)
         ranking = sorted(((name, chance) for name, chance in chances.items() if chance > 0), key=lambda item: -item[1])
         return Reading(tuple(ranking), matched)
 

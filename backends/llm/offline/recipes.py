@@ -48,12 +48,12 @@ WHOLE = frozenset({"make_film", "write_storyboard", "remember", "speak_dialogue"
 _VERBS = patterns(lexicon().words["command_verbs"])
 _CUT = re.compile(
     (
-        r"(?:\s*[;.!]\s+|\s*,\s*|\s+)(?:(?:and|e|then|poi|also|finally|infine|afterwards|after that|"
+        r"(?:\s*[;.!]\s+|\s*,\s*|\s+)(?:(?:and|n|&|e|then|poi|also|finally|infine|afterwards|after that|"
         rf"dopo)\s+)*(?=(?:{_VERBS})\b)"
     ),
     re.IGNORECASE,
 )
-_JOINT = re.compile(r"(?:[;.!,]|\b(?:and|e|then|poi|also|finally|infine|afterwards|that|dopo))\s*$", re.IGNORECASE)
+_JOINT = re.compile(r"(?:[;.!,&]|\b(?:and|n|e|then|poi|also|finally|infine|afterwards|that|dopo))\s*$", re.IGNORECASE)
 _HAND_OVER = re.compile(
     (
         r"(?:\s*[,.;]\s*|\s+)(?:and|then|e|poi|and then|e poi)\s+(?=(?:export|save|convert|render|"
@@ -87,7 +87,7 @@ def cut_out(wish: Wish, span: tuple[int, int]) -> Wish:
     """A clause as a wish of its own, without the joining word at its end."""
     raw = wish.raw_slice(*span)
     text = wish.text[span[0] : span[1]]
-    tail = re.search(r"(?:[\s,;]+(?:and|e|then|poi|also|and then|e poi))?[\s,;.]*$", text, re.IGNORECASE)
+    tail = re.search(r"(?:[\s,;]+(?:and|n|&|e|then|poi|also|and then|e poi))?[\s,;.]*$", text, re.IGNORECASE)
     if tail and tail.start() > 0:
         dropped = len(text) - tail.start()
         text, raw = text[: tail.start()], raw[: max(0, len(raw) - dropped)]

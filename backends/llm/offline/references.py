@@ -78,7 +78,7 @@ def find_file(request: Request, want: str) -> str | None:
     assets = _best_kind([file for file in request.facts.assets if file.kind in kinds], kinds)
     if picked := _by_ordinal(request.wish.blank_quotes, list(reversed(assets)), want):
         return picked.id
-    if picked := _by_description(request.wish.blank_quotes, assets):
+    if picked := _by_making(request.wish.blank_quotes, assets) or _by_description(request.wish.blank_quotes, assets):
         return picked.id
     return assets[0].id if assets else None
 
@@ -153,9 +153,12 @@ def find_characters(request: Request, text: str | None = None) -> list[str]:
     """
     text = request.wish.blank_quotes if text is None else text
     found: list[tuple[int, str]] = []
+    everybody = {name.casefold() for one in request.facts.characters for name in (one.name, *one.aliases)}
     for character in request.facts.characters:
         for name in (character.name, *character.aliases):
             match = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+            if match is None and f"{name}s".casefold() not in everybody:  # 'lucas voice', as it is typed in a hurry
+                match = re.search(rf"(?<!\w){re.escape(name)}s(?=\s+\w)", text, re.IGNORECASE)
             if match:
                 found.append((match.start(), character.name))
                 break
@@ -283,10 +286,26 @@ def _by_ordinal(text: str, files: list[FileFact], want: str) -> FileFact | None:
     return files[index] if index < len(files) else None
 
 
+_MADE_AS = re.compile(
+    r"\b(?:the|my|our|that|this|last|il|la|quel)\s+(trailer|teaser|parody|remix|montage|parodia)\b", re.IGNORECASE
+)
+
+
+def _by_making(text: str, files: list[FileFact]) -> FileFact | None:
+    """'the trailer', 'the parody' -> the newest that was made as one."""
+    if not (match := _MADE_AS.search(text)):
+        return None
+    word = match[1].lower().removesuffix("a").removesuffix("i")[:5]
+    return next((file for file in files if word in f"{file.name} {file.text} {file.tool}".lower()), None)
+
+
 def _by_description(text: str, files: list[FileFact]) -> FileFact | None:
     """'the picture of the dragon' -> the asset whose prompt or name speaks of a dragon."""
     match = re.search(
-        r"\b(?:of|with|where|about|di|del|della|con)\s+(?:the\s+|a\s+|an\s+|il\s+|la\s+)?([^,.;]+)", text, re.IGNORECASE
+        r"\b(?:of|with|where|about|di|del|della|con)\s+(?:the\s+|a\s+|an\s+|il\s+|"
+        r"la\s+)?([^,.;]+)",
+        text,
+        re.IGNORECASE,
     )
     if not match or len(files) < 2:
         return None

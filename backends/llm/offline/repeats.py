@@ -4,25 +4,105 @@ from __future__ import annotations
 
 import re
 
+from backends.llm.offline import slots
 from backends.llm.offline.feelings import curve_in
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.request import Request
+from backends.llm.offline.references import find_characters
+from backends.llm.offline.request import Call, Request
 
 _SAME_LINE = re.compile(
     r"(?:the\s+)?(?:same|stess[ao]|la stessa|lo stesso)\b|(?:that|this|the)\s+line\b|"
+    r"(?:say|do|read|speak|repeat|ripeti|ridillo)\s+(?:(?:it|that|this)\s+)?(?:again|once more)\b|"
     r"(?:once more|again|one more time|ancora|di nuovo)\b",
     re.IGNORECASE,
 )
 
 
 _CURVE_FILL = (
-    r"(?:(?:please|now|but|and|again|can|could|let|make|have|do|say|go|going|goes|change|changing|starts?|begins?|ends?|turns?|it|that|this|the|line|"
+    r"(?:(?:please|now|but|and|again|can|could|let|make|have|do|say|go|going|goes|change|changing|starts?|"
+    r"begins?|ends?|turns?|it|that|this|the|line|"
     r"she|he|her|him|voice|once more|same|ora|ma|fallo|dillo|rendilo|di nuovo)\W+)*"
     r"(?:from\s+\w+(?:\s+(?:to|through|into)\s+\w+)+|da\s+\w+\s+a\s+\w+|"
-    r"(?:starts?|begins?|comincia|inizia)\s+\w+,?\s+(?:and|then|e|poi)\s+(?:then\s+)?(?:ends?|finish\w*|becomes?|finisce|diventa)\s+\w+)"
+    r"(?:starts?|begins?|comincia|inizia)\s+\w+,?\s+(?:and|then|e|poi)\s+(?:then\s+)?(?:ends?|finish\w*|"
+    r"becomes?|finisce|diventa)\s+\w+)"
     r"(?:\W+(?:please|again|now|this time))*\W*"
 )
 """A change of feeling and nothing else: 'make it go from sad to happy'."""
+
+
+_WITH = re.compile(
+    r"[\s,.!]*(?:(?:no|not that|but|and|now|please|do it|say it|try|instead|ma|e|ora)\b[\s,.!]*)*(?:with|as|by|"
+    r"in|using|"
+    r"con|come)\s+([\w'’ -]{2,40}?)"
+    r"(?:['’]s)?(?:\s+(?:voice|instead|now|please|this time|invece|voce))*[\s.!]*",
+    re.IGNORECASE,
+)
+"""'No, with Boo'."""
+_OTHER = re.compile(
+    r"(?:(?:no|and|do|also|now|not (?:that|this)(?: one)?|nope|wait|sorry|i meant?|i mean|do it (?:to|with|on)|"
+    r"the same (?:with|"
+    r"for|on)|no,? intendevo)\b[\s,.!]*)*"
+    r"(?:the other(?: one| (?:video|clip|film|picture|image|recording|file))?|l['’]altr[oa](?: (?:video|clip|"
+    r"film|immagine))?|quell['’]altr[oa])"
+    r"(?:\s+(?:please|instead|one|too|as well|invece|anche))*[\s.!]*",
+    re.IGNORECASE,
+)
+_FILES = {"video": "video", "image": "image", "audio": "audio", "timeline": "timeline"}
+"""Argument -> kind of the file in it."""
+
+
+def other_file(request: Request) -> list[Call]:
+    """The call before with the other file of its kind: 'no, the other one'; [] when there is no such thing."""
+    if not request.recent or _OTHER.fullmatch(request.command) is None:
+        return []
+    last = request.recent[-1]
+    files = (*request.facts.attachments, *request.facts.assets)
+    for argument, kind in _FILES.items():
+        used = last.args.get(argument)
+        if not isinstance(used, str) or not used:
+            continue
+        made = {file.id for file in files if file.tool == last.tool}
+        others = [
+            file.id for file in files if file.kind == kind and used not in (file.id, file.name) and file.id not in made
+        ]
+        if others:
+            return [Call(last.tool, {**last.args, argument: others[0]})]
+    return []
+
+
+def moved_caption(request: Request) -> list[Call]:
+    """The caption written last at another place: 'move the title to the top'; [] when none was written here."""
+    last = next((call for call in reversed(request.recent) if call.tool == "add_captions"), None)
+    place = slots.position(request.wish.blank_quotes)
+    if last is None or place is None or request.wish.quotes or _MOVED.match(request.command) is None:
+        return []
+    return [Call("add_captions", {**last.args, "position": place})]
+
+
+_MOVED = re.compile(
+    r"(?:(?:move|put|place|set|shift|have|want|sposta|metti)\s+)?(?:it|that|them|the (?:caption|title|text|"
+    r"words|subtitles?)|il titolo|la scritta|lo|la)\b"
+    r"\s*(?:should be|to|at|on|in|goes?|belongs?|up|down|al|in|a|up to|down to)?\b",
+    re.IGNORECASE,
+)
+_JUST_DONE = re.compile(
+    r"(?:what (?:did|have) you (?:just |now )?(?:do|done|change|changed|make|made)(?: (?:just )?now| there| "
+    r"right now| last| to (?:it|that|the (?:video|clip|film)))?|"
+    r"what (?:was|is) that|what (?:just )?happened|what have you just done|(?:che )?cosa hai (?:appena "
+    r")?(?:fatto|cambiato)(?: adesso| ora)?)",
+    re.IGNORECASE,
+)
+
+
+def asks_what_was_done(request: Request) -> str:
+    """The tool that tells what was done last: of a cut its history, else the newest results; '' for other wishes."""
+    if _JUST_DONE.fullmatch(request.command.strip(" ?!.")) is None:
+        return ""
+    newest = request.facts.assets[0] if request.facts.assets else None
+    cut = newest is not None and newest.tool in ("edit_video", "change_timeline", "import_timeline", "render_timeline")
+    return (
+        "timeline_history" if cut and any(file.kind == "timeline" for file in request.facts.assets) else "list_assets"
+    )
 
 
 def repeats_line(request: Request) -> bool:
@@ -35,11 +115,14 @@ def repeats_line(request: Request) -> bool:
 def retold(request: Request) -> bool:
     """A few words that name nothing but a feeling: 'make it sadder', 'now happily please'."""
     words = lexicon().group("emotions")
+    if (match := _WITH.fullmatch(request.command)) and find_characters(request, match[1]):
+        return True
     if curve_in(request.command) and re.fullmatch(_CURVE_FILL, request.command, re.IGNORECASE):
         return True
     rest = "".join(" " if words.first(word) else f" {word}" for word in request.command.lower().split())
     return words.first(request.command) is not None and re.fullmatch(
-        r"(?:(?:make|do|say|try|speak|read|but|a|bit|little|much|more|less|very|now|it|that|this|again|please|time|in|with|"
+        r"(?:(?:make|do|say|try|speak|read|him|her|them|he|she|no|not|should|be|sounds?|but|a|bit|little|much|"
+        r"more|less|very|now|it|that|this|again|please|time|in|with|"
         r"voice|tone|way|sound|più|un|po'|fallo|dillo|rendilo|ma|con|voce|tono)\W*|\s)*", rest
     ) is not None  # fmt: skip
 

@@ -120,7 +120,9 @@ _CARD = re.compile(
 
 
 _AT_THE_END = re.compile(
-    r"\bat the (?:very )?end\b|\bas the (?:very )?last (?:thing|shot|image)\b|\balla fine\b|\bin coda\b", re.IGNORECASE
+    r"\bat the (?:very )?end\b|\bas the (?:very )?last (?:thing|shot|image)\b|\balla fine\b|\bin "
+    r"coda\b",
+    re.IGNORECASE,
 )
 _ON_THE_PICTURE = re.compile(
     r"\b(?:captions?|subtitles?|overlay|lettering|top|bottom|corner|over|across|centre|center|middle|"
@@ -129,7 +131,8 @@ _ON_THE_PICTURE = re.compile(
 )
 _AS_SUBTITLES = re.compile(
     r"\b(?:as|in|come|in formato)\s+(?:(?:an?|the|dei|i)\s+)?(?:srt|vtt|webvtt|subtitles?|sottotitoli)\b|"
-    r"\b(?:give|send|export|save|dammi|esporta|salva)\w*\b.{0,40}\b(?:the|i)\s+(?:subtitles|sottotitoli)\s+(?:of|del|dello|della|from)\b",
+    r"\b(?:give|send|export|save|dammi|esporta|salva)\w*\b.{0,40}\b(?:the|i)\s+(?:subtitles|"
+    r"sottotitoli)\s+(?:of|del|dello|della|from)\b",
     re.IGNORECASE,
 )
 """A film's words as a file, not burned in."""
@@ -191,7 +194,8 @@ def caption_text(request: Request) -> str:
     after = re.search(
         (
             r"\b(?:saying|that says|that reads|reading|with the (?:text|words)|the (?:text|words|caption|"
-            r"title)(?: is)?:?|che dice|con (?:scritto|la scritta|il testo))\s+(.+?)(?=\s+(?:on|at|over|"
+            r"title)(?: is)?:?(?!\s+(?:to|at|on|in|too|from|should|must|up|down|bigger|smaller|larger)\b)|che dice|"
+            r"con (?:scritto|la scritta|il testo))\s+(.+?)(?=\s+(?:on|at|over|"
             r"in|sul|in alto|in basso)\s+(?:the|this|my|top|bottom|it|video|clip|alto|basso)\b|[.!]?$)"
         ),
         text,
@@ -211,6 +215,9 @@ def caption_text(request: Request) -> str:
     )
     if capitals and len(capitals.group()) >= 3 and capitals.group() not in ("SRT", "VHS", "EDL", "OTIO", "MP4"):
         return capitals.group().strip(" ,")
+    nouns = r"\b(?:captions?|subtitles?|titles?)\b"
+    if re.search(nouns, request.wish.text[request.wish.command_start :], re.I) and not re.search(nouns, text, re.I):
+        middle = None  # a mistyped 'subtitles' is no text
     for found in (after, colon, middle):
         if found:
             return found.group(1).strip(" .\"'")
@@ -264,7 +271,7 @@ def _reference(request: Request, video: str) -> str | None:
 
 _OF_FILM = re.compile(
     r"(?:this|that|the|my|our|quest[oa]|il|lo|la|quel|mio|last|attached|\s)+(?:videos?|clips?|films?|movies?|footage|"
-    r"short|filmat[oi])\b|(?:it|this)\b",
+    r"short|trailer|teaser|montage|filmat[oi])\b|(?:it|this)\b",
     re.IGNORECASE,
 )
 """A topic that is the film at hand: 'this clip as a nature documentary'."""
@@ -283,9 +290,9 @@ def make_parody(request: Request) -> list[Call]:
         text,
         re.I,
     )
-    topic = request.answers.get("topic", "").strip() or _topic(request)
+    topic = _LIKE.sub("", request.answers.get("topic", "").strip() or _topic(request))
     attached = any(file.kind == "video" for file in request.facts.attachments) or FILE_NAME.search(text)
-    video = find_file(request, "video") if refers or attached else None
+    video = find_file(request, "video") if refers or attached or _OF_FILM.match(topic) else None
     if video and (attached or not topic or _OF_FILM.match(topic)):
         args["video"] = video
     elif topic:
@@ -301,6 +308,16 @@ def make_parody(request: Request) -> list[Call]:
     if length := slots.seconds(text):
         args["seconds"] = int(length) if length.is_integer() else length
     return [Call("make_parody", args)]
+
+
+_LIKE = re.compile(
+    r"(?:^|[\s,]+)(?:as|like|in the (?:style|manner) of|come|in stile)\s+(?:an?\s+|the\s+|un[oa]?\s+)?"
+    r"(?:nature documentary|cooking show|(?:\w+\s+)?trailer|news(?: report| broadcast)?|soap opera|silent film|"
+    r"commercial|"
+    r"documentario|telegiornale|telenovela|film muto)\s*$",
+    re.IGNORECASE,
+)
+"""The form that a parody takes, behind what it is of."""
 
 
 def _topic(request: Request) -> str:

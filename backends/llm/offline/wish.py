@@ -186,13 +186,23 @@ def matching_form(command: str) -> str:
     text = ASSET_ID.sub(_noun_of_id, text)
     if not _MAKING.match(text):
         text = _EQUATION.sub(" equation ", text)
-    text = text.lower().replace("’", "'")
+    text = _SHORTHAND.sub(lambda short: _LONG[short.group()], text.lower().replace("’", "'"))
     text = re.sub(r"\b(?:an?|the)\s+(?=the (?:video|audio|picture|timeline|file)\b)", "", text)
     text = _number_words().sub(_digit, text)
     text = re.sub(r"(?<=\d)\s*-\s*(?=[a-z])", " ", text)
     text = re.sub(r"[.:;!?]+(?=\s|$)|[()\[\]{}<>|\\#*_=+~^\"`“”«»]", " ", text)
     text = re.sub(r"\s*,\s*", ", ", text)
     return " ".join(text.split()).strip(" ,.-")
+
+
+_LONG = {
+    "whats": "what's", "wheres": "where's", "whos": "who's", "hows": "how's", "thats": "that's", "wat": "what",
+    "hw": "how", "dont": "don't", "doesnt": "doesn't", "isnt": "isn't", "cant": "can't", "u": "you", "ur": "your",
+    "r": "are", "n": "and",
+    "pls": "please", "plz": "please", "shoud": "should", "theese": "these", "anywere": "anywhere", "secs": "seconds",
+}  # fmt: skip
+_SHORTHAND = re.compile(rf"(?<![\w'.-])(?:{'|'.join(_LONG)})(?![\w'.-])")
+"""How people in a hurry write the small words."""
 
 
 def _noun_of_id(match: re.Match[str]) -> str:

@@ -1,0 +1,109 @@
+"""Wishes as people type them after something was made: 'no, the other one', 'make him sadder'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from brain_talk import BUNNY, FILM, calls, messages, understand
+from langchain_core.messages import AIMessage, HumanMessage
+
+from backends.llm.offline.brain import OfflineBrain
+
+SPOKE = 'say "good morning" as Luca'
+CUT = {"id": "tml-ffffffffff", "kind": "timeline", "name": "cut.otio", "tool": "edit_video", "text": "a cut"}
+OLD = {"id": "vid-hhhhhhhhhh", "kind": "video", "name": "old.mp4"}
+
+
+@pytest.fixture(scope="module")
+def brain() -> OfflineBrain:
+    return OfflineBrain()
+
+
+def _after(brain: OfflineBrain, before: str, wish: str, **facts: Any) -> list[tuple[str, dict[str, Any]]]:
+    decision = brain.decide(messages(wish, [HumanMessage(before), AIMessage("done")], **facts))
+    return [(call.tool, call.args) for call in decision.calls]
+
+
+@pytest.mark.parametrize("wish", ["make him sadder", "no, sadder", "he should sound sadder"])
+def test_a_line_again_with_another_feeling(brain: OfflineBrain, wish: str) -> None:
+    assert _after(brain, SPOKE, wish) == [("speak", {"text": "good morning", "character": "Luca", "emotion": "sad"})]
+
+
+@pytest.mark.parametrize("wish", ["no! with Boo", "same thing with boo"])
+def test_a_line_again_with_another_voice(brain: OfflineBrain, wish: str) -> None:
+    assert _after(brain, SPOKE, wish) == [("speak", {"text": "good morning", "character": "Boo"})]
+
+
+@pytest.mark.parametrize("wish", ["no, the other one", "and the other clip too"])
+def test_the_same_with_the_other_file(brain: OfflineBrain, wish: str) -> None:
+    made = _after(brain, "make it slower", wish, assets=[FILM, OLD])
+    assert made == [("edit_video", {"video": OLD["id"], "instruction": "make it slower"})]
+    assert _after(brain, "make it slower", wish, assets=[FILM]) != made
+
+
+def test_a_caption_is_moved(brain: OfflineBrain) -> None:
+    made = _after(brain, 'put the title "Carrots" at the bottom of it', "move it to the top", assets=[FILM])
+    assert made == [("add_captions", {"video": FILM["id"], "text": "Carrots", "position": "top"})]
+    assert understand(brain, "move the caption to the top", assets=[FILM]).intent == "clarify"
+
+
+def test_what_was_done_last(brain: OfflineBrain) -> None:
+    assert understand(brain, "what did you just do?", assets=[FILM]).intent == "list_assets"
+    edited = {**FILM, "tool": "edit_video"}
+    assert understand(brain, "what did you just do", assets=[edited, CUT]).intent == "timeline_history"
+    assert understand(brain, "cosa hai fatto?", assets=[FILM]).intent == "list_assets"
+
+
+@pytest.mark.parametrize("wish", ["let me hear both voices", "can I hear Luca and Boo?", "fammi sentire Luca e Boo"])
+def test_voices_are_heard(brain: OfflineBrain, wish: str) -> None:
+    ((tool, args),) = calls(brain, wish)
+    assert tool == "speak_dialogue" and [line["character"] for line in args["lines"]] == ["Luca", "Boo"]
+    assert all(line["character"] in line["text"] for line in args["lines"])
+
+
+def test_one_voice_is_heard(brain: OfflineBrain) -> None:
+    ((tool, args),) = calls(brain, "how does Boo sound?")
+    assert (tool, args["character"]) == ("speak", "Boo") and "Boo" in args["text"]
+    assert understand(brain, "how does Luca's voice sound").intent == "list_voices"
+    assert calls(brain, "let me hear both voices", characters=[]) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "tool"),
+    [
+        ("find the part where the camera pans", "analyze_video"),
+        ("give me the shot list as a table", "analyze_video"),
+        ("which parts are boring", "analyze_video"),
+        ("whats in this clip", "analyze_video"),
+        ("hw many cuts r in this", "analyze_video"),
+        ("is it shaky?", "analyze_video"),
+        ("throw away the first 3 sec", "edit_video"),
+        ("only keep the part with the robot", "edit_video"),
+        ("the title is too small, make it bigger", "edit_video"),
+        ("make a trailer out of it", "edit_video"),
+    ],
+)
+def test_typed_in_a_hurry(brain: OfflineBrain, wish: str, tool: str) -> None:
+    assert understand(brain, wish, attachments=[BUNNY]).intent == tool
+
+
+def test_names_and_joints_in_a_hurry(brain: OfflineBrain) -> None:
+    assert calls(brain, "make lucas voice a bit older n slower")[0][1]["character"] == "Luca"
+    made = calls(brain, 'remix the last one as a comic n add the title "BOOM"', assets=[FILM])
+    assert [name for name, _ in made] == ["remix_style", "add_captions"]
+    assert "text" not in calls(brain, "put subtitels on it", assets=[FILM])[0][1]
+
+
+def test_results_are_known_by_what_they_were_made_as(brain: OfflineBrain) -> None:
+    trailer = {
+        "id": "vid-jjjjjjjjjj",
+        "kind": "video",
+        "name": "Carrots",
+        "tool": "edit_video",
+        "text": "a 20 s trailer",
+    }
+    assets = [FILM, trailer]
+    made = calls(brain, "make a parody of the trailer, as a nature documentary", assets=assets)
+    assert made == [("make_parody", {"video": trailer["id"], "recipe": "nature_documentary"})]
+    assert calls(brain, 'put "Soon" on the trailer', assets=assets)[0][1]["video"] == trailer["id"]
