@@ -24,6 +24,7 @@ USER_RATING = "user rating"
 """Name of the score that holds the user's 1 to 5."""
 _BODY_LIMIT = 4000
 _MIN_PREFIX = 4
+_LONGEST_NAME = 300
 _NO_SHEET = "json_extract(params, '$.sheet') IS NULL"
 
 
@@ -115,6 +116,16 @@ class Assets:
         raise UsageError(
             f"There is no file '{_short(asked)}'", "the memory knows no such asset", self._suggest(asked, kinds)
         )
+
+    def named_exactly(self, ref: str) -> Asset | None:
+        """See `Memory.named_exactly`."""
+        if len(ref) > _LONGEST_NAME:
+            return None
+        order = "ORDER BY created_at DESC LIMIT 1"
+        found = self._query(f"WHERE id = ? {order}", [ref]) or self._query(
+            f"WHERE (name_key = ? OR file_key = ?) {order}", [name_key(ref)] * 2
+        )
+        return found[0] if found else None
 
     def _candidates(self, asked: str, kinds: Sequence[str], thread: str) -> list[Asset]:
         if asked.casefold() in ("last", "$last"):

@@ -107,6 +107,10 @@ class Memory:
         """
         return self._it.assets.find(ref, kinds, thread)
 
+    def named_exactly(self, ref: str) -> Asset | None:
+        """The newest asset of this id or full name, hidden ones included; None at once when there is none."""
+        return self._it.assets.named_exactly(ref)
+
     def list_assets(
         self, kind: str | None = None, thread: str | None = None, limit: int = 50, include_hidden: bool = False
     ) -> list[Asset]:

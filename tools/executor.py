@@ -106,7 +106,7 @@ class Executor:
                 result = stand_in_result(tool, model, self.studio, run.thread)
             else:
                 # with the defaults, as forecasts are looked up
-                size = size_key(model.model_dump())
+                size = self._size(model)
                 before = self._before(tool, shown, run, key)
                 with self._together(tool):
                     with self._leased(tool.name, needs, run, size) as lease:
@@ -280,11 +280,27 @@ class Executor:
     def _price(self, tool: Tool, model: ToolArgs) -> Forecast:
         guess = tool.forecast(model, self.studio)
         needs, uses = tool.needs(model, self.studio), tool.uses(model, self.studio)
-        seen = self.studio.memory.typical_seconds(tool.name, "+".join(sorted(needs)), size_key(model.model_dump()))
+        seen = self.studio.memory.typical_seconds(tool.name, "+".join(sorted(needs)), self._size(model))
         vram = max(guess.vram_mib, sum(self.arbiter.need_mib(n) for n in uses if self.arbiter.device(n) == "gpu"))
         if seen is None:
             return replace(guess, vram_mib=vram)
         return replace(guess, seconds=seen, vram_mib=vram, basis="measured")
+
+    def _size(self, model: ToolArgs) -> str:
+        """What timings are compared within: the figures among the arguments, and the size of the files, by doublings.
+
+        A film of two hours takes longer than the clip that was cut before it.
+        """
+        args = model.model_dump()
+        named = [text for value in args.values() for text in (value if isinstance(value, list) else [value])]
+        found = [self.studio.memory.named_exactly(text) for text in named if isinstance(text, str) and text]
+        parts = [size_key(args)]
+        if weight := sum(asset.bytes for asset in found if asset is not None):
+            parts.append(f"files=2^{weight.bit_length()}")
+        text = args.get("text")
+        if isinstance(text, str) and len(text) >= LONG_TEXT:
+            parts.append(f"text=2^{len(text).bit_length()}")
+        return ",".join(part for part in parts if part)
 
     def _failed(
         self,
@@ -316,6 +332,10 @@ def _ending(error: StudioError) -> Literal["asked", "cancelled", "refused", "fai
         case PolicyError():
             return "refused"
     return "failed"
+
+
+LONG_TEXT = 128
+"""Characters from which on the length of a text counts for the time that it takes."""
 
 
 def swap_key(action: str) -> str:

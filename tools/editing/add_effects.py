@@ -16,6 +16,7 @@ from memory.records import Asset
 from tools.editing.arrange import arrange
 from tools.editing.captions import own_cut
 from tools.editing.change.assets import facts_finder
+from tools.editing.cost import seconds_to_draw
 from tools.editing.held import HeldContext
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
@@ -80,7 +81,7 @@ class AddEffects(Tool):
     makes = "video"
 
     def forecast(self, args: AddEffectsArgs, studio: Studio) -> Forecast:
-        return Forecast(seconds=20.0, disk_mib=30.0)
+        return Forecast(seconds_to_draw(args.video, studio, fixed=0.7, per_million=0.043), disk_mib=30.0)
 
     def run(self, args: AddEffectsArgs, ctx: ToolContext) -> ToolResult:
         asset = ctx.asset(args.video, "video")

@@ -11,6 +11,7 @@ from pydantic import Field
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.arrange import arrange
+from tools.editing.cost import seconds_to_draw
 from tools.editing.outline import studio_data
 from tools.editing.program import Source, read_program
 from tools.editing.render import render
@@ -60,7 +61,7 @@ class AddCaptions(Tool):
     makes = "video"
 
     def forecast(self, args: AddCaptionsArgs, studio: Studio) -> Forecast:
-        return Forecast(seconds=8.0, disk_mib=10.0)
+        return Forecast(seconds_to_draw(args.video, studio, fixed=0.7, per_million=0.018), disk_mib=10.0)
 
     def run(self, args: AddCaptionsArgs, ctx: ToolContext) -> ToolResult:
         asset = ctx.asset(args.video, "video")

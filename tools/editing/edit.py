@@ -13,6 +13,7 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.arrange import arrange
 from tools.editing.arrangement import Arrangement
+from tools.editing.cost import seconds_to_draw
 from tools.editing.decide import decide
 from tools.editing.decision.finish import TOLD, cuts_of, explained, finished
 from tools.editing.decision.looking import Looking
@@ -24,8 +25,6 @@ from tools.editing.timeline import describe, save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 MAX_SOURCES = 100
-ANALYSIS_S = 6.0
-"""Usual time that measuring a clip takes beside rendering it."""
 
 
 class EditVideoArgs(ToolArgs):
@@ -56,7 +55,8 @@ class EditVideo(Tool):
 
     def forecast(self, args: EditVideoArgs, studio: Studio) -> Forecast:
         count = len(args.video) if isinstance(args.video, list) else 1
-        return Forecast(seconds=6.0 + (4.0 + ANALYSIS_S) * count, disk_mib=10.0 * count)
+        seconds = seconds_to_draw(args.video, studio, fixed=1.0, per_million=0.025)
+        return Forecast(seconds=seconds, disk_mib=10.0 * count)
 
     def run(self, args: EditVideoArgs, ctx: ToolContext) -> ToolResult:
         refs = [args.video] if isinstance(args.video, str) else args.video

@@ -56,7 +56,7 @@ class ExportTimeline(Tool):
     makes = "timeline"
 
     def forecast(self, args: ExportTimelineArgs, studio: Studio) -> Forecast:
-        return Forecast(seconds=1.0, disk_mib=50.0 if args.format == "otioz" else 0.1)
+        return Forecast(seconds=0.3, disk_mib=50.0 if args.format == "otioz" else 0.1)
 
     def run(self, args: ExportTimelineArgs, ctx: ToolContext) -> ToolResult:
         asset = timeline_of(ctx.asset(args.timeline, "timeline", "video"), ctx)

@@ -14,6 +14,7 @@ from pydantic import Field
 from backends.media.ffmpeg import FfmpegKilled, ffmpeg_version
 from configs.errors import Cancelled, StudioError, UsageError
 from memory.records import Asset, Score
+from tools.editing.cost import seconds_to_draw
 from tools.editing.effects import foreign_effects
 from tools.editing.encode import Bench, encode_segments, join_segments, prune, side_by_side
 from tools.editing.encoder import SOFTWARE, chosen_encoder
@@ -280,7 +281,9 @@ class RenderTimeline(Tool):
     makes = "video"
 
     def forecast(self, args: RenderTimelineArgs, studio: Studio) -> Forecast:
-        return Forecast(seconds=6.0 if args.preview else 15.0, disk_mib=20.0)
+        fixed, per_million = (0.3, 0.007) if args.preview else (0.6, 0.018)
+        seconds = seconds_to_draw(args.timeline, studio, fixed=fixed, per_million=per_million)
+        return Forecast(seconds=seconds, disk_mib=20.0)
 
     def run(self, args: RenderTimelineArgs, ctx: ToolContext) -> ToolResult:
         asset = ctx.asset(args.timeline, "timeline")

@@ -83,7 +83,7 @@ class CloneVoice(Tool):
         return frozenset({"espeak"})
 
     def forecast(self, args: Any, studio: Studio) -> Forecast:
-        return Forecast(seconds=8.0, disk_mib=2.0)
+        return Forecast(seconds=4.5, disk_mib=2.0)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         rules = load_voice_training(ctx.settings).cloning

@@ -11,6 +11,7 @@ from configs.errors import UsageError
 from tools.editing.change.apply import apply, read_changes
 from tools.editing.change.assets import facts_finder
 from tools.editing.change.model import AnyChange
+from tools.editing.cost import seconds_to_draw
 from tools.editing.effects.lut import CUBES, has_table
 from tools.editing.export import timeline_of
 from tools.editing.outline import describe, outline
@@ -56,7 +57,9 @@ class ChangeTimeline(Tool):
     makes = "timeline"
 
     def forecast(self, args: ChangeTimelineArgs, studio: Studio) -> Forecast:
-        return Forecast(seconds={"no": 0.5, "preview": 5.0, "full": 15.0}[args.render], disk_mib=1.0)
+        per_million = {"no": 0.0, "preview": 0.007, "full": 0.018}[args.render]
+        seconds = seconds_to_draw(args.timeline, studio, fixed=0.5, per_million=per_million)
+        return Forecast(seconds=seconds, disk_mib=1.0)
 
     def run(self, args: ChangeTimelineArgs, ctx: ToolContext) -> ToolResult:
         changes = read_changes(args.changes)

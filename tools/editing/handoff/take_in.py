@@ -50,7 +50,7 @@ class ImportTimeline(Tool):
     makes = "timeline"
 
     def forecast(self, args: ImportTimelineArgs, studio: Studio) -> Forecast:
-        return Forecast(seconds=2.0, disk_mib=0.1)
+        return Forecast(seconds=0.2, disk_mib=0.1)
 
     def run(self, args: ImportTimelineArgs, ctx: ToolContext) -> ToolResult:
         asset = ctx.asset(args.file, "timeline", "file")

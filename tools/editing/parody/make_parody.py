@@ -14,6 +14,7 @@ from pydantic import Field
 from configs.errors import StudioError, UsageError
 from memory.records import Asset
 from tools.analysis.aspects import Aspect
+from tools.editing.cost import seconds_to_draw
 from tools.editing.parody.recipes import parody_presets, tone_of
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
@@ -67,8 +68,11 @@ class MakeParody(Tool):
 
     def forecast(self, args: MakeParodyArgs, studio: Studio) -> Forecast:
         seconds = args.seconds or 20.0
-        drawn = 0.0 if args.video else 10.0 + 4.0 * seconds
-        return Forecast(seconds=15.0 + 2.0 * seconds + drawn, disk_mib=10.0 + seconds)
+        if args.video:
+            needed = seconds_to_draw(args.video, studio, fixed=2.0 + 0.5 * seconds, per_million=0.03)
+        else:
+            needed = 25.0 + 6.0 * seconds
+        return Forecast(seconds=needed, disk_mib=10.0 + seconds)
 
     def run(self, args: MakeParodyArgs, ctx: ToolContext) -> ToolResult:
         least = parody_presets().seconds.shortest

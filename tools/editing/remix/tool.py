@@ -13,6 +13,7 @@ from pydantic import Field
 from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.arrangement import picture_seconds
+from tools.editing.cost import seconds_to_draw
 from tools.editing.held import HeldContext
 from tools.editing.remix.beds import make_beds
 from tools.editing.remix.colours import Colours, colours_of, distance_before, kept_as_they_are, nearness
@@ -82,7 +83,8 @@ class RemixStyle(Tool):
 
     def forecast(self, args: RemixStyleArgs, studio: Studio) -> Forecast:
         looks = bool(args.reference) + (args.pacing == "recut")
-        return Forecast(seconds=15.0 + 8.0 * looks, disk_mib=20.0)
+        per_million = 0.05 + 0.02 * looks
+        return Forecast(seconds_to_draw(args.video, studio, fixed=1.2, per_million=per_million), disk_mib=20.0)
 
     def run(self, args: RemixStyleArgs, ctx: ToolContext) -> ToolResult:
         if not args.style.strip() and not args.reference:

@@ -73,7 +73,7 @@ class BuildVoiceDataset(Tool):
                 continue
             known = asset.params.get("duration") or asset.params.get("seconds")
             seconds += float(known) if isinstance(known, (int, float)) else asset.bytes / 100_000
-        return Forecast(seconds=3.0 + seconds / _TIMES_REAL_TIME, disk_mib=1.0 + seconds * 0.1)
+        return Forecast(seconds=1.0 + seconds / _TIMES_REAL_TIME, disk_mib=1.0 + seconds * 0.1)
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         from tools.voice.dataset.report import write_report
