@@ -30,7 +30,7 @@ def test_a_line_again_with_another_feeling(brain: OfflineBrain, wish: str) -> No
     assert _after(brain, SPOKE, wish) == [("speak", {"text": "good morning", "character": "Luca", "emotion": "sad"})]
 
 
-@pytest.mark.parametrize("wish", ["no! with Boo", "same thing with boo"])
+@pytest.mark.parametrize("wish", ["no! with Boo", "same thing with boo", "boo says it too"])
 def test_a_line_again_with_another_voice(brain: OfflineBrain, wish: str) -> None:
     assert _after(brain, SPOKE, wish) == [("speak", {"text": "good morning", "character": "Boo"})]
 
@@ -46,6 +46,18 @@ def test_a_caption_is_moved(brain: OfflineBrain) -> None:
     made = _after(brain, 'put the title "Carrots" at the bottom of it', "move it to the top", assets=[FILM])
     assert made == [("add_captions", {"video": FILM["id"], "text": "Carrots", "position": "top"})]
     assert understand(brain, "move the caption to the top", assets=[FILM]).intent == "clarify"
+
+
+@pytest.mark.parametrize(
+    ("wish", "args"),
+    [
+        ("again but with a dog", {"story": "a snail, with a dog", "seconds": 6}),
+        ("the same in 20 seconds", {"story": "a snail", "seconds": 20}),
+        ("once more but in anime style", {"story": "a snail", "seconds": 6, "style": "anime"}),
+    ],
+)
+def test_a_film_again_with_what_is_new(brain: OfflineBrain, wish: str, args: dict[str, Any]) -> None:
+    assert _after(brain, "make a 6 second film about a snail", wish) == [("make_film", args)]
 
 
 def test_what_was_done_last(brain: OfflineBrain) -> None:
@@ -78,6 +90,7 @@ def test_one_voice_is_heard(brain: OfflineBrain) -> None:
         ("whats in this clip", "analyze_video"),
         ("hw many cuts r in this", "analyze_video"),
         ("is it shaky?", "analyze_video"),
+        ("compare the first and the last shot", "analyze_video"),
         ("throw away the first 3 sec", "edit_video"),
         ("only keep the part with the robot", "edit_video"),
         ("the title is too small, make it bigger", "edit_video"),

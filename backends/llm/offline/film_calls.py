@@ -82,6 +82,8 @@ _ASIDE = re.compile(rf"\s*\(\s*{_LASTING}?{_TIMED}\s*\)|(?<=[.;!?])\s+{_LASTING}
 
 def make_film(request: Request) -> list[Call]:
     """story, seconds, style."""
+    if again := _film_again(request):
+        return [again]
     story, command = _story(request, _FILM)
     args: dict[str, Any] = {"story": story}
     length = slots.seconds(command)
@@ -90,6 +92,31 @@ def make_film(request: Request) -> list[Call]:
     if style := _style(request, command, story):
         args["style"] = style
     return [Call("make_film", args)]
+
+
+_AGAIN = re.compile(
+    r"(?:once more|again|(?:do |make |try )?(?:the )?same(?: (?:one|thing|film|movie|video|story))?|ancora(?: "
+    r"una volta)?|di nuovo|"
+    r"lo stesso(?: film)?)\b[\s,]*(?:again\b|please\b|but\b|ma\b|and\b|only\b|just\b|now\b|this time\b|[\s,])*",
+    re.IGNORECASE,
+)
+
+
+def _film_again(request: Request) -> Call | None:
+    """'Again but with a dog', 'the same in 20 seconds': the film made last with what is new; None for other wishes."""
+    match = _AGAIN.match(request.command)
+    last = next((call for call in reversed(request.recent) if call.tool == "make_film"), None)
+    if match is None or last is None or not last.args.get("story"):
+        return None
+    args, rest = dict(last.args), request.command[match.end() :].strip(" .!,")
+    if length := slots.seconds(rest):
+        args["seconds"] = int(length) if length.is_integer() else length
+        rest = re.sub(rf"{_LASTING}?{_TIMED}", " ", rest, count=1, flags=re.IGNORECASE).strip(" ,.")
+    if style := _style(request, rest, ""):
+        args["style"], rest = style, ""
+    if rest:
+        args["story"] = f"{str(args['story']).rstrip(' .')}, {rest}"
+    return Call("make_film", args)
 
 
 def write_storyboard(request: Request) -> list[Call]:

@@ -53,6 +53,8 @@ _ITS_SHOTS = re.compile(
 )
 _INSIDE = re.compile(r"\b(?:in|on) (?:it|this|that|here|the (?:clip|video|film|movie))\b", re.IGNORECASE)
 _ABOUT_IT = re.compile(r"^(?:is|does|do|are) (?:it|this|that|the (?:clip|video|film|movie|picture))\b", re.IGNORECASE)
+_LOOKED_AT = re.compile(r"^(?:compare|who(?:['’]s|s| is) in|are the|is the)\b", re.IGNORECASE)
+"""A look at the film, not a change of it: 'compare the first and the last shot'."""
 _A_VERSION = re.compile(r"^(?:show|let me see|give) (?:me )?(?:the|my) .*\bversions?\b", re.IGNORECASE)
 _FOUND_FAULT = re.compile(r"\b(?:is|are|was|were|looks?|comes?|goes)\b.{0,20}\btoo \w+", re.IGNORECASE)
 """'The title is too small': it shall be changed, not be known."""
@@ -186,6 +188,8 @@ class Reader:
                                 ("write_storyboard", _ITS_SHOTS), ("decline", _ABOUT_IT)):  # fmt: skip
                 if name in chances and shape.search(request.command):
                     chances["analyze_video"] = chances.get("analyze_video", 0.0) + chances.pop(name)
+        if meant == "video" and "edit_video" in chances and _LOOKED_AT.search(request.command):
+            chances["analyze_video"] = chances.get("analyze_video", 0.0) + chances.pop("edit_video")
         if "remember" in chances and _FOUND_FAULT.search(request.command) and meant == "video":
             chances["edit_video"] = chances.get("edit_video", 0.0) + chances.pop("remember")
         if _A_VERSION.search(request.command) and any(file.kind == "timeline" for file in request.facts.assets):

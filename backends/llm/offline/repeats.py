@@ -38,6 +38,13 @@ _WITH = re.compile(
     re.IGNORECASE,
 )
 """'No, with Boo'."""
+_TOO = re.compile(
+    r"(?:(?:and|now|let|have|make|e|ora|fai)\b\s*)*([\w'’ -]{2,40}?)\s+(?:says?|said|dice|dire)\s+(?:it|that|"
+    r"this|so|lo)"
+    r"(?:\s+(?:too|as well|also|now|instead|anche|ora))*[\s.!]*",
+    re.IGNORECASE,
+)
+"""'Boo says it too'."""
 _OTHER = re.compile(
     r"(?:(?:no|and|do|also|now|not (?:that|this)(?: one)?|nope|wait|sorry|i meant?|i mean|do it (?:to|with|on)|"
     r"the same (?:with|"
@@ -115,7 +122,8 @@ def repeats_line(request: Request) -> bool:
 def retold(request: Request) -> bool:
     """A few words that name nothing but a feeling: 'make it sadder', 'now happily please'."""
     words = lexicon().group("emotions")
-    if (match := _WITH.fullmatch(request.command)) and find_characters(request, match[1]):
+    named = _WITH.fullmatch(request.command) or _TOO.fullmatch(request.command)
+    if named and find_characters(request, named[1]):
         return True
     if curve_in(request.command) and re.fullmatch(_CURVE_FILL, request.command, re.IGNORECASE):
         return True
