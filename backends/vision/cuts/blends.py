@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from backends.vision.cuts.evidence import JUMP, mixture, passes, same_scene, sharpness
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness, unmoved
+from backends.vision.cuts.likeness import likeness, textured, unmoved
 from backends.vision.cuts.window import LONGEST, VALUES, Floats, Window
 from backends.vision.thresholds import thresholds
 
@@ -30,6 +30,11 @@ _OLDEST = 54
 _MARGIN = 12
 _SOFTER = 0.2
 """How much less a ramp may explain where the picture softens in its middle."""
+_PLAIN_SHARE, _PLAIN_DETAIL, _PLAIN_BLOCKS = 0.95, 0.65, 0.9
+"""A ramp that explains so much, with so much less detail on the way in so many blocks, is a dissolve also where the
+mixture looks like both in some places: over an empty sky it shows the other picture alone."""
+_SPARSE, _SPARSE_LIKENESS = 0.3, 0.6
+"""Where a few things move before an empty sky, they alone make all of the evidence: then the ends must differ more."""
 
 
 @dataclass(frozen=True)
@@ -158,10 +163,12 @@ class BlendTest:
             return False
         before, after = max(window.start, fitted.first - 2), min(window.stop - 1, fitted.stop + 1)
         old, new = window.thumb(before), window.thumb(after)
-        if same_scene(old, new, table.blend_likeness):
+        sparse = fitted.share < _PLAIN_SHARE and min(textured(old), textured(new)) < _SPARSE
+        if same_scene(old, new, _SPARSE_LIKENESS if sparse else table.blend_likeness):
             return False
+        plain = fitted.share >= _PLAIN_SHARE and mixed.middle <= _PLAIN_DETAIL and mixed.blocks >= _PLAIN_BLOCKS
         between = window.thumb((before + after) // 2)
-        if min(likeness(old, between), likeness(between, new)) >= table.blend_between:
+        if not plain and min(likeness(old, between), likeness(between, new)) >= table.blend_between:
             return False
         return not passes(window, before, after, table.passing_likeness)
 

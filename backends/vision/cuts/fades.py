@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from backends.vision.cuts.blends import ramp_share
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness
+from backends.vision.cuts.likeness import likeness, unmoved
 from backends.vision.cuts.thumb import Thumb
 from backends.vision.cuts.window import COLOUR_SIZE, KEPT, Floats, Window
 from backends.vision.thresholds import thresholds
@@ -31,6 +31,9 @@ _LEARN, _FORGET = 0.06, 0.01
 _AT_ENDS = 0.7
 """At the film's ends a ramp need not be so clear: what only passes would leave the picture again."""
 _GREY_SPREAD = 24
+_PLAIN, _LASTS, _MOVED = 0.97, 8, 0.5
+"""A picture that goes to black so evenly, for so many frames, and of whose blocks fewer are back, is over: on a title
+of white on black some place looks like the next title's, since both are empty there."""
 _FULL = 48
 """Frames among whose spreads the full one is looked for."""
 
@@ -170,8 +173,11 @@ class FadeTest:
                 self.found.append(Found("fade", 0, ends, 0.9, "contrast", f"from {name}"))
             return
         both = flat.fades_out > 0 and fades_in > 0
-        alike = likeness(flat.old, window.thumb(min(window.stop - 1, ends + 1)))
-        if alike >= self._table.cut_likeness and not (both and name == "black"):
+        new = window.thumb(min(window.stop - 1, ends + 1))
+        gone = both or (
+            flat.fades_out >= _PLAIN and flat.stop - flat.first >= _LASTS and unmoved(flat.old, new) < _MOVED
+        )
+        if likeness(flat.old, new) >= self._table.cut_likeness and not (gone and name == "black"):
             return
         score = 0.95 if both else 0.8
         self.found.append(Found("fade", flat.begins, ends, score, "contrast", f"through {name}"))

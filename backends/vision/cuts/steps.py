@@ -38,6 +38,8 @@ _RICH = 0.4
 """Share of textured blocks from which a scene is known by its shapes alone."""
 _LIT = 60.0
 """Sum of the channels, 0-765, below which a pixel has no colour to speak of."""
+_CARD, _CALM = 3.0, 0.05
+"""Levels by which lines of text on black change a frame, where neighbours change by so small a share of it at most."""
 _NO_CHANGE = 1e-5
 """AdaptiveDetector's mean change of the surroundings that counts as none."""
 
@@ -175,9 +177,9 @@ class _Adaptive:
         if len(self.scores) < 2 * self._reach + 1:
             return False
         score = self.scores[self._reach]
-        if score < self._table.min_content:
-            return False
         around = (sum(self.scores) - score) / (2 * self._reach)
+        if score < self._table.min_content:
+            return score >= _CARD and around <= _CALM * score
         return around < _NO_CHANGE or score >= self._ratio * around
 
     def _score(self, hsv: NDArray[np.uint8]) -> float:
