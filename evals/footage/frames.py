@@ -236,7 +236,9 @@ def painted(seed: int) -> tuple[Rgb, dict[str, float]]:
     base = table[chosen][index].astype(np.float64)
     shade = 1 + pick.uniform(0, 0.06) * np.sin(np.linspace(0, 6, SIZE[1]))[None, :, None]
     rgb = np.clip(base * shade + pick.normal(0, pick.uniform(1, 4), base.shape), 0, 255).astype(np.uint8)
-    shares = {names[chosen[at]]: float((index == at).mean()) for at in range(len(chosen))}
+    shares: dict[str, float] = {}
+    for at, colour in enumerate(chosen):  # A name may have several colours.
+        shares[names[colour]] = shares.get(names[colour], 0.0) + float((index == at).mean())
     return rgb, {name: share for name, share in shares.items() if share > 0}
 
 

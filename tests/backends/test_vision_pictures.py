@@ -57,6 +57,12 @@ def test_values_that_are_not_numbers_are_counted():
         ((130, 130, 130), "grey"),
         ((250, 170, 200), "pink"),
         ((20, 30, 80), "navy"),
+        ((154, 149, 176), "grey"),
+        ((182, 173, 212), "lavender"),
+        ((99, 92, 101), "grey"),
+        ((218, 213, 73), "yellow"),
+        ((182, 150, 151), "tan"),
+        ((166, 169, 105), "olive"),
     ],
 )
 def test_colour_names(rgb, name):
