@@ -10,7 +10,7 @@ from made_record import made_record, made_shot
 from backends.sound.result import Words
 from backends.vision.composition.result import Colour, Composition, Figure
 from backends.vision.record import Curves, FilmRecord
-from tools.editing.moments import Moment, MomentKind, moments
+from tools.editing.moments import Moment, MomentKind, moments, named
 
 STEP = 0.12
 
@@ -72,6 +72,10 @@ def test_beats_cuts_and_words_are_where_the_record_has_them() -> None:
     words = moments(with_sound(words=(line,)), "word")
     assert [word.note for word in words] == ["wait", "for", "it"]
     assert words[0].at == 1.0 and words[-1].at + words[-1].seconds < 2.0 < words[-1].at + 0.5
+
+
+def test_kinds_of_moments_are_told_as_nouns() -> None:
+    assert (named("loud"), named("motion_peak")) == ("loud moment", "motion peak")
 
 
 def test_a_reaction_is_a_closer_face_right_after_something_happened() -> None:

@@ -55,6 +55,11 @@ def moments(record: FilmRecord, *kinds: MomentKind) -> list[Moment]:
     return sorted(found, key=lambda moment: (moment.at, moment.kind))
 
 
+def named(kind: MomentKind) -> str:
+    """A kind of moment as a noun: 'loud moment', 'motion peak'."""
+    return "loud moment" if kind == "loud" else kind.replace("_", " ")
+
+
 def shot_at(record: FilmRecord, seconds: float) -> int:
     """Index of the shot at a time, from 1; 0 when shots were not measured."""
     starts = [shot.start for shot in record.shots]
@@ -231,7 +236,7 @@ def _reactions(record: FilmRecord) -> Iterator[Moment]:
             continue
         cause = max(causes, key=lambda moment: moment.strength)
         strength = min(1.0, 0.5 * cause.strength + 0.5 * min(1.0, 6 * _area(face)))
-        note = f"{how}, {max(0.0, shot.start - cause.at):.1f} s after a {cause.kind.replace('_', ' ')} ({cause.note})"
+        note = f"{how}, {max(0.0, shot.start - cause.at):.1f} s after a {named(cause.kind)} ({cause.note})"
         yield Moment("reaction", shot.start, shot.seconds, strength, shot.index, face, note)
 
 

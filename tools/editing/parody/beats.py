@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from configs.errors import UsageError
-from tools.editing.moments import Moment
+from tools.editing.moments import Moment, named
 from tools.editing.parody.material import Material
 from tools.editing.parody.recipes import Recipe, Slot
 
@@ -179,4 +179,4 @@ def _own(slot: Slot, turn: Moment, found: Material, used: Sequence[Moment], coun
 
 
 def _reason(moment: Moment) -> str:
-    return f"{moment.kind.replace('_', ' ')} at {moment.at:.2f} s" + (f" ({moment.note})" if moment.note else "")
+    return f"{named(moment.kind)} at {moment.at:.2f} s" + (f" ({moment.note})" if moment.note else "")
