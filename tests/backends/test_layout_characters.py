@@ -378,3 +378,13 @@ def test_different_people_differ() -> None:
 def test_unknown_names_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(KeyError):
         build_character(posed(**change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["fox", "bear", "monster"])
+def test_animals_wear_scarves_round_their_necks(kind: str) -> None:
+    look = CharacterLook(kind=kind, accessories=("scarf:#c8402f",), height=0.9)
+    model = build_character(posed(look), cache_dir=None)
+    scarf, neck = part(model, "scarf"), model.joints["neck"]
+    assert scarf.vertices.min(axis=0)[0] < neck[0] < scarf.vertices.max(axis=0)[0]
+    assert scarf.vertices.min(axis=0)[1] < neck[1] < scarf.vertices.max(axis=0)[1]
+    assert scarf.material.color[0] > 0.5 > scarf.material.color[1]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.image.layout.characters import materials
+from backends.image.layout.characters.accessories import accessory_materials
 from backends.image.layout.characters.beaks import beak_halves, beak_meshes
 from backends.image.layout.characters.cache import Meshes, cached
 from backends.image.layout.characters.creature_bodies import body_meshes, foot_mesh, paw_mesh
@@ -20,6 +21,7 @@ from backends.image.layout.characters.mouth import mouth_ball
 from backends.image.layout.characters.placement import Placement
 from backends.image.layout.characters.skeleton import SIDES, Rig, build_rig, proportions
 from backends.image.layout.characters.surface import Mesh, polygonise
+from backends.image.layout.characters.worn import BODY_ACCESSORIES, body_accessory
 from backends.image.layout.mesh import CharacterModel, Material, MeshPart
 from backends.image.layout.scene import RGB, PosedCharacter
 
@@ -158,7 +160,25 @@ def build_creature(posed: PosedCharacter, look_target: NDArray | None, cache_dir
             paw = cached("paw", 0, lambda: {"paw": paw_mesh()}, cache_dir)["paw"]
             at = paw.moved(arm.hand.rotation @ mirror, arm.hand.origin, body["hand"])
             parts.append(c.part((f"hand_{s}", at, materials.hair(accent), None)))
-    return _model(c, tuple(parts))
+    return _model(c, (*parts, *_worn(c, key)))
+
+
+def _worn(c: _Creature, key: tuple[str, ...]) -> list[MeshPart]:
+    """What animals and monsters wear of a body's accessories; birds have no shoulders for them."""
+    look, parts = c.posed.look, list[MeshPart]()
+    if look.kind in FEATHERED:
+        return parts
+    surfaces = accessory_materials(look)
+    for name in BODY_ACCESSORIES:
+        if name in look.worn:
+            made = cached(
+                "creature-worn",
+                (*key, name),
+                lambda n=name: body_accessory(c.rig, c.body, n, 0.0),
+                c.cache_dir,  # type: ignore[misc]
+            )
+            parts += [c.part((n, mesh, surfaces[n], None)) for n, mesh in made.items()]
+    return parts
 
 
 def _body_colors(c: _Creature, name: str, mesh: Mesh, accent: RGB) -> NDArray[np.float32]:
