@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from film_sinks import make
 
 from ui.chat.site import prepare_site
 
@@ -64,6 +65,24 @@ def test_films_are_answered_in_ranges(client: TestClient) -> None:
     assert part.status_code == 206 and part.content == bytes([0, 1, 2, 3])
     assert part.headers["content-range"] == "bytes 256-259/10240"
     assert client.get("/media/assets/film.mp4", headers={"Range": "bytes=99999-"}).status_code == 416
+
+
+def test_a_film_that_fades_in_has_a_poster_that_shows_something(client: TestClient, home: Path) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    black, white = (f"color={colour}:s=64x36:r=10:d={seconds}" for colour, seconds in (("black", 1), ("white", 2)))
+    sources = ("-f", "lavfi", "-i", black, "-f", "lavfi", "-i", white)
+    make(home / "assets" / "fade.mp4", *sources, "-filter_complex", "concat", "-pix_fmt", "yuv420p")
+    for _ in range(2):  # made, then kept
+        answer = client.get("/poster/assets/fade.mp4")
+        assert answer.status_code == 200 and answer.headers["content-type"] == "image/jpeg"
+        shown = Image.open(BytesIO(answer.content)).convert("L")
+        assert shown.width > shown.height and shown.getextrema()[0] > 200
+    assert len(list((home / "cache" / "posters").iterdir())) == 1
+    for path in ("assets/film.mp4", "assets/shots.csv", "secret.db", "assets/no.mp4", "..%2foutside.txt"):
+        assert client.get(f"/poster/{path}").status_code == 404
 
 
 def test_nothing_is_sniffed_or_run(client: TestClient) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
+import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
+from configs.errors import StudioError
 from memory.assets import ID_PREFIX
 from ui.chat.history import MEDIA_URL
 
@@ -34,6 +37,11 @@ _REPORT = _HEADERS | {
 }
 REPORTS = "assets"
 """The folder where reports lie. Attached files lie there too, but never under the name of a report."""
+POSTER_URL = "/poster"
+POSTER_TIMES = (0.1, 0.3, 0.5, 0.7)
+"""Shares of a film where its poster is looked for."""
+POSTER_WIDTH, DARK = 860, 40.0
+"""Pixels; mean level of 255 below which a picture is a fade or a card, not a poster."""
 
 
 def media_router(home: Path, folders: Sequence[str]) -> APIRouter:
@@ -59,7 +67,42 @@ def media_router(home: Path, folders: Sequence[str]) -> APIRouter:
             content_disposition_type="inline" if inline else "attachment",
         )  # fmt: skip
 
+    @router.get(POSTER_URL + "/{path:path}")
+    def poster(path: str) -> FileResponse:
+        """What a film shows before it plays: films that fade in would be a black box."""
+        file = _resolved(home, path)
+        if file is None or not any(root in file.parents for root in roots):
+            raise HTTPException(404, "There is no such file")
+        return FileResponse(_poster(file, home / "cache" / "posters"), media_type="image/jpeg", headers=_HEADERS)
+
     return router
+
+
+def _poster(film: Path, folder: Path) -> Path:
+    """The brightest of a few pictures of a film, or the first that is no fade, as JPEG; made once."""
+    from PIL import Image
+
+    from backends.media.frames import frame_at
+    from backends.media.probe import probe
+
+    kept = folder / f"{film.stem}-{film.stat().st_size}.jpg"
+    if kept.exists():
+        return kept
+    try:
+        seconds = probe(film).seconds
+        best = None
+        for share in POSTER_TIMES:
+            picture = frame_at(film, seconds * share, width=POSTER_WIDTH)
+            best = picture if best is None or picture.mean() > best.mean() else best
+            if best.mean() >= DARK:
+                break
+    except StudioError as error:
+        raise HTTPException(404, "There is no picture in this file") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+    Image.fromarray(best).save(partial, "JPEG", quality=82)
+    partial.replace(kept)
+    return kept
 
 
 def _resolved(home: Path, path: str) -> Path | None:

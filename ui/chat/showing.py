@@ -12,6 +12,7 @@ from urllib.parse import quote
 import chainlit as cl
 
 from ui.chat.history import MEDIA_URL
+from ui.chat.media import POSTER_URL
 from ui.chat.wording import wording
 
 MIME = {
@@ -34,7 +35,7 @@ def element_for(row: dict[str, Any], poster: str = "") -> Any:
     if row["kind"] in ("image", "map") or suffix in (".png", ".jpg", ".jpeg", ".webp"):
         return cl.Image(display="inline", size="large", **common)
     if row["kind"] == "video":
-        player = {"file": {"attributes": {"poster": poster}}} if poster else None
+        player = {"file": {"attributes": {"poster": poster or f"{POSTER_URL}/{quote(row['path'])}"}}}
         return cl.Video(display="inline", size="large", player_config=player, **common)
     if row["kind"] == "audio":
         return cl.Audio(display="inline", **{**common, "name": spoken_in_words(row)})
