@@ -170,6 +170,28 @@ def test_cuts_within_a_scene_are_not_counted_and_that_is_said(studio: EditingStu
     assert found.note == "the only cut lies within one scene, where a cut cannot be told from a movement"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [((1.0, 1.0, 1.0), (0.45, 0.6, 0.9), None), ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1.0)],
+    ids=["graded otherwise", "out of black"],
+)
+def test_one_scene_in_another_light(
+    studio: EditingStudio, tmp_path: Path, before: tuple[float, ...], after: tuple[float, ...], seen: float | None
+) -> None:
+    """A grade alone is no other scene to anybody; light that goes on is seen by everybody."""
+    wide = np.random.default_rng(3).uniform(40, 240, (9, 16, 3))
+    board = np.kron(wide, np.ones((10, 10, 1)))
+
+    def draw(at: float) -> NDArray[np.uint8]:
+        return np.asarray(board * (before if at < 1 else after), np.uint8)
+
+    film = studio.attach(make_video(tmp_path / "light.mp4", 2.0, fps=24, width=160, height=90, frame=draw))
+    timeline = build([clip(film, 0, 1), clip(film, 1, 1, 1)])
+    _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
+    found = next(score for score in outcome.assets[0].scores if score.name == "cuts_found")
+    assert found.value == seen, found.note
+
+
 def test_a_caption_that_leaves_the_frame_fails_its_gate(
     studio: EditingStudio, counting: Asset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
