@@ -129,7 +129,7 @@ def _last_before(container: InputContainer, stream: VideoStream, target: Fractio
     base = stream.time_base or Fraction(1)
     try:
         for packet in container.demux(stream):
-            if packet.pts is None:
+            if packet.pts is None or not packet.size:  # in Theora, an empty one means that nothing has changed
                 continue
             at = packet.pts * base
             if at <= target + _ROUNDING:

@@ -45,6 +45,19 @@ def test_clips_of_films_without_an_index_begin_where_they_should(
     assert numbers(render(studio, timeline)[0]) == [13, 14, 15, 16, 17, 18, 17, 17, 17]
 
 
+@pytest.mark.parametrize("name", ["end.ogv", "end.mp4"])
+def test_a_last_picture_that_stays_is_held(studio: EditingStudio, tmp_path: Path, name: str) -> None:
+    """A film that stands still at its end: Theora writes nothing for it, recorders one long frame."""
+    still = counting_film(tmp_path / "still.mp4", 40, sound=False)
+    codec = ("libtheora", "-q:v", "9", "-g", "24") if name == "end.ogv" else ("libx264",)
+    kept = () if name == "end.ogv" else (",select='lte(n,12)+eq(n,39)'", "-fps_mode", "vfr")
+    made = made_of(still, name, "-vf", f"trim=end_frame=13,tpad=stop_mode=clone:stop=27{''.join(kept[:1])}", *kept[1:],
+                   "-c:v", *codec)  # fmt: skip
+    source = studio.attach(made)
+    timeline = build([clip(source, 0, 0.125, 11 / 24), clip(source, 0.125, 0.125, 33 / 24)])
+    assert numbers(render(studio, timeline)[0]) == [11, 12, 12, 12, 12, 12]
+
+
 def test_a_picture_that_stays_for_long_is_not_skipped(studio: EditingStudio, film: Path) -> None:
     """Screen recorders write a frame only when something changes."""
     still = made_of(film, "still.mp4", "-vf", "select='lt(n,3)+gt(n,20)'", "-fps_mode", "vfr", "-an")

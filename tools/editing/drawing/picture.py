@@ -126,7 +126,13 @@ def _moving(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -
     at += lead / fps
     eaten = clock.passed((first + frames) / fps) - clock.passed(at)
     entered = open_source(source, begin, eaten)
-    steps = [*whole_frames(source), EVEN_CLOCK, *_paced(clock, at, entered.shift), f"fps={frame.rate}:start_time=0"]
+    steps = [
+        *whole_frames(source),
+        *_going_on(source),
+        EVEN_CLOCK,
+        *_paced(clock, at, entered.shift),
+        f"fps={frame.rate}:start_time=0",
+    ]
     if lead:
         steps.append(f"tpad=start_mode=clone:start={lead}")
     steps += [f"tpad=stop_mode=clone:stop={frames}", f"trim=end_frame={frames}"]
@@ -141,6 +147,12 @@ def _moving(piece: Piece, source: Source, frames: int, frame: Frame, fit: Fit) -
 def whole_frames(source: Source) -> list[str]:
     """What makes one moment of the two that an interlaced picture shows in turn."""
     return ["bwdif=mode=send_frame:deint=interlaced"] if source.interlaced else []
+
+
+def _going_on(source: Source) -> list[str]:
+    """What holds the last frame for as long as it is asked for, where it may have begun long before a piece does."""
+    sparse = source.info.fps and (source.info.vfr or source.sniffed.format in BLIND)
+    return ["tpad=stop_mode=clone:stop=-1"] if sparse else []
 
 
 def _paced(clock: Clock, at: Fraction, shift: Fraction) -> Iterator[str]:
@@ -187,7 +199,9 @@ def open_source(source: Source, begin: Fraction, seconds: Fraction, near: Fracti
         seek = max(Fraction(0), begin - each * SEEK_AHEAD)
         shown = max(Fraction(0), begin - seek + near - each + SLACK)
     shift = begin - seek
-    opened = input_args(source.path, source.sniffed, float(seek), float(seconds + max(Fraction(0), shift) + 4 * each))
+    # Ogg tells times by the page: a limit would end the reading whole pages too early.
+    most = None if source.sniffed.format == "ogg" else float(seconds + max(Fraction(0), shift) + 4 * each)
+    opened = input_args(source.path, source.sniffed, float(seek), most)
     return Entered([*DECODER_THREADS, *opened], shift, shown)
 
 
