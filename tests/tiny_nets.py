@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from tiny_sdxl import kept_folder
 
 from backends.image.engine import ControlMap
 from backends.image.sdxl.engine import SdxlEngine
@@ -33,7 +36,9 @@ class TinyNets:
         return self.folder / path
 
 
-def build_tiny_nets(folder: Path) -> TinyNets:
+@cache
+def _built() -> TinyNets:
+    folder = kept_folder()
     for seed, kind in enumerate(KINDS):
         build_random_controlnet(folder / kind, seed=seed + 10)
     ip_adapter, image_encoder = build_random_ip_adapter(folder / "ip")
@@ -41,6 +46,13 @@ def build_tiny_nets(folder: Path) -> TinyNets:
         folder, build_random_controlnet(folder / "union", union=True, seed=20), ip_adapter, image_encoder,
         build_random_vae(folder / "vae"),
     )  # fmt: skip
+
+
+def build_tiny_nets(folder: Path) -> TinyNets:
+    """Each call gives a copy of its own to change."""
+    kept = _built()
+    shutil.copytree(kept.folder, folder, dirs_exist_ok=True)
+    return TinyNets(*(folder / getattr(kept, field.name).relative_to(kept.folder) for field in fields(kept)))
 
 
 def tiny_controlnets(kinds: tuple[str, ...] = KINDS, *, union: bool = True, use_from: int = 3) -> ControlNetConfig:

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
+
+import torch
 
 from evals.benchmarks.swapping.random_sdxl import build_random_sdxl
 
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""Removed when the process ends."""
+
+
+def kept_folder() -> Path:
+    """A new folder for what is built once for all tests of this process."""
+    _KEPT.append(tempfile.TemporaryDirectory(prefix="studio-tests-"))
+    return Path(_KEPT[-1].name)
+
+
+@cache
+def _built(seed: int) -> Path:
+    folder = kept_folder()
+    build_random_sdxl(folder, "tiny", seed=seed)
+    return folder
+
 
 def build_tiny_sdxl(folder: Path, seed: int = 0) -> Path:
-    """Save a tiny SDXL as a diffusers folder (safetensors); the folder."""
-    return build_random_sdxl(folder, "tiny", seed=seed)
+    """Save a tiny SDXL as a diffusers folder (safetensors); the folder. Each call gives a copy of its own to change."""
+    shutil.copytree(_built(seed), folder, dirs_exist_ok=True)
+    torch.manual_seed(seed)
+    return folder / "sdxl"
