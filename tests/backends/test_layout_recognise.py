@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -35,6 +37,7 @@ def renderer(tmp_path_factory: pytest.TempPathFactory) -> LayoutRenderer:
     return LayoutRenderer(tmp_path_factory.mktemp("characters"), samples=4)
 
 
+@cache
 def shot(renderer: LayoutRenderer, name: str, view: tuple[str, str, str, str, float]) -> LayoutFrame:
     place, time, scale, angle, yaw = view
     posed = PosedCharacter(name, WHO[name], expression="happy", facing_deg=15.0)
@@ -60,7 +63,7 @@ def colours(frame: LayoutFrame, name: str, parts: tuple[str, ...]) -> dict[str, 
     return found
 
 
-def hue(rgb: np.ndarray) -> float:
+def hue(rgb: Iterable[float]) -> float:
     """Degrees, cut in the magentas so that reds keep their place below yellow."""
     return (colorsys.rgb_to_hsv(*rgb)[0] * 360 + 30) % 360
 
@@ -77,7 +80,7 @@ def signature(frame: LayoutFrame, name: str) -> np.ndarray:
     """Share of a character's pixels per hue, grey ones apart: (13,)."""
     pixels = frame.rgb[frame.mask(name)].astype(float) / 255
     high, low = pixels.max(1), pixels.min(1)
-    hues = np.array([hue(p) for p in pixels])
+    hues = np.array([hue(p) for p in pixels.tolist()])  # numpy's own numbers are several times slower
     bins = np.where((high - low) / np.maximum(high, 1e-6) < 0.18, 12, (hues // 30).astype(int))
     counts = np.bincount(bins, minlength=13).astype(float)
     blurred = counts.copy()
