@@ -90,12 +90,11 @@ def _poster(film: Path, folder: Path) -> Path:
         return kept
     try:
         seconds = probe(film).seconds
-        best = None
-        for share in POSTER_TIMES:
-            picture = frame_at(film, seconds * share, width=POSTER_WIDTH)
-            best = picture if best is None or picture.mean() > best.mean() else best
+        best = frame_at(film, seconds * POSTER_TIMES[0], width=POSTER_WIDTH)
+        for share in POSTER_TIMES[1:]:
             if best.mean() >= DARK:
                 break
+            best = max(best, frame_at(film, seconds * share, width=POSTER_WIDTH), key=lambda picture: picture.mean())
     except StudioError as error:
         raise HTTPException(404, "There is no picture in this file") from error
     folder.mkdir(parents=True, exist_ok=True)

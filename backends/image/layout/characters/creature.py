@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,8 @@ def _worn(c: _Creature, key: tuple[str, ...]) -> list[MeshPart]:
     surfaces = accessory_materials(look)
     for name in BODY_ACCESSORIES:
         if name in look.worn:
-            made = cached(
-                "creature-worn",
-                (*key, name),
-                lambda n=name: body_accessory(c.rig, c.body, n, 0.0),
-                c.cache_dir,  # type: ignore[misc]
-            )
+            wear = partial(body_accessory, c.rig, c.body, name, 0.0)
+            made = cached("creature-worn", (*key, name), wear, c.cache_dir)
             parts += [c.part((n, mesh, surfaces[n], None)) for n, mesh in made.items()]
     return parts
 
