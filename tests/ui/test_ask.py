@@ -1,4 +1,4 @@
-"""`studio ask` in real processes: the report, open questions, hostile attachments, a language model that is down."""
+"""`studio ask`: the report, open questions, a language model that is down (in real processes), hostile attachments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from in_process import studio_here
 from media_fixtures import make_png_header, make_video
 from test_cli import one_sentence, studio
 
@@ -72,7 +73,7 @@ def hostile(folder: Path) -> dict[str, Path]:
 def test_hostile_attachments_are_refused_and_nothing_is_kept(tmp_path: Path, name: str) -> None:
     path = hostile(tmp_path)[name]
     home = tmp_path / "home"
-    result = studio("ask", "cut this to 2 seconds", "--attach", str(path), "--home", str(home), **FAST)
+    result = studio_here("ask", "cut this to 2 seconds", "--attach", str(path), "--home", str(home), **FAST)
     one_sentence(result, 2, name)
     assert list((home / "assets").iterdir()) == []
 

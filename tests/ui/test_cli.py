@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from in_process import studio_here
 
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")} | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
 
@@ -77,7 +78,7 @@ def test_a_tool_runs_and_answers_in_json(tmp_path: Path) -> None:
 def test_wrong_use_is_told_and_ends_with_two(tmp_path: Path, args: list[str], words: list[str]) -> None:
     if args[0] in ("tool", "ask"):
         args = [*args, "--home", str(tmp_path)]
-    one_sentence(studio(*args), 2, *words)
+    one_sentence(studio_here(*args), 2, *words)
 
 
 def test_a_wrong_setting_names_the_right_one(tmp_path: Path) -> None:
