@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 from configs.errors import UsageError
 from configs.workspace import Workspace
 from memory.catalogue import Catalogue
-from memory.names import name_key, nearest
+from memory.names import name_key, nearest, whole_letters
 from memory.records import Asset, AssetKind, Score
 
 ID_PREFIX: dict[str, str] = {
@@ -98,7 +98,7 @@ class Assets:
 
     def find(self, ref: str, kinds: Sequence[str], thread: str) -> Asset:
         """See `Memory.find_asset`."""
-        asked = ref.strip().strip("\"'").strip()
+        asked = whole_letters(ref).strip().strip("\"'").strip()
         if not asked:
             raise UsageError("No file was named", fix="Name an asset, an attached file, or 'last'")
         found = self._candidates(asked[:1000], kinds, thread)

@@ -12,7 +12,7 @@ from typing import Any
 
 from configs.errors import UsageError
 from memory.catalogue import Catalogue
-from memory.names import name_key
+from memory.names import name_key, shown_name, shown_text
 from memory.records import Entry
 
 ID_PREFIX = {"character": "chr", "style": "sty", "place": "plc", "note": "nte", "preference": "prf", "film": "flm"}
@@ -37,7 +37,7 @@ class Entries:
         source: str,
     ) -> tuple[Entry, int | None]:
         """Insert or update by kind and name; returns the entry and its history row (None: nothing changed)."""
-        kind, name, text = kind.strip().casefold(), " ".join(name.split()), text.strip()
+        kind, name, text = kind.strip().casefold(), " ".join(shown_name(name, len(name)).split()), shown_text(text)
         check(kind, name, text)
         key = name_key(name)
         with self._catalogue.writing() as db:
@@ -182,7 +182,7 @@ def _merged(
     source: str,
 ) -> Entry:
     now = time.time()
-    cleaned = [" ".join(alias.split())[:_NAME_LIMIT] for alias in aliases]
+    cleaned = [" ".join(shown_name(alias).split())[:_NAME_LIMIT] for alias in aliases]
     known = old.aliases if old else ()
     joined = {name_key(a): a for a in (*known, *cleaned) if a and name_key(a) != key}
     return Entry(

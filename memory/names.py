@@ -19,7 +19,17 @@ _MIN_NICKNAME = 3
 def shown_name(text: object, most: int = 200) -> str:
     """A name as it is shown, one line: without line breaks, control characters and marks that turn the direction of
     writing ('gpj.exe' must not read as 'exe.jpg')."""
-    return _UNSAFE.sub(" ", str(text or "")).strip()[:most]
+    return _UNSAFE.sub(" ", whole_letters(str(text or ""))).strip()[:most]
+
+
+def shown_text(text: str) -> str:
+    """A text as it is kept: its lines, without other control characters and marks that turn the direction."""
+    return "\n".join(_UNSAFE.sub(" ", line).rstrip() for line in whole_letters(text).splitlines()).strip()
+
+
+def whole_letters(text: str) -> str:
+    """Without halves of letters (a file name that is no UTF-8 has them), which no file and no database takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def name_key(text: str) -> str:

@@ -13,6 +13,7 @@ from slugify import slugify
 
 from configs.errors import StudioError
 from configs.workspace import Workspace
+from memory.names import shown_name
 from memory.records import Asset, AssetKind, Score
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def publish(
     The id follows from content, thread and step, so that a step made again after a kill gives the same id.
     Raises StudioError when the disk or the database refuses; then nothing has changed.
     """
-    digest = sha256_of(file)
+    name, digest = shown_name(name), sha256_of(file)
     identity = asset_id(kind, digest, thread, step)
     known = memory.get_asset(identity)
     if known is not None and not known.hidden and _is_whole(workspace.home / known.path, digest):

@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from configs.errors import UsageError
+from memory.names import whole_letters
 from tools.spec import Tool, ToolArgs
 
 ALIASES = {
@@ -33,7 +34,7 @@ def repair_args(tool: Tool, raw: Mapping[str, Any] | str) -> tuple[dict[str, Any
     list is wanted, a near miss in a choice. Unknown arguments stay, so that validation names them.
     """
     mended: list[str] = []
-    args = _as_dict(tool, raw)
+    args: dict[str, Any] = _whole(_as_dict(tool, raw))
     fields = tool.Args.model_fields
     for key in [k for k in args if k not in fields]:
         target = next((f for f, names in ALIASES.items() if key in names and f in fields and f not in args), None)
@@ -51,6 +52,18 @@ def repair_args(tool: Tool, raw: Mapping[str, Any] | str) -> tuple[dict[str, Any
             mended.append(f"{key}: {args[key]!r} -> {value!r}")
             args[key] = value
     return args, mended
+
+
+def _whole(value: Any) -> Any:
+    """The same with whole letters: a model's "\\ud83d", or a file name that is no UTF-8, is no text for a database."""
+    match value:
+        case str():
+            return value if value.isascii() else whole_letters(value)
+        case list():
+            return [_whole(one) for one in value]
+        case dict():
+            return {_whole(key): _whole(one) for key, one in value.items()}
+    return value
 
 
 def validate_args(tool: Tool, args: Mapping[str, Any]) -> ToolArgs:

@@ -100,3 +100,11 @@ def test_wrong_undo_is_refused(memory):
         memory.record_change("t", "database", {})
     with pytest.raises(UsageError, match="needs 'assets'"):
         memory.record_change("t", "assets", {"ids": []})
+
+
+def test_names_and_texts_are_kept_as_they_read(memory):
+    """Control characters, marks that turn the direction of writing and halves of letters hide what a name is."""
+    entry = memory.remember("character", "a\u202egnp\x00.exe", "one\x07\ntwo \ud83d", aliases=["b\u202ec"])
+    assert (entry.name, entry.text, entry.aliases) == ("a gnp .exe", "one\ntwo \ufffd", ("b c",))
+    with pytest.raises(UsageError):
+        memory.remember("character", "\u202e\x00", "nobody")

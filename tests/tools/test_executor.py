@@ -213,6 +213,12 @@ def test_not_json_is_told(executor: Executor) -> None:
     assert outcome.status == "failed" and "not valid JSON" in outcome.error.sentence  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("raw", ['{"text": "half \\ud83d"}', {"text": "half \ud83d"}])
+def test_half_a_letter_from_a_model_is_no_crash(executor: Executor, raw: Any) -> None:
+    outcome = executor.run("write_note", raw, Run(thread="t", job="j", step="1"), key="1")
+    assert outcome.status == "done" and outcome.args["text"] == "half \ufffd"
+
+
 def test_an_unknown_tool_gets_the_nearest_name(executor: Executor) -> None:
     outcome = executor.run("spek", {}, Run())
     assert outcome.error is not None and "'speak'" in outcome.error.sentence and outcome.error.exit_code == 2

@@ -18,6 +18,7 @@ from configs.settings import Settings
         ("\u202egnp.elif\u202c.png", "gnp.elif .png"),
         ("bell\x07\x1b[2J.png", "bell [2J.png"),
         ("caffè 🎬 'uno'.png", "caffè 🎬 'uno'.png"),
+        ("half \udcff.png", "half \ufffd.png"),
         ("\u2066\u2069", "a file without a name"),
     ],
 )

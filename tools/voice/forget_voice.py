@@ -11,6 +11,7 @@ from pydantic import Field
 
 from configs.errors import UsageError
 from configs.tts_config import load_tts
+from memory.names import shown_name
 from memory.records import Asset, Entry
 from memory.set_aside import KEPT_DAYS, set_aside
 from tools.spec import Tool, ToolArgs, ToolContext, ToolResult
@@ -49,7 +50,7 @@ class ForgetVoice(Tool):
                 data={"for_good": True},
             )
         if entry is None or not isinstance(source, Mapping):
-            raise UsageError(f"{args.character[:60]} has no cloned voice", fix=_nearest(args.character, ctx))
+            raise UsageError(f"{shown_name(args.character, 60)} has no cloned voice", fix=_nearest(args.character, ctx))
         consent = consent_of(entry.data)
         before = ctx.memory.last_change(ctx.thread)
         recordings, trainings = _recordings(ctx, source), _trainings(ctx, source)
