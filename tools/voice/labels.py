@@ -41,6 +41,12 @@ def voices_tags(files: Iterable[Path]) -> dict[str, str]:
     return voice_tags(engines, characters, consents)
 
 
+def speaks_alone_with(file: Path, engine: str) -> bool:
+    """Whether a sound says that one voice of `engine` speaks in it and no other; films have more sound than voices."""
+    origin = read_origin(file)
+    return origin is not None and origin.engine == engine and bool(origin.character) and ", " not in origin.character
+
+
 def _origin(file: Path) -> VoiceOrigin | None:
     try:
         facts = file.stat()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.alignment.align import FIT_MARK, LETTERS_PER_SECOND, MAX_SECONDS, Aligned, align
+from backends.voice.alignment.align import LETTERS_PER_SECOND, MAX_SECONDS, Aligned, align
 from backends.voice.engines.protocol import Phoneme
 from backends.voice.lips.energy import EnergyMouth, cues_from_energy
 from backends.voice.lips.visemes import MouthCue, cues_from_phonemes
@@ -22,6 +22,7 @@ from configs.errors import EngineError, UsageError
 from memory.records import Asset
 from tools.spec import ToolContext
 from tools.voice.asked import find_speaker
+from tools.voice.labels import speaks_alone_with
 
 RATE = 22050
 """Enough for energy and alignment; the file itself is not changed."""
@@ -207,7 +208,8 @@ def _laid_over(
         ctx.progress(1 + before + done / max(total, 1e-6) / of, 3, "laying the text over the sound")
 
     try:
-        found = align(samples, RATE, text, language, on_progress=on_progress)
+        own = speaks_alone_with(ctx.path(asset), "espeak")
+        found = align(samples, RATE, text, language, own_voice=own, on_progress=on_progress)
     except EngineError as error:
         ctx.warn(f"{error.sentence} So the mouth follows the loudness.")
         return None
@@ -218,7 +220,7 @@ def _laid_over(
         return None
     if not found.fits:
         ctx.warn(
-            f"The text hardly fits the sound (likeness {found.fit}, under {FIT_MARK}; {pace}): the mouth may be off."
+            f"The text hardly fits the sound (likeness {found.fit}, under {found.mark}; {pace}): the mouth may be off."
         )
     return found
 

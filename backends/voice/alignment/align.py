@@ -15,15 +15,21 @@ from numpy.typing import NDArray
 
 from backends.voice.alignment.pauses import condense
 from backends.voice.alignment.pieces import Piece, cut_pieces, quiet_runs
-from backends.voice.alignment.stretch import RATE, Timed, align_stretch, likeness_of, read_aloud, roughly
+from backends.voice.alignment.readers import Reader
+from backends.voice.alignment.stretch import RATE, Timed, align_stretch, likeness_of, roughly
 from backends.voice.engines.protocol import Phoneme
 from backends.voice.measures.loudness import FLOOR_DB, FRAME_S, peak_dbfs, speech_span
 from backends.voice.texts.reading import Token, read_tokens
 from backends.voice.wav import resample
 from configs.errors import UsageError
 
-FIT_MARK = 0.045
-"""Likeness under which the text is doubted; `studio bench lips` measures it on right and wrong texts."""
+FIT_MARK, SHORT_FIT_MARK = 0.035, 0.01
+"""Likeness under which a text is doubted, and the same for sounds under FIT_SHORT_S: measured on people, of whose
+right texts one in a hundred lies lower (docs/lip-sync.md)."""
+FIT_SHORT_S = 3.5
+OWN_FIT_MARK = 0.1
+"""For one of the studio's built-in voices: right texts have 0.17 and more but for one in a hundred, others 0.09 at
+most."""
 FIT_SHORTEST_S = 2.5
 """Shorter sounds are too alike to be told apart by likeness."""
 LETTERS_PER_SECOND = (3.0, 32.0)
@@ -53,12 +59,14 @@ class Aligned:
     """How much nearer the sound lies to this text than to the same sounds in another order: 1 the same voice and
     words, about 0 another text; None for sounds too short to say."""
     letters_per_second: float = 0.0
+    mark: float = FIT_MARK
+    """Likeness under which the text is doubted."""
 
     @property
     def fits(self) -> bool:
         """False when the text is hardly what is said."""
         slow, fast = LETTERS_PER_SECOND
-        return slow <= self.letters_per_second <= fast and (self.fit is None or self.fit >= FIT_MARK)
+        return slow <= self.letters_per_second <= fast and (self.fit is None or self.fit >= self.mark)
 
 
 def align(
@@ -67,6 +75,7 @@ def align(
     text: str,
     language: str = "en",
     *,
+    own_voice: bool = False,
     on_progress: Progress = lambda done, total: None,
 ) -> Aligned:
     """Phonemes and words of `text` in a recording of it.
@@ -75,6 +84,7 @@ def align(
         samples: (N,) mono, -1..1.
         rate: Hz.
         language: BCP 47 tag; what eSpeak speaks can be aligned.
+        own_voice: one of the studio's built-in voices speaks alone in it: wrong texts are told with more certainty.
         on_progress: called with seconds done and in all; raising in it stops the work.
 
     Raises:
@@ -92,9 +102,9 @@ def align(
     start, end = _spoken_span(mono)
     mono = mono[round(start * RATE) : max(round(end * RATE), round(start * RATE) + RATE // 20)]
     dense = condense(mono, RATE)
-    fit, high = likeness_of(dense.samples, tokens, tag)
+    fit, reader = likeness_of(dense.samples, tokens, tag)
     scale = (end - start) / max(len(dense.samples) / RATE, 1e-3)
-    timed = _stretches(dense.samples, tokens, tag, high, lambda done, total: on_progress(scale * done, scale * total))
+    timed = _stretches(dense.samples, tokens, tag, reader, lambda done, total: on_progress(scale * done, scale * total))
     quiet = _united([*quiet_runs(mono, RATE, _PAUSE_S), *dense.pauses])
 
     def place(first: float, last: float) -> tuple[float, float]:
@@ -109,6 +119,7 @@ def align(
         tuple((*place(first, last), tokens[index].written) for first, last, index in timed.words),
         fit if end - start >= FIT_SHORTEST_S else None,
         letters / max(voiced, 0.05) if letters >= _LETTERS_FROM else sum(LETTERS_PER_SECOND) / 2,
+        OWN_FIT_MARK if own_voice else SHORT_FIT_MARK if end - start < FIT_SHORT_S else FIT_MARK,
     )
 
 
@@ -136,19 +147,19 @@ def _united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _stretches(
-    mono: NDArray[np.float32], tokens: Sequence[Token], tag: str, high: bool, on_progress: Progress
+    mono: NDArray[np.float32], tokens: Sequence[Token], tag: str, reader: Reader, on_progress: Progress
 ) -> Timed:
     """The whole recording, in stretches when it is long."""
     seconds = len(mono) / RATE
     pieces = [Piece(0.0, seconds, tuple(range(len(tokens))))]
     if seconds > 1.5 * STRETCH_S:
-        said = read_aloud(tokens, tag, high)
+        said = reader.read(tokens, tag)
         pieces = cut_pieces(mono, RATE, tokens, said.words, roughly(mono, said), STRETCH_S)
     whole = Timed()
     for piece in pieces:
         on_progress(piece.start, seconds)
         part = mono[round(piece.start * RATE) : round(piece.end * RATE)]
-        made = align_stretch(part, [tokens[i] for i in piece.tokens], tag, high)
+        made = align_stretch(part, [tokens[i] for i in piece.tokens], tag, reader)
         whole = whole.then(made, piece.start, piece.tokens[0])
     on_progress(seconds, seconds)
     return whole

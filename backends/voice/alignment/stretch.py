@@ -6,12 +6,13 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.voice.engines.espeak import SAMPLE_RATE, espeak_voice
-from backends.voice.engines.espeak_library import EspeakKnobs, Utterance, open_library
+from backends.voice.alignment.readers import PLAIN, SMALL, Reader, Reading
+from backends.voice.engines.espeak import SAMPLE_RATE
 from backends.voice.engines.protocol import Phoneme
 from backends.voice.shaping.warp import cepstra, likeness, warp
 from backends.voice.texts.reading import Token
@@ -23,6 +24,10 @@ _FINE_S, _COARSE_S, _LIKENESS_S = 0.01, 0.1, 0.02
 _REACH, _REACH_S = 0.25, 40.0
 """Share of the sound, and at most seconds, by which the reading may run ahead or behind."""
 _LIKENESS_PART_S = 60.0
+_BEYOND_DOUBT, _SURE = 0.3, 0.1
+"""Likeness from which no further reader is asked, and from which one of the small voices is believed to speak."""
+_FEWEST_WORDS, _PART_S = 4, 0.25
+"""Fewer borders between words make too few orders; then the reading is cut into parts of so many seconds."""
 
 Samples = NDArray[np.float32]
 
@@ -43,43 +48,52 @@ class Timed:
         )
 
 
-def read_aloud(tokens: Sequence[Token], tag: str, high: bool) -> Utterance:
-    """eSpeak's reading. Raises EngineError when it is missing or does not speak the language."""
-    voice = espeak_voice(tag) + ("+f2" if high else "")
-    return open_library().synthesise(" ".join(token.spoken for token in tokens), EspeakKnobs(voice))
-
-
-def roughly(mono: Samples, said: Utterance) -> Callable[[float], float]:
+def roughly(mono: Samples, said: Reading) -> Callable[[float], float]:
     """From seconds of eSpeak's reading to seconds of the recording, to a tenth or so."""
     return _laid_over(mono, said, _COARSE_S)
 
 
-def align_stretch(mono: Samples, tokens: Sequence[Token], tag: str, high: bool) -> Timed:
+def align_stretch(mono: Samples, tokens: Sequence[Token], tag: str, reader: Reader) -> Timed:
     """Phonemes and words of `tokens` in (N,) samples at RATE."""
-    said = read_aloud(tokens, tag, high)
+    said = reader.read(tokens, tag)
     heard = _laid_over(mono, said, _FINE_S)
     phonemes = tuple(Phoneme(heard(p.start), heard(p.end), p.ipa) for p in said.phonemes)
     return Timed(tuple(p for p in phonemes if p.end > p.start), _words(said, heard, tokens))
 
 
-def likeness_of(mono: Samples, tokens: Sequence[Token], tag: str) -> tuple[float, bool]:
-    """Likeness of the recording's first minute, at most, to as much of the reading; and whether a high voice's is it.
+def likeness_of(mono: Samples, tokens: Sequence[Token], tag: str) -> tuple[float, Reader]:
+    """Likeness of the recording's first minute, at most, to as much of the reading; and whose reading is nearest.
 
-    Both voices are tried and the nearer one counts.
+    The nearest reader counts; none is asked after one that is beyond doubt. For people the plain voices count alone:
+    how near the small ones come to them is chance, and more voices have more luck with a wrong text.
     """
     seconds = len(mono) / RATE
     part = min(1.0, _LIKENESS_PART_S / seconds)
     count = max(8, round(seconds * part / _LIKENESS_S))
-    ours = cepstra(mono[: round(len(mono) * part)], RATE, count)
-    found: list[tuple[float, bool]] = []
-    for high in (False, True):
-        said = read_aloud(tokens, tag, high)
+    ours, reach = cepstra(mono[: round(len(mono) * part)], RATE, count), _reach(count, seconds * part)
+    found: list[tuple[float, Reader]] = []
+    for reader in (*PLAIN, *SMALL):
+        said = reader.read(tokens, tag)
         first, last = _span(said)
-        spoken = resample(said.samples, SAMPLE_RATE, RATE)
-        spoken = spoken[round(first * RATE) : round((first + (last - first) * part) * RATE)]
-        value = likeness(ours, cepstra(spoken, RATE, count), _reach(count, seconds * part))
-        found.append((round(value, 3), high))
-    return max(found)
+        last = first + (last - first) * part
+        spoken = resample(said.samples, SAMPLE_RATE, RATE)[round(first * RATE) : round(last * RATE)]
+        pieces = _pieces(said, first, last, count)
+        found.append((round(likeness(ours, cepstra(spoken, RATE, count), pieces, reach), 3), reader))
+        if found[-1][0] >= _BEYOND_DOUBT:
+            break
+    best = max(found, key=lambda one: one[0])
+    return best if best[0] >= _SURE else max(found[: len(PLAIN)], key=lambda one: one[0])
+
+
+def _pieces(said: Reading, first: float, last: float, count: int) -> list[tuple[int, int]]:
+    """Frames of the words of a reading in `count` frames from `first` to `last`; of few words, equal parts."""
+    length = max(last - first, 1e-6)
+    edges = {round((start - first) / length * count) for start, _, _ in said.words if first < start < last}
+    if len(edges) < _FEWEST_WORDS:
+        parts = max(2, min(count, round(length / _PART_S)))
+        edges = {round(index * count / parts) for index in range(1, parts)}
+    cuts = sorted({0, count, *edges})
+    return list(pairwise(cuts))
 
 
 def base_letters(ipa: str) -> str:
@@ -87,7 +101,7 @@ def base_letters(ipa: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFD", ipa) if unicodedata.category(sign) == "Ll")
 
 
-def _laid_over(mono: Samples, said: Utterance, step: float) -> Callable[[float], float]:
+def _laid_over(mono: Samples, said: Reading, step: float) -> Callable[[float], float]:
     seconds = len(mono) / RATE
     first, last = _span(said)
     spoken = resample(said.samples, SAMPLE_RATE, RATE)[round(first * RATE) : round(last * RATE)]
@@ -99,7 +113,7 @@ def _laid_over(mono: Samples, said: Utterance, step: float) -> Callable[[float],
     return lambda at: float(np.interp(at, place, times))
 
 
-def _span(said: Utterance) -> tuple[float, float]:
+def _span(said: Reading) -> tuple[float, float]:
     if not said.phonemes:
         return 0.0, len(said.samples) / SAMPLE_RATE
     return said.phonemes[0].start, said.phonemes[-1].end
@@ -110,7 +124,7 @@ def _reach(count: int, seconds: float) -> int:
 
 
 def _words(
-    said: Utterance, heard: Callable[[float], float], tokens: Sequence[Token]
+    said: Reading, heard: Callable[[float], float], tokens: Sequence[Token]
 ) -> tuple[tuple[float, float, int], ...]:
     owners = [index for index, token in enumerate(tokens) for _ in token.spoken.split()]
     spans: dict[int, tuple[float, float]] = {}

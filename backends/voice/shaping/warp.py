@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -15,6 +16,8 @@ CHANGE = 0.4
 """Weight of the change of each value against the value."""
 STEPS = 3
 """Frames that the second reading may advance per frame of the first: 0 (a pause) to this many."""
+ORDERS = 8
+"""Of a reading's words, that its likeness is set against."""
 FLOOR_DB = 40.0
 """Levels further below the loudest one than this are all one: noise floors differ between recordings."""
 
@@ -51,13 +54,45 @@ def cepstra(samples: NDArray[np.float32], rate: int, count: int) -> Features:
     return np.asarray(np.concatenate([made * weights, CHANGE * change * weights], axis=1), dtype=np.float32)
 
 
-def likeness(first: Features, second: Features, reach: int) -> float:
-    """How much nearer the two lie than to the same sounds in another order: 1 the same, about 0 another text."""
-    _, own = warp(first, second, reach)
-    turned = second[::-1]
-    others = (turned, np.roll(second, len(second) // 2, axis=0), np.roll(turned, len(second) // 3, axis=0))
-    chance = float(np.mean([warp(first, np.ascontiguousarray(other), reach)[1] for other in others]))
-    return 1 - own / max(chance, 1e-9)
+def likeness(first: Features, second: Features, pieces: Sequence[tuple[int, int]], reach: int) -> float:
+    """How much nearer the two lie than to the same sounds in another order: 1 the same, about 0 another text.
+
+    Args:
+        first, second: (N, D) each, of the recording and of a reading.
+        pieces: (from, to) frames of `second`, in order, that are put into other orders: words, as they are said.
+            Readings turned round or rolled were nearer to any speech than to real words, or farther: no chance level.
+    """
+    shuffle = np.random.default_rng(0)
+    orders = [shuffle.permutation(len(pieces)) for _ in range(ORDERS)]
+    others = [np.concatenate([second[slice(*pieces[index])] for index in order]) for order in orders]
+    own, *chance = warp_costs(first, np.stack([second, *others]), reach)
+    return 1 - float(own) / max(float(np.mean(chance)), 1e-9)
+
+
+def warp_costs(first: Features, seconds: Features, reach: int) -> NDArray[np.float32]:
+    """The mean distance along the way of `warp` from (N, D) to each of (K, M, D), all at once: (K,)."""
+    kinds, other, _ = seconds.shape
+    count, width = len(first), 2 * reach + 1
+    slope = (other - 1) / max(1, count - 1)
+    padded = np.pad(seconds, ((0, 0), (reach, reach + STEPS), (0, 0)))
+    lengths, own = (padded**2).sum(axis=2), (first**2).sum(axis=1)
+    total = np.full((kinds, width), np.inf, np.float32)
+    total[:, reach] = np.linalg.norm(seconds[:, 0] - first[0], axis=1)
+    base = -reach
+    for row in range(1, count):
+        fresh = round(row * slope) - reach
+        best = np.full((kinds, width), np.inf, np.float32)
+        for step in range(STEPS + 1):
+            offset = fresh - base - step  # see `warp`
+            low, high = max(0, -offset), min(width, width - offset)
+            if high > low:
+                best[:, low:high] = np.minimum(best[:, low:high], total[:, low + offset : high + offset])
+        part = slice(fresh + reach, fresh + reach + width)
+        distance = np.sqrt(np.maximum(lengths[:, part] + own[row] - 2 * (padded[:, part] @ first[row]), 0))
+        columns = np.arange(fresh, fresh + width)
+        distance[:, (columns < 0) | (columns >= other)] = np.inf
+        total, base = best + distance, fresh
+    return np.asarray(total[:, min(width - 1, other - 1 - base)] / count, np.float32)
 
 
 def warp(first: Features, second: Features, reach: int) -> tuple[NDArray[np.int64], float]:

@@ -19,7 +19,7 @@ from configs.voice_training import Cloning
 
 if TYPE_CHECKING:
     from backends.media.probe import MediaInfo
-    from backends.vision.frame import SoundBlock
+    from backends.vision.frame import SoundBlock, SoundSink
     from backends.voice.speakers.likeness import SpeakerEncoder
     from backends.voice.speakers.track import VoiceTrack
 
@@ -100,7 +100,7 @@ def hear(
     warnings: tuple[str, ...] = ()
     try:
         # `ear` comes first: it ends the listening, and then nobody hears that block
-        sinks = [ear] if voices is None else [ear, voices]
+        sinks: list[SoundSink] = [ear] if voices is None else [ear, voices]
         warnings = listen(path, sinks, info=info, cancel=cancel, on_progress=on_progress).warnings
     except _Enough:
         pass
