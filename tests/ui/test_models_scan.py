@@ -1,4 +1,4 @@
-"""`studio models scan` as its users run it: real processes, real files, a registry with comments."""
+"""`studio models scan` as its users run it: real files, a registry with comments, Ctrl-C in a real process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from in_process import studio_here
 from model_files import kohya, kohya_said, write_model
 
 from backends.image.registry.hashing import file_sha256
@@ -39,8 +40,8 @@ class Place:
         }  # fmt: skip
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ui.cli", "models", "scan", *args]
-        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60, check=False)
+        own = {name: value for name, value in self.env.items() if name.startswith("STUDIO_")}
+        return studio_here("models", "scan", *args, **own, COLUMNS="150")
 
     def json(self, *args: str) -> dict[str, Any]:
         result = self.run(*args, "--json")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import studio_here
 
 from backends.media.images import save_png
 from configs.errors import UsageError
@@ -44,12 +45,16 @@ def made(home: Path) -> dict[str, Asset]:
     return {"picture": picture, "board": board, "depth": depth}
 
 
+ENV = {"STUDIO_MEMORY__INDEX": "numpy", "STUDIO_MEMORY__EMBEDDER": "letters", "STUDIO_IMAGE__PREVIEW_SAMPLES": "1"}
+
+
 def studio(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {
-        **os.environ, "STUDIO_MEMORY__INDEX": "numpy", "STUDIO_MEMORY__EMBEDDER": "letters",
-        "STUDIO_IMAGE__PREVIEW_SAMPLES": "1",
-    }  # fmt: skip
+    return studio_here(*words, "--home", str(home), **ENV)
+
+
+def in_a_process(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ui.cli", *words, "--home", str(home)]
+    env = {**os.environ, **ENV}
     return subprocess.run(command, cwd=REPO, env=env, capture_output=True, text=True, timeout=240, check=False)
 
 
@@ -141,7 +146,7 @@ def test_what_is_not_known_gets_one_sentence(home: Path, made: dict[str, Asset],
 
 
 def test_remake_tells_that_it_is_identical(home: Path, made: dict[str, Asset]) -> None:
-    done = studio(home, "remake", made["picture"].id)
+    done = in_a_process(home, "remake", made["picture"].id)
     assert done.returncode == 0 and "identical, pixel for pixel" in done.stdout, done.stderr
     done = studio(home, "remake", made["depth"].id, "--json")
     assert done.returncode == 2 and json.loads(done.stdout)["error"]["problem"]
