@@ -145,7 +145,7 @@ def test_long_findings_are_a_list_and_short_answers_stay_as_they_are(home: Path)
         "A film.mp4: 20.00 s, 24 fps. 7 shots, cuts at 3.38, 6.46 s. Camera: slow pan right (shots 1, 3); slow pan "
         "left with push-in or zoom in (shot 6); static camera (shot 2); slow push-in (shot 4). "
         "Coherence: no faults found. Shot scales: 3 CU, 2 LS. Loudness -16.2 LUFS, range 13.9 LU, peak -1.4 dBFS. "
-        "No steady beat was heard in it."
+        'No steady beat was heard in it. Said: "Go away.". Seen: Fia.'
     )
     assert in_lines(found + "\nNote: one thing.").split("\n") == [
         "- **A film.mp4**: 20.00 s, 24 fps. 7 shots, cuts at 3.38, 6.46 s.",
@@ -158,6 +158,8 @@ def test_long_findings_are_a_list_and_short_answers_stay_as_they_are(home: Path)
         "- **Shot scales**: 3 CU, 2 LS.",
         "- Loudness -16.2 LUFS, range 13.9 LU, peak -1.4 dBFS.",
         "- No steady beat was heard in it.",
+        '- **Said**: "Go away.".',
+        "- **Seen**: Fia.",
         "",
         "Note: one thing.",
     ]

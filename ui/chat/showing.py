@@ -81,7 +81,7 @@ NOTE = "Note: "
 """Beginning of what a tool warns of; several of them are a list."""
 LONG_ROW, LONG_PARTS = 120, 3
 """From here on what a row of it enumerates is, too."""
-_SENTENCE = re.compile(r"(?:(?<=[a-z0-9)%][.!?])|(?<=[A-Z]{2}[.!?])) (?=[A-Z])")
+_SENTENCE = re.compile(r"(?:(?<=[a-z0-9)%\"'][.!?])|(?<=[A-Z]{2}[.!?])) (?=[A-Z])")
 _LABEL = re.compile(r"^([A-Z][^:.*]{2,30}|[^:*]{1,60}\.\w{2,4}): ")
 
 
