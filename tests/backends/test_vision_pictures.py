@@ -63,6 +63,8 @@ def test_values_that_are_not_numbers_are_counted():
         ((218, 213, 73), "yellow"),
         ((182, 150, 151), "tan"),
         ((166, 169, 105), "olive"),
+        ((246, 209, 139), "pale yellow"),
+        ((236, 212, 122), "blond"),
     ],
 )
 def test_colour_names(rgb, name):
