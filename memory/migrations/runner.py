@@ -35,15 +35,28 @@ def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS
             f"a newer version of the studio wrote it (schema {before}, this one knows {newest})",
             "Update the studio, or choose another folder with --home",
         )
+    if before >= 2 and not _is_final(db):
+        _apply(db, v0002_search.AGAIN, before)
     for version in range(before + 1, newest + 1):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in migrations[version - 1]:
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {version}")
-            db.execute("COMMIT")
-        except sqlite3.Error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        _apply(db, migrations[version - 1], version)
     return before, newest
+
+
+def _apply(db: sqlite3.Connection, statements: Migration, version: int) -> None:
+    """All of the statements and the version's number, or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in statements:
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _is_final(db: sqlite3.Connection) -> bool:
+    """Whether version 2 has its final form: the first one did not number what is still to be embedded."""
+    columns = [str(row[1]) for row in db.execute("PRAGMA table_info(pending)")]
+    return not columns or "number" in columns

@@ -58,3 +58,11 @@ STATEMENTS = (
     FILL_TEXT,
     "INSERT INTO pending (ref) SELECT id FROM records",
 )
+_TRIGGERS = tuple(f"{table}_{when}" for table in ("assets", "entries") for when in ("added", "changed", "removed"))
+AGAIN = (
+    *(f"DROP TRIGGER IF EXISTS {name}" for name in _TRIGGERS),
+    "DROP TABLE record_text",
+    "DROP TABLE pending",
+    *(text for text in STATEMENTS if not text.startswith(("CREATE VIEW records", "CREATE TABLE vectors"))),
+)
+"""For files that have the first form of this version, in which an entry could not be changed twice."""

@@ -226,6 +226,36 @@ def test_an_old_file_is_brought_up_to_date(workspace):
     now.close()
 
 
+def _first_form(statement):
+    if statement.startswith("CREATE TABLE pending"):
+        return "CREATE TABLE pending (ref TEXT PRIMARY KEY) WITHOUT ROWID"
+    for who in ("new", "old"):
+        late = f"(ref) SELECT {who}.id WHERE NOT EXISTS (SELECT 1 FROM pending WHERE ref = {who}.id)"
+        statement = statement.replace(f"INTO pending {late}", f"OR IGNORE INTO pending VALUES ({who}.id)")
+    return statement.replace("ref UNINDEXED, kind, name", "ref UNINDEXED, kind UNINDEXED, name")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_file_of_the_first_form_of_version_2_keeps_everything(workspace, version):
+    """It did not number what is still to be embedded, and its triggers refused the second change of an entry."""
+    with sqlite3.connect(workspace.database) as old:
+        for statements in MIGRATIONS[:version]:
+            for statement in statements:
+                old.execute(_first_form(statement))
+        old.execute(f"PRAGMA user_version = {version}")
+        old.execute(
+            """INSERT INTO entries VALUES (1, 'chr-1', 'character', 'Boo', 'boo', 'a tiny robot', '{}', '["Beeper"]',
+                'user', 1.0, 1.0)"""
+        )
+    old.close()
+    for _ in range(2):
+        with Memory.open(workspace, index="numpy", embedder="letters") as memory:
+            assert memory.search("robots")[0].name == "Boo"
+            for text in ("a small robot", "a tiny robot"):
+                assert memory.remember("character", "Boo", text).text == text
+            assert memory.search("beeper", kinds=("character",), semantic=False)[0].text == "a tiny robot"
+
+
 def test_a_failing_migration_leaves_the_old_version(tmp_path):
     with sqlite3.connect(tmp_path / "x.db", isolation_level=None) as db:
         assert migrate(db, [("CREATE TABLE a (x)",)]) == (0, 1)
