@@ -249,3 +249,16 @@ def test_feelings_that_are_heard_are_not_those_that_there_are(brain: OfflineBrai
         ("analyze_audio", {"audio": SAMPLE["id"]})
     ]
     assert calls(brain, "quali emozioni ci sono?") == [("list_voices", {"about": "emotions"})]
+
+
+def test_an_attached_list_tells_a_dataset_what_is_said(brain: OfflineBrain) -> None:
+    sounds = [{"id": f"aud-{letter * 10}", "kind": "audio", "name": f"{letter}.wav"} for letter in "ab"]
+    listed = {"id": "fil-cccccccccc", "kind": "file", "name": "luca.list"}
+    ((tool, args),) = calls(brain, "build a dataset for Luca from these", attachments=[*sounds, listed])
+    assert (tool, args["source"], args["subtitles"]) == (
+        "build_voice_dataset",
+        [one["id"] for one in sounds],
+        listed["id"],
+    )
+    ((_, alone),) = calls(brain, "build a dataset for Luca from these", attachments=sounds)
+    assert "subtitles" not in alone

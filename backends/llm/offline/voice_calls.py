@@ -117,10 +117,17 @@ def clone_voice(request: Request) -> list[Call]:
 
 
 def build_voice_dataset(request: Request) -> list[Call]:
-    """source (one or several), character."""
+    """source (one or several), character, and the attached list of what is said in them."""
     sources = [] if request.answers.get("file") else _several(request)
     source: str | list[str] = sources if len(sources) > 1 else need_file(request, "sound", "which_audio")
-    return [Call("build_voice_dataset", {"source": source, "character": need_character(request)})]
+    args: dict[str, Any] = {"source": source, "character": need_character(request)}
+    words = [file.id for file in request.facts.attachments if file.name.lower().endswith(_WORD_LISTS)]
+    if len(words) == 1:
+        args["subtitles"] = words[0]
+    return [Call("build_voice_dataset", args)]
+
+
+_WORD_LISTS = (".list", ".csv", ".srt", ".vtt")
 
 
 def train_voice(request: Request) -> list[Call]:
