@@ -9,9 +9,10 @@ import opentimelineio as otio
 import pytest
 from editing_context import EditingStudio
 
+from configs.errors import UsageError
 from memory.records import Asset
-from tools.editing.specs import ClipSpec
-from tools.editing.timeline import build_timeline, save_timeline
+from tools.editing.specs import ClipSpec, MarkerSpec
+from tools.editing.timeline import build_timeline, load_timeline, save_timeline
 
 
 @pytest.mark.parametrize("form", ["edl", "fcpxml", "fcp7"])
@@ -42,3 +43,11 @@ def test_speeds_in_drop_frame_lists_are_read_and_written(studio: EditingStudio, 
     listed = studio.attach(other)
     _, outcome = studio.make("import_timeline", file=listed.id)
     assert outcome.error is None
+
+
+def test_a_timeline_of_a_newer_version_is_named_as_such(tmp_path: Path) -> None:
+    timeline = build_timeline("t", 24, 160, 90, [ClipSpec("vid-a", Path("a.mp4"), 0, 1)], {}, [], [MarkerSpec(0, "m")])
+    file = save_timeline(timeline, tmp_path / "new.otio")
+    file.write_text(file.read_text().replace('"Marker.2"', '"Marker.99"'))
+    with pytest.raises(UsageError, match=r"'new\.otio' cannot be read: a newer OpenTimelineIO wrote it"):
+        load_timeline(file)

@@ -70,6 +70,9 @@ def load_timeline(path: Path) -> otio.schema.Timeline:
         raise UsageError(problem, f"it is nested deeper than {MAX_NESTING} levels", fix)
     try:
         timeline = otio.adapters.read_from_string(text, "otio_json")
+    except otio.exceptions.UnsupportedSchemaError as error:
+        fix = f"Save it for version {otio.__version__} there, or as an EDL or FCP XML, and import that"
+        raise UsageError(f"'{path.name}' cannot be read", "a newer OpenTimelineIO wrote it", fix) from error
     except (otio.exceptions.OTIOError, ValueError, TypeError, KeyError) as error:
         raise UsageError(problem, f"OpenTimelineIO refuses it ({str(error)[:160]})", fix) from error
     if not isinstance(timeline, otio.schema.Timeline):
