@@ -121,7 +121,7 @@ def wrong_texts(lines: Sequence[tuple[str, str, SpeechResult]]) -> dict[str, Any
     for language, text, said in lines[:: len(EMOTIONS)]:
         for other in TEXTS[language]:
             if other != text:
-                found = align(said.samples, said.sample_rate, other, language)
+                found = align(said.samples, said.sample_rate, other, language, own_voice=True)
                 fits.append(found.fit or 0.0)
                 noticed.append(not found.fits)
     return {

@@ -164,3 +164,30 @@ def test_the_recogniser_stays_off_the_gpu_unless_it_is_sent_there(
     recogniser = find_judges(settings).recogniser
     assert recogniser is not None and recogniser.write_samples(np.zeros(16000, np.float32), 16000) == ""
     assert asked == [device]
+
+
+class Mumbling(Cloning):
+    """Its first try says other words, as cloning engines do that fall into their reference."""
+
+    def speak(self, request: SpeechRequest) -> SpeechResult:
+        if not self.tries:
+            request = replace(request, text="Why did you open the door when I told you to keep it shut all night?")
+        return super().speak(request)
+
+
+def test_other_words_than_asked_are_tried_again() -> None:
+    engine = Mumbling()
+    line = synthesise_line(engine, "My father used to say that a quiet morning hides a very loud evening.", VOICE)  # type: ignore[arg-type]
+    kept = next(score for score in line.scores if score.name == "text_fit")
+    assert engine.tries == line.tries == 2 and kept.passed and isinstance(kept.value, float) and kept.value > 0.2
+    assert not line.warnings
+
+
+def test_the_text_of_short_lines_and_whispers_is_not_judged_by_likeness() -> None:
+    for text, emotion in (
+        ("Oh.", "neutral"),
+        ("My father said that a quiet morning hides a loud evening.", "whispering"),
+    ):
+        line = synthesise_line(Cloning(), text, VOICE, emotion=emotion, intensity=1.0)  # type: ignore[arg-type]
+        score = next(score for score in line.scores if score.name == "text_fit")
+        assert (score.value, score.status, score.passed) == (None, "not measured", None) and score.note

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.identity.local_files import model_folder
+from backends.voice.alignment.align import FIT_MARK, FIT_SHORTEST_S, align
 from backends.voice.casting import species_of, voices_config
 from backends.voice.emotions.feeling import read_emotion
 from backends.voice.engines.protocol import SpeechRequest, SpeechResult, VoiceSource
@@ -81,7 +82,7 @@ def recogniser_mib(settings: Settings) -> int:
 def judged(
     request: SpeechRequest, raw: SpeechResult, finished: NDArray[np.float32], spoken: str, judges: Judges
 ) -> tuple[Score, ...]:
-    """The scores `similarity`, `intelligibility` and `noise` of one try.
+    """The scores `noise`, `similarity`, `intelligibility` and `text_fit` of one try.
 
     Args:
         finished: (N,) samples after trimming and levelling.
@@ -91,6 +92,7 @@ def judged(
         _noise(request, raw, finished, spoken),
         _similarity(request, raw, finished, judges),
         _intelligibility(request, raw, finished, spoken, judges),
+        _text_fit(request, raw, finished, spoken),
     )
 
 
@@ -169,6 +171,28 @@ def _intelligibility(
     value = round(max(0.0, 1 - found.character_error_rate), 3)
     note = f"word errors {found.word_error_rate:.0%}; heard: {found.heard[:80]}"
     return Score("intelligibility", value, "measured", f"{by}, {found.recogniser}", mark, value >= mark, note)
+
+
+def _text_fit(request: SpeechRequest, raw: SpeechResult, finished: NDArray[np.float32], spoken: str) -> Score:
+    """Whether an engine that tells no word times said this text at all: without weights, and surer for long lines."""
+    by, note = "likeness to eSpeak's reading of the text, against its words in other orders", ""
+    if not spoken:
+        note = "sounds only, no words"
+    elif raw.words:
+        note = "the engine's own word times tell it (words_spoken)"
+    elif len(finished) < FIT_SHORTEST_S * raw.sample_rate:
+        note = f"lines under {FIT_SHORTEST_S:g} s are too alike"
+    elif _whispered(request) > _marks()["similarity_whisper"]:
+        note = "whispers of cloned voices were not measured"
+    if note:
+        return Score("text_fit", None, "not measured", by, FIT_MARK, None, note)
+    try:
+        found = align(finished, raw.sample_rate, spoken, request.language)
+    except StudioError as error:
+        return Score("text_fit", None, "not measured", by, FIT_MARK, None, why_not(error))
+    if found.fit is None:
+        return Score("text_fit", None, "not measured", by, found.mark, None, "there is too little speech in it")
+    return Score("text_fit", found.fit, "measured", by, found.mark, found.fit >= found.mark)
 
 
 def _clips(source: VoiceSource | None) -> tuple[tuple[str, int], ...]:
