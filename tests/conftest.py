@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from file_order import slow_first
+from kept_folders import remove_kept
 
 from configs.settings import Settings, load_settings
 from configs.workspace import Workspace
@@ -29,6 +30,10 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays loaded: each `gc.collect()` of an engine looked through a million objects of it."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    remove_kept()
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from kept_folders import kept_folder
 from numpy.typing import NDArray
-from tiny_sdxl import kept_folder
 
 from backends.image.engine import ControlMap
 from backends.image.sdxl.engine import SdxlEngine

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import torch
+from kept_folders import kept_folder
 
 from evals.benchmarks.swapping.random_sdxl import build_random_sdxl
-
-_KEPT: list[tempfile.TemporaryDirectory[str]] = []
-"""Removed when the process ends."""
-
-
-def kept_folder() -> Path:
-    """A new folder for what is built once for all tests of this process."""
-    _KEPT.append(tempfile.TemporaryDirectory(prefix="studio-tests-"))
-    return Path(_KEPT[-1].name)
 
 
 @cache
