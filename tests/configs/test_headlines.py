@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.headlines import shortened, without_hanging
@@ -30,6 +30,7 @@ def test_texts_are_cut_where_it_reads_well(text: str, most: int, name: str) -> N
     assert shortened(text, most) == name
 
 
+@settings(deadline=None)
 @given(st.text(max_size=120), st.integers(1, 60))
 def test_a_name_is_never_longer_than_its_room(text: str, most: int) -> None:
     name = shortened(text, most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.film.reading import read_story
@@ -33,6 +33,7 @@ def test_titles_read_like_titles(story: str, title: str) -> None:
     assert read_story(story).title == title
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aeirst the of on Luca.,:'\"\n?!…", max_size=160))
 def test_a_title_is_short_and_ends_with_a_word(story: str) -> None:
     title = read_story(story).title
