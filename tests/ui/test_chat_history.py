@@ -222,6 +222,7 @@ async def test_pages_are_rewritten_in_whole_and_films_pass_in_pieces() -> None:
 
     headers, body = await asked(OfflinePages(app))
     assert body == b"ok" and headers[b"content-length"] == b"2"
+    assert headers[b"content-security-policy"].startswith(b"img-src 'self' data: blob:;"), "no picture from elsewhere"
     kind = b"video/mp4"
     headers, body = await asked(OfflinePages(app))
     assert body == b'<link href="https://x.org/a">ok' and headers[b"content-length"] == b"99"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 USER = "creator"
 """Identifier of the one user."""
+OWN_PICTURES = (b"content-security-policy", b"img-src 'self' data: blob:; media-src 'self' data: blob:")
+"""Names of files and characters, captions and subtitles are shown as Markdown: a picture in them must not call out."""
 _NO_RESPONSE = "No response returned."
 
 
@@ -43,7 +45,7 @@ class OfflinePages:
                     return
                 body = without_external_links(bytes(page))
                 kept = [h for h in head["headers"] if h[0] != b"content-length"]
-                head["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
+                head["headers"] = [*kept, (b"content-length", str(len(body)).encode()), OWN_PICTURES]
                 await send(head)
                 message = {"type": "http.response.body", "body": body}
             await send(message)
