@@ -49,7 +49,7 @@ def film_title(story: str, people: Sequence[Person], language: str, told: str = 
         told: the story with the request around it, which may name a title.
     """
     if named := _NAMED.search(told or story):
-        return _clean(named["line"] or named["quoted"])[:LONGEST]
+        return shortened(_clean(named["line"] or named["quoted"]), LONGEST) or "Untitled"
     sentence, spoken = _first_sentence(story)
     few = 0 < len(sentence.split()) <= _WORDS and len(sentence) <= LONGEST and not spoken
     if few:
@@ -88,7 +88,7 @@ def _called(person: Person) -> str:
 
 def _clean(text: str) -> str:
     plain = re.sub(r"[^\w\s'’&,:!-]+", " ", " ".join(text.split()).strip(" .,;:!?-–—"))
-    return " ".join(plain.split()).strip(" '’,:-")
+    return " ".join(plain.split()).strip(" '’,:!&_-")
 
 
 def _capitalised(text: str, language: str) -> str:
