@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from slugify import slugify
@@ -32,6 +33,9 @@ PREFIX: dict[str, str] = {
     "dataset": "set",
     "file": "fil",
 }
+
+_PUTTING = Lock()
+"""Held from moving a file to recording it: two runs of one step have one target. One process owns a home."""
 
 
 def asset_id(kind: AssetKind, digest: str, thread: str, step: str) -> str:
@@ -76,22 +80,13 @@ def publish(
         file.unlink(missing_ok=True)
         return known
     target = asset_path(workspace, identity, kind, name, file)
-    size = file.stat().st_size
-    try:
-        with file.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        file.replace(target)
-    except OSError as error:
-        raise StudioError(
-            f"'{name}' could not be stored", error.strerror or str(error), "Free space in the studio's folder"
-        ) from error
     asset = Asset(
         id=identity,
         kind=kind,
         path=target.relative_to(workspace.home).as_posix(),
         name=name,
         sha256=digest,
-        bytes=size,
+        bytes=file.stat().st_size,
         engine=engine,
         engine_version=engine_version,
         tool=tool,
@@ -104,10 +99,26 @@ def publish(
         summary=summary,
         created_at=time.time(),
     )
+    with _PUTTING:
+        return _put(memory, file, target, asset)
+
+
+def _put(memory: Memory, file: Path, target: Path, asset: Asset) -> Asset:
+    """Move and record. What cannot be recorded goes again, unless a record (one undone, too) has its file there."""
+    owned = memory.get_asset(asset.id) is not None
+    try:
+        with file.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        file.replace(target)
+    except OSError as error:
+        raise StudioError(
+            f"'{asset.name}' could not be stored", error.strerror or str(error), "Free space in the studio's folder"
+        ) from error
     try:
         return memory.add_asset(asset)
     except StudioError:
-        target.unlink(missing_ok=True)
+        if not owned:
+            target.unlink(missing_ok=True)
         raise
 
 
