@@ -107,6 +107,7 @@ def test_an_onnx_folder_is_used(settings: Settings, tmp_path: Path) -> None:
     assert found is not None and note == "" and found.name.startswith("wespeaker")
     vector = found.embed(said("Luca", SENTENCES[0]), 16_000)
     assert vector.shape == (80,) and abs(np.linalg.norm(vector) - 1) < 1e-5
+    assert found._net.get_session_options().intra_op_num_threads == 1
     again = found.embed(said("Luca", SENTENCES[0], 44_100), 44_100)
     assert cosine(vector, again) > 0.98
 

@@ -17,6 +17,8 @@ from configs.errors import EngineError
 
 _SILENT = 10 ** (-75 / 20)
 _BATCH = 16
+_THREADS = 1
+"""Pieces of 3 s are too small for several: they wait for each other in a loop, and take the cores of others."""
 
 
 class _CutEncoder(WindowedEncoder):
@@ -83,6 +85,7 @@ class OnnxEncoder(_CutEncoder):
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = _THREADS
         session = onnxruntime.InferenceSession(str(self._model), options, providers=["CPUExecutionProvider"])
         told = session.get_modelmeta().custom_metadata_map.get("framework", "")
         self._wespeaker = told == "wespeaker" if told else session.get_inputs()[0].name == "feats"
