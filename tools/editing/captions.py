@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import opentimelineio as otio
 
 
+TEXTLESS = "textless"
+"""Parameter of a film that was drawn without its timeline's texts: it is taken as it is."""
 STYLES = (
     "'subtitle': small and quiet; 'meme': big white capitals with a black outline; 'karaoke': words are coloured one "
     "after the other; 'title': large, in the middle; 'lower_third': a name in the lower left, a second line smaller; "
@@ -102,7 +104,7 @@ def own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema
     Drawn again with the words, the picture is encoded once; written onto the finished film, twice.
     """
     cut = cut_of(asset, ctx)
-    if cut is None or asset.params.get("preview") is not False:
+    if cut is None or asset.params.get("preview") is not False or TEXTLESS in asset.params:
         return None, ()
     try:
         timeline = load_timeline(ctx.path(cut))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from tools.editing.cost import seconds_to_draw
 from tools.editing.decide import decide
 from tools.editing.decision.finish import TOLD, cuts_of, explained, finished
 from tools.editing.decision.looking import Looking
+from tools.editing.held import HeldContext
 from tools.editing.operations import Highlight, Operation, in_words
 from tools.editing.program import Source
 from tools.editing.render import render
 from tools.editing.sources import SourceFinder
+from tools.editing.specs import CaptionSpec
+from tools.editing.textless import of_parts, textless, texts_over
 from tools.editing.timeline import describe, save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
@@ -62,21 +65,27 @@ class EditVideo(Tool):
         refs = [args.video] if isinstance(args.video, str) else args.video
         if not refs or len(refs) > MAX_SOURCES:
             raise UsageError(f"{len(refs)} clips cannot be edited at once", f"1 to {MAX_SOURCES} can")
-        finder = SourceFinder(ctx)
-        wanted = _Wanted.of(args, refs, ctx, finder)
-        edit = _decided(args.instruction, wanted, ctx)
-        return _finish(edit, wanted, ctx)
+        held = HeldContext(ctx)
+        wanted = _Wanted.of(args, refs, held)
+        edit = _decided(args.instruction, wanted, held)
+        return _finish(edit, wanted, held, ctx)
 
 
 @dataclass(frozen=True)
 class _Wanted:
     """The clips and the music of a call, opened."""
 
+    films: tuple[Asset, ...]
+    """As they were named."""
     clips: tuple[tuple[Source, Asset], ...]
+    """What is cut: the films, those of the studio's own without their texts."""
     known: Looking
+    texts: dict[str, tuple[CaptionSpec, ...]]
+    """What stood on a clip, by its asset's id."""
 
     @staticmethod
-    def of(args: EditVideoArgs, refs: Sequence[str], ctx: ToolContext, finder: SourceFinder) -> _Wanted:
+    def of(args: EditVideoArgs, refs: Sequence[str], ctx: HeldContext) -> _Wanted:
+        finder = SourceFinder(ctx)
         assets = [ctx.asset(ref, "video", "audio") for ref in refs]
         films = [asset for asset in assets if asset.kind == "video"]
         sounds = [ctx.asset(args.music, "audio", "video")] if args.music else []
@@ -86,8 +95,15 @@ class _Wanted:
         if len(sounds) > 1:
             raise UsageError("A cut can follow one piece of music", f"{len(sounds)} sounds were named", "Name one")
         music = (finder.open(sounds[0]), sounds[0]) if sounds else None
-        known = Looking(ctx, {asset.id: asset for asset in films}, music)
-        return _Wanted(tuple((finder.open(asset), asset) for asset in films), known)
+        clips, texts = [], {}
+        for film in films:
+            source = finder.open(film)
+            plain = textless(film, source, ctx)
+            clips.append((source, film) if plain is None else (plain.source, plain.asset))
+            if plain is not None:
+                texts[plain.asset.id] = plain.texts
+        known = Looking(ctx, {asset.id: asset for _, asset in clips}, music)
+        return _Wanted(tuple(films), tuple(clips), known, texts)
 
     @property
     def names(self) -> list[str]:
@@ -108,7 +124,15 @@ class _Edit:
     """'words', or the language model that decided."""
 
 
-def _decided(instruction: str, wanted: _Wanted, ctx: ToolContext) -> _Edit:
+def _decided(instruction: str, wanted: _Wanted, ctx: HeldContext) -> _Edit:
+    """What is done, with the clips' own texts set on what is kept of them."""
+    edit = _planned(instruction, wanted, ctx)
+    made = edit.made
+    kept = texts_over(of_parts(made.parts, made.starts()), wanted.texts, made.rate)
+    return replace(edit, made=replace(made, captions=(*kept, *made.captions)))
+
+
+def _planned(instruction: str, wanted: _Wanted, ctx: HeldContext) -> _Edit:
     """By the lexicon; what it does not understand by the language model where one is served.
 
     Raises UsageError when neither understands it, saying what can be asked.
@@ -124,12 +148,12 @@ def _decided(instruction: str, wanted: _Wanted, ctx: ToolContext) -> _Edit:
     return _Edit(arrange(wanted.sources, operations, known.lively, known), operations, "words")
 
 
-def _finish(edit: _Edit, wanted: _Wanted, ctx: ToolContext) -> ToolResult:
+def _finish(edit: _Edit, wanted: _Wanted, held: HeldContext, ctx: ToolContext) -> ToolResult:
     title, known = f"{Path(wanted.names[0]).stem}-edit", wanted.known
     timeline = finished(edit.made, title)
     steps = [{"operation": in_words(one), "rationale": one.rationale} for one in edit.operations]
     timeline.metadata["studio"]["steps"] = steps
-    rendered = render(timeline, ctx)
+    rendered = render(timeline, held)
     said = [str(step["operation"]) for step in steps] or ["cut as the language model planned"]
     for number, one in enumerate(edit.operations):
         if isinstance(one, Highlight) and one.mood == "lively":
@@ -143,15 +167,17 @@ def _finish(edit: _Edit, wanted: _Wanted, ctx: ToolContext) -> ToolResult:
         "decided_by": edit.by,
     }
     # Recorded only now: a render that fails leaves nothing behind.
+    rendered = held.record(rendered, timeline)
+    films = tuple(film.id for film in wanted.films)
     cut = ctx.save(
         save_timeline(timeline, ctx.scratch(".otio")),
         "timeline",
         f"{title}.otio",
         params=facts,
-        parents=tuple(dict.fromkeys(asset.id for asset in rendered.sources)),
+        parents=tuple(dict.fromkeys((*films, *(asset.id for asset in rendered.sources)))),
         summary=describe(timeline),
     )
-    film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id,), params=facts)
+    film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id, *films), params=facts)
     program, names = rendered.program, wanted.names
     parts = [
         f"Edited {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {'; '.join(said)}",

@@ -59,7 +59,9 @@ class HeldContext:
             path = asset_path(self.workspace, identity, kind, name, file).relative_to(self.workspace.home).as_posix()
             params = dict(record.get("params") or {})
             engine = str(record.get("engine", ""))
-            asset = Asset(identity, kind, path, name, digest, file.stat().st_size, engine, params=params)
+            parents = tuple(record.get("parents", ()))
+            size = file.stat().st_size
+            asset = Asset(identity, kind, path, name, digest, size, engine, params=params, parents=parents)
             self._held[identity] = asset, file, record
         return self._held[identity][0]
 

@@ -255,7 +255,8 @@ def _check_sound(program: Program, ctx: ToolContext) -> None:
 def _check_words(program: Program, frame: Frame, ctx: ToolContext) -> None:
     """Set every caption once before anything is drawn: a caption that cannot be set fails early."""
     texts = [(word.text, word.style) for word in program.words]
-    texts += [(cut.title.text, cut.title.style) for cut in (*program.video, *program.overlays) if cut.title]
+    cards = [cut.title for cut in (*program.video, *program.overlays) if cut.title]
+    texts += [(card.text, card.style) for card in cards if card.text.strip()]
     missing = "".join(set_text(text, style, frame.width, frame.height).missing for text, style in texts)
     if missing:
         letters = " ".join(dict.fromkeys(missing))

@@ -173,6 +173,8 @@ def _card(piece: Piece, frames: int) -> Script:
     assert cut.title is not None
     begin = min(0, -cut.before)
     ahead = max(0, piece.first - begin)
+    if not cut.title.text.strip():
+        return Script((), ahead)
     end = max(cut.frames - begin, ahead + frames)
     return Script((Words(0, end, cut.title.text, cut.title.style, "center"),), ahead)
 

@@ -168,7 +168,8 @@ def _looks(one: Desk, two: Desk, old: Slot, new: Slot) -> Iterator[Difference]:
         yield Difference("effects", new.id, f"{new.label} {', '.join(parts)}")
     texts = [plain(getattr(slot.clip.media_reference, "parameters", None) or {}) for slot in (old, new)]
     if texts[0] != texts[1]:
-        said = f"says '{str(texts[1].get('text', ''))[:80]}'" if texts[0].get("text") != texts[1].get("text") else ""
+        words = " ".join(str(texts[1].get("text", "")).split())[:80]
+        said = f"says '{words}'" if texts[0].get("text") != texts[1].get("text") else ""
         yield Difference("caption", new.id, f"{old.label} {said or 'is set differently'}")
 
 

@@ -41,7 +41,7 @@ class Slot:
     @property
     def label(self) -> str:
         """For people: its name and its id."""
-        name = str(self.clip.name or "")
+        name = " ".join(str(self.clip.name or "").split())
         return f"'{name[:40]}' ({self.id})" if name else self.id
 
     @cached_property
