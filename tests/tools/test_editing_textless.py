@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from configs.settings import Settings
 from memory.records import Asset
+from tools.editing.change.diff import differences
 from tools.editing.specs import CaptionSpec, Spoken, TitleSpec
 from tools.editing.textless import Shown, texts_over
 from tools.editing.timeline import build_timeline, load_timeline, outline
@@ -106,3 +107,11 @@ def test_texts_follow_speed_joins_and_order() -> None:
     ]
     spoken = texts_over([Shown("film", Fraction(2), Fraction(4), Fraction(0))], {"film": [line]}, Fraction(24))
     assert [(one.start, one.end) for one in spoken[0].words] == [(0.0, 0.0), (0.0, 1.0)]
+
+
+def test_differences_have_no_line_breaks() -> None:
+    made = [
+        build_timeline("Fox", 8, 320, 180, [TitleSpec(0.0, 4.0, "ground")], {}, [CaptionSpec(0.0, 2.0, text)])
+        for text in ("one\ntwo", "one\nthree")
+    ]
+    assert [one.text for one in differences(*made)] == ["'one two' (caption-1-0) says 'one three'"]
