@@ -9,6 +9,7 @@ from agent.events import PlanStep
 from agent.pricing import make_steps, propose
 from agent.state import TurnContext
 from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.price_questions import in_italian
 from configs.errors import StudioError
 
 _MIB_OF_GIB = 1024
@@ -28,8 +29,20 @@ def told_forecast(calls: Sequence[Mapping[str, Any]], told: Sequence[str], langu
     steps, refused = make_steps(calls, 0, ctx, told, possible=False)
     if refused:
         raise refused[0].error
-    plan = propose(steps, ctx)
+    hindered = _hindrance(steps, ctx)
     words = lexicon()
+    last = words.say("forecast_hindered", language, error=hindered) if hindered else words.say("forecast_go", language)
+    return f"{_told(steps, language, ctx)}. {last}"
+
+
+def told_of_plan(steps: Sequence[Mapping[str, Any]], question: str, ctx: TurnContext) -> str:
+    """What a plan that waits would take, in words; it goes on waiting."""
+    language = "it" if in_italian(question) else "en"
+    return f"{_told(steps, language, ctx)}. {lexicon().say('forecast_waits', language)}"
+
+
+def _told(steps: Sequence[Mapping[str, Any]], language: str, ctx: TurnContext) -> str:
+    plan, words = propose(steps, ctx), lexicon()
     basis = "measured" if all(step.basis == "measured" for step in plan.steps) else "estimated"
     text = words.say(
         f"forecast_{basis}", language, time=duration(plan.seconds),
@@ -39,9 +52,7 @@ def told_forecast(calls: Sequence[Mapping[str, Any]], told: Sequence[str], langu
     if len(plan.steps) > 1:
         parts = ", ".join(f"{step.tool.replace('_', ' ')} {duration(step.seconds)}" for step in plan.steps)
         text = f"{text} ({parts})"
-    hindered = _hindrance(steps, ctx)
-    last = words.say("forecast_hindered", language, error=hindered) if hindered else words.say("forecast_go", language)
-    return f"{text}. {last}"
+    return text
 
 
 def duration(seconds: float) -> str:

@@ -52,7 +52,7 @@ def turn_report(
         questions.append(f"{waiting}. Approve the plan?")
     steps = [{**{k: s[k] for k in _PLAN_FIELDS}, "status": s["status"]} for s in state.get("steps", [])]
     return {
-        "reply": state.get("reply", "") if not waiting else "",
+        "reply": state.get("reply", ""),
         "assets": [asset_row(a) for a in assets],
         "calls": list(state.get("calls", [])),
         "plan": steps,

@@ -57,11 +57,12 @@ class State(TypedDict, total=False):
 class Decision:
     """The user's answer to a proposed plan."""
 
-    action: Literal["approve", "cancel", "edit"]
+    action: Literal["approve", "cancel", "edit", "ask"]
+    """'ask': what it would take; the plan goes on waiting."""
     edits: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Step id -> arguments to change ('edit')."""
     change: str = ""
-    """Or the change in words ('edit'): the plan is made again."""
+    """Or the change in words ('edit'): the plan is made again. The question ('ask')."""
 
 
 @dataclass(frozen=True)

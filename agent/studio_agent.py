@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from langchain_core.messages import HumanMessage
 from langgraph.types import Command
 
+from agent.answering import typed_decision
 from agent.events import ApprovalAsked, Done, Event, Failed, ModelStarting, Notice
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.loop_thread import LoopThread
@@ -230,6 +231,8 @@ class StudioAgent:
         self, turn: _Turn, thread: str, wish: str, files: list[Attachment], yes: bool,
         approve: Literal["ask", "auto"], decision: Decision | None,
     ) -> None:  # fmt: skip
+        if decision is None and not files and await self._waits(thread, wish):
+            decision = typed_decision(wish)
         if decision is not None:
             approve, yes = "ask", False  # the answer must reach the interrupt that waits for it
         context = TurnContext(
@@ -262,6 +265,11 @@ class StudioAgent:
             turn.emit(await self._closing(context, failure, notices))
         finally:
             turn.emit(None)
+
+    async def _waits(self, thread: str, wish: str) -> bool:
+        """Whether a plan waits that another wish than this one led to."""
+        snapshot = await self._graph.aget_state(self._config(thread))
+        return any(task.interrupts for task in snapshot.tasks) and snapshot.values.get("wish") != wish
 
     async def _run(self, given: Any, context: TurnContext) -> None:
         """The graph until it ends or waits; None goes on where it stopped."""

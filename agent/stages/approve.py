@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
+from agent.forecasting import told_of_plan
 from agent.pricing import approval_reason, make_steps, propose
 from agent.rewording import reword
 from agent.state import State, TurnContext
 from backends.llm.understanding import Understanding
 
 
-async def approve(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["act", "plan", "reply"]]:
-    """Interrupt when needed; the answer approves, edits or cancels. Nothing has run before it."""
+async def approve(state: State, runtime: Runtime[TurnContext]) -> Command[Literal["act", "plan", "reply", "approve"]]:
+    """Interrupt when needed; the answer approves, edits or cancels, or asks. Nothing has run before it."""
     ctx = runtime.context
     pending = [s for s in state["steps"] if s["status"] == "pending"]
     reading = Understanding.model_validate(state["understanding"])
@@ -23,9 +24,13 @@ async def approve(state: State, runtime: Runtime[TurnContext]) -> Command[Litera
     if not reason:
         return Command(goto="act", update={"decision": {"action": "approve"}})
     decision: dict[str, Any] = interrupt({"reason": reason})
+    if decision["action"] == "ask":
+        text = told_of_plan(pending, decision["change"], ctx)
+        told = [HumanMessage(decision["change"]), AIMessage(text)]
+        return Command(goto="approve", update={"reply": text, "history": told})
     if decision["action"] == "cancel":
         dropped = [{**s, "status": "cancelled"} if s["status"] == "pending" else s for s in state["steps"]]
-        return Command(goto="reply", update={"steps": dropped, "decision": decision})
+        return Command(goto="reply", update={"steps": dropped, "decision": decision, "reply": ""})
     if decision.get("change"):
         kept = [s for s in state["steps"] if s["status"] != "pending"]
         wish = reword(state["wish"], decision["change"])
@@ -33,6 +38,7 @@ async def approve(state: State, runtime: Runtime[TurnContext]) -> Command[Litera
             goto="plan",
             update={
                 "wish": wish,
+                "reply": "",
                 "steps": kept,
                 "loop": state["loop"][:-1],
                 "history": [HumanMessage(decision["change"])],
@@ -40,12 +46,12 @@ async def approve(state: State, runtime: Runtime[TurnContext]) -> Command[Litera
         )
     if decision.get("edits"):
         return _with_edits(state, pending, decision, ctx)
-    return Command(goto="act", update={"decision": decision})
+    return Command(goto="act", update={"decision": decision, "reply": ""})
 
 
 def _with_edits(
     state: State, pending: list[dict[str, Any]], decision: dict[str, Any], ctx: TurnContext
-) -> Command[Literal["act", "plan", "reply"]]:
+) -> Command[Literal["act", "plan", "reply", "approve"]]:
     """The plan with the user's arguments, priced again. A wrong one ends the turn with its sentence."""
     kept = [s for s in state["steps"] if s["status"] != "pending"]
     calls = [
@@ -56,7 +62,7 @@ def _with_edits(
     if refused:
         error = refused[0].error
         failure = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}
-        return Command(goto="reply", update={"error": failure})
+        return Command(goto="reply", update={"error": failure, "reply": ""})
     renamed = [{**new, "id": old["id"], "after": old["after"]} for new, old in zip(steps, pending, strict=True)]
     ctx.emit(propose(renamed, ctx))
-    return Command(goto="act", update={"steps": [*kept, *renamed], "decision": {"action": "approve"}})
+    return Command(goto="act", update={"steps": [*kept, *renamed], "decision": {"action": "approve"}, "reply": ""})

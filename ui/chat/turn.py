@@ -42,6 +42,7 @@ class TurnView:
         self._drawn: dict[str, float] = {}
         self._tasks = TurnTasks()
         self._poster = ""
+        self._asked: ev.ApprovalAsked | None = None
 
     async def show(self, event: ev.Event) -> None:
         match event:
@@ -67,7 +68,7 @@ class TurnView:
             case ev.StepFinished():
                 await self._finished(event)
             case ev.ApprovalAsked():
-                await ask_approval(event)
+                self._asked = event  # drawn last, below an answer
 
     async def _notice(self, text: str) -> None:
         if text not in self._told:
@@ -159,14 +160,19 @@ class TurnView:
             await self._tasks.finish(event.step, event.status in ("done", "reused"))
 
     async def close(self, report: dict[str, Any]) -> None:
-        """The reply with its results."""
+        """The reply with its results, then the plan that waits for an answer."""
+        await self._close(report)
+        if self._asked is not None:
+            await ask_approval(self._asked)
+
+    async def _close(self, report: dict[str, Any]) -> None:
         await self._tasks.clear()
         for step in self._steps.values():
             if step.end is None:  # a step that the turn left behind, e.g. when it was stopped
                 step.end, step.output = _now(), "✗ stopped"
                 await step.update()
         if report["questions"] and not report["reply"]:
-            return  # the plan with its buttons stands there already
+            return  # the plan with its buttons says all
         notes = [n for n in report["notices"] if n not in report["reply"] and n not in self._told]
         self._told.update(notes)
         told = (in_lines(report["reply"]), "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))

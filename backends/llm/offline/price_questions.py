@@ -303,9 +303,36 @@ def only_asks(text: str) -> bool:
 
 def agreed_to(text: str, earlier: Sequence[str]) -> str | None:
     """The wish that 'ok, do it' agrees to after its price was told; None when it says something else."""
-    if not earlier or not text.strip(" .!") or _GO.fullmatch(text.strip()) is None:
+    if not earlier or not says_go(text):
         return None
     return asked_about(earlier[-1], earlier[:-1])
+
+
+def says_go(text: str) -> bool:
+    """Whether a message agrees to what was proposed: 'do it', 'ok, go ahead'."""
+    return bool(text.strip(" .!")) and _GO.fullmatch(text.strip()) is not None
+
+
+def asks_of_the_plan(text: str) -> bool:
+    """Whether a message asks what the plan that waits would take: 'how long will it take?', 'quanto ci vuole?'."""
+    plain = _BEFORE.sub("", " ".join(text.split())).strip()
+    return _BARE.fullmatch(plain) is not None or asked_about(text, (_PLAN,)) == _PLAN
+
+
+def in_italian(question: str) -> bool:
+    return (
+        re.search(r"\b(?:quant[oa]|tempo|costa|ci vuole|serve|memoria|scheda)\b", question, re.IGNORECASE) is not None
+    )
+
+
+_PLAN = "\0the plan"
+"""Stands for the wish behind a plan; nobody types it."""
+_BARE = re.compile(
+    rf"(?:{_LENGTH}|{_COST})(?: is (?:it|that|this)| {_WILL} (?:it|that|this)(?: (?:be|last|run))?)?{_TAIL}|"
+    rf"quanto(?: tempo)?(?: (?:ci (?:vuole|vorr\w+|mett\w+)|dura|serve|costa|prende))?{_TAIL}|"
+    rf"quant[ao] (?:memoria|vram)(?: \w+)?(?: (?:ci vuole|serve|usa))?{_TAIL}",
+    re.IGNORECASE,
+)
 
 
 def _as_command(what: str) -> str:
