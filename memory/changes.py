@@ -41,7 +41,7 @@ class Changes:
     Payloads: 'assets' {"assets": [ids], "tool": "...", "after": n}, 'entry' {"history_id": n},
     'rating' {"asset_id": "...", "before": 3 or null}, 'removed' {"moved": [[from, to], ...], "assets": [ids],
     "after": n, "entry": "..."}. `after`: what the conversation remembered later than change n was part of the same
-    deed, and is taken back with it. What an undo replaced is kept in the payload as `undone`, so that it can be done
+    deed, and is taken back with it. `message`: what the user's message was, by the agent's job. What an undo replaced is kept in the payload as `undone`, so that it can be done
     again.
     """
 
@@ -67,21 +67,41 @@ class Changes:
             )
             return int(cursor.lastrowid or 0)
 
-    def undo(self, thread: str, steps: int) -> list[Undone]:
-        """Take back the last `steps` changes of a conversation, newest first, all or none of them."""
+    def of_message(self, thread: str, after: int, message: str) -> None:
+        """Note that what was changed later than change `after` came of this message."""
+        with self._catalogue.writing() as db:
+            db.execute(
+                """UPDATE changes SET payload = json_set(payload, '$.message', ?)
+                    WHERE thread = ? AND id > ? AND undone_at IS NULL""",
+                (message, thread, after),
+            )
+
+    def undo(self, thread: str, steps: int, *, whole: bool = False) -> list[Undone]:
+        """Take back the last `steps` changes of a conversation, newest first, all or none of them.
+
+        whole: and what else the message of the last one brought about; it is done again in one step, too.
+        """
         if steps < 1:
             raise UsageError(f"{steps} steps cannot be undone", fix="Give 1 or more")
         with self._catalogue.writing() as db:
             query = "SELECT * FROM changes WHERE thread = ? AND undone_at IS NULL ORDER BY id DESC"
             done: list[Undone] = []
-            rows = db.execute(query, (thread,)).fetchall()
-            while rows and len(done) < steps:
+            rows, message, newest = db.execute(query, (thread,)).fetchall(), "", 0
+            while rows:
                 row, payload = rows[0], json.loads(rows[0]["payload"])
+                goes_on = whole and message and payload.get("message") == message
+                if len(done) >= steps and not goes_on:
+                    break
                 first = int(payload.get("after", row["id"] - 1))
                 deed, rows = [r for r in rows if r["id"] > first], [r for r in rows if r["id"] <= first]
                 undone = self._undo(db, row["kind"], deed)
                 if undone.ids or not _makes_only(deed):
                     done.append(undone)
+                if goes_on:
+                    values = (min(one["id"] for one in deed) - 1, newest)
+                    db.execute("UPDATE changes SET payload = json_set(payload, '$.after', ?) WHERE id = ?", values)
+                else:
+                    message, newest = payload.get("message", ""), row["id"]
             return done
 
     def _undo(self, db: sqlite3.Connection, kind: str, deed: Sequence[sqlite3.Row]) -> Undone:

@@ -331,9 +331,16 @@ class Memory:
         """Number of the newest change of this conversation; 0 for none."""
         return self._it.changes.last(thread)
 
-    def undo(self, thread: str, steps: int = 1) -> list[Undone]:
-        """Take back the last changes of a conversation, newest first; empty when there is nothing left."""
-        done = self._it.changes.undo(thread, steps)
+    def changes_of_message(self, thread: str, after: int, message: str) -> None:
+        """Note that what was changed later than change `after` came of one message of this conversation."""
+        self._it.changes.of_message(thread, after, message)
+
+    def undo(self, thread: str, steps: int = 1, *, whole: bool = False) -> list[Undone]:
+        """Take back the last changes of a conversation, newest first; empty when there is nothing left.
+
+        whole: with all else that the message of the last one of them brought about.
+        """
+        done = self._it.changes.undo(thread, steps, whole=whole)
         self.settle()
         return done
 

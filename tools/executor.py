@@ -251,6 +251,8 @@ class Executor:
                 takes = [str(take) for a in result.assets for take in a.params.get("takes", ())]
                 change = {"tool": tool.name, "assets": [*ids, *takes], "after": before}
                 memory.record_change(run.thread, "assets", change)
+            if run.depth == 0 and run.job:
+                memory.changes_of_message(run.thread, before, run.job)
 
     def _before(self, tool: Tool, args: Mapping[str, Any], run: Run, key: str) -> int:
         """The conversation's last change before the step first began."""

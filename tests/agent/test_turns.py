@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.messages import ToolMessage
@@ -357,3 +357,34 @@ def test_a_tools_own_question_is_put_to_the_user_and_the_answer_goes_on(make_age
     assert report["questions"] == [] and exit_code(report) == 0 and report["calls"][0]["status"] == "done"
     facts = read_facts(brain.asked[3])
     assert facts.open_question is not None and facts.open_question.wish == "write it down"
+
+
+def test_undo_takes_back_what_the_whole_message_did(make_agent: Make) -> None:
+    def note(name: str) -> tuple[str, dict[str, Any]]:
+        return ("remember", {"kind": "character", "name": name, "text": f"{name} is a fox"})
+
+    agent = make_agent(
+        ScriptedBrain().enqueue(
+            understands("remember"), calls(note("Ava")), says("ok"),
+            understands("remember", "write_note"), calls(note("Pip"), note("Otto"), ("write_note", {"text": "a"})),
+            says("ok"),
+        )
+    )  # fmt: skip
+    memory = agent.studio.memory
+
+    def known() -> list[str]:
+        return [entry.name for entry in memory.list_entries("character")]
+
+    agent.invoke("meet Ava", thread="a")
+    made = agent.invoke("meet Pip and Otto, and note it", thread="a")["assets"][0]["id"]
+    brain = cast(ScriptedBrain, agent.brain)
+    brain.enqueue(understands("undo"), calls(("undo", {"steps": 1})), says("undone"))
+    agent.invoke("undo that", thread="a")
+    assert known() == ["Ava"] and memory.get_asset(made).hidden  # type: ignore[union-attr]
+    brain.enqueue(understands("redo"), calls(("redo", {"steps": 1})), says("again"))
+    agent.invoke("redo", thread="a")
+    assert known() == ["Ava", "Otto", "Pip"] and not memory.get_asset(made).hidden  # type: ignore[union-attr]
+    for left in (["Ava"], []):
+        brain.enqueue(understands("undo"), calls(("undo", {"steps": 1})), says("undone"))
+        agent.invoke("undo", thread="a")
+        assert known() == left

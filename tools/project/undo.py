@@ -10,7 +10,7 @@ from tools.spec import SUMMARY_LIMIT, Tool, ToolArgs, ToolContext, ToolResult
 class Undo(Tool):
     name = "undo"
     description = (
-        "Take back the last things done in this conversation: new files are hidden (not deleted), "
+        "Take back what the last message did in this conversation: new files are hidden (not deleted), "
         "remembered facts and ratings go back to what they were."
     )
     # Nothing is lost by it: files are only hidden, and what an entry said stays in its history.
@@ -18,10 +18,12 @@ class Undo(Tool):
     at_once = True
 
     class Args(ToolArgs):
-        steps: int = Field(1, ge=1, le=50, description="How many changes to take back.")
+        steps: int = Field(
+            1, ge=1, le=50, description="1 = all that the last message changed; more = that many single changes."
+        )
 
     def run(self, args: Args, ctx: ToolContext) -> ToolResult:
-        undone = ctx.memory.undo(ctx.thread, args.steps)
+        undone = ctx.memory.undo(ctx.thread, args.steps, whole=args.steps == 1)
         if not undone:
             return ToolResult(summary="There is nothing left to undo in this conversation.", data={"undone": []})
         text = "Undone: " + "; ".join(change.text for change in undone) + "."
