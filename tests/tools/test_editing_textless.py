@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from editing_context import EditingStudio, clip, frames, render
+from editing_context import EditingStudio, clip, coloured_film, frames, render
 from media_fixtures import make_video
 from numpy.typing import NDArray
 
 from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.change.diff import differences
+from tools.editing.decide import decide
 from tools.editing.specs import CaptionSpec, Spoken, TitleSpec
 from tools.editing.textless import Shown, texts_over
 from tools.editing.timeline import build_timeline, load_timeline, outline
@@ -115,3 +116,16 @@ def test_differences_have_no_line_breaks() -> None:
         for text in ("one\ntwo", "one\nthree")
     ]
     assert [one.text for one in differences(*made)] == ["'one two' (caption-1-0) says 'one three'"]
+
+
+def test_the_trailer_is_only_named_where_the_film_is_one(studio: EditingStudio, tmp_path: Path) -> None:
+    studio.attach(coloured_film(tmp_path / "fox-edit.mp4", 12.0, fps=8))
+    _, trailer = studio.make("edit_video", video="fox-edit.mp4", instruction="a 4 second trailer")
+    made = trailer.assets[0]
+    assert {text for text, *_ in captions_of(studio, made)} == set()
+    upright = "make the trailer vertical", "reframe the trailer to 9:16"
+    for instruction in upright:
+        film, outcome = studio.make("edit_video", video=made.id, instruction=instruction)
+        assert len(frames(film)) == 32 and frames(film).shape[1:3] == (90, 50)
+        assert [text for text, *_ in captions_of(studio, outcome.assets[0])] == ["Fox", "Fox"]
+    assert [type(one).__name__ for one in decide(upright[1])] == ["Trailer", "Reframe"], "a film becomes both"

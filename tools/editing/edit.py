@@ -25,9 +25,12 @@ from tools.editing.sources import SourceFinder
 from tools.editing.specs import CaptionSpec
 from tools.editing.textless import of_parts, textless, texts_over
 from tools.editing.timeline import describe, save_timeline
+from tools.editing.wishes import Trailer
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 MAX_SOURCES = 100
+MAX_STEPS = 5
+"""Edits back through which it is looked whether a film is a trailer."""
 
 
 class EditVideoArgs(ToolArgs):
@@ -139,13 +142,31 @@ def _planned(instruction: str, wanted: _Wanted, ctx: HeldContext) -> _Edit:
     """
     known = wanted.known
     try:
-        operations = decide(instruction)
+        operations = _meant(decide(instruction), wanted, ctx)
     except UsageError as unclear:
         from tools.editing.decision.llm import decide_by_model
 
         found = decide_by_model(instruction, wanted.sources, known, ctx, unclear)
         return _Edit(found.made, found.operations, found.model)
     return _Edit(arrange(wanted.sources, operations, known.lively, known), operations, "words")
+
+
+def _meant(operations: list[Operation], wanted: _Wanted, ctx: HeldContext) -> list[Operation]:
+    """'Make the trailer vertical', said of a trailer, only names it: nobody wants a trailer of the trailer."""
+    others = [one for one in operations if not (isinstance(one, Trailer) and not (one.seconds or one.text))]
+    return others if others and all(_is_trailer(film, ctx) for film in wanted.films) else operations
+
+
+def _is_trailer(film: Asset, ctx: HeldContext, depth: int = 0) -> bool:
+    """Whether an edit made it a trailer, or a film that it was made from."""
+    steps = film.params.get("operations")
+    said = (
+        [str(step.get("operation", "")) for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    )
+    if any(one.startswith(in_words(Trailer("trailer"))) for one in said):
+        return True
+    parents = [ctx.memory.get_asset(one) for one in film.parents] if depth < MAX_STEPS else []
+    return any(_is_trailer(one, ctx, depth + 1) for one in parents if one is not None and one.kind == "video")
 
 
 def _finish(edit: _Edit, wanted: _Wanted, held: HeldContext, ctx: ToolContext) -> ToolResult:

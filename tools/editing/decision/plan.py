@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -26,6 +27,8 @@ QUICK_PIECE = 1.0
 ZOOM = 0.4
 """Strength of a slow zoom when none is said."""
 TRANSITION_S = {"dissolve": 0.5, "fade": 0.8, "fade_white": 0.8, "wipe": 0.5, "push": 0.4, "whip": 0.3, "zoom": 0.4}
+MADE = re.compile(r"(?:(?<=\w)-(?:edit|captions|effects))+$")
+"""What the studio's own tools add to the name of a film."""
 WISHES = (
     w.Best, w.Target, w.Tighten, w.DropSilences, w.ToBeat, w.MatchMusic, w.MatchCuts, w.Trailer, w.Montage,
     w.BestTakes, w.Reframe, w.Shots, w.Order, w.ClipOrder, w.Dark, w.Matching, w.Transitions, w.TitleCard, w.Still,
@@ -273,6 +276,6 @@ def _seamless(made: Arrangement) -> Arrangement:
 
 
 def titled(name: str) -> str:
-    """A file's name as a title: 'holiday_2024-final' is 'Holiday 2024 final'."""
-    words = " ".join(name.replace("_", " ").replace("-", " ").split())
+    """A file's name as a title: 'holiday_2024-final' is 'Holiday 2024 final', 'Fox-edit-captions' is 'Fox'."""
+    words = " ".join(MADE.sub("", name).replace("_", " ").replace("-", " ").split())
     return words[:1].upper() + words[1:60]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from tools.editing.parody.beats import Beat, Piece
 from tools.editing.parody.recipes import parody_presets
 from tools.editing.parody.script import Script
 from tools.editing.parody.soundtrack import Cue, effect_clips, music_clips
-from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, TitleSpec
+from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, TitleSpec, frame_rate
+from tools.editing.textless import Shown, texts_over
 from tools.editing.timeline import build_timeline
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Footage:
     has_audio: bool
     lufs: float | None = None
     """Of its own sound, where it was measured."""
+    texts: tuple[CaptionSpec, ...] = ()
+    """Captions that stood on it and are not in its picture, in seconds of the clip."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def compose(
     video: list[ClipSpec | TitleSpec] = []
     own: list[ClipSpec] = []
     captions: list[CaptionSpec] = []
+    shown: list[Shown] = []
     for beat in script.beats:
         looks = _looks(script, beat, left_out)
         at = beat.start
@@ -78,6 +83,7 @@ def compose(
             video.append(_picture(script, beat, piece, number, at, clip, found, looks))
             sound = _original(script, beat, piece, at, clip)
             own += [sound] if sound is not None else []
+            shown += _shown(script, piece, at, clip)
             at += piece.frames
         captions += _captions(beat, script.fps, focus_of(beat, found)[1] < HIGH_SUBJECT)
     lines = _lines(script, voices)
@@ -94,7 +100,7 @@ def compose(
         clip.height,
         video,
         {role: clips for role, clips in tracks.items() if clips},
-        captions,
+        [*captions, *_kept(clip, shown, captions)],
         markers,
     )
     timeline.metadata["studio"]["ducking"] = {"original": -10.0, "music": -9.0}
@@ -104,6 +110,22 @@ def compose(
         if isinstance(one, TitleSpec) and one.text
     ]
     return Composition(timeline, tuple(cues), (*captions, *cards), tuple(left_out))
+
+
+def _shown(script: Script, piece: Piece, at: int, clip: Footage) -> list[Shown]:
+    """What a piece plays of the clip; nothing while it stands still or runs backwards, where words make no sense."""
+    if piece.card or piece.frozen or piece.backwards:
+        return []
+    begin, start = (Fraction(each).limit_denominator(10_000) for each in (piece.source_in, at / script.fps))
+    speed = Fraction(piece.speed).limit_denominator(1000)
+    length = Fraction(piece.frames / script.fps).limit_denominator(10_000) * speed
+    return [Shown(clip.asset.id, begin, begin + length, start, speed)]
+
+
+def _kept(clip: Footage, shown: Sequence[Shown], captions: Sequence[CaptionSpec]) -> list[CaptionSpec]:
+    """The clip's own texts, where the parody has nothing to be read."""
+    found = texts_over(shown, {clip.asset.id: clip.texts}, frame_rate(clip.fps))
+    return [one for one in found if not any(one.start < text.end and text.start < one.end for text in captions)]
 
 
 def _looks(script: Script, beat: Beat, left_out: dict[str, None]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from tools.editing.parody.recipes import parody_presets, tone_of
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
+    from tools.editing.held import HeldContext
     from tools.editing.parody.choose import Choice
     from tools.editing.parody.compose import Composition, Footage
     from tools.editing.parody.material import Material
@@ -185,14 +186,18 @@ class _Making:
         return words, why
 
 
-def footage(film: Asset, ctx: ToolContext) -> tuple[Footage, Material]:
-    """The clip and what it measures."""
+def footage(film: Asset, ctx: HeldContext) -> tuple[Footage, Material]:
+    """The clip and what it measures; a film of the studio's own without its texts, which are set anew."""
     from tools.editing.parody.compose import Footage
     from tools.editing.parody.material import material
     from tools.editing.seen import seen
+    from tools.editing.sources import SourceFinder
     from tools.editing.specs import frame_rate
+    from tools.editing.textless import textless
 
-    record = seen(film, ctx, *ASPECTS)
+    plain = textless(film, SourceFinder(ctx).open(film), ctx)
+    shown = film if plain is None else plain.asset
+    record = seen(shown, ctx, *ASPECTS)
     facts = record.film
     if facts.seconds < LEAST_CLIP_SECONDS:
         raise UsageError(
@@ -203,7 +208,8 @@ def footage(film: Asset, ctx: ToolContext) -> tuple[Footage, Material]:
     width, height = (side - side % 2 for side in (facts.width, facts.height))
     fps = float(frame_rate(facts.fps))
     lufs = record.sound.loudness_lufs if record.sound is not None else None
-    return Footage(film, facts.seconds, fps, width, height, bool(facts.audio_codec), lufs), material(record)
+    texts = () if plain is None else plain.texts
+    return Footage(shown, facts.seconds, fps, width, height, bool(facts.audio_codec), lufs, texts), material(record)
 
 
 def told_tone(args: MakeParodyArgs, ctx: ToolContext) -> str:
@@ -292,7 +298,7 @@ def keep(
         "language": script.language,
         "why": choice.why,
     }
-    sources = tuple(dict.fromkeys(asset.id for asset in rendered.sources))
+    sources = tuple(dict.fromkeys((film.id, *(asset.id for asset in rendered.sources))))
     cut = ctx.save(
         save_timeline(made.timeline, ctx.scratch(".otio")),
         "timeline",
@@ -322,7 +328,7 @@ def keep(
 
 def _summary(script: Script, choice: Choice, film: Asset, rendered: Rendered) -> str:
     turn = next(beat for beat in script.beats if beat.slot.role == "turn")
-    structure = f"{'an' if script.name[0] in 'aeiou' else 'a'} {script.name.replace('_', ' ')}"
+    structure = f"{'an' if script.name[0] in 'aeiou' else 'a'} {script.name.replace('_', ' ')} parody"
     by = "a language model wrote the words" if script.written else "words from the studio's library"
     return (
         f"Made {structure} of {film.name}: {rendered.program.seconds:.2f} s, "

@@ -20,7 +20,8 @@ from tools.editing.remix.original import BED, undress
 from tools.editing.remix.presets import Captions
 from tools.editing.remix.recut import Stretch
 from tools.editing.sources import SourceFinder
-from tools.editing.specs import ClipSpec
+from tools.editing.specs import CaptionSpec, ClipSpec
+from tools.editing.textless import Shown, Textless, texts_over
 from tools.editing.timeline import build_timeline
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ def begin(
     made = build_timeline(title, rate, info.width // 2 * 2, info.height // 2 * 2, video, sounds)
     made.metadata["studio"]["loudness"] = "keep"
     return Scheme(made, (), [stretch.why for stretch in stretches])
+
+
+def over_stretches(stretches: Sequence[Stretch], film: Textless) -> tuple[CaptionSpec, ...]:
+    """The texts of a film on its stretches, as `begin` lays them end to end."""
+    shown, start = [], Fraction(0)
+    for stretch in stretches:
+        begin, seconds, speed = (
+            Fraction(each).limit_denominator(10_000) for each in (stretch.start, stretch.seconds, stretch.speed)
+        )
+        shown.append(Shown(film.asset.id, begin, begin + seconds * speed, start, speed))
+        start += seconds
+    fps = film.source.info.fps or 25.0
+    return texts_over(shown, {film.asset.id: film.texts}, Fraction(fps).limit_denominator(1001))
 
 
 def write_words(scheme: Scheme, captions: Captions, record: FilmRecord | None, ctx: ToolContext) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -24,11 +25,20 @@ from tools.editing.remix.presets import Style
 from tools.editing.remix.recut import MUSIC, Stretch, recut
 from tools.editing.remix.reference import Reference, evenly, pictures, read_reference, typical_shot
 from tools.editing.remix.repaint import DRAWN, repaint, unavailable
-from tools.editing.remix.scheme import Scheme, begin, lay_beds, repainted, without_sound, write_words
+from tools.editing.remix.scheme import (
+    Scheme,
+    begin,
+    lay_beds,
+    over_stretches,
+    repainted,
+    without_sound,
+    write_words,
+)
 from tools.editing.remix.words import Wanted, read_style
 from tools.editing.render import Rendered, render
 from tools.editing.sources import SourceFinder
-from tools.editing.timeline import describe, save_timeline
+from tools.editing.textless import Textless, textless
+from tools.editing.timeline import add_words, describe, save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
@@ -128,12 +138,17 @@ class _Remix:
             ctx.warn(f"The style was read as: {self.wanted.how}")
         reference = read_reference(self.model, ctx) if self.model is not None else None
         stretches = self._stretches(reference)
+        plain = self._plain(source, stretches)
         film_pixels = pixels(pictures(source.path, evenly(float(source.info.seconds))))
         colours = colours_of(film_pixels, self.wanted, reference, args.strength, ctx)
-        painted = self._painted(source) if args.repaint else None
+        painted = self._painted(plain) if args.repaint else None
         if painted is not None and not stretches:
             stretches = [Stretch(0.0, float(picture_seconds(source)))]
-        scheme = begin(self.asset, source, self.title, stretches, finder, ctx)
+        if stretches:
+            scheme = begin(plain.asset, plain.source, self.title, stretches, finder, ctx)
+            add_words(scheme.timeline, over_stretches(stretches, plain))
+        else:
+            scheme = begin(self.asset, source, self.title, stretches, finder, ctx)
         if painted is not None:
             repainted(scheme, painted)
         heard = args.strength >= _HEARD
@@ -204,14 +219,25 @@ class _Remix:
         self.pace = f"median shot {now:.1f} -> {then:.1f} s (wanted {target:.1f})"
         return stretches
 
-    def _painted(self, source: Source) -> Asset | None:
+    def _plain(self, source: Source, stretches: Sequence[Stretch]) -> Textless:
+        """What is cut anew or drawn again: the film without its texts where it is one of the studio's own."""
+        anew = bool(stretches) or (self.args.repaint and not self._not_painted(source))
+        found = textless(self.asset, source, self.held) if anew else None
+        return found or Textless(self.asset, source, ())
+
+    def _not_painted(self, source: Source) -> str:
+        """Why the film cannot be drawn again; '' when it can."""
+        if self.wanted is None:
+            return "a reference alone says no style to draw in"
+        return unavailable(self.ctx, float(source.info.seconds))
+
+    def _painted(self, film: Textless) -> Asset | None:
         """The film drawn again; None, with the reason said, where that cannot be done or does not hold together."""
-        why = "a reference alone says no style to draw in" if self.wanted is None else ""
-        why = why or unavailable(self.ctx, float(source.info.seconds))
+        why = self._not_painted(film.source)
         made: Asset | None = None
         if not why and self.wanted is not None:
             about = self.wanted.name.replace("_", " ")
-            made, why = repaint(self.asset, source, about, self.args.seed, self.ctx, self.held)
+            made, why = repaint(film.asset, film.source, about, self.args.seed, self.ctx, self.held)
         if made is None:
             self.ctx.warn(f"The pictures were not drawn again: {why}. Colours and textures were changed instead")
         return made
