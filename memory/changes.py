@@ -41,8 +41,8 @@ class Changes:
     Payloads: 'assets' {"assets": [ids], "tool": "...", "after": n}, 'entry' {"history_id": n},
     'rating' {"asset_id": "...", "before": 3 or null}, 'removed' {"moved": [[from, to], ...], "assets": [ids],
     "after": n, "entry": "..."}. `after`: what the conversation remembered later than change n was part of the same
-    deed, and is taken back with it. `message`: what the user's message was, by the agent's job. What an undo replaced is kept in the payload as `undone`, so that it can be done
-    again.
+    deed, and is taken back with it. `message`: which of the agent's jobs it came of. What an undo replaced is kept in
+    the payload as `undone`, so that it can be done again.
     """
 
     def __init__(self, catalogue: Catalogue, home: Path) -> None:
