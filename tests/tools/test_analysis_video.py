@@ -134,8 +134,12 @@ def test_asked_again_nothing_is_measured_or_made(bench: Bench, two_shots: Path) 
     assert again.result.summary == first.result.summary
     assert again.result.data["from_cache"] and "from_cache" not in first.result.data
     assert not any(isinstance(event, Progress) for event in bench.events)
-    other = bench.run(video=film, aspects=["scenes"])
+    asked = bench.run(video=film, aspects=["camera", "scenes"], question="how many cuts are there in it?")
+    assert asked.result is not None and asked.result.data["from_cache"]
+    assert asked.result.summary == f"1 cut: at 1.50 s. {first.result.summary}"
+    other = bench.run(video=film, aspects=["scenes"], question="which shots are close-ups?")
     assert other.result is not None and "from_cache" not in other.result.data
+    assert other.result.summary.startswith("two.mp4: 3.00 s")
 
 
 @pytest.mark.parametrize("harm", ["undone", "deleted", "spoiled"])

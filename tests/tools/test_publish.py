@@ -68,7 +68,12 @@ def test_a_failing_run_does_not_remove_what_a_parallel_one_recorded(
         return refusing()
 
     found: list[Asset] = []
-    other = threading.Thread(target=lambda: inside.wait(5) and found.append(published(memory)))
+
+    def second() -> None:
+        inside.wait(5)
+        found.append(published(memory))
+
+    other = threading.Thread(target=second)
     monkeypatch.setattr(memory, "add_asset", slow)
     other.start()
     with pytest.raises(StudioError):

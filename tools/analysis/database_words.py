@@ -90,6 +90,12 @@ def _speed(move: CameraSegment) -> str:
     return "slow" if size < camera.slow[kind] else "fast" if size > camera.fast[kind] else ""
 
 
+def colour_family(*parts: str) -> set[str]:
+    """The colours that the parts of a colour's name stand for: 'navy' is navy and blue. Empty for other words."""
+    table = _table()["colour"]
+    return {word for part in parts if part in table for word in (part, *table[part]) if word in table}
+
+
 @cache
 def _table() -> dict[str, dict[str, tuple[str, ...]]]:
     table = yaml.safe_load((CONFIG_DIR / "shot_words.yaml").read_text(encoding="utf-8"))

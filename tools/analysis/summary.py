@@ -16,8 +16,8 @@ FAULTS_SHOWN = 4
 TEXTS_SHOWN, LINES_SHOWN = 3, 3
 
 
-def summary_of(record: FilmRecord) -> str:
-    """Facts of what was asked, shortened from the end to fit.
+def summary_of(record: FilmRecord, answer: str = "") -> str:
+    """Facts of what was asked, shortened from the end to fit; `answer`, to a question about one thing, comes first.
 
     Who asks for some aspects gets them first; who asks for all gets them in the order of a report.
     """
@@ -30,6 +30,7 @@ def summary_of(record: FilmRecord) -> str:
         parts = [_file(record), _shots(record), *sayings, *_faults(record), lively]
     else:
         parts = [*sayings, *_faults(record), _file(record), _shots(record)]
+    parts = [answer, *parts] if answer else parts
     text = " ".join(parts)
     while len(text.encode()) > SUMMARY_LIMIT and len(parts) > 1:
         parts.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -47,6 +48,11 @@ class AnalyzeVideo(Tool):
         )
         sensitivity: float = Field(0.5, ge=0, le=1, description="0 finds only plain cuts, 1 also weak ones.")
         seconds: float = Field(3.0, gt=0, le=3600, description="Length of the liveliest part to look for, in seconds.")
+        question: str = Field(
+            "",
+            max_length=500,
+            description="The user's question in their words, when one thing is asked; answered first.",
+        )
         exports: list[ShotFile] = Field([], max_length=3, description="Also write the shot list as csv, edl or otio.")
 
     def needs(self, args: Args, studio: Studio) -> frozenset[str]:
@@ -74,13 +80,13 @@ class AnalyzeVideo(Tool):
         key = analysis_key(film, {**asked, **insight.fingerprint()})
         if (kept := find_analysis(key, ctx)) is not None:
             insight.remember_again(kept)
-            return kept
+            return _answered(kept, args.question, ctx)
         with self._reading(film, args, aspects, insight, ctx) as measured:
             reading = insight.told(measured)
             result = _result(film, reading, asked, ctx)
             insight.remember(reading)
         keep_analysis(key, result, ctx)
-        return result
+        return _answered(result, args.question, ctx)
 
     @staticmethod
     def _reading(
@@ -106,6 +112,19 @@ class AnalyzeVideo(Tool):
             cancel=ctx.cancel.check,
             on_progress=lambda seen, whole: ctx.progress(seen, whole, f"looking at {film.name}"),
         )
+
+
+def _answered(result: ToolResult, question: str, ctx: ToolContext) -> ToolResult:
+    """The result with what was asked said first; whole, as kept, when nothing special was asked."""
+    from backends.vision.record import FilmRecord
+    from tools.analysis.answer import answer_to
+
+    facts = next((asset for asset in result.assets if asset.path.endswith(".json")), None)
+    if not question.strip() or facts is None:
+        return result
+    record = FilmRecord.model_validate_json(ctx.path(facts).read_bytes())
+    said = answer_to(record, question)
+    return replace(result, summary=summary_of(record, said)) if said else result
 
 
 def _result(film: Asset, reading: FilmReading, asked: dict[str, Any], ctx: ToolContext) -> ToolResult:

@@ -40,14 +40,15 @@ _PLACE_WORDS = r"(?:on|at|over|across|in|onto|to|into|above|below|under|sul|sull
 
 
 def analyze_video(request: Request) -> list[Call]:
-    """video, aspects; who speaks in it is heard, not seen."""
+    """video, aspects, and the question when it is about some of them; who speaks in it is heard, not seen."""
     if WHO_SPEAKS.search(request.wish.blank_quotes):
         raise Refer("analyze_audio")
     video = need_file(request, "video", "which_video")
     aspects = lexicon().group("aspects").names(FILE_NAME.sub(" ", request.wish.blank_quotes))
     if re.search(r"\b(?:scenes?|scena)\b", request.text, re.I) and "shots" not in aspects:
         aspects = [aspect for aspect in aspects if aspect != "camera" or re.search(r"\bcamera\b", request.text, re.I)]
-    return [Call("analyze_video", {"video": video, **({"aspects": aspects} if aspects else {})})]
+    asked = {"aspects": aspects, "question": request.text.strip()[:500]} if aspects else {}
+    return [Call("analyze_video", {"video": video, **asked})]
 
 
 def edit_video(request: Request) -> list[Call]:
