@@ -129,3 +129,17 @@ def test_the_trailer_is_only_named_where_the_film_is_one(studio: EditingStudio, 
         assert len(frames(film)) == 32 and frames(film).shape[1:3] == (90, 50)
         assert [text for text, *_ in captions_of(studio, outcome.assets[0])] == ["Fox", "Fox"]
     assert [type(one).__name__ for one in decide(upright[1])] == ["Trailer", "Reframe"], "a film becomes both"
+
+
+def test_new_words_stand_at_the_top_where_subtitles_are_at_the_bottom(studio: EditingStudio) -> None:
+    film = film_of(studio, CaptionSpec(1.0, 3.0, "one"))
+    made, outcome = studio.make("add_captions", video=film.id, text="a new line", start=2.0)
+    rows = letters(made).any(axis=2)
+    assert rows[20, :60].any() and rows[20, 120:].any(), "both are read"
+    assert outcome.result is not None and "at the top" in outcome.result.summary
+    before, _ = studio.make("add_captions", video=film.id, text="a new line", end=1.0)
+    said, _ = studio.make("add_captions", video=film.id, text="a new line", position="bottom")
+    assert not letters(before)[:, :90].any() and not letters(said)[:, :60].any()
+    # The picture of such a cut is made without both.
+    again, _ = studio.make("edit_video", video=outcome.assets[0].id, instruction="keep the last second, crop to square")
+    assert letters(again)[4, :60].any() and not letters(again)[4, 90:].any()

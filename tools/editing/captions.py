@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 TEXTLESS = "textless"
 """Parameter of a film that was drawn without its timeline's texts: it is taken as it is."""
+Position = Literal["bottom", "top", "center"]
 STYLES = (
     "'subtitle': small and quiet; 'meme': big white capitals with a black outline; 'karaoke': words are coloured one "
     "after the other; 'title': large, in the middle; 'lower_third': a name in the lower left, a second line smaller; "
@@ -42,7 +44,10 @@ class AddCaptionsArgs(ToolArgs):
         max_length=20_000,
         description="What to write, exactly as it should be read. Leave empty with `subtitles`.",
     )
-    position: Literal["bottom", "top", "center"] = Field("bottom", description="Where on the picture.")
+    position: Literal["auto", "bottom", "top", "center"] = Field(
+        "auto",
+        description="Where on the picture; 'auto': at the bottom, or at the top where subtitles are at the bottom.",
+    )
     style: Literal["auto", "subtitle", "meme", "karaoke", "title", "lower_third", "typewriter", "comic", "silent"] = (
         Field("auto", description=STYLES)
     )
@@ -69,7 +74,8 @@ class AddCaptions(Tool):
         asset = ctx.asset(args.video, "video")
         source = SourceFinder(ctx).open(asset)
         whole = arrange([(source, asset.path, Path(asset.name).stem)], [], _no_analysis)
-        captions, parents = _captions(args, float(whole.seconds), asset, ctx)
+        position = args.position if args.position != "auto" else _free_side(args, float(whole.seconds), asset, ctx)
+        captions, parents = _captions(args, position, float(whole.seconds), asset, ctx)
         title = f"{Path(asset.name).stem}-captions"
         timeline, base = own_cut(asset, source, ctx)
         if timeline is None:
@@ -81,7 +87,7 @@ class AddCaptions(Tool):
         params = {
             "captions": len(captions),
             "style": captions[0].style,
-            "position": args.position,
+            "position": position,
             "text": args.text[:400],
         }
         cut = ctx.save(
@@ -93,7 +99,8 @@ class AddCaptions(Tool):
             summary=describe(timeline),
         )
         film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id, asset.id, *parents), params=params)
-        what = f"{len(captions)} subtitles" if args.subtitles else f"'{args.text[:200]}' at the {args.position}"
+        side = position + (", above subtitles at the bottom" if position == "top" and args.position == "auto" else "")
+        what = f"{len(captions)} subtitles" if args.subtitles else f"'{args.text[:200]}' at the {side}"
         text = f"Wrote {what} onto {asset.name}: {rendered.program.seconds:.2f} s, {rendered.width}x{rendered.height}."
         return ToolResult(text[:SUMMARY_LIMIT], (film, cut), rendered.measurements)
 
@@ -119,6 +126,20 @@ def own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema
     return (timeline, (cut.id,)) if same and "fps" in studio_data(timeline) else (None, ())
 
 
+def _free_side(args: AddCaptionsArgs, seconds: float, asset: Asset, ctx: ToolContext) -> Position:
+    """The bottom, or the top where the film's timeline has captions at the bottom alone meanwhile."""
+    cut = cut_of(asset, ctx)
+    if cut is None or TEXTLESS in asset.params:
+        return "bottom"
+    try:
+        program = read_program(load_timeline(ctx.path(cut)), SourceFinder(ctx).find)
+    except UsageError:
+        return "bottom"
+    begin, end = (float(at * program.fps) for at in (Fraction(args.start), Fraction(args.end or seconds)))
+    there = {word.position for word in program.words if word.start < end and begin < word.end}
+    return "top" if "bottom" in there and "top" not in there else "bottom"
+
+
 def _style(args: AddCaptionsArgs) -> CaptionStyleName:
     if args.style != "auto":
         return args.style
@@ -127,7 +148,7 @@ def _style(args: AddCaptionsArgs) -> CaptionStyleName:
 
 
 def _captions(
-    args: AddCaptionsArgs, seconds: float, asset: Asset, ctx: ToolContext
+    args: AddCaptionsArgs, position: Position, seconds: float, asset: Asset, ctx: ToolContext
 ) -> tuple[tuple[CaptionSpec, ...], tuple[str, ...]]:
     """The captions to write, and the ids of what they come from."""
     if bool(args.text.strip()) == bool(args.subtitles):
@@ -142,7 +163,7 @@ def _captions(
             f"A caption from {args.start:g} to {end:g} s does not fit", f"{asset.name} lasts {seconds:.2f} s"
         )
     if not args.subtitles:
-        return (CaptionSpec(args.start, min(end, seconds), args.text, _style(args), args.position),), ()
+        return (CaptionSpec(args.start, min(end, seconds), args.text, _style(args), position),), ()
     file = ctx.asset(args.subtitles, "subtitle", "file")
     read = read_srt(ctx.path(file))
     inside = [caption for caption in read if args.start <= caption.start < end]
@@ -155,7 +176,7 @@ def _captions(
             caption,
             end=min(caption.end, end),
             style=_style(args),
-            position=args.position if args.position != "bottom" else caption.position,
+            position=position if position != "bottom" else caption.position,
         )
         for caption in inside
     )
