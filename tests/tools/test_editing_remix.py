@@ -152,7 +152,7 @@ def test_half_the_strength_goes_about_half_the_way(studio: EditingStudio, film: 
     assert reached[1] < reached[0] - 3
 
 
-def test_a_reference_film_also_gives_its_pace(studio: EditingStudio, tmp_path: Path) -> None:
+def test_a_reference_film_also_gives_its_pace_and_captions_go_along(studio: EditingStudio, tmp_path: Path) -> None:
     colours = [(200, 60, 60), (60, 200, 60), (60, 60, 200), (200, 200, 60), (60, 200, 200), (200, 60, 200)]
 
     def shots(each: float, bright: float) -> Any:
@@ -167,8 +167,15 @@ def test_a_reference_film_also_gives_its_pace(studio: EditingStudio, tmp_path: P
     slow = make_video(tmp_path / "slow.mp4", 9.0, width=160, height=90, frame=shots(3.0, 1.0), sound=False)
     fast = make_video(tmp_path / "fast.mp4", 6.0, width=160, height=90, frame=shots(1.5, 0.6), sound=False)
     model = studio.attach(fast)
-    made, outcome = studio.make("remix_style", video=studio.attach(slow).id, reference=model.id, pacing="recut")
+    film = studio.run("add_captions", video=studio.attach(slow).id, text="well", start=0.2, end=2.9).assets[0]
+    made, outcome = studio.make("remix_style", video=film.id, reference=model.id, pacing="recut")
     assert probe(made).seconds == pytest.approx(4.5, abs=0.3)
+    timeline = timeline_of(studio, outcome)
+    pictures = [clip.media_reference.target_url for clip in timeline.video_tracks()[0].find_clips()]
+    assert all("without-captions" in url for url in pictures), "captions in the picture would be cut with it"
+    words = [clip for track in timeline.tracks if track.kind == "Subtitle" for clip in track.find_clips()]
+    assert [one.name for one in words] == ["well"]
+    assert words[0].trimmed_range_in_parent().duration.to_seconds() == pytest.approx(1.4, abs=0.15)
     assert "median shot 3.0 -> 1.5 s (wanted 1.5)" in outcome.result.summary
 
 

@@ -104,6 +104,22 @@ def test_a_second_run_gives_the_same_film(horror: tuple[Any, Path], studio: Voic
     assert studio.file(film).read_bytes() == horror[1].read_bytes()
 
 
+def test_captions_of_a_film_do_not_lie_under_those_of_its_parody(studio: VoiceStudio, clip: Asset) -> None:
+    _, film = studio.made("add_captions", video=clip.id, text="here it stands")
+    outcome, made = studio.made("make_parody", video=film.id, recipe="breaking_news", seconds=7)
+    assert outcome.result.summary.startswith("Made a breaking news parody of square-captions.mp4")
+    cut = load_timeline(studio.file(outcome.assets[1]))
+    sources = {str(shot.media_reference.target_url) for shot in cut.video_tracks()[0].find_clips()}
+    assert len(sources) == 1 and "without-captions" in sources.pop()
+    texts = [one for track in outline(cut)["tracks"] if track["kind"] == "Subtitle" for one in track["clips"]]
+    own = [one for one in texts if one["text"] == "here it stands"]
+    for one in own:
+        end = one["start"] + one["seconds"]
+        others = [text for text in texts if text not in own]
+        assert all(text["start"] >= end or text["start"] + text["seconds"] <= one["start"] for text in others)
+    assert film.id in made.parents
+
+
 def test_a_freeze_holds_the_moment_while_somebody_speaks(studio: VoiceStudio, clip: Asset) -> None:
     outcome, film = studio.made("make_parody", video=clip.id, recipe="freeze_frame", subject="<the> square", seed=1)
     turn = beats(outcome)["turn"]
