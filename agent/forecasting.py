@@ -9,7 +9,7 @@ from agent.events import PlanStep
 from agent.pricing import make_steps, propose
 from agent.state import TurnContext
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.price_questions import in_italian
+from backends.llm.offline.price_questions import STAND_INS, in_italian
 from configs.errors import StudioError
 
 _MIB_OF_GIB = 1024
@@ -29,10 +29,20 @@ def told_forecast(calls: Sequence[Mapping[str, Any]], told: Sequence[str], langu
     steps, refused = make_steps(calls, 0, ctx, told, possible=False)
     if refused:
         raise refused[0].error
-    hindered = _hindrance(steps, ctx)
-    words = lexicon()
-    last = words.say("forecast_hindered", language, error=hindered) if hindered else words.say("forecast_go", language)
+    words, hindered = lexicon(), _hindrance(steps, ctx)
+    if hindered and _for_nobody(steps, told):
+        last = words.say("forecast_who", language)
+    elif hindered:
+        last = words.say("forecast_hindered", language, error=hindered)
+    else:
+        last = words.say("forecast_go", language)
     return f"{_told(steps, language, ctx)}. {last}"
+
+
+def _for_nobody(steps: Sequence[Mapping[str, Any]], told: Sequence[str]) -> bool:
+    """Whether a character is needed and none was named: the price was asked with a stand-in."""
+    nobody = STAND_INS["character"]
+    return any(step["args"].get("character") == nobody for step in steps) and not any(nobody in text for text in told)
 
 
 def told_of_plan(steps: Sequence[Mapping[str, Any]], question: str, ctx: TurnContext) -> str:

@@ -100,3 +100,5 @@ def test_a_film_that_waits_is_priced_by_the_built_in_brain(settings: Settings) -
         assert "The plan waits" in report["reply"] and report["plan"] == first["plan"] and report["questions"]
         report = agent.invoke(thread="f", inputs="", decision=Decision("cancel"))
         assert "Cancelled" in report["reply"]
+        report = agent.invoke("how long does it take to train a voice?", thread="g", approve="ask")
+        assert "whose voice" in report["reply"] and "Somebody" not in report["reply"]

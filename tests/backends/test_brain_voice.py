@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brain_talk import BOO, BUNNY, LUCA, calls, messages
+from brain_talk import BOO, BUNNY, LUCA, calls, messages, question, understand
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from backends.llm.offline.brain import OfflineBrain
@@ -262,3 +262,24 @@ def test_an_attached_list_tells_a_dataset_what_is_said(brain: OfflineBrain) -> N
     )
     ((_, alone),) = calls(brain, "build a dataset for Luca from these", attachments=sounds)
     assert "subtitles" not in alone
+
+
+TAKES = [{"id": f"aud-000000000{n}", "kind": "audio", "name": f"take{n}.wav"} for n in (1, 2)]
+
+
+@pytest.mark.parametrize("wish", ["train Luca's voice from these recordings", "train Luca on these"])
+def test_recordings_become_a_dataset_before_a_voice_is_trained_on_it(brain: OfflineBrain, wish: str) -> None:
+    both = [take["id"] for take in TAKES]
+    build = ("build_voice_dataset", {"source": both, "character": "Luca"})
+    assert calls(brain, wish, attachments=TAKES) == [build, ("train_voice", {"character": "Luca", "dataset": "$1"})]
+
+
+def test_recordings_of_the_turn_before_and_datasets(brain: OfflineBrain) -> None:
+    asked = understand(brain, "train a voice from these recordings", attachments=TAKES)
+    assert asked.intent == "clarify"
+    open_question = question("train a voice from these recordings")
+    made = calls(brain, "for Luca", assets=list(reversed(TAKES)), open_question=open_question)
+    assert [tool for tool, _ in made] == ["build_voice_dataset", "train_voice"]
+    assert made[0][1] == {"source": [take["id"] for take in TAKES], "character": "Luca"}
+    assert calls(brain, "train Luca's voice on the dataset", attachments=TAKES)[0][0] == "train_voice"
+    assert calls(brain, "train Luca's voice", assets=TAKES) == [("train_voice", {"character": "Luca"})]

@@ -9,7 +9,7 @@ from backends.llm.offline import slots
 from backends.llm.offline.feelings import feeling_args, feeling_in, without_name
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lines import lines_in, spoken_lines
-from backends.llm.offline.references import find_character, find_characters, find_file, find_files, need_file
+from backends.llm.offline.references import SUITABLE, find_character, find_characters, find_file, find_files, need_file
 from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Ask, Call, Refer, Request
 from backends.llm.offline.script_parts import about_the_dialogue, script_parts
@@ -121,19 +121,30 @@ def build_voice_dataset(request: Request) -> list[Call]:
     sources = [] if request.answers.get("file") else _several(request)
     source: str | list[str] = sources if len(sources) > 1 else need_file(request, "sound", "which_audio")
     args: dict[str, Any] = {"source": source, "character": need_character(request)}
+    return [Call("build_voice_dataset", {**args, **_said_in(request)})]
+
+
+def _said_in(request: Request) -> dict[str, Any]:
+    """The attached list of what is said in recordings, as an argument."""
     words = [file.id for file in request.facts.attachments if file.name.lower().endswith(_WORD_LISTS)]
-    if len(words) == 1:
-        args["subtitles"] = words[0]
-    return [Call("build_voice_dataset", args)]
+    return {"subtitles": words[0]} if len(words) == 1 else {}
 
 
 _WORD_LISTS = (".list", ".csv", ".srt", ".vtt")
+_RECORDINGS = re.compile(
+    r"\b(?:recordings?|wavs?|these|this (?:file|sound)|registrazion[ei]|quest[ei])\b", re.IGNORECASE
+)
 
 
 def train_voice(request: Request) -> list[Call]:
-    """character, dataset, and whether it is only shown what would be done."""
+    """character, dataset, and whether it is only shown what would be done; recordings become a dataset first."""
     args: dict[str, Any] = {"character": need_character(request)}
-    if dataset := find_file(request, "dataset"):
+    first: list[Call] = []
+    if recordings := _to_learn_from(request):
+        source = recordings if len(recordings) > 1 else recordings[0]
+        first = [Call("build_voice_dataset", {"source": source, "character": args["character"], **_said_in(request)})]
+        args["dataset"] = f"${len(request.made) + 1}"
+    elif dataset := find_file(request, "dataset"):
         args["dataset"] = dataset
     if re.search(lexicon().words["dry_run"], request.wish.blank_quotes, re.I):
         args["dry_run"] = True
@@ -142,7 +153,26 @@ def train_voice(request: Request) -> list[Call]:
         args["consent"] = consent
         if person := speaker_of_recording(said, args["character"]):
             args["person"] = person
-    return [Call("train_voice", args)]
+    return [*first, Call("train_voice", args)]
+
+
+def _to_learn_from(request: Request) -> list[str]:
+    """Sounds that a voice shall be trained on: those attached, or those that 'these recordings' mean."""
+    text = FILE_NAME.sub(" ", request.wish.blank_quotes)
+    if request.made or re.search(r"\bdata ?sets?\b", text, re.I):
+        return []
+    kinds = SUITABLE["sound"]
+    if any(file.kind == "dataset" for file in request.facts.attachments):
+        return []
+    attached = [file.id for file in request.facts.attachments if file.kind in kinds]
+    if attached or not _RECORDINGS.search(text):
+        return attached
+    found = [file.id for file in request.facts.assets if file.kind in kinds and not file.tool]
+    return (
+        list(reversed(found))
+        if re.search(r"recordings|files|sounds|clips|registrazioni|these|queste", text, re.I)
+        else found[:1]
+    )
 
 
 def check_voice(request: Request) -> list[Call]:
