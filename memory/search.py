@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 from memory.assets import Assets
 from memory.catalogue import Catalogue
@@ -184,7 +185,7 @@ def _lacks(db: sqlite3.Connection, text: str, refs: Sequence[str]) -> dict[str, 
     marks = ",".join("?" * len(refs))
     query = f"""SELECT s.id, a.name || ' ' || s.text || ' ' || s.context || ' ' || s.terms
         FROM shots s JOIN assets a ON a.id = s.film WHERE s.id IN ({marks})"""
-    asked = [word[: max(_STEM, len(word) - 2)] for word in _telling(text, words().stopwords | words().shot_stopwords)]
+    asked = [word[: max(_STEM, len(word) - 2)] for word in _telling_of_shots(text)]
     found = {}
     for ref, body in db.execute(query, list(refs)):
         own = tokens(body)
@@ -208,7 +209,7 @@ def shot_expressions(text: str) -> list[str]:
 
     Words that any shot could be called by ('the scene where') tell nothing and are left out.
     """
-    found = _telling(text, words().stopwords | words().shot_stopwords)[:SHOT_WORDS]
+    found = _telling_of_shots(text)[:SHOT_WORDS]
     quoted = [_quoted(word) for word in found]
     if len(quoted) < 2:
         return quoted
@@ -221,6 +222,13 @@ def shot_expressions(text: str) -> list[str]:
 def _telling(text: str, stopwords: frozenset[str]) -> list[str]:
     found = list(dict.fromkeys(tokens(text)))
     return ([word for word in found if word not in stopwords] or found)[:QUERY_WORDS]
+
+
+def _telling_of_shots(text: str) -> list[str]:
+    """As `_telling`, of words that not any shot could be called by; the direction of a move ('tilt up') tells."""
+    known, said = words(), tokens(text)
+    moved = {way for move, way in pairwise(said) if move in known.moves and way in known.directions}
+    return _telling(text, (known.stopwords | known.shot_stopwords) - moved)
 
 
 def _quoted(word: str) -> str:

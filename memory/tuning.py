@@ -35,6 +35,9 @@ class Words:
     stopwords: frozenset[str]
     shot_stopwords: frozenset[str]
     """Besides, where shots are searched: words that any shot could be called by."""
+    moves: frozenset[str]
+    """Moves of a camera after which a direction tells one from another."""
+    directions: frozenset[str]
     shot_asks: tuple[str, ...]
     """Words, as keys, of which one in a query says that a shot is looked for."""
     synonyms: dict[str, str]
@@ -64,6 +67,8 @@ def words() -> Words:
         description_ends=frozenset(data["description_ends"]),
         stopwords=frozenset(data["stopwords"]),
         shot_stopwords=frozenset(data["shot_stopwords"]),
+        moves=frozenset(data["moves"]),
+        directions=frozenset(data["directions"]),
         shot_asks=tuple(str(word).replace("-", " ") for word in data["shot_asks"]),
         synonyms={word: group[0] for group in data["synonyms"] for word in group},
         groups={word: tuple(group) for group in data["synonyms"] for word in group},

@@ -287,3 +287,21 @@ def test_a_file_of_version_2_gets_its_tables(workspace):
     with sqlite3.connect(workspace.database) as now:
         assert version_of(now) == len(MIGRATIONS)
     now.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [("tilt up", 1), ("the shot that tilts down", 2), ("push in", 3), ("pull out of the room", 4), ("zoom in", 5)],
+)
+def test_the_direction_of_a_move_is_searched_for(memory, film, query, number):
+    moves = ("tilt up", "tilt down", "push-in", "pull-out", "zoom in", "zoom out")
+    terms = ("up upwards", "down downwards", "in closer dolly", "out away dolly", "in closer", "out away")
+    # what comes first otherwise is the newest, so each is put before its opposite once
+    shots = [
+        shot(film.id, at, f"A {move}, grey and sand; speech", terms=other)
+        for at, (move, other) in enumerate(zip(moves, terms, strict=True), 1)
+    ]
+    memory.put_shots(film.id, shots)
+    first = memory.search(query, kinds=("shot",), semantic=False)[0]
+    assert first.id == f"{film.id}#{number}"
+    assert first.score > 1.001 * max(hit.score for hit in memory.search(query, kinds=("shot",), semantic=False)[1:])
