@@ -133,7 +133,7 @@ def test_dark_shots_go(studio: EditingStudio) -> None:
         (6.5, 8.5),
         (8.5, 10.0),
     ]
-    assert "c1s2" in outcome.result.summary
+    assert "shot 2" in outcome.result.summary and "c1s" not in outcome.result.summary
 
 
 def test_blurred_parts_go_when_it_is_tightened(studio: EditingStudio) -> None:
@@ -219,7 +219,7 @@ def test_the_same_edit_is_the_same_film(studio: EditingStudio) -> None:
 
 def test_what_cannot_be_seen_is_refused_with_what_was(studio: EditingStudio) -> None:
     outcome = studio.run("edit_video", video="shots.mp4", instruction="extract the scene where he runs")
-    assert isinstance(outcome.error, UsageError) and "c1s1" in outcome.error.sentence
+    assert isinstance(outcome.error, UsageError) and "shot 1 " in outcome.error.sentence
 
 
 def test_dissolves_between_clips_keep_every_frame_they_need(studio: EditingStudio) -> None:

@@ -66,7 +66,7 @@ def test_a_wrong_plan_is_mended_once(asked: tuple[EditingStudio, FakeOpenAI]) ->
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
-        ([plan(pieces=[piece("c1s1", 0.0, 2.5)])] * 2, "does not lie in c1s1"),
+        ([plan(pieces=[piece("c1s1", 0.0, 2.5)])] * 2, "does not lie in shot 1"),
         ([plan(pieces=[piece("c1s1", 0.5, 0.5)])] * 2, "is empty"),
         ([plan()] * 2, "neither pieces nor steps"),
         ([plan(steps=["summon a dragon"])] * 2, "is not known"),

@@ -16,6 +16,7 @@ from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.change.diff import differences
 from tools.editing.decide import decide
+from tools.editing.decision.finish import named
 from tools.editing.specs import CaptionSpec, Spoken, TitleSpec
 from tools.editing.textless import Shown, texts_over
 from tools.editing.timeline import build_timeline, load_timeline, outline
@@ -143,3 +144,10 @@ def test_new_words_stand_at_the_top_where_subtitles_are_at_the_bottom(studio: Ed
     # The picture of such a cut is made without both.
     again, _ = studio.make("edit_video", video=outcome.assets[0].id, instruction="keep the last second, crop to square")
     assert letters(again)[4, :60].any() and not letters(again)[4, 90:].any()
+
+
+def test_shots_are_called_as_people_call_them() -> None:
+    why = "c1s3: 1.3 times as lively; 'c2s12' as asked, without c1 scene 2 (song c1s)"
+    one, two = ["fox.mp4"], ["fox.mp4", "sea.mp4"]
+    assert named(why, one) == "shot 3: 1.3 times as lively; shot 12 as asked, without scene 2 (song c1s)"
+    assert named(why, two).startswith("shot 3 of fox.mp4: 1.3 times as lively; shot 12 of sea.mp4 as asked")

@@ -15,7 +15,7 @@ from tools.editing.arrange import arrange
 from tools.editing.arrangement import Arrangement
 from tools.editing.cost import seconds_to_draw
 from tools.editing.decide import decide
-from tools.editing.decision.finish import TOLD, cuts_of, explained, finished
+from tools.editing.decision.finish import TOLD, all_named, cuts_of, explained, finished, named
 from tools.editing.decision.looking import Looking
 from tools.editing.held import HeldContext
 from tools.editing.operations import Highlight, Operation, in_words
@@ -129,8 +129,11 @@ class _Edit:
 
 def _decided(instruction: str, wanted: _Wanted, ctx: HeldContext) -> _Edit:
     """What is done, with the clips' own texts set on what is kept of them."""
-    edit = _planned(instruction, wanted, ctx)
-    made = edit.made
+    try:
+        edit = _planned(instruction, wanted, ctx)
+    except UsageError as error:
+        raise UsageError(*(named(text, wanted.names) for text in (error.problem, error.cause, error.fix))) from error
+    made = all_named(edit.made, wanted.names)
     kept = texts_over(of_parts(made.parts, made.starts()), wanted.texts, made.rate)
     return replace(edit, made=replace(made, captions=(*kept, *made.captions)))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UsageError
@@ -16,6 +19,32 @@ if TYPE_CHECKING:
 
 TOLD = 40
 """Cuts that are told with their reasons in the facts of an edit; the timeline keeps all."""
+
+
+SHOT = re.compile(r"'?\bc(?P<clip>\d{1,3})(?:s| (?P<unit>scene) )(?P<number>\d{1,5})\b'?")
+"""How planners call shots and scenes."""
+
+
+def named(text: str, clips: Sequence[str]) -> str:
+    """Shots as people call them: 'c1s3' is 'shot 3', of several clips 'shot 3 of holiday.mp4'."""
+
+    def said(match: re.Match[str]) -> str:
+        clip = int(match["clip"])
+        where = f" of {clips[clip - 1]}" if len(clips) > 1 and 1 <= clip <= len(clips) else ""
+        return f"{match['unit'] or 'shot'} {match['number']}{where}"
+
+    return SHOT.sub(said, text)
+
+
+def all_named(made: Arrangement, clips: Sequence[str]) -> Arrangement:
+    """The arrangement with shots so called in all its reasons."""
+    return replace(
+        made,
+        parts=tuple(replace(one, why=named(one.why, clips)) for one in made.parts),
+        holds=tuple(replace(one, why=named(one.why, clips)) for one in made.holds),
+        cards=tuple(replace(one, why=named(one.why, clips)) for one in made.cards),
+        notes=tuple(named(note, clips) for note in made.notes),
+    )
 
 
 def finished(made: Arrangement, name: str) -> otio.schema.Timeline:
