@@ -302,3 +302,9 @@ def test_every_head_is_drawn_as_a_kind_that_there_is() -> None:
     for name, entry in heads().items():
         assert entry["kind"] in KINDS, name
         assert entry.get("near", entry["kind"]) == entry["kind"], name
+
+
+def test_a_place_without_a_set_of_its_own_is_said() -> None:
+    story = read_story("Luca sits in a cafe. Luca eats in the cafe. Luca goes to the beach.")
+    assert story.notes == ("The cafe is drawn as a kitchen: there is no set of a cafe.",)
+    assert read_story("Luca cooks in the kitchen.").notes == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tools.film.clauses import (
@@ -106,6 +106,8 @@ def read_story(text: str, known: Collection[str] = (), language: str = "en") -> 
     people = tuple(cast.people)
     if not people and not beats and story:
         notes.append("No character was found in the story, so the shots show the place.")
+    set_in = zip(sentences, places, strict=True)
+    notes += dict.fromkeys(note for sentence, (place, _) in set_in for note in _near(sentence, place))
     props = tuple(dict.fromkeys(prop for sentence in sentences for prop in _props(sentence)))
     return Story(
         story,
@@ -153,6 +155,14 @@ def _place(sentence: str) -> tuple[str, str]:
     if place in snowed["sets"] and set(re.findall(r"[\w-]+", low)) & set(snowed["words"]):
         place = "snow"
     return place, _time(sentence)
+
+
+def _near(sentence: str, place: str) -> Iterator[str]:
+    """What stands in for a place that has no set of its own."""
+    near = lexicon("world")["near_sets"]
+    for _, key, word in _nouns(sentence, "sets"):
+        if key == place and word in near:
+            yield f"The {word} is drawn as a {key}: there is no set of a {word}."
 
 
 def _nouns(text: str, section: str) -> list[tuple[int, str, str]]:
