@@ -204,6 +204,15 @@ class Assets:
             db.execute("UPDATE assets SET rating = ? WHERE id = ?", (rating, asset_id))
             return None if row[0] is None else int(row[0])
 
+    def rename(self, asset_id: str, name: str) -> str:
+        """Give an asset another name and return the one before."""
+        with self._catalogue.writing() as db:
+            row = db.execute("SELECT name FROM assets WHERE id = ?", (asset_id,)).fetchone()
+            if row is None:
+                raise UsageError(f"There is no asset '{_short(asset_id)}'")
+            set_name(db, asset_id, name)
+            return str(row[0])
+
     def children(self, asset_id: str) -> list[Asset]:
         """Assets made directly from this one, oldest first."""
         return self._query(
@@ -239,6 +248,11 @@ def insert(db: sqlite3.Connection, asset: Asset, rating: int | None = None) -> N
     db.executemany(
         "INSERT OR IGNORE INTO lineage VALUES (?, ?, ?)", [(asset.id, p, i) for i, p in enumerate(asset.parents)]
     )
+
+
+def set_name(db: sqlite3.Connection, asset_id: str, name: str) -> None:
+    """Another name, under which it is found from now on."""
+    db.execute("UPDATE assets SET name = ?, name_key = ? WHERE id = ?", (name, name_key(name), asset_id))
 
 
 def one(db: sqlite3.Connection, asset_id: str) -> Asset | None:

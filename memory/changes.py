@@ -14,10 +14,11 @@ from typing import Any
 
 from configs.errors import UsageError
 from memory import entries
+from memory.assets import set_name
 from memory.catalogue import Catalogue
 from memory.set_aside import Moved, drop, drop_empty, finish_moving, folders, move_aside, move_back, noted
 
-CHANGE_KINDS = {"assets": "assets", "entry": "history_id", "rating": "asset_id", "removed": "moved"}
+CHANGE_KINDS = {"assets": "assets", "entry": "history_id", "rating": "asset_id", "name": "before", "removed": "moved"}
 """Each kind with the key that its payload needs."""
 FOR_GOOD = "\x00for good"
 """The conversation of changes that nobody can undo: files to be deleted as soon as the database has agreed."""
@@ -39,7 +40,8 @@ class Changes:
     """Rows of `changes`.
 
     Payloads: 'assets' {"assets": [ids], "tool": "...", "after": n}, 'entry' {"history_id": n},
-    'rating' {"asset_id": "...", "before": 3 or null}, 'removed' {"moved": [[from, to], ...], "assets": [ids],
+    'rating' {"asset_id": "...", "before": 3 or null}, 'name' {"asset_id": "...", "before": "..."},
+    'removed' {"moved": [[from, to], ...], "assets": [ids],
     "after": n, "entry": "..."}. `after`: what the conversation remembered later than change n was part of the same
     deed, and is taken back with it. `message`: which of the agent's jobs it came of. What an undo replaced is kept in
     the payload as `undone`, so that it can be done again.
@@ -205,6 +207,9 @@ class Changes:
                 return _entry_back(db, payload)
             case "removed":
                 return self._removed_back(db, payload)
+            case "name":
+                payload["undone"] = _name(db, payload["asset_id"])
+                return _named(db, payload["asset_id"], payload["before"], "back")
         asset_id, before = str(payload["asset_id"]), payload.get("before")
         row = db.execute("SELECT rating FROM assets WHERE id = ?", (asset_id,)).fetchone()
         payload["undone"] = row[0] if row else None
@@ -225,6 +230,8 @@ class Changes:
             return None
         if kind == "entry":
             return _entry_again(db, payload)
+        if kind == "name":
+            return _named(db, payload["asset_id"], payload.pop("undone"), "again")
         asset_id, rating = str(payload["asset_id"]), payload.pop("undone")
         db.execute("UPDATE assets SET rating = ? WHERE id = ?", (rating, asset_id))
         return Undone(kind, (asset_id,), f"set the rating to {rating or 'none'} again: {_name(db, asset_id)}")
@@ -290,6 +297,12 @@ def _hide(db: sqlite3.Connection, ids: Sequence[str]) -> Undone:
     if not hidden:
         return Undone("assets", (), "nothing left to hide")
     return Undone("assets", hidden, f"hid {len(hidden)} asset{'s' * (len(hidden) > 1)}: {', '.join(names)}")
+
+
+def _named(db: sqlite3.Connection, asset_id: str, name: str, how: str) -> Undone:
+    text = f"named '{_name(db, asset_id)}' '{name}' {how}"
+    set_name(db, asset_id, name)
+    return Undone("name", (asset_id,), text)
 
 
 def _name(db: sqlite3.Connection, asset_id: str) -> str:

@@ -150,6 +150,13 @@ class Memory:
             if thread is not None and before != rating:
                 self._it.changes.record(thread, "rating", {"asset_id": asset_id, "before": before})
 
+    def rename_asset(self, asset_id: str, name: str, *, thread: str | None = None) -> None:
+        """Another name for an asset; its file stays. With a thread, `undo` there brings the old one back."""
+        with self._it.catalogue.writing():
+            before = self._it.assets.rename(asset_id, name)
+            if thread is not None and before != name:
+                self._it.changes.record(thread, "name", {"asset_id": asset_id, "before": before})
+
     # Characters, styles, places, notes, preferences
 
     def remember(

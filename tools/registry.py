@@ -46,6 +46,7 @@ TOOLS: dict[str, str] = {
     "search_memory": "tools.memory.search:SearchMemory",
     "remember": "tools.memory.remember:Remember",
     "rate_asset": "tools.memory.rate:RateAsset",
+    "rename_asset": "tools.memory.rename:RenameAsset",
     "list_assets": "tools.project.assets:ListAssets",
     "undo": "tools.project.undo:Undo",
     "redo": "tools.project.redo:Redo",

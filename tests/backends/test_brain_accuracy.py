@@ -50,6 +50,7 @@ TOOLS = [
     "search_memory",
     "remember",
     "rate_asset",
+    "rename_asset",
     "list_assets",
     "undo",
     "redo",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brain_talk import BUNNY, FILM, calls, messages, understand
+from brain_talk import BUNNY, FILM, calls, messages, question, understand
 from langchain_core.messages import AIMessage, HumanMessage
 
 from backends.llm.offline.brain import OfflineBrain
@@ -58,6 +58,35 @@ def test_a_caption_is_moved(brain: OfflineBrain) -> None:
 )
 def test_a_film_again_with_what_is_new(brain: OfflineBrain, wish: str, args: dict[str, Any]) -> None:
     assert _after(brain, "make a 6 second film about a snail", wish) == [("make_film", args)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "name"),
+    [
+        ('call it "Slow"', "Slow"),
+        ("name this one Sunny", "Sunny"),
+        ("rename it to X", "X"),
+        ('rename the film to "Kite"', "Kite"),
+        ("let's call it Slow Motion", "Slow Motion"),
+        ('chiamalo "Lento"', "Lento"),
+    ],
+)
+def test_a_result_gets_another_name(brain: OfflineBrain, wish: str, name: str) -> None:
+    cut = {**CUT, "tool": "make_film"}  # what came along with the film is not what is named
+    assert calls(brain, wish, assets=[cut, FILM]) == [("rename_asset", {"asset": FILM["id"], "name": name})]
+
+
+@pytest.mark.parametrize(
+    "wish", ["call it a day", "call him Bob", "rename Luca to Marco", 'write "call it Slow" on it']
+)
+def test_other_names_are_none_of_results(brain: OfflineBrain, wish: str) -> None:
+    assert all(tool != "rename_asset" for tool, _ in calls(brain, wish, assets=[FILM]))
+
+
+def test_what_is_renamed_is_asked_for(brain: OfflineBrain) -> None:
+    assert understand(brain, "rename it", assets=[FILM]).question == "What shall it be called?"
+    made = calls(brain, "Slow", assets=[FILM], open_question=question("rename it"))
+    assert made == [("rename_asset", {"asset": FILM["id"], "name": "Slow"})]
 
 
 def test_what_was_done_last(brain: OfflineBrain) -> None:

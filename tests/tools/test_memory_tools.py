@@ -115,6 +115,27 @@ def test_rate_and_undo(ctx):
         call(ctx, "rate_asset", asset="nobody", rating=3)
 
 
+def test_rename_undo_and_redo(ctx):
+    asset = add(ctx, "Luca waving")
+    assert call(ctx, "rename_asset", asset="luca waving", name="Slow").summary == "Renamed 'Luca waving' to 'Slow'."
+    assert ctx.memory.find_asset("slow").id == asset.id and ctx.memory.find_asset("slow").path == asset.path
+    assert ctx.memory.search("slow")[0].id == asset.id
+    with pytest.raises(UsageError):
+        ctx.memory.find_asset("luca waving")
+    assert "named 'Slow' 'Luca waving' back" in call(ctx, "undo").summary
+    assert ctx.memory.find_asset("luca waving").id == asset.id
+    call(ctx, "redo")
+    assert ctx.memory.get_asset(asset.id).name == "Slow"
+    with pytest.raises(UsageError, match="new name is empty"):
+        call(ctx, "rename_asset", asset="slow", name=" \u202e ")
+
+
+def test_what_is_named_after_its_file_keeps_the_ending(ctx):
+    asset = add(ctx, "1.png")
+    assert call(ctx, "rename_asset", asset="last", name="Slow").data["name"] == "Slow.png"
+    assert call(ctx, "rename_asset", asset=asset.id, name="Quick.PNG").data["name"] == "Quick.PNG"
+
+
 @pytest.mark.parametrize(
     ("name", "args"),
     [("rate_asset", {"asset": "x", "rating": 6}), ("undo", {"steps": 0}), ("remember", {"kind": "spell", "text": "x"}),

@@ -11,6 +11,7 @@ from backends.llm.offline import dialogue
 from backends.llm.offline.introductions import Introductions, introductions, named_instead
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lines import holds_script, is_script
+from backends.llm.offline.naming import renamed
 from backends.llm.offline.on_screen import about_the_picture
 from backends.llm.offline.planning import Decision, Step, offered, plan, steps_of
 from backends.llm.offline.price_questions import STAND_INS, agreed_to, asked_about, only_asks
@@ -152,7 +153,8 @@ def _fresh(
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     if not forced and (told := introductions(wish.raw)) and told.certain:
         return _introduced(reader, told, wish, facts, recent, answers)
-    if not forced and (again := voice_samples(request) or other_file(request) or moved_caption(request)):
+    forms = (voice_samples, other_file, moved_caption, renamed)
+    if not forced and (again := next((calls for form in forms if (calls := form(request))), None)):
         return Decision(again[0].tool, tuple(again), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
     if not forced and holds_script(request) and (not reading.clear or reading.intent not in _USES_OF_LINES):

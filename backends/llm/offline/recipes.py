@@ -11,6 +11,7 @@ from backends.llm.offline import (
     image_calls,
     lip_calls,
     memory_calls,
+    naming,
     timeline_calls,
     video_calls,
     voice_calls,
@@ -32,6 +33,7 @@ _MODULES = (
     timeline_calls,
     film_calls,
     memory_calls,
+    naming,
 )
 
 BUILDERS: Mapping[str, Builder] = {
