@@ -196,6 +196,45 @@ def test_many_shots_fit_the_summary(studio, film):
     assert result.data["hits"][39]["timecode"] and studio.memory.shots(film.id)[39].timecode == "1:05:00"
 
 
+@pytest.fixture
+def night(studio: Studio, film: Asset) -> Asset:
+    """Three shots of which none is a slow push-in on a girl at night."""
+    dark, day = {"luma": 30.0, "scale": "CU"}, {"luma": 120.0, "scale": "unknown"}
+    told = (
+        ("A slow push-in, close-up, low key, black; speech.", "dark night notte", dark, "measurements"),
+        ("A push-in, green and sand. A girl with a kite runs.", "", day, "some-vl"),
+        ("A static camera, sand; music.", "", day, "measurements"),
+    )
+    shots = [
+        FilmShot(film.id, at, 2.0 * at, 2.0 * at + 2, text, by, terms=terms, data=data)
+        for at, (text, terms, data, by) in enumerate(told, 1)
+    ]
+    studio.memory.put_shots(film.id, shots)
+    return film
+
+
+def test_that_no_shot_has_all_that_was_asked_is_said(studio, night):
+    result = studio.run("search_memory", query="find the slow push-in on the girl at night").result
+    head, first, second, *rest = result.summary.splitlines()
+    assert head == "No shot fits all of it; nearest:" and not any(line.startswith("shot 3") for line in rest)
+    assert first.startswith("shot 1 of") and first.endswith(" [has push-in, slow, night; not known: girl]")
+    assert second.startswith("shot 2 of") and second.endswith(" [has push-in, girl; lacks slow, night]")
+    assert result.data["hits"][1]["asked"] == {"push-in": "has", "slow": "lacks", "night": "lacks", "girl": "has"}
+
+
+def test_a_shot_that_has_all_comes_first_and_the_others_say_what_they_lack(studio, night):
+    first, *rest = studio.run("search_memory", query="the close-up push-in", kind="shot").result.summary.splitlines()
+    assert first.startswith("shot 1 of") and first.endswith("speech.")
+    assert rest[0].startswith("shot 2 of") and rest[0].endswith(" [has push-in; not known: close-up]")
+    opposite = studio.run("search_memory", query="the shot with a pull-out").result.summary
+    assert opposite.startswith("No shot fits all of it; nearest:") and "[lacks pull-out]" in opposite
+
+
+def test_what_names_nothing_measured_is_answered_as_before(studio, night):
+    summary = studio.run("search_memory", query="the shot with the kite").result.summary
+    assert summary.startswith("shot 2 of") and "[" not in summary
+
+
 def test_what_asks_for_shots():
     assert all(
         map(asks_for_shots, ["The shot where Luca waves", "push-in on Boo", "un primo piano di Luca", "scene 2"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAMED = 12
 """Shots of one kind that are named one by one."""
-_SCALES = (
+SCALES_ASKED = (
     (r"extreme close ups?|details?|primissim[oi] pian[oi]", "extreme close-up", ("ECU",)),
     (r"medium close ups?|mezz[oi] bust[oi]", "medium close-up", ("MCU",)),
     (r"close ?ups?|prim[oi] pian[oi]", "close-up", ("CU", "ECU", "MCU")),
@@ -26,6 +26,7 @@ _SCALES = (
     (r"extreme long shots?|very wide|establishing", "extreme long shot", ("ELS",)),
     (r"wides?|wide shots?|long shots?|camp[oi] lungh?[oi]", "long shot", ("LS", "ELS")),
 )
+"""(pattern of a key, name, the scales that are meant), the longer names first."""
 _FAULTS = {
     "flicker": r"flicker\w*|sfarfall\w*", "boil": r"boil\w*", "wobble": r"wobbl\w*",
     "jump": r"jump(?:s|ing)?(?! cuts?)|pops?", "colour_drift": r"(?:colou?rs?|palette) (?:drift|shift|change)\w*",
@@ -118,7 +119,7 @@ def _of(part: CameraSegment) -> Iterator[Move]:
 def _scales(record: FilmRecord, asked: str) -> str:
     shots = [shot for shot in record.shots if shot.composition]
     wanted: dict[str, tuple[str, ...]] = {}
-    for pattern, name, scales in _SCALES:
+    for pattern, name, scales in SCALES_ASKED:
         if shots and re.search(rf"\b(?:{pattern})\b", asked):
             wanted[name] = scales
             asked = re.sub(rf"\b(?:{pattern})\b", " ", asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import Literal
 
 import yaml
 
@@ -24,6 +25,7 @@ DARK, BRIGHT = 50.0, 170.0
 """Mean luma (0-255) at which a shot is dark or bright, whatever its key."""
 BRIEF, LONG = 1.5, 12.0
 """Seconds."""
+LIGHTS: tuple[Literal["low", "high"], ...] = ("low", "high")
 _SURE = 0.3
 """Confidence above which the stretches of a mixed move are named."""
 
@@ -94,6 +96,11 @@ def colour_family(*parts: str) -> set[str]:
     """The colours that the parts of a colour's name stand for: 'navy' is navy and blue. Empty for other words."""
     table = _table()["colour"]
     return {word for part in parts if part in table for word in (part, *table[part]) if word in table}
+
+
+def light_words(light: Literal["low", "high"]) -> frozenset[str]:
+    """The words for a dark or a bright shot: 'night', 'notte'; only those of one word."""
+    return frozenset(_table()["light"][light])
 
 
 @cache

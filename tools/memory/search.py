@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -12,12 +12,15 @@ from memory.lanes import SHOT
 from memory.names import name_key
 from memory.records import Asset, FilmShot, Hit
 from memory.tuning import words
+from tools.memory.fitting import Asked, Fit
 from tools.spec import SUMMARY_LIMIT, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LINE, _NAME = 140, 60
+LOOKED_AT = 24
+"""Shots that are looked at for one that has all that was asked."""
 PICTURES, COLUMNS, CELL = 6, 3, 256
 """Shots on the sheet of pictures at most, beside each other, and how wide each is in pixels."""
 
@@ -39,16 +42,16 @@ class SearchMemory(Tool):
         limit: int = Field(8, ge=1, le=50, description="How many results at most.")
 
     def run(self, args: Args, ctx: ToolContext) -> ToolResult:
-        hits = _found(args, ctx)
+        hits, fits = _fitted(_found(args, ctx), args, ctx)
         for warning in ctx.memory.warnings():
             ctx.warn(warning)
         shots = [hit.shot for hit in hits if hit.shot is not None]
         sheet = _sheet(shots, ctx) if shots else None
         return ToolResult(
-            summary=_fitting([_line(hit) for hit in hits]) if hits else "Nothing in memory fits.",
+            summary=_fitting(_told(hits, fits)) if hits else "Nothing in memory fits.",
             assets=(sheet,) if sheet is not None else (),
             measurements={"found": len(hits), **({"shots": len(shots)} if shots else {})},
-            data={"hits": [_plain(hit) for hit in hits]},
+            data={"hits": [_plain(hit, fits.get(hit.id)) for hit in hits]},
         )
 
 
@@ -62,12 +65,41 @@ def _found(args: SearchMemory.Args, ctx: ToolContext) -> list[Hit]:
     """Shots before the rest where the words ask for a shot."""
     kind = args.kind.strip().casefold()
     kind = SHOT if kind == "shots" else kind
+    if kind == SHOT:
+        return ctx.memory.search(args.query, kinds=(SHOT,), limit=max(args.limit, LOOKED_AT))
     if kind or not asks_for_shots(args.query):
         return ctx.memory.search(args.query, kinds=(kind,) if kind else (), limit=args.limit)
-    shots = ctx.memory.search(args.query, kinds=(SHOT,), limit=args.limit)
+    shots = ctx.memory.search(args.query, kinds=(SHOT,), limit=max(args.limit, LOOKED_AT))
     rest = ctx.memory.search(args.query, limit=args.limit, shots=False)
     # The report on a film repeats what its shots say.
-    return [*shots, *(hit for hit in rest if hit.kind != "report" or not shots)][: args.limit]
+    return [*shots, *(hit for hit in rest if hit.kind != "report" or not shots)]
+
+
+def _fitted(hits: list[Hit], args: SearchMemory.Args, ctx: ToolContext) -> tuple[list[Hit], dict[str, Fit]]:
+    """The best hits, shots that have all that was asked first, and what each shot has, by id.
+
+    Where none has all, those that have more of it come first.
+    """
+    shots = [hit for hit in hits if hit.shot is not None]
+    asked = Asked(args.query, ctx.memory.list_entries("character")) if shots else None
+    if not asked or (args.kind.strip() == "" and not asks_for_shots(args.query)):
+        return hits[: args.limit], {}
+    fits = {hit.id: asked.fit(hit.shot) for hit in shots if hit.shot is not None}
+    some = any(fit.is_whole for fit in fits.values())
+    shots.sort(key=lambda hit: not fits[hit.id].is_whole if some else -fits[hit.id].had)
+    shots = [hit for hit in shots if fits[hit.id].had] or shots
+    return [*shots, *(hit for hit in hits if hit.shot is None)][: args.limit], fits
+
+
+def _told(hits: Sequence[Hit], fits: Mapping[str, Fit]) -> list[str]:
+    """A line per hit, with what a shot has and lacks of what was asked."""
+    lines = [_line(hit) for hit in hits]
+    for at, hit in enumerate(hits):
+        if said := fits[hit.id].told() if hit.id in fits else "":
+            lines[at] += f" [{said}]"
+    shown = [fits[hit.id] for hit in hits if hit.id in fits]
+    none = shown and not any(fit.is_whole for fit in shown)
+    return ["No shot fits all of it; nearest:", *lines] if none else lines
 
 
 def _line(hit: Hit) -> str:
@@ -78,13 +110,14 @@ def _line(hit: Hit) -> str:
     return f"shot {hit.shot.number} of {film} ({hit.shot.film}) at {hit.shot.timecode}: {text}"
 
 
-def _plain(hit: Hit) -> dict[str, Any]:
+def _plain(hit: Hit, fit: Fit | None) -> dict[str, Any]:
     found = {"id": hit.id, "kind": hit.kind, "name": hit.name, "text": hit.text[:500], "score": round(hit.score, 4)}
     if (shot := hit.shot) is None:
         return found
     return {
         **found, "film": shot.film, "shot": shot.number, "start": shot.start, "end": shot.end,
         "timecode": shot.timecode, "text_by": shot.text_by, "thumbnail": shot.thumbnail, "figures": shot.data,
+        **({"asked": {name: state.value for name, state in fit.states.items()}} if fit else {}),
     }  # fmt: skip
 
 
