@@ -11,7 +11,7 @@ from backends.gpu.arbiter import Arbiter
 from backends.llm.brain import make_brain
 from configs.errors import StudioError
 from configs.settings import Settings, load_settings
-from memory.embedder import shared_embedder
+from tools.embedding import studio_embedder
 from tools.opening import close_executor, open_executor
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def build_agent(settings: Settings | None = None, *, dry: bool = False) -> Studi
     served: ServedBrain | None = None
     try:
         served, notice = _served(settings, executor.arbiter)
-        encoder = shared_embedder(settings.memory.embedder)
+        encoder = studio_embedder(settings.memory.embedder)
         embed = encoder.encode if encoder.is_semantic else None
         brain, capabilities, told = make_brain(served.settings if served else settings, embed=embed)
 

@@ -13,6 +13,7 @@ from configs.settings import Settings
 from configs.workspace import Workspace
 from memory.set_aside import empty_trash
 from memory.store import Memory
+from tools.embedding import studio_embedder
 from tools.engine_room import EngineRoom
 from tools.executor import Executor
 from tools.spec import Studio
@@ -45,7 +46,7 @@ def open_executor(settings: Settings) -> Executor:
     Raises StudioError when the workspace cannot be written, is damaged, or another studio owns it.
     """
     workspace = Workspace.open(settings.home)
-    memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
+    memory = Memory.open(workspace, index=settings.memory.index, embedder=studio_embedder(settings.memory.embedder))
     remove_leftovers(workspace, killed=memory.was_killed)
 
     try:

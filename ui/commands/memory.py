@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 @contextmanager
 def _memory(home: Path | None) -> Iterator[Memory]:
     from memory.store import Memory
+    from tools.embedding import studio_embedder
 
     settings = settings_for(home)
-    memory = Memory.open(Workspace.open(settings.home), index=settings.memory.index, embedder=settings.memory.embedder)
+    encoder = studio_embedder(settings.memory.embedder)
+    memory = Memory.open(Workspace.open(settings.home), index=settings.memory.index, embedder=encoder)
     try:
         yield memory
     finally:

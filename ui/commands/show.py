@@ -51,10 +51,11 @@ def _file_of(ref: str) -> Path | None:
 def of_asset(ref: str, home: Path | None) -> dict[str, Any]:
     """The catalogue's facts of one asset with its parents and children, JSON-ready."""
     from memory.store import Memory
+    from tools.embedding import studio_embedder
 
     settings = settings_for(home)
     workspace = Workspace.open(settings.home)
-    memory = Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder)
+    memory = Memory.open(workspace, index=settings.memory.index, embedder=studio_embedder(settings.memory.embedder))
     try:
         asset = _find(ref, memory)
         path = workspace.home / asset.path

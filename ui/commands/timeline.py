@@ -120,10 +120,13 @@ def run_redo(which: str, as_json: bool, home: Path | None) -> int:
 @contextmanager
 def _opened(home: Path | None) -> Iterator[tuple[Workspace, Memory]]:
     from memory.store import Memory
+    from tools.embedding import studio_embedder
 
     settings = settings_for(home)
     workspace = Workspace.open(settings.home)
-    with Memory.open(workspace, index=settings.memory.index, embedder=settings.memory.embedder) as memory:
+    with Memory.open(
+        workspace, index=settings.memory.index, embedder=studio_embedder(settings.memory.embedder)
+    ) as memory:
         yield workspace, memory
 
 

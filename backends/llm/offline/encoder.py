@@ -34,7 +34,8 @@ def packaged_model() -> Path | None:
 class MiniLm:
     """A BERT sentence encoder. `encoder(texts)` -> (N, 384) float32, rows of length 1."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, max_tokens: int = _MAX_TOKENS) -> None:
+        """max_tokens: word pieces of a text that are read. Raises what safetensors and tokenizers raise."""
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
@@ -47,7 +48,7 @@ class MiniLm:
             if array.dtype.kind == "f"
         }
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(_MAX_TOKENS)
+        self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.no_padding()
         self.id = f"minilm-{(folder / 'model.safetensors').stat().st_size}"
         """Changes with the weights; part of the cache's key."""
