@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from configs.errors import EngineError, UsageError
 from configs.settings import load_settings
 from memory.records import Asset
 from tools.editing.outline import outline
-from tools.editing.parody.make_parody import MakeParodyArgs, Voices
+from tools.editing.parody.make_parody import MakeParodyArgs, Voices, starring
 from tools.editing.parody.topic_scene import set_ups
 from tools.editing.parody.topic_scripts import choose_structure, fill_script, story_of, topic_structures
 from tools.editing.parody.topic_words import write_topic
@@ -331,3 +331,15 @@ def test_arguments_have_their_limits() -> None:
     for wrong in ({"seconds": 500}, {"seed": -1}, {"topic": "x" * 400}, {"colour": "red"}):
         with pytest.raises(ValueError):
             MakeParodyArgs.model_validate(wrong)
+
+
+def test_the_character_that_is_seen_longest_is_the_subject() -> None:
+    def shot(seconds: float, *names: str) -> Any:
+        figures = tuple(SimpleNamespace(character=name) for name in names)
+        return SimpleNamespace(seconds=seconds, composition=SimpleNamespace(figures=figures) if names else None)
+
+    def star(*shots: Any) -> str:
+        return starring(cast("Any", SimpleNamespace(record=SimpleNamespace(shots=shots))))
+
+    assert star(shot(2.0, "Pip", "Pip"), shot(3.0, "Otto"), shot(2.0, "Pip", "")) == "Pip"
+    assert star(shot(2.0), shot(1.0, "")) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -109,7 +110,10 @@ class _Making:
         paced.part(0.0, LOOKED, "looking at the clip")
         clip, found = footage(film, paced)
         paced.part(LOOKED, SPOKEN, "writing and speaking the lines")
-        self.voices = Voices(ctx, language_of(args, ctx), self._known())
+        language = language_of(args, ctx)
+        if not args.subject.strip() and not args.topic.strip():
+            self.args = args = args.model_copy(update={"subject": starring(found)})
+        self.voices = Voices(ctx, language, self._known())
         script, choice, ranked, why_words = self._script(found, clip)
         paced.part(SPOKEN, RENDERED, "laying out the beats")
         title = f"{Path(film.name).stem}-{script.name.replace('_', '-')}"
@@ -184,6 +188,16 @@ class _Making:
         if why and self.ctx.settings.llm.base_url and self.ctx.settings.brain != "offline":
             self.ctx.warn(f"Not all words were written by the language model: {why}")
         return words, why
+
+
+def starring(found: Material) -> str:
+    """The character that memory knows and that is seen longest; '' where none is recognised."""
+    seen: Counter[str] = Counter()
+    for shot in found.record.shots:
+        figures = shot.composition.figures if shot.composition is not None else ()
+        for name in {figure.character for figure in figures if figure.character}:
+            seen[name] += round(1000 * shot.seconds)
+    return seen.most_common(1)[0][0][:60] if seen else ""
 
 
 def footage(film: Asset, ctx: HeldContext) -> tuple[Footage, Material]:
