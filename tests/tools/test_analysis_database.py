@@ -227,7 +227,10 @@ def test_a_shot_that_has_all_comes_first_and_the_others_say_what_they_lack(studi
     assert first.startswith("shot 1 of") and first.endswith("speech.")
     assert rest[0].startswith("shot 2 of") and rest[0].endswith(" [has push-in; not known: close-up]")
     opposite = studio.run("search_memory", query="the shot with a pull-out").result.summary
-    assert opposite.startswith("No shot fits all of it; nearest:") and "[lacks pull-out]" in opposite
+    assert opposite.startswith("No shot is known to have any of it; nearest in meaning:")
+    assert "[lacks pull-out]" in opposite
+    slow = studio.run("search_memory", query="the shot with a slow tilt up, close-up").result.summary.splitlines()
+    assert slow[0] == "No shot fits all of it; nearest:" and slow[1].endswith(" [has close-up; lacks tilt up, slow]")
 
 
 def test_what_names_nothing_measured_is_answered_as_before(studio, night):

@@ -94,7 +94,7 @@ class Asked:
             alike = [own for own in known if bare.is_in(own)]
             yield bare.words, State.HAS if alike else missing
             if move.pace:
-                paced = any(own.pace == move.pace for own in (alike or known))
+                paced = any(own.pace == move.pace for own in alike)
                 yield move.pace, State.HAS if paced else missing
 
     def _scaled(self, shot: FilmShot) -> Iterator[tuple[str, State]]:

@@ -71,8 +71,12 @@ def _found(args: SearchMemory.Args, ctx: ToolContext) -> list[Hit]:
         return ctx.memory.search(args.query, kinds=(kind,) if kind else (), limit=args.limit)
     shots = ctx.memory.search(args.query, kinds=(SHOT,), limit=max(args.limit, LOOKED_AT))
     rest = ctx.memory.search(args.query, limit=args.limit, shots=False)
-    # The report on a film repeats what its shots say.
-    return [*shots, *(hit for hit in rest if hit.kind != "report" or not shots)]
+    return [*shots, *(hit for hit in rest if not shots or not _repeats(hit))]
+
+
+def _repeats(hit: Hit) -> bool:
+    """Whether it says what a film's shots say: the report on it, and its contact sheet."""
+    return hit.kind == "report" or (hit.asset is not None and bool(hit.asset.params.get("sheet")))
 
 
 def _fitted(hits: list[Hit], args: SearchMemory.Args, ctx: ToolContext) -> tuple[list[Hit], dict[str, Fit]]:
@@ -98,8 +102,11 @@ def _told(hits: Sequence[Hit], fits: Mapping[str, Fit]) -> list[str]:
         if said := fits[hit.id].told() if hit.id in fits else "":
             lines[at] += f" [{said}]"
     shown = [fits[hit.id] for hit in hits if hit.id in fits]
-    none = shown and not any(fit.is_whole for fit in shown)
-    return ["No shot fits all of it; nearest:", *lines] if none else lines
+    if not shown or any(fit.is_whole for fit in shown):
+        return lines
+    some = any(fit.had for fit in shown)
+    head = "No shot fits all of it; nearest:" if some else "No shot is known to have any of it; nearest in meaning:"
+    return [head, *lines]
 
 
 def _line(hit: Hit) -> str:
