@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brain_talk import BUNNY, FILM, calls, messages, question, understand
+from brain_talk import BUNNY, FILM, IMAGE, calls, messages, question, understand
 from langchain_core.messages import AIMessage, HumanMessage
 
 from backends.llm.offline.brain import OfflineBrain
@@ -149,3 +149,54 @@ def test_results_are_known_by_what_they_were_made_as(brain: OfflineBrain) -> Non
     made = calls(brain, "make a parody of the trailer, as a nature documentary", assets=assets)
     assert made == [("make_parody", {"video": trailer["id"], "recipe": "nature_documentary"})]
     assert calls(brain, 'put "Soon" on the trailer', assets=assets)[0][1]["video"] == trailer["id"]
+
+
+VOICE = {"id": "aud-kkkkkkkkkk", "kind": "audio", "name": "good morning", "tool": "speak", "text": "good morning"}
+SONG = {"id": "aud-llllllllll", "kind": "audio", "name": "song.mp3"}
+
+
+@pytest.mark.parametrize(
+    ("wish", "effect"),
+    [("make it rain in the film", "rain"), ("let it snow", "snow"), ("make it rain heavily in the film", "heavy rain"),
+     ("fai piovere nel film", "rain")],
+)  # fmt: skip
+def test_weather_comes_over_the_film(brain: OfflineBrain, wish: str, effect: str) -> None:
+    assert _after(brain, "make a 6 second film about a snail", wish, assets=[FILM]) == [
+        ("add_effects", {"video": FILM["id"], "effect": effect})
+    ]
+
+
+def test_weather_in_a_picture_is_drawn(brain: OfflineBrain) -> None:
+    assert calls(brain, "make it rain", assets=[IMAGE, FILM])[0][0] == "edit_image"
+
+
+@pytest.mark.parametrize(
+    ("wish", "sound", "track"),
+    [
+        ("put that under the film", VOICE, "dialogue"),
+        ("use that voice in the film", VOICE, "dialogue"),
+        ("use it as music in the film", VOICE, "music"),
+        ("put this music under the film", SONG, "music"),
+        ("lay it under the film", SONG, "music"),
+        ("mettila sotto il film", SONG, "music"),
+    ],
+)
+def test_a_sound_goes_onto_the_film(brain: OfflineBrain, wish: str, sound: dict[str, Any], track: str) -> None:
+    laid = {"op": "insert", "at": 0, "new": {"asset": sound["id"], "track": track}}
+    made = calls(brain, wish, assets=[sound, FILM])
+    assert made == [("change_timeline", {"timeline": FILM["id"], "changes": [laid], "render": "full"})]
+
+
+def test_a_voice_of_the_story_speaks_in_the_film_made_anew(brain: OfflineBrain) -> None:
+    film = {**FILM, "text": "Luca flies a kite"}
+    made = _after(brain, SPOKE, "use that voice in the film", assets=[VOICE, film])
+    assert made == [("make_film", {"story": "Luca flies a kite"})]
+
+
+@pytest.mark.parametrize("wish", ["now in Italian", "the same in Italian", "say it in Italian please"])
+def test_what_cannot_be_translated_is_said(brain: OfflineBrain, wish: str) -> None:
+    decision = brain.decide(messages(wish, [HumanMessage(SPOKE), AIMessage("done")], assets=[VOICE]))
+    assert not decision.calls and "do not translate" in decision.text and "as Luca in Italian" in decision.text
+    spoke = 'say "buongiorno amici, come state?" as Luca'
+    ((tool, args),) = _after(brain, spoke, wish)
+    assert tool == "speak" and (args["character"], args["language"]) == ("Luca", "it")

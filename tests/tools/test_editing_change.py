@@ -117,6 +117,15 @@ def test_insert_on_a_track_of_sound_moves_nothing() -> None:
     assert places(made, "dialogue")[1] == ("boo", 72, 48, 0)
 
 
+def test_a_clip_without_a_length_is_as_long_as_it_lasts_and_sound_no_longer_than_the_film() -> None:
+    made = do({"op": "insert", "at": 3, "new": {"asset": "aud-boo", "track": "dialogue"}}).timeline
+    assert places(made) == places(a_cut()) and places(made, "dialogue")[1] == ("boo", 72, 72, 0)
+    made = do({"op": "insert", "at": 3, "new": {"asset": "aud-boo", "track": "dialogue", "source_start": 9}}).timeline
+    assert places(made, "dialogue")[1][1:] == (72, 24, 216)
+    made = do({"op": "insert", "at": 0, "new": {"asset": "vid-new"}}).timeline
+    assert places(made)[0] == ("new", 0, 240, 0)
+
+
 def test_overwrite_moves_nothing() -> None:
     made = do({"op": "overwrite", "at": 3, "new": {"asset": "img-card", "seconds": 1}}).timeline
     assert places(made) == [
@@ -244,6 +253,7 @@ def test_effects_keep_their_moment_when_their_clip_is_cut() -> None:
         ([{"op": "insert", "at": 0, "new": {"asset": "vid-n", "seconds": 11}}], "too short"),
         ([{"op": "insert", "at": 0, "new": {"asset": "aud-n", "seconds": 1}}], "no picture"),
         ([{"op": "insert", "at": 0, "new": {"asset": "img-n", "seconds": 1, "track": "music"}}], "no sound"),
+        ([{"op": "insert", "at": 0, "new": {"asset": "img-n"}}], "has no length"),
         ([{"op": "ripple_delete", "start": 0, "end": 6}], "Nothing would be left"),
         ([{"op": "ripple_delete", "start": 4, "end": 4}], "Nothing lies between"),
         ([{"op": "ripple_delete", "start": 4, "end": 8}], r"ends at 6\.00 s"),

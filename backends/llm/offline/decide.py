@@ -8,6 +8,12 @@ from collections.abc import Sequence
 
 from backends.llm.facts import CharacterFact, Facts, OpenQuestion
 from backends.llm.offline import dialogue
+from backends.llm.offline.film_follow_ups import (
+    said_in_its_language,
+    sound_for_the_film,
+    untranslated,
+    weather_in_the_film,
+)
 from backends.llm.offline.introductions import Introductions, introductions, named_instead
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lines import holds_script, is_script
@@ -153,7 +159,10 @@ def _fresh(
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     if not forced and (told := introductions(wish.raw)) and told.certain:
         return _introduced(reader, told, wish, facts, recent, answers)
-    forms = (voice_samples, other_file, moved_caption, renamed)
+    if not forced and (text := untranslated(request)):
+        return Decision(CHAT, text=text, language=language)
+    forms = (voice_samples, other_file, moved_caption, renamed, weather_in_the_film, sound_for_the_film,
+             said_in_its_language)  # fmt: skip
     if not forced and (again := next((calls for form in forms if (calls := form(request))), None)):
         return Decision(again[0].tool, tuple(again), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)

@@ -33,6 +33,8 @@ def clips_of(desk: Desk, new: NewClip, start: int, find: FindAsset) -> tuple[Slo
     Raises UsageError when the asset is of the wrong kind for its track, or shorter than what is asked of it.
     """
     facts = find(new.asset)
+    if not new.seconds:
+        new = new.model_copy(update={"seconds": _as_long_as_it_lasts(desk, new, start, facts)})
     frames = desk.frames(new.seconds)
     if frames < 1:
         raise UsageError(f"{new.seconds:g} s of '{facts.name}' are less than one frame")
@@ -52,6 +54,15 @@ def clips_of(desk: Desk, new: NewClip, start: int, find: FindAsset) -> tuple[Slo
     if new.track != PICTURE or not facts.has_audio or facts.kind != "video":
         return made, None
     return made, slot_of(desk, SOURCE_SOUND, facts, start, frames, desk.frames(new.source_start))
+
+
+def _as_long_as_it_lasts(desk: Desk, new: NewClip, start: int, facts: SourceFacts) -> float:
+    """Seconds of a clip without a length: to its own end; of a sound or an overlay not beyond the film's."""
+    if facts.kind == "image":
+        raise UsageError(f"'{facts.name}' is a picture and has no length", fix="Say for how many seconds it stands")
+    own = math.floor((facts.seconds - new.source_start) * desk.rate + 1e-3)
+    frames = own if new.track == PICTURE else min(own, desk.length - start)
+    return float(Fraction(max(0, frames)) / desk.rate)
 
 
 def slot_of(desk: Desk, role: str, facts: SourceFacts, start: int, frames: int, source: int) -> Slot:

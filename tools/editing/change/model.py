@@ -51,7 +51,9 @@ class NewClip(BaseModel):
 
     asset: str = Field(description="Asset id of a video, picture or sound.")
     source_start: float = Field(0.0, ge=0)
-    seconds: float = Field(gt=0, description="How long it is on the timeline.")
+    seconds: float = Field(
+        0.0, ge=0, description="How long it is on the timeline; 0 = as long as it lasts, and no longer than the film."
+    )
     track: str = Field(
         "video",
         pattern=ROLE,
