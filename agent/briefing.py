@@ -21,8 +21,17 @@ CHARACTERS_SHOWN = 60
 TEXT_LIMIT = 240
 EXPOSED_TOOLS = 8
 SENSITIVE = frozenset(
-    {"remember", "undo", "redo", "rate_asset", "rename_asset", "clone_voice", "train_voice", "train_voice_model",
-     "forget_voice"}
+    {
+        "remember",
+        "undo",
+        "redo",
+        "rate_asset",
+        "rename_asset",
+        "clone_voice",
+        "train_voice",
+        "train_voice_model",
+        "forget_voice",
+    }
 )
 """Only when the user's own words ask for them: text from files or memory must never trigger these."""
 
