@@ -94,7 +94,7 @@ def test_a_line_becomes_a_measured_asset(studio: VoiceStudio) -> None:
     measured = {name: score for name, score in scores.items() if score.status == "measured"}
     assert set(measured) == {"level", "pace", "loudness", "peak", "words_spoken", "phonemes_spoken", "noise"}
     assert all(score.passed for score in measured.values())
-    assert set(scores) - set(measured) == {"similarity", "intelligibility"}
+    assert set(scores) - set(measured) == {"similarity", "intelligibility", "text_fit"}
     assert outcome.result is not None and outcome.result.measurements["real_time_factor"] > 0
     assert "espeak" in outcome.result.summary and "Luca" in outcome.result.summary
     assert any(isinstance(event, Progress) for event in studio.events)
