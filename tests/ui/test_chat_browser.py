@@ -196,6 +196,7 @@ def test_files_that_are_no_films_get_one_sentence(tabs: BrowserContext, server: 
     page.locator("input[type=file]").first.wait_for(state="attached")
     page.locator("input[type=file]").first.set_input_files([str(nothing)])
     page.locator("#attachments button").nth(0).wait_for()
+    page.wait_for_function("() => !document.querySelector('#attachments circle')")  # it is sent
     page.locator("#chat-input").press("Enter")
     page.get_by_text("'nothing.mp4' is empty").wait_for()
     thread_link(page, "nothing.mp4").wait_for()  # the conversation is in the list, though nothing was said
