@@ -165,9 +165,7 @@ def _to_learn_from(request: Request) -> list[str]:
     if any(file.kind == "dataset" for file in request.facts.attachments):
         return []
     meant = bool(re.search(_RECORDINGS.pattern + r"|\b(?:films?|clips?|videos?|filmat[oi])\b", text, re.I))
-    attached = [
-        file.id for file in request.facts.attachments if file.kind in kinds and (meant or file.kind == "audio")
-    ]
+    attached = [file.id for file in request.facts.attachments if file.kind in kinds and (meant or file.kind == "audio")]
     if attached or not _RECORDINGS.search(text):
         return attached
     found = [file.id for file in request.facts.assets if file.kind in kinds and not file.tool]
