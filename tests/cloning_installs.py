@@ -13,6 +13,7 @@ from espeak_stand_in import speak_like
 
 from backends.voice.engines.protocol import Reference, VoiceSource
 from backends.voice.wav import write_wav
+from configs.settings import Settings, load_settings
 
 TESTS = Path(__file__).resolve().parent
 PRETRAINED = "GPT_SoVITS/pretrained_models"
@@ -43,6 +44,18 @@ def install_qwen3_tts(warehouse: Path) -> Path:
     model.mkdir(parents=True, exist_ok=True)
     (model / "config.json").write_text("{}")
     return model
+
+
+def installed(folder: Path, engine: str) -> Settings:
+    """A home whose lines go to this engine first, `gpt_sovits` or `qwen3_tts`, installed beside it."""
+    {"gpt_sovits": install_gpt_sovits, "qwen3_tts": install_qwen3_tts}[engine](folder / "warehouse")
+    home = folder / "home"
+    (home / "configs").mkdir(parents=True)
+    (home / "configs" / "tts_config.yaml").write_text(
+        f"engines: {{{engine}: {{line_seconds: 1.5}}}}\norder: {{default: [{engine}, espeak]}}\n"
+    )
+    run = {"run_dir": str(folder / "run")}
+    return load_settings(home=home, warehouse=folder / "warehouse", gpu=run)
 
 
 def weights(path: Path, name: str) -> Path:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloning_installs import install_gpt_sovits, set_faults
+from cloning_installs import installed, set_faults
 
 from backends.engines import make_engine
 from backends.voice.engines.protocol import SpeechRequest, SpeechResult, VoiceProfile, VoiceSource
-from configs.settings import Settings, load_settings
+from configs.settings import Settings
 
 LINE = "Good morning, little robot."
 VOICE = VoiceProfile("Luca")
@@ -19,15 +19,7 @@ VOICE = VoiceProfile("Luca")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("sovits")
-    install_gpt_sovits(folder / "warehouse")
-    home = folder / "home"
-    (home / "configs").mkdir(parents=True)
-    (home / "configs" / "tts_config.yaml").write_text(
-        "engines: {gpt_sovits: {line_seconds: 1.5}}\norder: {default: [gpt_sovits, espeak]}\n"
-    )
-    run = {"run_dir": str(folder / "run")}
-    return load_settings(home=home, warehouse=folder / "warehouse", gpu=run)
+    return installed(tmp_path_factory.mktemp("sovits"), "gpt_sovits")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cloning_installs import install_qwen3_tts, set_faults, source
+from cloning_installs import install_qwen3_tts, installed, set_faults, source
 from espeak_stand_in import pitch_hz
 
 from backends.engines import make_engine
@@ -24,7 +24,7 @@ from backends.voice.engines.protocol import Reference, SpeechRequest, SpeechResu
 from backends.voice.engines.qwen3_client import Qwen3Client
 from backends.voice.engines.voice_server import ServerGone, ServerHangs
 from configs.errors import EngineError
-from configs.settings import Settings, load_settings
+from configs.settings import Settings
 
 LINE = "Buongiorno, piccolo robot."
 VOICE = VoiceProfile("Giulia")
@@ -32,15 +32,7 @@ VOICE = VoiceProfile("Giulia")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("qwen")
-    install_qwen3_tts(folder / "warehouse")
-    home = folder / "home"
-    (home / "configs").mkdir(parents=True)
-    (home / "configs" / "tts_config.yaml").write_text(
-        "engines: {qwen3_tts: {line_seconds: 1.5}}\norder: {default: [qwen3_tts, espeak]}\n"
-    )
-    run = {"run_dir": str(folder / "run")}
-    return load_settings(home=home, warehouse=folder / "warehouse", gpu=run)
+    return installed(tmp_path_factory.mktemp("qwen"), "qwen3_tts")
 
 
 @pytest.fixture(scope="module")
