@@ -212,6 +212,24 @@ def test_who_stands_still_after_moving_is_still_the_subject(tmp_path: Path) -> N
     assert other.subject_at(2.6) == pytest.approx(alone.subject_at(1.0), abs=0.1), "a cut ends the memory"
 
 
+def test_two_looks_kept_at_once_do_not_share_a_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    film = write_clip(tmp_path / "still.mp4", [np.full((36, 64, 3), 90, np.uint8)] * 6, fps=24)
+    save = np.savez
+
+    def while_another_saves(*args: Any, **arrays: Any) -> None:
+        monkeypatch.setattr(np, "savez", save)
+        look_closer(film, tmp_path / "looks", "x", lambda: None)
+        save(*args, **arrays)
+
+    monkeypatch.setattr(np, "savez", while_another_saves)
+    made = look_closer(film, tmp_path / "looks", "x", lambda: None)
+    assert not caplog.records
+    assert [file.suffix for file in (tmp_path / "looks").iterdir()] == [".npz"]
+    assert (look_closer(film, tmp_path / "looks", "x", lambda: None).subject == made.subject).all()
+
+
 def test_the_same_edit_is_the_same_film(studio: EditingStudio) -> None:
     one, two = (cut(studio, "a 2 second highlight")[2] for _ in range(2))
     assert one.read_bytes() == two.read_bytes()

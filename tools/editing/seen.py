@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from tools.analysis.aspects import ASPECTS, Aspect
+from tools.editing.drafts import draft_of
 
 if TYPE_CHECKING:
     from backends.vision.record import FilmRecord
@@ -54,9 +55,8 @@ def seen(film: Asset, ctx: ToolContext, *aspects: Aspect) -> FilmRecord:
         record = insight.told(reading).record
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".part")
-        draft.write_text(record.model_dump_json(), encoding="utf-8")
-        draft.replace(file)
+        with draft_of(file) as draft:
+            draft.write_text(record.model_dump_json(), encoding="utf-8")
     except OSError as error:
         LOG.warning("the record is not kept: %s", error)
     return record

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import UsageError
+from tools.editing.drafts import draft_of
 
 if TYPE_CHECKING:
     from backends.vision.composition.view import View
@@ -110,10 +111,8 @@ def look_closer(
     made = _measure(path, check, only)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft = kept.with_suffix(".part")
-        with draft.open("wb") as file:
+        with draft_of(kept) as draft, draft.open("wb") as file:
             np.savez(file, **{name: getattr(made, name) for name in _KEPT})
-        draft.replace(kept)
     except OSError as error:
         LOG.warning("the look is not kept: %s", error)
     return made
