@@ -69,11 +69,22 @@ class RunContext:
         return found
 
     def _as_it_is_now(self, ref: str, found: Asset) -> Asset:
-        """A file of the workspace that was taken in by its name and written anew since is taken in again."""
-        if found.tool or found.name != ref or not (self.workspace.home / ref).is_file():
+        """Of a file of the workspace and what the studio made under its name, the newer one; which one is said.
+
+        A file that was taken in by its name and written anew since is taken in again.
+        """
+        file = self.workspace.home / ref
+        if found.name != ref or not file.is_file():
             return found
-        changed = (self.workspace.home / ref).stat().st_mtime
-        return (self._from_path(ref) or found) if changed > found.created_at - CLOCK_STEP else found
+        changed = file.stat().st_mtime
+        if not found.tool:
+            return (self._from_path(ref) or found) if changed > found.created_at - CLOCK_STEP else found
+        if changed > found.created_at and (taken := self._from_path(ref)) is not None and taken.id != found.id:
+            self.warn(f"The file '{ref}' of the workspace was taken; {found.id}, which the studio made, is older")
+            return taken
+        if not any(one.name == ref and not one.tool for one in self.memory.lineage(found.id)):
+            self.warn(f"{found.id} was taken, which the studio made; the file '{ref}' of the workspace is older")
+        return found
 
     def _from_path(self, ref: str) -> Asset | None:
         return import_workspace_file(ref, self.workspace, self.memory, self.settings, self.thread)

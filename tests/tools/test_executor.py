@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -173,6 +175,25 @@ def test_a_path_means_the_file_as_it_is_now(executor: Executor) -> None:
     by_path = executor.studio.memory.get_asset(ids[1]).path  # type: ignore[union-attr]
     again = executor.run("write_note", {"text": "x", "source": by_path}, Run(thread="t")).assets[0]
     assert again.parents == (ids[1],), "an asset's own path is that asset, not a new upload"
+
+
+def test_of_a_file_and_what_was_made_under_its_name_the_newer_is_taken_and_said(executor: Executor) -> None:
+    own = executor.studio.workspace.home / "one.txt"
+    made = executor.run("write_note", {"text": "one"}, Run(thread="t")).assets[0]
+    assert made.name == own.name
+    own.write_text("from elsewhere")
+    os.utime(own, (made.created_at - 60, made.created_at - 60))
+    ids = []
+    for later, words in ((-60, "is older"), (60, "of the workspace was taken")):
+        os.utime(own, (made.created_at + later, made.created_at + later))
+        result = executor.run("write_note", {"text": words, "source": "one.txt"}, Run(thread="t")).result
+        assert result is not None and made.id in result.warnings[0] and words in result.warnings[0]
+        ids.append(result.assets[0].parents[0])
+    taken = executor.studio.memory.get_asset(ids[1])
+    assert ids[0] == made.id and taken is not None
+    assert taken.sha256 == hashlib.sha256(b"from elsewhere").hexdigest()
+    again = executor.run("write_note", {"text": "c", "source": taken.id}, Run(thread="t")).result
+    assert again is not None and not again.warnings
 
 
 @pytest.mark.parametrize(
