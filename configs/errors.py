@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, turns the direction of what is read, or fits into no file."""
+
+LINE_END = re.compile(r"\s*[\t-\r\x1c-\x1f\x85\u2028\u2029]\s*")
+
+
+def one_line(text: str) -> str:
+    """Text that may hold a stranger's words (a file's name, what a program said), fit to stand in a sentence."""
+    return LINE_END.sub(" ", UNSEEN.sub("", text)).strip()
 
 
 class StudioError(Exception):
@@ -15,7 +26,7 @@ class StudioError(Exception):
     exit_code: ClassVar[int] = 4
 
     def __init__(self, problem: str, cause: str = "", fix: str = "") -> None:
-        self.problem, self.cause, self.fix = problem.strip(), cause.strip(), fix.strip()
+        self.problem, self.cause, self.fix = map(one_line, (problem, cause, fix))
         super().__init__(self.sentence)
 
     @property
