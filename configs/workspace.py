@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,12 +70,3 @@ class Workspace:
         os.close(handle)
         Path(name).unlink()
         return Path(name)
-
-    @contextlib.contextmanager
-    def scratch_dir(self) -> Iterator[Path]:
-        """A new folder below tmp/, removed afterwards."""
-        folder = Path(tempfile.mkdtemp(dir=self.tmp))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

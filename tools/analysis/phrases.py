@@ -7,7 +7,7 @@ import re
 from backends.sound.result import Hearing, ShotSound
 from backends.vision.camera.result import CameraSegment, CameraWork
 from backends.vision.camera.words import in_words, move_in_words
-from backends.vision.coherence.result import Coherence, Fault
+from backends.vision.coherence.result import Fault
 from backends.vision.composition.result import Composition
 
 DOUBTFUL = 0.5
@@ -62,15 +62,6 @@ def camera_figures(work: CameraWork | None) -> str:
 def light_words(look: Composition | None) -> str:
     """'low key, 41 of 255'."""
     return "" if look is None else f"{look.key} key, brightness {look.luma:.0f} of 255"
-
-
-def verdict_words(held: Coherence | None) -> str:
-    """'coherent', the faults by name, or 'unknown'; '' when it was not measured."""
-    if held is None:
-        return ""
-    if held.faults:
-        return ", ".join(fault_words(fault) for fault in held.faults)
-    return held.verdict
 
 
 def fault_words(fault: Fault) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tools.film.clauses import (
     find_verbs,
@@ -286,8 +286,3 @@ def _time_at_the_start(places: Sequence[tuple[str, str]]) -> str:
             earlier = {where for where, _ in places[:number] if where}
             return "day" if place and earlier and place not in earlier else time
     return "day"
-
-
-def with_line(beat: Beat, line: Line) -> Beat:
-    """The same beat, speaking `line`."""
-    return replace(beat, line=line)

@@ -21,12 +21,6 @@ from tools.image.wish import Wish
 from tools.spec import ToolContext
 
 
-class AskedLora(Protocol):
-    name: str
-    weight: float | None
-    trigger: str
-
-
 class Asked(Protocol):
     """The arguments that choose the means."""
 

@@ -68,11 +68,6 @@ class Closer:
         """The sharpness that most of the clip has."""
         return float(np.median(self.sharpness)) if len(self.sharpness) else 0.0
 
-    def sharp_between(self, start: float, end: float) -> float:
-        """Mean sharpness from `start` to `end`, seconds."""
-        piece = self.sharpness[max(0, int(start * RATE)) : max(1, int(np.ceil(end * RATE)))]
-        return float(piece.mean()) if len(piece) else 0.0
-
     def blurred(self, shortest: float = 0.6) -> tuple[tuple[float, float], ...]:
         """Stretches that are far less sharp than the rest of the clip."""
         from tools.editing.decision.facts import runs

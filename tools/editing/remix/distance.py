@@ -7,8 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.media.cielab import lab_of
-
 Floats = NDArray[np.float64]
 SAMPLES = 6000
 """Pixels of a film that are compared."""
@@ -57,11 +55,6 @@ def directions(count: int = DIRECTIONS) -> Floats:
     angle = np.pi * (1 + 5**0.5) * number
     flat = np.sqrt(1 - height**2)
     return np.stack([height, flat * np.cos(angle), flat * np.sin(angle)], axis=-1)
-
-
-def lab_pixels(pictures: Iterable[NDArray[np.uint8]], count: int = SAMPLES) -> Floats:
-    """`pixels` in CIELAB."""
-    return lab_of(pixels(pictures, count))
 
 
 def _inside(picture: NDArray[np.uint8]) -> tuple[slice, slice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from backends.voice.texts.language import detect_language
@@ -94,8 +93,3 @@ def _limits(built: Built, table: VoiceDatasetTable) -> dict[str, float]:
         "dnsmos_overall": gates.dnsmos_overall, "clipped_share": gates.clipped_share, "overlap_s": gates.overlap_s,
         "cer": gates.cer, "similarity": round(built.limits.clip_p5, 3),
     }  # fmt: skip
-
-
-def reason_counts(manifest: Manifest) -> Counter[str]:
-    """How often each reason stands in the way."""
-    return Counter(reason for reject in manifest.rejects for reason in reject.reasons)
