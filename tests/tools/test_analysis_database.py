@@ -238,6 +238,13 @@ def test_what_names_nothing_measured_is_answered_as_before(studio, night):
     assert summary.startswith("shot 2 of") and "[" not in summary
 
 
+def test_a_thing_that_no_shot_is_called_by_is_not_answered_as_if_it_were_seen(studio, night):
+    head, *rest = studio.run("search_memory", query="find the scene with the butterfly").result.summary.splitlines()
+    assert head == "No shot is known to show 'butterfly'; nearest in meaning:" and rest[0].startswith("shot ")
+    both = studio.run("search_memory", query="the scene with a butterfly and a kite").result.summary
+    assert both.startswith("shot 2 of")
+
+
 def test_what_asks_for_shots():
     assert all(
         map(asks_for_shots, ["The shot where Luca waves", "push-in on Boo", "un primo piano di Luca", "scene 2"])

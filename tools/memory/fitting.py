@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from memory.names import name_key, tokens
-from memory.records import Entry, FilmShot
+from memory.records import Entry, FilmShot, Hit
 from memory.tuning import words
 from tools.analysis.answer import SCALES_ASKED
 from tools.analysis.asked import Move, moves_in
@@ -104,6 +104,24 @@ class Asked:
                 yield name, State.HAS
             else:
                 yield name, State.NOT_KNOWN if scale == "unknown" else State.LACKS
+
+
+def said_of_none(query: str, hits: Iterable[Hit]) -> str:
+    """The things that a query for shots names, when nothing that was found is called by one of them; else ''.
+
+    Search by meaning always finds something: without this a butterfly is answered with whatever there is.
+    """
+    known, asked_by = words(), " ".join(words().shot_asks).split()
+    idle = {*known.stopwords, *known.shot_stopwords, *known.moves, *known.directions, *asked_by}
+    things = [word for word in tokens(query) if word not in idle and not word.isdigit()]
+    said = [word for hit in hits for word in _said_of(hit)]
+    found = any(_has(said, known.groups.get(word, (word,))) for word in things)
+    return "" if found else " or ".join(repr(word) for word in things)
+
+
+def _said_of(hit: Hit) -> list[str]:
+    more = (hit.shot.context, hit.shot.terms) if hit.shot else ()
+    return [word for text in (hit.name, hit.text, *more) for word in tokens(text)]
 
 
 def _scales(key: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:

@@ -12,7 +12,7 @@ from memory.lanes import SHOT
 from memory.names import name_key
 from memory.records import Asset, FilmShot, Hit
 from memory.tuning import words
-from tools.memory.fitting import Asked, Fit
+from tools.memory.fitting import Asked, Fit, said_of_none
 from tools.spec import SUMMARY_LIMIT, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class SearchMemory(Tool):
         shots = [hit.shot for hit in hits if hit.shot is not None]
         sheet = _sheet(shots, ctx) if shots else None
         return ToolResult(
-            summary=_fitting(_told(hits, fits)) if hits else "Nothing in memory fits.",
+            summary=_fitting(_told(hits, fits, args.query)) if hits else "Nothing in memory fits.",
             assets=(sheet,) if sheet is not None else (),
             measurements={"found": len(hits), **({"shots": len(shots)} if shots else {})},
             data={"hits": [_plain(hit, fits.get(hit.id)) for hit in hits]},
@@ -95,13 +95,15 @@ def _fitted(hits: list[Hit], args: SearchMemory.Args, ctx: ToolContext) -> tuple
     return [*shots, *(hit for hit in hits if hit.shot is None)][: args.limit], fits
 
 
-def _told(hits: Sequence[Hit], fits: Mapping[str, Fit]) -> list[str]:
+def _told(hits: Sequence[Hit], fits: Mapping[str, Fit], query: str) -> list[str]:
     """A line per hit, with what a shot has and lacks of what was asked."""
     lines = [_line(hit) for hit in hits]
     for at, hit in enumerate(hits):
         if said := fits[hit.id].told() if hit.id in fits else "":
             lines[at] += f" [{said}]"
     shown = [fits[hit.id] for hit in hits if hit.id in fits]
+    if not shown and asks_for_shots(query) and (unseen := said_of_none(query, hits)):
+        return [f"No shot is known to show {unseen}; nearest in meaning:", *lines]
     if not shown or any(fit.is_whole for fit in shown):
         return lines
     some = any(fit.had for fit in shown)
