@@ -11,12 +11,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from configs.settings import CONFIG_DIR, Settings
 from configs.tts_config import Part, VoiceEngineName, voice_table
-from configs.yaml_file import read_table
+from configs.yaml_file import own_table, read_table
 
 PROSODY = {
     "pitch": (-12.0, 12.0), "range": (0.0, 4.0), "rate": (0.5, 2.0), "level_db": (-24.0, 12.0),
@@ -182,7 +181,7 @@ def has_own_voices(settings: Settings) -> bool:
 @cache
 def emotion_names() -> tuple[str, ...]:
     """From configs/emotions.yaml."""
-    loaded = yaml.safe_load((CONFIG_DIR / "emotions.yaml").read_text(encoding="utf-8"))
+    loaded = own_table(CONFIG_DIR / "emotions.yaml")
     return tuple(loaded["prosody"])
 
 

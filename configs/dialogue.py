@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import yaml
-
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 
 
 @cache
 def dialogue_config() -> dict[str, Any]:
     """The table as it is packaged."""
-    loaded: dict[str, Any] = yaml.safe_load((CONFIG_DIR / "dialogue.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(CONFIG_DIR / "dialogue.yaml")
     return loaded

@@ -64,7 +64,10 @@ def users_table(home: Path, name: str, packaged: Path) -> Path:
 
 
 def own_table(path: Path) -> Any:
-    """A file that comes with the studio, read by libyaml where PyYAML has it: in a tenth of the time."""
+    """A file that comes with the studio, read by libyaml where PyYAML has it: in a tenth of the time.
+
+    Never one of a user: libyaml crashes on brackets nested a million deep, where PyYAML raises.
+    """
     return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 

@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from configs.yaml_file import own_table
 from evals.case import AnyOf
 
 MATCHERS = frozenset({"contains", "any_of", "approx", "tol", "present"})
@@ -121,7 +120,7 @@ def digits(text: str) -> str:
 
 @cache
 def _number_words() -> tuple[dict[str, str], re.Pattern[str]]:
-    rows = yaml.safe_load((Path(__file__).parent / "number_words.yaml").read_text(encoding="utf-8"))
+    rows = own_table(Path(__file__).parent / "number_words.yaml")
     known = {word: str(number) for number, words in rows.items() for word in words}
     longest_first = sorted(known, key=len, reverse=True)
     return known, re.compile(rf"\b({'|'.join(map(re.escape, longest_first))})\b")

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Words:
 
 @lru_cache
 def _file() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((CONFIG_DIR / "memory.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(CONFIG_DIR / "memory.yaml")
     return loaded
 
 

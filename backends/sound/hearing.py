@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from backends.sound.ear import FRAME
@@ -17,6 +16,7 @@ from backends.sound.features import FRAMES_PER_STEP, NAMES, pooled
 from backends.sound.levels import FLOOR_DB
 from backends.sound.result import Hearing, SoundSegment
 from backends.vision.thresholds import thresholds
+from configs.yaml_file import own_table
 
 Floats = NDArray[np.float64]
 LABELS: tuple[Hearing, ...] = get_args(Hearing)
@@ -60,7 +60,7 @@ class Model:
 @cache
 def model() -> Model:
     """The fitted numbers. Raises ValueError when they are of other features."""
-    data = yaml.safe_load(FITTED.read_text(encoding="utf-8"))
+    data = own_table(FITTED)
     rows = data["features"]
     if tuple(rows) != NAMES or tuple(data["sounds"]) != SOUNDS:
         raise ValueError(f"{FITTED.name} was fitted to other features: run evals.footage.fit_sounds again")

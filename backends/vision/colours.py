@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from backends.vision.thresholds import thresholds
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 
 Rgb = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -177,7 +177,7 @@ def to_lab(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 @cache
 def named_colours() -> tuple[tuple[str, ...], NDArray[np.uint8]]:
     """Names of `configs/colours.yaml` and their sRGB, (N, 3) uint8; a name is there once for each of its colours."""
-    table: dict[str, str | list[str]] = yaml.safe_load((CONFIG_DIR / "colours.yaml").read_text(encoding="utf-8"))
+    table: dict[str, str | list[str]] = own_table(CONFIG_DIR / "colours.yaml")
     pairs = [(name, code) for name, codes in table.items() for code in ([codes] if isinstance(codes, str) else codes)]
     values = np.asarray([[int(code[at : at + 2], 16) for at in (1, 3, 5)] for _, code in pairs], np.uint8)
     return tuple(name for name, _ in pairs), values

@@ -8,13 +8,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import yaml
 
 from backends.voice.emotions.prosody import Prosody
 from backends.voice.engines.espeak_library import EspeakKnobs
 from backends.voice.engines.protocol import VoiceProfile
 from backends.voice.shaping.timbre import Treatment, formant_ratio
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 
 SEMITONES_PER_UNIT = 12 / 50
 """eSpeak's pitch knob: 50 units are about an octave (its `pitch_adjust_tab`)."""
@@ -26,7 +26,7 @@ TIMBRE_FORMANTS, TIMBRE_TILT_DB = 0.07, 4.0
 @cache
 def voices_config() -> dict[str, Any]:
     """configs/voices.yaml."""
-    loaded: dict[str, Any] = yaml.safe_load((CONFIG_DIR / "voices.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(CONFIG_DIR / "voices.yaml")
     return loaded
 
 

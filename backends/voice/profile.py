@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import yaml
-
 from backends.voice.engines.protocol import VoiceProfile
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 AGES = ("child", "teen", "adult", "elder")
 _TOKEN = re.compile(r"[^\W\d_]+")
@@ -21,7 +20,7 @@ _YEARS = re.compile(r"\b(\d{1,3})[\s-]*(?:years?|yrs?|anni)\b(?:[\s-]*old)?")
 
 @cache
 def _lexicon() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "profile.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "voice" / "profile.yaml")
     return loaded
 
 

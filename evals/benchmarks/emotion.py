@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from backends.voice.engines.protocol import EMOTIONS, SpeechRequest, SpeechResult, VoiceCapabilities, VoiceEngine
+from configs.yaml_file import own_table
 from evals.metrics import wilson
 from evals.prosody import FEATURES, features
 
@@ -90,7 +90,7 @@ def run(everything: bool = False) -> dict[str, Any]:
 
 def plan() -> dict[str, Any]:
     """evals/emotion.yaml."""
-    loaded: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "emotion.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(Path(__file__).parents[1] / "emotion.yaml")
     return loaded
 
 

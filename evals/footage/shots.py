@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from backends.sound.result import ShotSound, Words
 from backends.vision.camera.result import CameraWork
 from backends.vision.composition.result import Colour, Composition, Figure
 from backends.vision.record import FilmFile, FilmRecord, Shot
+from configs.yaml_file import own_table
 
 FILE = Path(__file__).with_name("shots.yaml")
 SECONDS, FPS = 4.0, 24
@@ -19,7 +18,7 @@ SECONDS, FPS = 4.0, 24
 
 def described() -> dict[str, Any]:
     """The file: 'characters' (name -> looks), 'films' (name -> shots) and 'queries' (ask, want)."""
-    table: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    table: dict[str, Any] = own_table(FILE)
     return table
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 
+from configs.yaml_file import own_table
 from evals.footage.instruments import RATE, Wave
 
 Part = Literal["tuning", "report"]
@@ -19,7 +19,7 @@ PAUSE = (0.12, 0.45)
 @cache
 def sentences() -> dict[str, Any]:
     """The sentences by part and language, and the voices by part."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("sentences.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = own_table(Path(__file__).with_name("sentences.yaml"))
     return found
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
-import yaml
-
 from backends.vision.camera.result import CameraSegment
 from backends.vision.composition.result import Composition
 from backends.vision.record import Shot
 from backends.vision.thresholds import thresholds
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 from memory import tuning
 from memory.names import tokens
 
@@ -105,7 +104,7 @@ def light_words(light: Literal["low", "high"]) -> frozenset[str]:
 
 @cache
 def _table() -> dict[str, dict[str, tuple[str, ...]]]:
-    table = yaml.safe_load((CONFIG_DIR / "shot_words.yaml").read_text(encoding="utf-8"))
+    table = own_table(CONFIG_DIR / "shot_words.yaml")
     return {
         key: {str(name): tuple(re.findall(r"[\w&'-]+", words)) for name, words in names.items()}
         for key, names in table.items()

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import yaml
-
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d+)?"
 
@@ -82,9 +81,6 @@ def _any(words: dict[str, float]) -> str:
 @cache
 def lexicon() -> Lexicon:
     """The lexicon of `edit_video`."""
-    data, wishes = (
-        yaml.safe_load((PROMPT_DIR / "editing" / name).read_text(encoding="utf-8"))
-        for name in ("lexicon.yaml", "wishes.yaml")
-    )
+    data, wishes = (own_table(PROMPT_DIR / "editing" / name) for name in ("lexicon.yaml", "wishes.yaml"))
     data = {**wishes, **data, "can": [*data["can"], *wishes["can"]]}
     return Lexicon(data, data["numbers"], data["units"], data["shares"])

@@ -9,6 +9,7 @@ import yaml
 
 from configs.errors import StudioError
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 FILM_PROMPTS = PROMPT_DIR / "film"
 _ITALIAN = (
@@ -23,7 +24,7 @@ def lexicon(name: str) -> dict[str, Any]:
     """The mapping in `prompts/film/<name>.yaml`. Raises StudioError when the file is missing or broken."""
     path = FILM_PROMPTS / f"{name}.yaml"
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = own_table(path)
     except (OSError, yaml.YAMLError) as error:
         raise StudioError(
             f"The word list {path.name} cannot be read", " ".join(str(error).split()), "Restore it from the release"

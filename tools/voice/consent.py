@@ -12,11 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
 from backends.voice.wav import read_origin
 from configs.errors import QuestionOpen, UsageError
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 from tools.voice.said_dates import date_in
 
 if TYPE_CHECKING:
@@ -280,5 +279,5 @@ def plain(text: str) -> str:
 
 @cache
 def _lexicon() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "consent.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "voice" / "consent.yaml")
     return loaded

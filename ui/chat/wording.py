@@ -8,9 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from configs.headlines import shortened
+from configs.yaml_file import own_table
 
 if TYPE_CHECKING:
     from agent.events import PlanProposed, PlanStep
@@ -27,8 +26,7 @@ UNSAID = ("", "auto", "last")
 @lru_cache
 def wording() -> dict[str, Any]:
     """`wording.yaml`, read once."""
-    text = (Path(__file__).parent / "wording.yaml").read_text(encoding="utf-8")
-    words: dict[str, Any] = yaml.safe_load(text)
+    words: dict[str, Any] = own_table(Path(__file__).parent / "wording.yaml")
     return words
 
 

@@ -6,9 +6,8 @@ import re
 from functools import cache
 from typing import Any
 
-import yaml
-
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 _PLAIN = re.compile(
     r"\b(?:add|put|apply|use|give|throw|slap|make|let|have|want|need|it|this|that|the|a|an|some|to|on|in|onto|over|of|"
@@ -21,7 +20,7 @@ _PLAIN = re.compile(
 
 @cache
 def _table() -> dict[str, Any]:
-    data: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "editing" / "effects.yaml").read_text(encoding="utf-8"))
+    data: dict[str, Any] = own_table(PROMPT_DIR / "editing" / "effects.yaml")
     return data
 
 

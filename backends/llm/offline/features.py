@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from backends.llm.offline.lexicon import INTENT_DIR
+from configs.yaml_file import own_table
 
 Floats = NDArray[np.float32]
 Encode = Callable[[list[str]], Any]
@@ -51,7 +51,7 @@ class Features:
 
     def __init__(self, texts: list[str], encode: Encode | None, folder: Path = INTENT_DIR) -> None:
         self._encode = encode
-        cues = yaml.load((folder / "cues.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        cues = own_table(folder / "cues.yaml")
         self._cues = [re.compile(pattern, re.IGNORECASE) for pattern in cues.values()]
         self._telling = np.array([name not in _GENERAL for name in cues])
         seen = Counter(gram for text in texts for gram in set(_grams(text)))

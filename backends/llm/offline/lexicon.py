@@ -13,6 +13,7 @@ import yaml
 
 from configs.errors import UsageError
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 INTENT_DIR = PROMPT_DIR / "intents"
 INTENT_FILES = ("image", "voice", "analysis", "editing", "film", "memory", "project", "talk")
@@ -128,7 +129,7 @@ def _strings(data: object) -> Iterable[str]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        data = own_table(path)
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(
             f"The brain's file {path.name} cannot be read", str(error).split("\n")[0], "Restore it"

@@ -9,11 +9,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
-import yaml
-
 from backends.voice.emotions.names import EMOTIONS
 from configs.errors import UsageError
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ _ONE_WAY = frozenset({"tremor_cents", "roughness", "drive", "whisper"})
 @cache
 def emotions_config() -> dict[str, Any]:
     """configs/emotions.yaml."""
-    loaded: dict[str, Any] = yaml.safe_load((CONFIG_DIR / "emotions.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(CONFIG_DIR / "emotions.yaml")
     return loaded
 
 

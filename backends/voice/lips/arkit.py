@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from backends.voice.lips.visemes import REST, MouthCue
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 SHAPES = (
     "EyeBlinkLeft", "EyeLookDownLeft", "EyeLookInLeft", "EyeLookOutLeft", "EyeLookUpLeft", "EyeSquintLeft",
@@ -73,7 +73,7 @@ def _timecode(index: int, fps: float) -> str:
 
 @cache
 def _table() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "arkit.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "voice" / "arkit.yaml")
     return loaded
 
 

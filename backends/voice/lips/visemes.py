@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-import yaml
-
 from backends.voice.engines.protocol import Phoneme
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 REST = "X"
 _OPEN_SIGN = "*"
@@ -31,7 +30,7 @@ class MouthCue:
 
 @cache
 def viseme_rules() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "visemes.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "voice" / "visemes.yaml")
     return loaded
 
 

@@ -10,10 +10,9 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
-import yaml
-
 from configs.errors import UsageError
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 WORD_WEIGHT, LETTER_WEIGHT, ENDING_WEIGHT = 2.0, 2.0, 0.5
 MARGIN = 1.0
@@ -30,7 +29,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 @cache
 def _lexicon() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "languages.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "voice" / "languages.yaml")
     return loaded
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import yaml
-
 from backends.voice.texts.script import speakable
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 _NUMBER = re.compile(r"\d{1,3}(?:[.,' ]\d{3})+(?!\d)|\d+(?:[.,]\d+)?")
 _EDGES = '.,;:!?…"“”«»()[]{}<>—–-*_/\\|~^#`'
@@ -48,7 +47,7 @@ def read_tokens(text: str, language: str) -> tuple[Token, ...]:
 
 @cache
 def _rules() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "reading.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "voice" / "reading.yaml")
     return loaded
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-import yaml
-
 from backends.voice.emotions.prosody import emotion_named
 from backends.voice.texts.written import without_codes, without_markup
 from configs.errors import UsageError
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 _DIRECTION = re.compile(r"\*+([^*\n]{1,60})\*+|\(([^()\n]{1,60})\)|\[([^\[\]\n]{1,60})\]")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -38,7 +37,7 @@ class Segment:
 @cache
 def sounds_lexicon() -> dict[str, Any]:
     """prompts/voice/sounds.yaml."""
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "voice" / "sounds.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "voice" / "sounds.yaml")
     return loaded
 
 

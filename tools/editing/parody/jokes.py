@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
-import yaml
-
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 Kind = Literal["say", "text"]
 Facts = Mapping[str, str]
@@ -19,7 +18,7 @@ Facts = Mapping[str, str]
 @cache
 def library() -> dict[str, Any]:
     """prompts/parody/lines.yaml."""
-    loaded: dict[str, Any] = yaml.safe_load((PROMPT_DIR / "parody" / "lines.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = own_table(PROMPT_DIR / "parody" / "lines.yaml")
     return loaded
 
 

@@ -7,11 +7,11 @@ import unicodedata
 from functools import cache
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from backends.sound.foley import SOUNDS
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 from tools.editing.moments import MomentKind
 from tools.editing.presets import Preset
 from tools.editing.specs import CaptionStyleName
@@ -215,8 +215,7 @@ class ParodyPresets(Preset):
 @cache
 def parody_presets() -> ParodyPresets:
     """Recipes, tones and reading times."""
-    text = (CONFIG_DIR / "parody.yaml").read_text(encoding="utf-8")
-    return ParodyPresets.model_validate(yaml.safe_load(text))
+    return ParodyPresets.model_validate(own_table(CONFIG_DIR / "parody.yaml"))
 
 
 def tone_of(words: str) -> str:

@@ -6,11 +6,11 @@ import random
 from functools import cache
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.errors import UsageError
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 
 SAYS = {"en": "says", "it": "dice"}
 
@@ -48,7 +48,7 @@ class TopicStructure(BaseModel):
 @cache
 def topic_structures() -> dict[str, TopicStructure]:
     """prompts/parody/topics.yaml."""
-    loaded = yaml.safe_load((PROMPT_DIR / "parody" / "topics.yaml").read_text(encoding="utf-8"))
+    loaded = own_table(PROMPT_DIR / "parody" / "topics.yaml")
     return {name: TopicStructure.model_validate(entry) for name, entry in loaded.items()}
 
 

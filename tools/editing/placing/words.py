@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Literal, get_args
 
-import yaml
 from pydantic import Field, model_validator
 
 from configs.settings import PROMPT_DIR
+from configs.yaml_file import own_table
 from tools.editing.effects import EFFECTS, MomentEffect
 from tools.editing.moments import MomentKind
 from tools.editing.presets import Preset
@@ -64,7 +64,7 @@ class Words(Preset):
 @cache
 def effect_words() -> Words:
     """The table of the file."""
-    return Words.model_validate(yaml.safe_load((PROMPT_DIR / "editing" / "effects.yaml").read_text(encoding="utf-8")))
+    return Words.model_validate(own_table(PROMPT_DIR / "editing" / "effects.yaml"))
 
 
 @cache

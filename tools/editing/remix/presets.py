@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from backends.media.cielab import lab_of
 from backends.media.cube import Table, identity
 from configs.settings import CONFIG_DIR
+from configs.yaml_file import own_table
 from tools.editing.effects.reading import make_effect
 from tools.editing.remix.grade import Grade, Hex
 
@@ -83,7 +83,7 @@ class RemixPresets(Checked):
 @cache
 def remix_presets() -> RemixPresets:
     """Styles, palettes, words and gates."""
-    return RemixPresets.model_validate(yaml.safe_load((CONFIG_DIR / "remix.yaml").read_text(encoding="utf-8")))
+    return RemixPresets.model_validate(own_table(CONFIG_DIR / "remix.yaml"))
 
 
 @cache

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import ArrayLike, NDArray
+
+from configs.yaml_file import own_table
 
 Vector = NDArray[np.float64]
 SIDES = {"l": 1.0, "r": -1.0}
@@ -23,8 +24,7 @@ SIDES = {"l": 1.0, "r": -1.0}
 @lru_cache(maxsize=8)
 def load_table(name: str) -> dict[str, Any]:
     """A YAML table of this package (proportions, poses, faces)."""
-    text = files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    table: dict[str, Any] = yaml.safe_load(text)
+    table: dict[str, Any] = own_table(Path(__file__).parent / f"{name}.yaml")
     return table
 
 
