@@ -88,7 +88,16 @@ def _factor(match: re.Match[str], lex: Lexicon, entry: dict[str, Any]) -> float:
     value = lex.number(match.group("number"))
     if value <= 0:
         raise UsageError("A speed of 0 would never end", fix="Use a factor above 0")
-    return {"factor": value, "divisor": 1 / value, "percent": value / 100}[entry["number"]]
+    if entry["number"] == "less" and value >= 100:
+        raise UsageError(f"{value:g} % slower would stand still", fix="Say less than 100 %, or 'at half the speed'")
+    forms = {
+        "factor": value,
+        "divisor": 1 / value,
+        "percent": value / 100,
+        "more": 1 + value / 100,
+        "less": 1 - value / 100,
+    }
+    return forms[entry["number"]]
 
 
 def _times(match: re.Match[str], lex: Lexicon, entry: dict[str, Any]) -> int:
