@@ -6,12 +6,17 @@ import math
 from fractions import Fraction
 
 from configs.errors import UsageError
-from tools.editing.change.desk import OVERLAY, PICTURE, Desk, Lane
+from tools.editing.change.desk import BEDS, OVERLAY, PICTURE, Desk, Lane
 from tools.editing.change.making import SOURCE_SOUND, FindAsset, clips_of, title_of
 from tools.editing.change.model import AddTitle, Insert, Move, NewClip, Overwrite, RippleDelete, Split, Trim
 from tools.editing.change.ripple import boundary, clear, close_time, open_time, reorder, room, split, split_with_sound
 from tools.editing.change.slots import Slot
+from tools.editing.effects import check_effect
 
+BED_FADE_S = 1.5
+"""Fade of music and ambience that would sound on beyond the film, at most a quarter of what is heard of it."""
+BED_GAIN_DB = -10.0
+"""Music and ambience under a clip's own sound, in which somebody may speak: softer, as it is never ducked there."""
 FULL_FRAME = {"keys": [{"at": 0.0, "x": 0.5, "y": 0.5, "width": 1.0}], "blend": "normal"}
 
 
@@ -87,6 +92,7 @@ def insert(desk: Desk, change: Insert, find: FindAsset) -> str:
         desk.main.put(slot)
     else:
         _lay(desk, change.new, slot)
+        _as_a_bed(desk, change.new, slot, find)
     if sound is not None:
         desk.put(SOURCE_SOUND, "Audio", sound)
     return f"Put {slot.label} in at {desk.time(at)} for {desk.time(slot.frames)}, on '{change.new.track}'"
@@ -217,6 +223,21 @@ def _lay(desk: Desk, new: NewClip, slot: Slot) -> None:
     if new.track == OVERLAY:
         slot.own(place=FULL_FRAME)
     desk.put(new.track, "Video" if new.track == OVERLAY else "Audio", slot)
+
+
+def _as_a_bed(desk: Desk, new: NewClip, slot: Slot, find: FindAsset) -> None:
+    """Music or ambience that is laid under the film as it is: out of the way of what is heard, and with an ending."""
+    if new.track not in BEDS:
+        return
+    source = [one for lane in desk.lanes if lane.role == SOURCE_SOUND for one in lane.slots]
+    if any(one.start < slot.end and slot.start < one.end for one in source):
+        slot.own(gain_db=BED_GAIN_DB)
+        desk.notes.append(f"{-BED_GAIN_DB:g} dB softer, under the clip's own sound")
+    heard = float(slot.frames / desk.rate)
+    if not new.seconds and find(new.asset).seconds - new.source_start > heard + 0.1:
+        fade = round(min(BED_FADE_S, heard / 4), 3)
+        slot.set_effects([check_effect({"name": "fade_out", "seconds": fade})])
+        desk.notes.append(f"it fades out over {fade:g} s, as it is longer than the film")
 
 
 def _keep_some(desk: Desk, begin: int, end: int) -> None:

@@ -11,15 +11,14 @@ from configs.errors import UsageError
 from tools.editing.change.apply import apply, read_changes
 from tools.editing.change.assets import facts_finder
 from tools.editing.change.model import AnyChange
+from tools.editing.change.uncut import Base, base_of
 from tools.editing.cost import seconds_to_draw
 from tools.editing.effects.lut import CUBES, has_table
-from tools.editing.export import timeline_of
 from tools.editing.outline import describe, outline
 from tools.editing.program import read_program
 from tools.editing.render import render
 from tools.editing.render import summary as render_summary
 from tools.editing.sources import SourceFinder
-from tools.editing.timeline_file import load_timeline
 from tools.editing.versions import current, save_version, version_of
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
@@ -30,7 +29,8 @@ SAID = 6
 
 class ChangeTimelineArgs(ToolArgs):
     timeline: str = Field(
-        description="The timeline, or a video made from one: asset id, name, path in the workspace, or 'last'."
+        description="The timeline, a video made from one, or any other video, which becomes a timeline of one clip: "
+        "asset id, name, path in the workspace, or 'last'."
     )
     changes: list[dict[str, Any]] = Field(
         min_length=1,
@@ -63,21 +63,21 @@ class ChangeTimeline(Tool):
 
     def run(self, args: ChangeTimelineArgs, ctx: ToolContext) -> ToolResult:
         changes = read_changes(args.changes)
-        old = timeline_of(ctx.asset(args.timeline, "timeline", "video"), ctx)
+        base = base_of(ctx.asset(args.timeline, "timeline", "video"), ctx)
         _check_tables(changes, ctx)
-        newest = current(ctx.memory, old)
-        if newest.asset.id != old.id:
-            ctx.warn(f"'{old.name}' has a newer version ({newest.asset.id}); this change was made to {old.id}")
+        _warn_of_newer(base, ctx)
         finder = SourceFinder(ctx)
-        made = apply(load_timeline(ctx.path(old)), changes, facts_finder(ctx, finder))
+        made = apply(base.timeline, changes, facts_finder(ctx, finder))
         # Read as the renderer would: a version that could not be rendered is not kept.
         read_program(made.timeline, finder.find)
         rendered = render(made.timeline, ctx, preview=args.render == "preview") if args.render != "no" else None
         sources = list(finder.assets)
-        saved = save_version(ctx, old, made.timeline, made.said, changes, sources=sources)
+        saved = save_version(ctx, base.recorded(ctx), made.timeline, made.said, changes, sources=sources)
         number = version_of(saved).number
         assets, measured = [saved], {"version": number, "changes": len(changes)}
         text = f"Version {number} of '{saved.name}': {_said(made.said)} Now {describe(made.timeline)}."
+        if base.new:
+            text = f"{base.name} was not cut here yet: it is a timeline of one clip now. {text}"
         if rendered is not None:
             title = saved.name.removesuffix(".otio")
             assets.insert(0, rendered.save(ctx, f"{title}.mp4", parents=(saved.id,)))
@@ -85,6 +85,14 @@ class ChangeTimeline(Tool):
             measured |= rendered.measurements
         facts = {"said": list(made.said), "version": number, "outline": outline(made.timeline)}
         return ToolResult(text.encode()[:SUMMARY_LIMIT].decode(errors="ignore"), tuple(assets), measured, data=facts)
+
+
+def _warn_of_newer(base: Base, ctx: ToolContext) -> None:
+    if base.asset is None:
+        return
+    newest = current(ctx.memory, base.asset).asset.id
+    if newest != base.asset.id:
+        ctx.warn(f"'{base.asset.name}' has a newer version ({newest}); this change was made to {base.asset.id}")
 
 
 def _check_tables(changes: Sequence[AnyChange], ctx: ToolContext) -> None:
