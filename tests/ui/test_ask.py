@@ -1,4 +1,4 @@
-"""`studio ask`: the report, open questions, a language model that is down (in real processes), hostile attachments."""
+"""`studio ask`: the report, open questions, a language model that is down, hostile attachments."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def test_a_wish_gives_the_promised_object(tmp_path: Path) -> None:
 
 
 def test_an_edit_without_a_clip_is_an_open_question(tmp_path: Path) -> None:
-    result = studio("ask", "make it black and white", "--json", "--home", str(tmp_path), **FAST)
+    result = studio_here("ask", "make it black and white", "--json", "--home", str(tmp_path), **FAST)
     report = json.loads(result.stdout)
     assert result.returncode == 3 and report["questions"] and report["calls"] == []
 
 
 def test_a_costly_plan_waits_and_yes_runs_it(tmp_path: Path) -> None:
     wish = ["ask", "Make a 60 second film about a robot in the room", "--json", "--home", str(tmp_path)]
-    result = studio(*wish, "--thread", "f", **FAST)
+    result = studio_here(*wish, "--thread", "f", **FAST)
     report = json.loads(result.stdout)
     assert result.returncode == 3 and report["plan"][0]["tool"] == "make_film" and report["plan"][0]["seconds"] > 20
     assert report["plan"][0]["engines"] == ["preview"] and report["assets"] == [], "nobody speaks in it"
@@ -43,7 +43,7 @@ def test_a_costly_plan_waits_and_yes_runs_it(tmp_path: Path) -> None:
 
 def test_an_attached_clip_is_edited(tmp_path: Path) -> None:
     clip = make_video(tmp_path / "clip.mp4", 4.0)
-    result = studio(
+    result = studio_here(
         "ask", "Keep the first 2 seconds of this clip and make it black and white", "--attach", str(clip), "--yes",
         "--json", "--home", str(tmp_path / "home"), **FAST,
     )  # fmt: skip
@@ -81,8 +81,8 @@ def test_hostile_attachments_are_refused_and_nothing_is_kept(tmp_path: Path, nam
 def test_a_language_model_that_is_down_is_told_or_replaced(tmp_path: Path) -> None:
     down = {"STUDIO_LLM__BASE_URL": "http://127.0.0.1:9/v1", "STUDIO_LLM__CONNECT_TIMEOUT_S": "0.5", **FAST}
     home = ["--home", str(tmp_path)]
-    one_sentence(studio("ask", "hello", "--brain", "llm", *home, **down), 4, "127.0.0.1:9")
-    report = json.loads(studio("ask", "hello", "--json", *home, **down).stdout)
+    one_sentence(studio_here("ask", "hello", "--brain", "llm", *home, **down), 4, "127.0.0.1:9")
+    report = json.loads(studio_here("ask", "hello", "--json", *home, **down).stdout)
     assert report["brain"] == "offline" and any("built-in brain" in n for n in report["notices"])
 
 

@@ -1,4 +1,4 @@
-"""The command line as a user runs it: real processes, exit codes, one sentence for each wrong use."""
+"""The command line as a user runs it: exit codes, one sentence for each wrong use, real processes where they matter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -84,7 +83,9 @@ def test_wrong_use_is_told_and_ends_with_two(tmp_path: Path, args: list[str], wo
 def test_a_wrong_setting_names_the_right_one(tmp_path: Path) -> None:
     own = tmp_path / "studio.yaml"
     own.write_text("film: {fsp: 12}")
-    one_sentence(studio("doctor", "--home", str(tmp_path / "h"), STUDIO_CONFIG=str(own)), 2, "film.fsp", "film.fps")
+    one_sentence(
+        studio_here("doctor", "--home", str(tmp_path / "h"), STUDIO_CONFIG=str(own)), 2, "film.fsp", "film.fps"
+    )
 
 
 def test_memory_by_command_line(tmp_path: Path) -> None:
@@ -92,13 +93,13 @@ def test_memory_by_command_line(tmp_path: Path) -> None:
     assert studio("memory", "add", "character", "Luca", "a boy with curly brown hair", *home).returncode == 0
     hits = json.loads(studio("memory", "search", "curly hair", "--json", *home).stdout)["hits"]
     assert hits[0]["name"] == "Luca"
-    assert "Luca" in studio("memory", "list", "character", *home).stdout
-    assert studio("memory", "export", str(tmp_path / "all.jsonl"), *home).returncode == 0
-    other = ["--home", str(tmp_path / "b")]
     light = {"STUDIO_MEMORY__INDEX": "numpy", "STUDIO_MEMORY__EMBEDDER": "letters"}  # the search loaded the real ones
-    assert studio("memory", "import", str(tmp_path / "all.jsonl"), *other, **light).returncode == 0
-    assert "Luca" in studio("memory", "list", *other, **light).stdout
-    assert "1 records" in studio("memory", "rebuild", *other, **light).stdout
+    assert "Luca" in studio_here("memory", "list", "character", *home, **light).stdout
+    assert studio_here("memory", "export", str(tmp_path / "all.jsonl"), *home, **light).returncode == 0
+    other = ["--home", str(tmp_path / "b")]
+    assert studio_here("memory", "import", str(tmp_path / "all.jsonl"), *other, **light).returncode == 0
+    assert "Luca" in studio_here("memory", "list", *other, **light).stdout
+    assert "1 records" in studio_here("memory", "rebuild", *other, **light).stdout
 
 
 def test_the_doctor_finds_what_is_missing_and_says_how_to_get_it(tmp_path: Path) -> None:
@@ -107,11 +108,11 @@ def test_the_doctor_finds_what_is_missing_and_says_how_to_get_it(tmp_path: Path)
     checks = {c["name"]: c for c in report["checks"]}
     assert result.returncode == 0 and report["ok"] and checks["ffmpeg"]["ok"] and checks["mitsuba"]["ok"]
     assert not checks["SDXL weights"]["ok"] and "image.sdxl_path" in checks["SDXL weights"]["fix"]
-    shown = studio("doctor", "--home", str(tmp_path), COLUMNS="80", STUDIO_LLM__SERVICE="qwen4").stdout
+    shown = studio_here("doctor", "--home", str(tmp_path), COLUMNS="80", STUDIO_LLM__SERVICE="qwen4").stdout
     assert all(line[:8].strip() in ("ok", "absent", "MISSING", "") for line in shown.splitlines()[:-1]), "columns"
     assert " ".join(shown.split()).count("Did you mean 'qwen3-4b'?") == 1
     (tmp_path / "studio.db").write_bytes(b"this is no database" * 100)
-    broken = studio("doctor", "--json", "--home", str(tmp_path))
+    broken = studio_here("doctor", "--json", "--home", str(tmp_path))
     checks = {c["name"]: c for c in json.loads(broken.stdout)["checks"]}
     assert broken.returncode == 4 and not checks["memory"]["ok"]
 
@@ -127,7 +128,7 @@ def test_a_second_studio_on_one_home_is_refused(tmp_path: Path) -> None:
     ) as owner:
         assert owner.stdout is not None and owner.stdout.readline().strip() == "held"
         try:
-            one_sentence(studio("memory", "list", "--home", str(tmp_path)), 4, str(owner.pid))
+            one_sentence(studio_here("memory", "list", "--home", str(tmp_path)), 4, str(owner.pid))
         finally:
             owner.kill()
 
@@ -137,11 +138,10 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        began = time.monotonic()
-        one_sentence(studio("chat", "--port", port, "--home", str(tmp_path)), 2, port, "--port")
-        assert time.monotonic() - began < 20
+        one_sentence(studio_here("chat", "--port", port, "--home", str(tmp_path)), 2, port, "--port")
+    assert list(tmp_path.iterdir()) == [], "no studio was opened"
 
 
 def test_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    one_sentence(studio("ask", "draw Luca", "--home", str(tmp_path / "file")), 4, "cannot be written", "--home")
+    one_sentence(studio_here("ask", "draw Luca", "--home", str(tmp_path / "file")), 4, "cannot be written", "--home")
