@@ -10,7 +10,8 @@ from pathlib import Path
 
 from backends.gpu.engine import EngineKind
 from backends.image.engine import ImageRequest, ImageResult, Quality, StepCallback
-from backends.image.layout.render import LayoutFrame, LayoutRenderer
+from backends.image.layout.frame import LayoutFrame
+from backends.image.layout.render import LayoutRenderer
 from backends.image.layout.scene_json import scene_to_dict
 from configs.errors import EngineError
 

@@ -23,7 +23,7 @@ def _cpu() -> float:
 def run() -> dict[str, Any]:
     """`PreviewEngine.generate` with one character; after a first tiny picture its set and meshes are kept."""
     from backends.image.engine import ImageRequest
-    from backends.image.layout.render import FaceVariant
+    from backends.image.layout.frame import FaceVariant
     from backends.image.layout.scene import SETS, CameraSpec, CharacterLook, LayoutScene, PosedCharacter
     from backends.image.preview import PreviewEngine
 

@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 from backends.image.control.openpose import Person, draw_people
 from backends.image.engine import ControlMap
 from backends.image.layout import maps
-from backends.image.layout.render import LayoutFrame, LayoutRenderer
+from backends.image.layout.frame import LayoutFrame
+from backends.image.layout.render import LayoutRenderer
 from backends.image.layout.scene import CameraSpec, CharacterLook, LayoutScene, PosedCharacter
 from backends.vision.adherence import adherence, joints_drawn
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from backends.image.layout import raster
+from backends.image.layout.frame import LayoutFrame
 from backends.image.layout.geometry import join
-from backends.image.layout.render import LayoutFrame, LayoutRenderer
+from backends.image.layout.render import LayoutRenderer
 from backends.image.layout.scene import TIMES, CameraSpec, CharacterLook, LayoutScene, PosedCharacter
 
 WHO = {

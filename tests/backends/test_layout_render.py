@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from backends.image.layout import raster
-from backends.image.layout.camera import look_at, place
+from backends.image.layout.camera import look_at
 from backends.image.layout.denoise import _views
+from backends.image.layout.frame import FaceVariant, LayoutFrame
 from backends.image.layout.gbuffer import dense
 from backends.image.layout.geometry import join
 from backends.image.layout.mesh import JOINTS, Material
 from backends.image.layout.picture import draw
-from backends.image.layout.render import FaceVariant, LayoutFrame, LayoutRenderer
+from backends.image.layout.placing import place
+from backends.image.layout.render import LayoutRenderer
 from backends.image.layout.scene import (
     SETS,
     TIMES,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from backends.image.layout import maps
-from backends.image.layout.render import LayoutFrame, LayoutRenderer
+from backends.image.layout.frame import LayoutFrame
+from backends.image.layout.render import LayoutRenderer
 from backends.image.layout.scene import CameraSpec, CharacterLook, LayoutScene, PosedCharacter
 from backends.image.layout.scene_json import scene_from_dict, scene_to_dict
 from configs.errors import UsageError

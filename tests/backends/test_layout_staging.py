@@ -12,11 +12,12 @@ import pytest
 from scipy.spatial import cKDTree
 
 from backends.image.layout import raster
-from backends.image.layout.camera import Camera, place
+from backends.image.layout.camera import Camera
 from backends.image.layout.characters import surface
 from backends.image.layout.characters.build import build_character
 from backends.image.layout.geometry import join
 from backends.image.layout.mesh import CharacterModel
+from backends.image.layout.placing import place
 from backends.image.layout.render import face_boxes
 from backends.image.layout.scene import KINDS, POSES, TOPS, CameraSpec, CharacterLook, LayoutScene, PosedCharacter
 from backends.image.layout.staging import apart, clearance, volume

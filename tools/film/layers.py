@@ -84,7 +84,7 @@ def collect_layers(renderer: Any, frame: Any, scene: LayoutScene, mouths: Mappin
 
     renderer: the layout renderer that made `frame`; drawing the faces takes a fraction of a picture's time.
     """
-    from backends.image.layout.render import FaceVariant
+    from backends.image.layout.frame import FaceVariant
 
     patches: list[Patch] = []
     height = frame.rgb.shape[0]

@@ -27,7 +27,7 @@ from tools.image.regions import Mask, find_region, grown
 from tools.spec import ToolContext
 
 if TYPE_CHECKING:
-    from backends.image.layout.render import LayoutFrame
+    from backends.image.layout.frame import LayoutFrame
 
 Rgb = NDArray[np.uint8]
 MOST_EDITS = 40

@@ -38,7 +38,7 @@ from tools.image.restage import Restaged
 from tools.spec import ToolContext
 
 if TYPE_CHECKING:
-    from backends.image.layout.render import LayoutFrame
+    from backends.image.layout.frame import LayoutFrame
 
 NEEDS_SDXL = (
     "Set up SDXL (image.sdxl_path); without it the studio changes light, colour, sharpness and shape of any picture, "

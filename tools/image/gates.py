@@ -21,7 +21,7 @@ from tools.spec import ToolContext
 
 if TYPE_CHECKING:
     from backends.image.control.models import MapModels
-    from backends.image.layout.render import LayoutFrame
+    from backends.image.layout.frame import LayoutFrame
 
 _COLOUR_REACH = 24.0
 """CIE76 distance in a and b (lightness left out) within which a lit pixel still counts as a surface's colour."""

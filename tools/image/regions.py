@@ -14,7 +14,7 @@ from tools.film.lexicon import lexicon, word_index
 from tools.film.words import find_phrase
 
 if TYPE_CHECKING:
-    from backends.image.layout.render import LayoutFrame
+    from backends.image.layout.frame import LayoutFrame
 
 Mask = NDArray[np.uint8]
 """(H, W) uint8: 255 = belongs to it."""

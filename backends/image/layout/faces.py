@@ -9,10 +9,10 @@ import numpy as np
 
 from backends.image.layout import raster
 from backends.image.layout.camera import Camera
+from backends.image.layout.frame import Box, FacePatch, FaceVariant, LayoutFrame
 from backends.image.layout.geometry import F32, join
 from backends.image.layout.mesh import MeshPart
 from backends.image.layout.picture import Subject, draw
-from backends.image.layout.render import Box, FacePatch, FaceVariant, LayoutFrame
 from backends.image.layout.trace import Tracer
 from configs.errors import UsageError
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from backends.image.control import normals
 from backends.image.control.openpose import COLORS, LIMBS, Person, draw_people
+from backends.image.layout.frame import LayoutFrame
 from backends.image.layout.mesh import JOINTS
-from backends.image.layout.render import LayoutFrame
 
 __all__ = ["COLORS", "LIMBS", "DepthSpan", "canny_map", "depth_map", "depth_span", "normal_map", "pose_map", "posed"]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.image.layout.camera import Camera, Subject, place
+from backends.image.layout.camera import Camera, Subject
 from backends.image.layout.mesh import CharacterModel
+from backends.image.layout.placing import place
 from backends.image.layout.scene import LayoutScene
 
 _POINTS = 3000

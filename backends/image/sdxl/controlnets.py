@@ -13,7 +13,7 @@ from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.fingerprint import file_state
 from backends.image.sdxl.nets import CONTROL_KEY, UNION_KEY, Choice, NetFile
 from backends.image.sdxl.parts import Parts
-from backends.image.sdxl.weights import check_whole, frozen, safetensors_shapes
+from backends.image.sdxl.tensors import check_whole, frozen, safetensors_shapes
 from configs.errors import EngineError
 
 IDLE = 24

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from backends.image.engine import ControlMap
-from backends.image.sdxl.weights import safetensors_shapes
+from backends.image.sdxl.tensors import safetensors_shapes
 from configs.controlnet_config import ControlNetConfig
 from configs.errors import EngineError
 

@@ -16,7 +16,7 @@ from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.fingerprint import file_state, pixels_sha256
 from backends.image.sdxl.parts import Parts
 from backends.image.sdxl.quiet import quiet
-from backends.image.sdxl.weights import frozen, safetensors_shapes
+from backends.image.sdxl.tensors import frozen, safetensors_shapes
 from configs.errors import EngineError
 from configs.sdxl_config import IpAdapter
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backends.image.registry.descriptions import check_description
 from backends.image.sdxl.ladder import SMALL_TILE
-from backends.image.sdxl.weights import check_whole, safetensors_keys
+from backends.image.sdxl.tensors import check_whole, safetensors_keys
 from configs.errors import EngineError
 
 OWN_KEY = "encoder.down_blocks.0.resnets.0.conv1.weight"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from backends.image.registry.descriptions import LIBRARIES, check_pipeline
-from backends.image.registry.header import read_header
+from backends.image.sdxl.tensors import check_whole, frozen, safetensors_keys
 from configs.errors import EngineError
 
 SDXL_KEY = "conditioner.embedders.1.model."
@@ -110,19 +109,6 @@ def _read_components(path: Path, options: dict[str, Any], tell: OnComponent, giv
     return parts
 
 
-def frozen(module: Any) -> Any:
-    """The module, to be used only. LoRAs freeze the layers that they come to; torch multiplies by another kernel for a
-    frozen weight (ATen, `should_fold`), so that the same picture would have other bits after the first LoRA."""
-    return module.eval().requires_grad_(False)
-
-
-def check_whole(module: Any) -> None:
-    """Raises ValueError for a module whose file lacked weights: diffusers only logs that."""
-    missing = [name for name, tensor in module.named_parameters() if tensor.is_meta]
-    if missing:
-        raise ValueError(f"{len(missing)} of its weights are missing, for example {missing[0]}")
-
-
 def _variant(folder: Path, dtype: Any) -> str | None:
     """'fp16' where that file is there and wanted, or is the only one: half the bytes to read, and no float32 detour."""
     import torch
@@ -197,22 +183,3 @@ def _check_folder(path: Path) -> None:
     if not any((path / "unet").glob("*.safetensors")):
         raise EngineError(f"{path} has no safetensors weights", "only safetensors are read", "Download that variant")
     check_pipeline(path)
-
-
-def safetensors_keys(path: Path) -> list[str]:
-    """Tensor names from a file's header. Raises EngineError."""
-    return list(safetensors_shapes(path))
-
-
-def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Tensors and their shapes from a file's header, kept while the file stays the same. Raises EngineError."""
-    try:
-        seen = path.stat()
-    except OSError:
-        return _shapes(path, 0, 0)
-    return _shapes(path, seen.st_size, seen.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _shapes(path: Path, size: int, changed: int) -> dict[str, tuple[int, ...]]:
-    return {name: tensor.shape for name, tensor in read_header(path).tensors.items()}
