@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from memory.catalogue import Catalogue
 from memory.embedder import TEXT_LIMIT, Embedder
-from memory.index import BATCH, IndexDamaged, IndexName, VectorIndex, open_index
+from memory.index import BATCH, IndexDamaged, IndexName, VectorIndex
 from memory.lanes import Lane, Scope
+from memory.open_index import open_index
 from memory.tuning import search_tuning
 
 if TYPE_CHECKING:

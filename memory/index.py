@@ -1,8 +1,7 @@
-"""Nearest neighbours of a vector: the protocol, and which implementation a setting names."""
+"""Nearest neighbours of a vector: the protocol that every index keeps."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -46,23 +45,6 @@ class VectorIndex(Protocol):
 
     def close(self) -> None:
         """Write what is not written yet and let go of the files."""
-
-
-def open_index(name: IndexName, folder: Path, model: str, lane: str = "records") -> tuple[VectorIndex, str]:
-    """The index below `folder` for vectors of `model`, and a warning ('' for none).
-
-    A damaged one is moved aside; the returned one is then empty and has to be filled again. Each lane has a folder of
-    its own: one that is moved aside takes no other with it.
-    """
-    space = f"{lane}-{zlib.crc32(model.encode()):08x}"
-    place = folder / (f"index-{name}" if lane == "records" else f"index-{name}-{lane}")
-    if name == "numpy":
-        from memory.index_numpy import open_numpy
-
-        return open_numpy(place, space)
-    from memory.index_chroma import open_chroma
-
-    return open_chroma(place, space)
 
 
 def set_aside(path: Path) -> Path:

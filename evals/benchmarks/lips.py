@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.voice.alignment.align import align
-from backends.voice.alignment.stretch import base_letters
 from backends.voice.engines.espeak import EspeakEngine
 from backends.voice.engines.protocol import Phoneme, SpeechRequest, SpeechResult, VoiceProfile
 from backends.voice.lips.energy import cues_from_energy
 from backends.voice.lips.visemes import MouthCue, cues_from_phonemes, shape_at
+from evals.benchmarks.lips_errors import shape_errors, start_errors
+from evals.benchmarks.lips_praat import praat
 
 TEXTS = {
     "en": (
@@ -62,8 +62,6 @@ def run(everything: bool = False) -> dict[str, Any]:
         "film": film(),
     }
     if everything:
-        from evals.benchmarks.lips_praat import praat
-
         figures["praat"] = praat(lines)
     figures["passed"] = bool(
         figures["alignment"]["p90_ms"] <= 1000 * GOAL_S
@@ -216,21 +214,3 @@ def mouth_shift(
         "closed_when_it_should": round(float(np.mean(np.array(closed) <= 0.05 * opened.max())), 3),
         "frames": len(frames),
     }
-
-
-def start_errors(truth: Sequence[Phoneme], found: Sequence[Phoneme]) -> list[float]:
-    """Seconds between the starts of the phonemes that both have, in order."""
-    ours, theirs = [base_letters(p.ipa) for p in truth], [base_letters(p.ipa) for p in found]
-    blocks = SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
-    return [abs(truth[b.a + k].start - found[b.b + k].start) for b in blocks for k in range(b.size)]
-
-
-def shape_errors(truth: Sequence[MouthCue], found: Sequence[MouthCue]) -> list[float]:
-    """Seconds between the starts of the shapes that both have, in order; rests left out."""
-    blocks = SequenceMatcher(None, [c.shape for c in truth], [c.shape for c in found], autojunk=False)
-    return [
-        abs(truth[b.a + k].start - found[b.b + k].start)
-        for b in blocks.get_matching_blocks()
-        for k in range(b.size)
-        if truth[b.a + k].shape != "X"
-    ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from backends.voice.engines.protocol import Phoneme, SpeechResult
 from backends.voice.wav import resample
-from evals.benchmarks.lips import start_errors
+from evals.benchmarks.lips_errors import start_errors
 
 RATE = 16_000
 _NAMES = {"en": "English (America)", "it": "Italian"}

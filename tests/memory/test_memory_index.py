@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memory.index import open_index
+from memory.open_index import open_index
 from memory.store import Memory
 
 
