@@ -6,8 +6,6 @@ import zlib
 from pathlib import Path
 
 from memory.index import IndexName, VectorIndex
-from memory.index_chroma import open_chroma
-from memory.index_numpy import open_numpy
 
 
 def open_index(name: IndexName, folder: Path, model: str, lane: str = "records") -> tuple[VectorIndex, str]:
@@ -19,5 +17,9 @@ def open_index(name: IndexName, folder: Path, model: str, lane: str = "records")
     space = f"{lane}-{zlib.crc32(model.encode()):08x}"
     place = folder / (f"index-{name}" if lane == "records" else f"index-{name}-{lane}")
     if name == "numpy":
+        from memory.index_numpy import open_numpy  # numpy is not loaded before the first search by meaning
+
         return open_numpy(place, space)
+    from memory.index_chroma import open_chroma
+
     return open_chroma(place, space)
