@@ -85,6 +85,29 @@ def test_undo_goes_back_step_by_step_and_only_in_its_thread(memory, make_asset):
     assert [e.name for e in memory.list_entries()] == ["Mia"]
 
 
+def test_what_one_message_brought_about_goes_and_comes_back_as_one(memory):
+    for number, message in enumerate(("first", "second", "second", "second")):
+        before = memory.last_change("t")
+        memory.remember("note", f"n{number}", "text", thread="t")
+        memory.changes_of_message("t", before, message)
+
+    def names():
+        return sorted(entry.name for entry in memory.list_entries())
+
+    assert [len(undone.ids) for undone in memory.undo("t", whole=True)] == [1, 1, 1]
+    assert names() == ["n0"], "not the message before it"
+    (again,) = memory.redo("t")
+    assert len(again.ids) == 3 and names() == ["n0", "n1", "n2", "n3"]
+    assert len(memory.undo("t")) == 1 and names() == ["n0"], "one step from now on"
+
+
+def test_changes_without_a_message_are_undone_one_by_one(memory):
+    for number in range(2):
+        memory.remember("note", f"n{number}", "text", thread="t")
+    assert len(memory.undo("t", whole=True)) == 1
+    assert [entry.name for entry in memory.list_entries()] == ["n0"]
+
+
 def test_undo_leaves_what_was_changed_since(memory):
     entry = memory.remember("note", "n", "one", thread="a")
     memory.remember("note", "n", "two", thread="b")

@@ -99,6 +99,9 @@ def test_the_record_the_page_and_the_sheet_are_whole(bench: Bench, two_shots: Pa
     assert record.aspects == ASPECTS and record.film.frames == 72
     assert all(shot.camera and shot.composition and shot.coherence and shot.text for shot in record.shots)
     assert record.sound is not None and record.quality["loudness_lufs"] == record.sound.loudness_lufs
+    assert record.quality["peak_dbfs"] == record.sound.peak_dbfs and record.quality["has_audio"] is True
+    assert {"black_share", "frozen_share", "sharpness", "mean_luma"} < set(record.quality)
+    assert not {"duration", "frames"} & set(record.quality), "these are the film's, exact, and not told twice"
     page = bench.file(outcome, 0).read_text(encoding="utf-8")
     asset = bench.memory.get_asset(film)
     assert asset is not None and Path(asset.path).name in page

@@ -27,7 +27,7 @@ from tools.policy import Grant
 from tools.registry import all_tools, get_tool
 from tools.repair import repair_args, validate_args
 from tools.schema import function_schema
-from tools.spec import CancelToken, Studio, Tool, ToolArgs, ToolResult
+from tools.spec import CancelToken, Forecast, Studio, Tool, ToolArgs, ToolResult
 
 
 @pytest.fixture
@@ -142,6 +142,25 @@ def test_dry_runs_leave_a_marked_stand_in(executor: Executor) -> None:
     outcome = executor.run("write_note", {"text": "hi"}, Run(thread="t", dry=True))
     assert outcome.status == "done" and outcome.assets[0].params == {"stand_in": True} and RUNS["hi"] == 0
     assert executor.run("write_note", {"oops": 1}, Run(dry=True)).status == "failed"
+
+
+def test_a_forecast_counts_every_engine_on_the_graphics_card_and_no_other(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = {
+        "painter": {"kind": "image", "device": "gpu", "need_mib": 700},
+        "talker": {"kind": "voice", "device": "gpu", "need_mib": 500},
+        "reader": {"kind": "voice", "device": "cpu", "need_mib": 4000},
+    }
+    arbiter = Arbiter(ModelTable.model_validate({"engines": engines}), _no_engine, cpu_budget_mib=1, gpu_budget_mib=1)
+    monkeypatch.setattr(executor, "arbiter", arbiter)
+    monkeypatch.setattr(WriteNote, "uses", lambda *_: frozenset(engines))
+    try:
+        assert executor.forecast("write_note", {"text": "hi"})[0].vram_mib == 1200
+        monkeypatch.setattr(WriteNote, "forecast", lambda *_: Forecast(seconds=1.0, vram_mib=3000))
+        assert executor.forecast("write_note", {"text": "hi"})[0].vram_mib == 3000, "its own guess is more"
+    finally:
+        arbiter.close()
 
 
 def test_forecasts_turn_into_measured_ones(executor: Executor) -> None:
