@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from backends.media.probe import probe
 from backends.sound.pcm import write_pcm
 from backends.voice.measures.true_peak import true_peak_dbtp
 from memory.records import Asset
+from tools.editing import backwards
 from tools.editing.cut import Source
 from tools.editing.level import finished_sound
 from tools.editing.mix import audible
@@ -149,3 +151,34 @@ def test_a_mix_is_the_same_whatever_else_runs(studio: EditingStudio, tmp_path: P
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(mixed, range(18)))) == 1
+
+
+@pytest.mark.parametrize(("begin", "seconds", "speed"), [(0.25, 1.5, 1.0), (0.1, 2.4, 2.0), (1.0, 1.3, 1.0)])
+def test_long_sound_is_turned_round_in_parts(
+    studio: EditingStudio,
+    counting: Asset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begin: float,
+    seconds: float,
+    speed: float,
+) -> None:
+    """A falling tone of 44.1 kHz, backwards in parts of a third of a second and whole; also beyond its end."""
+    at = np.arange(2 * 44_100) / 44_100
+    tone = 0.3 * np.sin(2 * np.pi * (900 * at - 150 * at**2))
+    asset = studio.attach(make_wav(tmp_path / "tone.wav", rate=44_100, samples=tone))
+    effects = ({"name": "speed", "factor": speed}, {"name": "reverse"})
+    spec = clip(asset, 0, seconds / speed, begin, effects=effects)
+
+    def find(asset_id: str, url: str) -> Source:
+        path = studio.path(counting if asset_id == counting.id else asset)
+        return Source(path, asset_id, asset_id, sniff(path), probe(path))
+
+    program = read_program(build([clip(counting, 0, 1), clip(counting, 1, 1)], {"effects": [spec]}), find)
+    heard = []
+    for part in (60, Fraction(1, 3)):
+        monkeypatch.setattr(backwards, "PART_SECONDS", part)
+        made = finished_sound(program, audible(program), None, tmp_path / str(part).replace("/", "-"), lambda: None)
+        heard.append(read_samples(made.file, 48_000))
+    assert np.abs(heard[0]).max() > 0.2, "as loud as a mono tone is in stereo"
+    assert np.abs(heard[0] - heard[1]).max() < 0.02

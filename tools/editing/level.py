@@ -10,17 +10,19 @@ import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backends.media.ffmpeg import filter_value, input_args, run_ffmpeg
 from backends.media.guard import sniff
+from tools.editing.backwards import turned_apart
 from tools.editing.cut import Cut, Program
 from tools.editing.effects import effect_facts
 from tools.editing.mix import Stem, group_args, groups, mix_args, samples
 from tools.editing.presets import editing_presets
 
-RECIPE = 6
+RECIPE = 7
 """Raised when the same program would sound different: older mixes are then left alone."""
 LIMITER = "alimiter=limit={limit:.6f}:attack=5:release=50:level=disabled:latency=1"
 ROUNDS, MOST_ROUNDS = 3, 6
@@ -113,6 +115,9 @@ def sound_key(program: Program, cuts: Sequence[Cut], lufs: float | None) -> str:
 
 
 def _mixed(program: Program, cuts: Sequence[Cut], target: Path, draft: Callable[[str], Path], check: Check) -> Heard:
+    cuts = [
+        turned_apart(cut, program.fps, partial(draft, f"back{number}.au"), check) for number, cut in enumerate(cuts)
+    ]
     stems = []
     for number, group in enumerate(groups(cuts)):
         args, start = group_args(program, group)

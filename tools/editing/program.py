@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_CLIPS", "MAX_SECONDS", "Cut", "Find", "Program", "Source", "Words", "read_program"]
 
-MAX_CLIPS = 2000
+MAX_CLIPS = 5000
 MAX_SECONDS = 4 * 3600
 MAX_SIDE = 16384
 """Pixels; what H.264 knows at most."""

@@ -43,6 +43,7 @@ class SourceFinder:
         self._ctx = ctx
         self._limits = MediaLimits.of(ctx.settings.uploads)
         self._known: dict[str, Source] = {}
+        self._found: dict[tuple[str, str], Source] = {}
         self.assets: dict[str, Asset] = {}
 
     def find(self, asset_id: str, url: str) -> Source:
@@ -50,6 +51,8 @@ class SourceFinder:
 
         Raises UsageError naming the file when none of them is there, or when it cannot be read.
         """
+        if (known := self._found.get((asset_id, url))) is not None:
+            return known
         path = unquote(urlsplit(url).path) if url.startswith("file:") else url
         name = PurePosixPath(path.replace("\\", "/")).name
         inside = "" if "://" in path or path.startswith("/") else path
@@ -62,7 +65,7 @@ class SourceFinder:
             except UsageError as error:
                 reason = error.problem
                 continue
-            return self.open(asset)
+            return self._found.setdefault((asset_id, url), self.open(asset))
         raise UsageError(
             f"The source '{name or asset_id}' of the timeline is not in the studio",
             reason,
