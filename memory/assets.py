@@ -26,6 +26,7 @@ _BODY_LIMIT = 4000
 _MIN_PREFIX = 4
 _LONGEST_NAME = 300
 _NO_SHEET = "json_extract(params, '$.sheet') IS NULL"
+_NO_MASTER = "json_extract(params, '$.textless') IS NULL"
 
 
 def new_asset_id(kind: AssetKind, sha256: str) -> str:
@@ -132,6 +133,8 @@ class Assets:
             where, newest = _where(kinds, thread or None, False)
             if "image" in kinds:  # who asks for the last picture does not mean the contact sheet that followed it
                 where += f" AND {_NO_SHEET}"
+            if "video" in kinds or not kinds:  # nor the picture without captions that an undone cut was made from
+                where += f" AND {_NO_MASTER}"
             found = self._query(f"WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT 1", newest)
             if not found:
                 what = _or(kinds) if kinds else "asset"

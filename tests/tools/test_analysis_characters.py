@@ -26,6 +26,9 @@ from evals.footage.world import write_clip
 from memory.records import Asset
 from tools.analysis.characters import LayoutFigures, finder_for
 from tools.analysis.known_figures import drawn_picture, known_moments
+from tools.editing.decision.closer import look_closer
+from tools.editing.decision.known import known_heads
+from tools.editing.decision.reframe import calmest
 from tools.editing.specs import ClipSpec
 from tools.editing.timeline import build_timeline, save_timeline
 from tools.executor import Executor, Run
@@ -116,6 +119,27 @@ def test_a_picture_of_the_studio_is_known_by_its_layout(executor: Executor, pict
     assert found.scale == picture.params["scene"]["camera"]["scale"] == "LS"
     assert found.headroom == pytest.approx(figure.box[1], abs=0.001)
     assert "scale" not in reasons and "no character is remembered" in reasons["characters"]
+
+
+def test_a_crop_goes_to_the_heads_that_a_layout_knows(executor: Executor, picture: Asset, clip: Asset) -> None:
+    with context(executor) as ctx:
+        layers = load_layers(ctx.path(ctx.asset(picture.params["layers"])))
+        of_picture, of_clip = known_heads(picture, ctx), known_heads(clip, ctx)
+        assert of_picture is not None and of_clip is not None
+        ((x, y, wide, high),), ((there, _, _, _),) = of_picture(0.0), of_clip(0.5)
+        folder = ctx.workspace.cache / "looks"
+        seen = look_closer(ctx.path(clip), folder, clip.sha256, ctx.cancel.check, (), of_clip)
+        aside = look_closer(
+            ctx.path(clip), folder, clip.sha256 + "-", ctx.cancel.check, (), lambda _: [(0.9, 0.3, 0.1, 0.2)]
+        )
+    x0, y0, x1, y1 = layers.face_box["Luca"]
+    assert x0 / 320 - 0.02 < x < x1 / 320 + 0.02 and y0 / 180 - 0.05 < y < y1 / 180 + 0.05
+    assert 0.5 < wide / high * 16 / 9 < 2
+    assert seen.subject[2, 0] == pytest.approx(of_clip(0.4)[0][0], abs=0.02)
+    for look, place in ((seen, there), (aside, 0.9)):
+        middle = (np.arange(look.columns.shape[1]) + 0.5) / look.columns.shape[1]
+        assert float((look.columns[2] * abs(middle - place)).sum()) < 0.08
+    assert abs(calmest(aside.columns, 0.3) - 0.85).max() < 0.02
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 0.95])

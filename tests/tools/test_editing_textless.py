@@ -83,6 +83,9 @@ def test_the_same_film_is_drawn_without_texts_once(studio: EditingStudio) -> Non
     assert names().count("Fox without captions.mp4") == 1
     plain = next(one for one in studio.memory.list_assets("video") if one.name == "Fox without captions.mp4")
     assert not letters(studio.path(plain)).any()
+    # Whoever takes a cut back means the film itself by 'the last one'.
+    studio.memory.hide_assets([one.id for one in studio.memory.list_assets() if one.name.startswith("Fox-edit")])
+    assert studio.memory.find_asset("last", ("video",)).id == film.id
     # It is a film of its own: nobody who cuts it wants the captions back.
     again, _ = studio.make("edit_video", video=plain.id, instruction="keep the first 2 seconds")
     assert not letters(again).any()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +17,17 @@ from tools.editing.drafts import draft_of
 
 if TYPE_CHECKING:
     from backends.vision.composition.view import View
+    from tools.editing.decision.known import Head, Heads
 
 LOG = logging.getLogger("studio.editing")
 RATE = 5.0
 """Samples per second."""
-VERSION = 5
+VERSION = 6
 BLURRED, BLURRED_SHARE = 0.4, 0.65
 """A stretch is blurred that is less sharp than this (0-1), and than this share of the clip's usual sharpness. Measured
 on photographs and drawings: 0.58-0.72 sharp, 0.15-0.28 after a Gaussian of 3 to 7 pixels at 320 wide."""
+_ASIDE = 0.5
+"""What the head of somebody else counts beside that of whom the camera frames."""
 FACE_HOLD = 1.0
 """Seconds that a face stands for the subject after it was last found."""
 TRAIL_SECONDS = 5.0
@@ -86,15 +89,17 @@ _KEPT = tuple(one.name for one in fields(Closer))
 
 
 def look_closer(
-    path: Path, folder: Path, sha256: str, check: Callable[[], None], near: Collection[float] = ()
-) -> Closer:
+    path: Path, folder: Path, sha256: str, check: Callable[[], None], near: Collection[float] = (),
+    heads: Heads | None = None,
+) -> Closer:  # fmt: skip
     """The clip's closer look, kept in `folder` by the file's content. Raises UsageError when it is no film.
 
     near: seconds at which the subject is wanted; then it is looked for there only (elsewhere it keeps its last place),
     a face stands for its own sample alone, and the sharpness is not measured (it is 1).
+    heads: where they are, in a film that the studio made; then nothing else is looked for while one is in the picture.
     """
     only = frozenset(max(0, round(seconds * RATE)) for seconds in near)
-    said = f":{sorted(only)}" if only else ""
+    said = (f":{sorted(only)}" if only else "") + (":heads" if heads is not None else "")
     kept = folder / f"{hashlib.sha256(f'{sha256}:{VERSION}:{RATE}{said}'.encode()).hexdigest()[:32]}.npz"
     try:
         with np.load(kept, allow_pickle=False) as data:
@@ -103,7 +108,7 @@ def look_closer(
         pass
     except (OSError, ValueError, KeyError) as error:
         LOG.warning("the kept look %s cannot be used: %s", kept.name, error)
-    made = _measure(path, check, only)
+    made = _measure(path, check, only, heads)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with draft_of(kept) as draft, draft.open("wb") as file:
@@ -113,7 +118,7 @@ def look_closer(
     return made
 
 
-def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Closer:
+def _measure(path: Path, check: Callable[[], None], only: frozenset[int], heads: Heads | None) -> Closer:
     """only: numbers of the samples at which the subject is looked for; empty = at all, with the sharpness."""
     import cv2
     from skimage.measure import blur_effect
@@ -143,6 +148,12 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
         sharpness.append(1 - blur if np.isfinite(blur) else sharpness[-1] if sharpness else 1.0)
         seen_as = View(rgb)
         view += cv2.resize(grey, GRID[::-1], interpolation=cv2.INTER_AREA)
+        there = heads(seconds) if heads is not None else ()
+        if there:
+            places.append(there[0][:2])
+            drawn.append(_at_heads(there))
+            last = grey
+            continue
         found = [figure for figure in faces.find(rgb) if figure.kind == "face"]
         if found:
             x0, y0, x1, y1 = max(found, key=lambda figure: _area(figure.box)).box
@@ -177,6 +188,13 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int]) -> Clo
 def _at_face(face: tuple[float, float, float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Columns and rows of an eye that rests on a face: its centre, width and height, shares of the picture."""
     return _spread(face[0], face[2], ACROSS), _spread(face[1], face[3], DOWN)
+
+
+def _at_heads(heads: Sequence[Head]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same for several: most of the eye is on the first."""
+    share = np.array([1.0, *(_ASIDE for _ in heads[1:])])
+    each = [_at_face(head) for head in heads]
+    return tuple(np.average([one[axis] for one in each], axis=0, weights=share) for axis in (0, 1))  # type: ignore[return-value]
 
 
 def _spread(middle: float, size: float, count: int) -> NDArray[np.float64]:

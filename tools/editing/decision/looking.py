@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from configs.errors import UsageError
 from tools.analysis.aspects import Aspect
 from tools.editing.arrangement import Bed, Part
-from tools.editing.decision.closer import look_closer
+from tools.editing.decision.closer import Closer, look_closer
 from tools.editing.decision.facts import Facts
+from tools.editing.decision.known import known_heads
 from tools.editing.decision.music import FEWEST_BEATS, Music
 from tools.editing.program import Source
 from tools.editing.seen import seen
@@ -50,8 +51,7 @@ class Looking:
         look = None
         if closer:
             self._ctx.progress(0, 1, f"looking closer at {asset.name}")
-            folder = self._ctx.workspace.cache / "looks"
-            look = look_closer(self._ctx.path(asset), folder, asset.sha256, self._ctx.cancel.check)
+            look = self._look(asset)
         made = Facts(number, asset.name, record, look)
         self._facts[(key, closer)] = made
         return made
@@ -60,9 +60,13 @@ class Looking:
         """What is known of a part's clip, with where its subject is at these seconds of it."""
         facts, asset = self.facts(part), self._assets[part.source.asset_id]
         self._ctx.progress(0, 1, f"looking closer at the cuts of {asset.name}")
-        folder = self._ctx.workspace.cache / "looks"
-        look = look_closer(self._ctx.path(asset), folder, asset.sha256, self._ctx.cancel.check, seconds)
+        look = self._look(asset, seconds)
         return Facts(facts.number, facts.name, facts.record, look)
+
+    def _look(self, asset: Asset, near: Collection[float] = ()) -> Closer:
+        ctx = self._ctx
+        heads = known_heads(asset, ctx)
+        return look_closer(ctx.path(asset), ctx.workspace.cache / "looks", asset.sha256, ctx.cancel.check, near, heads)
 
     def close(self, part: Part) -> Facts:
         return self.facts(part, closer=True)
