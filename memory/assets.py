@@ -189,6 +189,13 @@ class Assets:
                 for i in dict.fromkeys(ids)
             )
 
+    def drop(self, ids: Iterable[str]) -> None:
+        """See `Memory.drop_assets`."""
+        with self._catalogue.writing() as db:
+            for one_id in dict.fromkeys(ids):
+                db.execute("DELETE FROM assets WHERE id = ?", (one_id,))
+                db.execute("DELETE FROM lineage WHERE child = ?", (one_id,))
+
     def set_scores(self, asset_id: str, scores: Sequence[Score]) -> None:
         """Replace the measured scores (the user's rating is kept apart)."""
         with self._catalogue.writing() as db:

@@ -52,6 +52,7 @@ class Catalogue:
             # NORMAL: in WAL mode a killed process loses nothing and the file is never torn; only a power cut
             # may take back the last commits. FULL would cost an fsync (5-20 ms on a disk) for every small write.
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA secure_delete = ON")  # what is forgotten is not to be read in the file's free pages
             db.execute("PRAGMA cache_size = -16000")
             db.execute("PRAGMA temp_store = MEMORY")
         except BaseException:

@@ -67,7 +67,8 @@ def test_a_dataset_becomes_the_characters_voice(studio: VoiceStudio, root: Path)
     assert outcome.result is not None
     source = _source(studio)
     assert source["engine"] == "gpt_sovits" and set(source["weights"]) == {"gpt", "sovits"}
-    assert all(Path(path).is_file() for path in source["weights"].values())
+    home = studio.studio.workspace.home
+    assert all((home / path).is_file() and not Path(path).is_absolute() for path in source["weights"].values())
     assert source["consent"]["person"] == "Anna Rossi"
     assert source["report"]["epochs"] == {"sovits": 1, "gpt": 1} and source["report"]["clips"] == 9
     similarity = source["report"]["similarity"]
@@ -108,7 +109,7 @@ def test_a_consent_that_is_taken_back_takes_the_voice_with_it(studio: VoiceStudi
     outcome = studio.call("forget_voice", character="luca")
     assert outcome.result is not None and "Anna Rossi" in outcome.result.data["consent"]
     assert _source(studio) == {} and not studio.file(recording).exists()
-    assert not any(Path(path).exists() for path in source["weights"].values())
+    assert not any((studio.studio.workspace.home / path).exists() for path in source["weights"].values())
     assert isinstance(studio.call("forget_voice", character="Luca").error, UsageError)
 
 
@@ -121,6 +122,17 @@ def test_weights_that_give_silence_are_not_given_to_the_character(studio: VoiceS
     outcome = studio.call("train_voice", character="Luca", consent=CONSENT, **FAST)
     assert isinstance(outcome.error, EngineError) and "was not given to the character" in outcome.error.sentence
     assert _source(studio) == {}
+
+
+def test_only_trained_weights_are_tried(studio: VoiceStudio, root: Path) -> None:
+    """A text may be a pickle, which runs code when it is loaded."""
+    install_gpt_sovits(root.parent)
+    _, line = studio.made("speak", text="Where are you going?", character="Luca", language="en")
+    text = studio.studio.workspace.assets / "fil-1.txt"
+    text.write_text("cos\nsystem\n(S'true'\ntR.")
+    wish = {"character": "Luca", "reference": line.id, "weights": {"gpt": f"assets/{text.name}"}}
+    error = studio.call("check_voice", **wish).error
+    assert isinstance(error, UsageError) and "outside of" in error.sentence
 
 
 def test_consent_is_asked_for_also_by_the_part_that_trains(studio: VoiceStudio, root: Path) -> None:

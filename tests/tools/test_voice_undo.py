@@ -15,8 +15,11 @@ from backends.voice.profile import voice_from_description
 from backends.voice.wav import write_wav
 from configs.errors import UsageError
 from configs.settings import load_settings
+from memory.records import Asset
 from memory.set_aside import KEPT_DAYS, empty_trash
 from tools.intake import attach
+from tools.voice.routing import voice_source
+from tools.voice.weights import written_weights
 
 TEXT = "The morning train was late again, and nobody had seen the little boat. She laughed and closed the door."
 CONSENT = "written consent of Anna Rossi, 3 October 2025"
@@ -102,7 +105,7 @@ def test_forgotten_for_good_nothing_is_left(studio: VoiceStudio) -> None:
     entry = studio.studio.memory.resolve_character("Ada")
     assert entry is not None and "Rossi" not in str(studio.studio.memory.entry_history(entry.id))
     assert not list((studio.studio.workspace.home / "trash").rglob("*.wav"))
-    assert not _recording(studio)[1], "a redo does not show what has no file"
+    assert not [asset for asset in _assets(studio) if asset.params.get("reference")], "a redo shows no record of it"
 
 
 def test_what_was_put_away_is_forgotten_for_good_later(studio: VoiceStudio) -> None:
@@ -116,7 +119,7 @@ def test_what_was_put_away_is_forgotten_for_good_later(studio: VoiceStudio) -> N
     assert not list((home / "trash").rglob("*.wav"))
     assert "Rossi" not in str(studio.studio.memory.entry_history(entry.id))
     studio.call("undo", steps=5)
-    assert _source(studio) == {} and not _recording(studio)[1]
+    assert _source(studio) == {} and not [asset for asset in _assets(studio) if asset.params.get("reference")]
 
 
 def test_after_some_days_it_is_gone_and_an_undo_says_so(studio: VoiceStudio) -> None:
@@ -135,3 +138,58 @@ def test_who_has_no_cloned_voice_is_told_who_has(studio: VoiceStudio) -> None:
     studio.studio.memory.remember("character", "Bea", "a girl")
     error = studio.call("forget_voice", character="Bea").error
     assert isinstance(error, UsageError) and "Ada" in error.sentence
+
+
+def test_for_good_takes_former_and_undone_recordings_trainings_and_datasets(studio: VoiceStudio) -> None:
+    home, memory = studio.studio.workspace.home, studio.studio.memory
+    first, _ = _recording(studio)
+    studio.made("clone_voice", audio="ada.wav", character="Ada", text=TEXT, consent=CONSENT)
+    again = [asset for asset in _assets(studio) if asset.params.get("reference") and studio.file(asset) != first]
+    old = home / "training" / "ada_v2pro_0123abcd" / "weights" / "ada-e1.ckpt"
+    other = home / "training" / "adam_v2pro_0123abcd" / "state.json"
+    compared = home / "cache" / "voices" / "0123.wav"
+    made, attached = home / "assets" / "set-1.zip", home / "assets" / "set-2.zip"
+    for file in (old, other, compared, made, attached):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"a voice")
+    for file, tool in ((made, "build_voice_dataset"), (attached, "")):
+        asset = Asset(
+            file.stem, "dataset", f"assets/{file.name}", file.name, "0", 7, tool=tool, params={"character": "Ada"}
+        )
+        memory.add_asset(asset)
+    told = studio.call("forget_voice", character="Ada", for_good=True)
+    assert told.result is not None and "1 training with all weights" in told.result.summary
+    assert "1 dataset" in told.result.summary and "ada.wav" in told.result.summary
+    gone = (first, old, compared, made, *(studio.file(asset) for asset in again))
+    assert not [file for file in gone if file.exists()]
+    assert other.is_file() and attached.is_file(), "another character's, and the user's own"
+
+
+def test_a_clone_that_was_undone_can_be_forgotten_for_good(studio: VoiceStudio) -> None:
+    clip, _ = _recording(studio)
+    studio.call("undo")
+    assert _source(studio) == {} and clip.is_file(), "redo brings it back"
+    told = studio.call("forget_voice", character="Ada", for_good=True)
+    assert told.error is None, told.error
+    studio.call("redo")
+    assert _source(studio) == {} and not clip.exists()
+    assert not [asset for asset in _assets(studio) if asset.params.get("reference")]
+    assert isinstance(studio.call("forget_voice", character="Ada", for_good=True).error, UsageError)
+
+
+def test_the_weights_of_a_home_that_was_moved_are_found_and_forgotten(studio: VoiceStudio) -> None:
+    home, memory = studio.studio.workspace.home, studio.studio.memory
+    weights = home / "training" / "ada_here" / "weights" / "a.ckpt"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    entry = memory.resolve_character("Ada")
+    assert entry is not None
+    written = "/elsewhere/home/training/ada_here/weights/a.ckpt"  # as older studios wrote it
+    source = {**_source(studio), "weights": {"gpt": written}}
+    memory.remember("character", "Ada", entry.text, {**entry.data, "voice_source": source})
+    notes: list[str] = []
+    found = voice_source(studio.studio, "Ada", notes)
+    assert found is not None and found.weights == {"gpt": str(weights)} and notes == []
+    assert written_weights(home, weights) == "training/ada_here/weights/a.ckpt"
+    studio.call("forget_voice", character="Ada")
+    assert not weights.exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from tools.voice.asked import find_speaker
 from tools.voice.consent import CLONING, consent_of
 from tools.voice.line import synthesise_line
 from tools.voice.routing import route
+from tools.voice.weights import usable_weights
 
 Sound = tuple[NDArray[np.float32], int]
 """(N,) mono samples and their rate in Hz."""
@@ -160,11 +161,17 @@ def _source(args: Any, ctx: ToolContext) -> VoiceSource:
         return found.source
     asset = ctx.asset(args.reference, "audio")
     reference = Reference(str(ctx.path(asset)), args.reference_text, args.language)
-    return VoiceSource("gpt_sovits" if args.weights else "", _weights(args.weights, ctx), {args.emotion: reference})
+    return VoiceSource("gpt_sovits" if args.weights else "", _weights(args, ctx), {args.emotion: reference})
 
 
-def _weights(given: Mapping[str, str], ctx: ToolContext) -> dict[str, str]:
-    return {kind: str(ctx.workspace.inside(path)) for kind, path in given.items()}
+def _weights(args: Any, ctx: ToolContext) -> dict[str, str]:
+    """Raises UsageError for what lies elsewhere than trained weights do, an attached file too."""
+    notes: list[str] = []
+    studio = Studio(ctx.settings, ctx.workspace, ctx.memory)
+    found = usable_weights(studio, args.character, args.weights, notes)
+    if notes:
+        raise UsageError(notes[0].rstrip("."), fix="Name weights that train_voice made")
+    return found
 
 
 def _read(reference: Reference) -> Sound:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,27 @@ from typing import Any
 from pydantic import Field
 
 from configs.errors import UsageError
-from configs.tts_config import load_tts
 from memory.names import shown_name
 from memory.records import Asset, Entry
 from memory.set_aside import KEPT_DAYS, set_aside
 from tools.spec import Tool, ToolArgs, ToolContext, ToolResult
+from tools.voice.belongings import (
+    clear_copies,
+    datasets_of,
+    recordings_of,
+    sources_of,
+    trainings_of,
+    without_voice,
+)
 from tools.voice.consent import consent_of
-from tools.voice.line_cache import LineCache
 
 
 class ForgetVoiceArgs(ToolArgs):
     character: str = Field(description="Whose voice: a remembered character's name.")
     for_good: bool = Field(
         False,
-        description="True: all is deleted at once and nothing can be undone; for a consent that was taken back.",
+        description="True: all is deleted at once, the datasets that the studio made too, and nothing can be undone; "
+        "for a consent that was taken back.",
     )
 
 
@@ -39,48 +45,66 @@ class ForgetVoice(Tool):
 
     def run(self, args: Any, ctx: ToolContext) -> ToolResult:
         entry = ctx.memory.resolve_character(args.character)
-        source = entry.data.get("voice_source") if entry is not None else None
-        put_away = args.for_good and entry is not None and ctx.memory.delete_removed(entry.id)
-        if put_away and entry is not None and not isinstance(source, Mapping):
-            ctx.memory.scrub_entry(entry.id, "voice_source")
-            LineCache.of(ctx.workspace).clear()
-            return ToolResult(
-                f"What was kept of {entry.name}'s former voice is deleted for good: no undo brings it back. "
-                "Lines that were spoken before stay where they are.",
-                data={"for_good": True},
-            )
-        if entry is None or not isinstance(source, Mapping):
+        if entry is None:
             raise UsageError(f"{shown_name(args.character, 60)} has no cloned voice", fix=_nearest(args.character, ctx))
+        source = entry.data.get("voice_source")
+        put_away = bool(args.for_good and ctx.memory.delete_removed(entry.id))
+        known = isinstance(source, Mapping)
+        recordings = recordings_of(ctx, entry, undone=args.for_good) if known or args.for_good else []
+        trainings = trainings_of(ctx.workspace.home, entry) if known or args.for_good else []
+        datasets = datasets_of(ctx, entry) if args.for_good else []
+        theirs = sources_of(ctx.memory, (*recordings, *datasets))
+        there = [one for one in (*recordings, *datasets) if (ctx.workspace.home / one.path).exists()]
+        if not (known or put_away or there or trainings):
+            raise UsageError(f"{entry.name} has no cloned voice", fix=_nearest(args.character, ctx))
         consent = consent_of(entry.data)
-        before = ctx.memory.last_change(ctx.thread)
-        recordings, trainings = _recordings(ctx, source), _trainings(ctx, source)
-        hidden = [asset.id for asset in recordings]
-        files = [ctx.workspace.home / asset.path for asset in recordings]
-        # Part of the executor's transaction: a kill or an error from here on brings the files back.
-        moved = set_aside(ctx.workspace.home, [*files, *trainings], "voice")
-        thread = None if args.for_good else ctx.thread
-        ctx.memory.remember("character", entry.name, entry.text, _without(entry), source="tool", thread=thread)
-        ctx.memory.hide_assets(hidden)
-        _clear_copies(ctx)
-        if args.for_good:
-            ctx.memory.scrub_entry(entry.id, "voice_source")
-            LineCache.of(ctx.workspace).clear()
-            ctx.memory.remove_for_good(moved)
-        else:
-            change = {"moved": moved, "assets": hidden, "tool": self.name, "after": before, "entry": entry.id}
-            ctx.memory.record_change(ctx.thread, "removed", change)
-        parts = [f"{len(hidden)} recording{'s' * (len(hidden) != 1)}"]
-        if trainings:
-            parts.append(f"{len(trainings)} training{'s' * (len(trainings) != 1)} with all weights")
-        done = "deleted for good" if args.for_good else "put away"
-        summary = f"{entry.name} has no cloned voice any more: {' and '.join(parts)} {done}."
-        if not args.for_good:
-            summary += f" Undo brings them back for {KEPT_DAYS} days; say 'for good' to delete them at once."
+        self._take(ctx, args, entry, [one.id for one in (*recordings, *datasets)], there, trainings)
+        counted = (
+            ("recording", len(recordings), ""), ("training", len(trainings), " with all weights"),
+            ("dataset", sum(one.kind == "dataset" for one in datasets), " with its pages and logs"),
+        )  # fmt: skip
+        parts = [f"{count} {what}{'s' * (count != 1)}{more}" for what, count, more in counted if count]
         return ToolResult(
-            summary + " Lines that were spoken before stay where they are.",
-            measurements={"recordings": len(hidden), "trainings": len(trainings)},
+            _summary(entry, args.for_good, parts, theirs),
+            measurements={"recordings": len(recordings), "trainings": len(trainings)},
             data={"consent": consent.line if consent is not None else "", "for_good": args.for_good},
         )
+
+    def _take(
+        self, ctx: ToolContext, args: Any, entry: Entry, ids: list[str], there: list[Asset], trainings: list[Path]
+    ) -> None:
+        """Part of the executor's transaction: a kill or an error brings the files back."""
+        before = ctx.memory.last_change(ctx.thread)
+        files = [ctx.workspace.home / asset.path for asset in there]
+        moved = set_aside(ctx.workspace.home, [*files, *trainings], "voice") if files or trainings else []
+        if "voice_source" in entry.data:
+            thread = None if args.for_good else ctx.thread
+            data = without_voice(entry)
+            ctx.memory.remember("character", entry.name, entry.text, data, source="tool", thread=thread)
+        clear_copies(ctx, for_good=args.for_good)
+        if args.for_good:
+            ctx.memory.drop_assets(ids)
+            ctx.memory.scrub_entry(entry.id, "voice_source")
+            ctx.memory.remove_for_good(moved)
+        else:
+            ctx.memory.hide_assets(ids)
+            change = {"moved": moved, "assets": ids, "tool": self.name, "after": before, "entry": entry.id}
+            ctx.memory.record_change(ctx.thread, "removed", change)
+
+
+def _summary(entry: Entry, for_good: bool, parts: list[str], theirs: list[Asset]) -> str:
+    gone = " and ".join(parts[-2:]) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    text = f"{entry.name} has no cloned voice any more"
+    if for_good:
+        text += f": {gone or 'what was put away before'} deleted for good; no undo brings it back."
+    else:
+        text += f"{f': {gone} put away' if gone else ''}. Undo brings it back for {KEPT_DAYS} days; "
+        text += "say 'for good' to delete it at once."
+    text += " Lines that were spoken before stay where they are"
+    if for_good and theirs:
+        more = f" and {len(theirs) - 3} more" if len(theirs) > 3 else ""
+        text += f", and so do your own files it was taken from: {', '.join(one.name for one in theirs[:3])}{more}"
+    return f"{text}."
 
 
 def _nearest(character: str, ctx: ToolContext) -> str:
@@ -89,38 +113,3 @@ def _nearest(character: str, ctx: ToolContext) -> str:
         return "No character has one"
     near = [name for name in ctx.memory.nearest_characters(character, 3) if name in cloned]
     return f"Cloned voices: {', '.join(dict.fromkeys([*near, *cloned]))}"[:200]
-
-
-def _clear_copies(ctx: ToolContext) -> None:
-    """The copies of recordings that engines read; those of other voices are made again when they speak."""
-    folders = list((ctx.workspace.cache / "engines").glob("*/references"))
-    if shared := load_tts(ctx.settings).engines.gpt_sovits.shared_here:
-        folders.append(Path(shared).expanduser() / "references")
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _without(entry: Entry) -> dict[str, Any]:
-    """What is known of the character, without the voice and the stand-in that was fitted to it."""
-    data = {key: value for key, value in entry.data.items() if key != "voice_source"}
-    voice = data.get("voice")
-    if isinstance(voice, Mapping) and voice.get("fitted_to"):
-        del data["voice"]
-    return data
-
-
-def _recordings(ctx: ToolContext, source: Mapping[str, Any]) -> list[Asset]:
-    """The clips that the studio cut for the voice; memory may name other files of the user's, which stay."""
-    given = source.get("references")
-    named = given.values() if isinstance(given, Mapping) else ()
-    found = [ctx.memory.get_asset(str(one.get("asset", ""))) for one in named if isinstance(one, Mapping)]
-    return [asset for asset in found if asset is not None and asset.params.get("reference")]
-
-
-def _trainings(ctx: ToolContext, source: Mapping[str, Any]) -> list[Path]:
-    """The folders of this studio that the weights lie in; what lies elsewhere is the user's."""
-    base = (ctx.workspace.home / "training").resolve()
-    given = source.get("weights")
-    named = given.values() if isinstance(given, Mapping) else ()
-    paths = [(ctx.workspace.home / str(path)).resolve() for path in named if path]
-    return sorted({base / path.relative_to(base).parts[0] for path in paths if base in path.parents})

@@ -16,6 +16,7 @@ from configs.character_voices import CharacterVoice, load_character_voices
 from configs.errors import StudioError, UsageError
 from configs.image_tables import model_path
 from configs.tts_config import VoiceEngineName, load_tts
+from tools.voice.weights import usable_weights
 
 if TYPE_CHECKING:
     from memory.records import Entry
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 ALWAYS_THERE = "espeak"
 LEAST_LETTERS = 4
 """Of a short name such as 'qwen'."""
-TRAINED = "training"
-"""Below the workspace: where train_voice keeps its weights."""
 VOICE_ENGINES: tuple[str, ...] = get_args(VoiceEngineName)
 
 
@@ -220,32 +219,10 @@ def _remembered(studio: Studio, entry: Entry, given: Mapping[str, Any], notes: l
         )
     if not references:
         return None
-    asked = {
-        str(kind): studio.workspace.home / str(path) for kind, path in _mapping(given.get("weights")).items() if path
-    }
-    weights = _usable_weights(studio, entry.name, asked, notes)
+    asked = {str(kind): str(path) for kind, path in _mapping(given.get("weights")).items() if path}
+    weights = usable_weights(studio, entry.name, asked, notes)
     prosody = {str(k): float(v) for k, v in _mapping(given.get("prosody")).items() if isinstance(v, int | float)}
     return VoiceSource(str(given.get("engine") or ""), weights, references, prosody)
-
-
-def _usable_weights(studio: Studio, name: str, asked: Mapping[str, Path], notes: list[str]) -> dict[str, str]:
-    """Those that are there, and lie where the studio trains or the user keeps models.
-
-    Checkpoints are pickles, which run code when they are loaded: memory may come from elsewhere, and may name any file.
-    """
-    trusted = (studio.workspace.home / TRAINED, studio.settings.warehouse.expanduser().resolve())
-    weights: dict[str, str] = {}
-    for kind, path in asked.items():
-        found = path.expanduser().resolve()
-        if not any(found.is_relative_to(folder) for folder in trusted):
-            notes.append(
-                f"The {kind} weights of {name} are not loaded: {found} is outside of {' and '.join(map(str, trusted))}."
-            )
-        elif not found.is_file():
-            notes.append(f"The {kind} weights of {name} are gone: {found}.")
-        else:
-            weights[kind] = str(found)
-    return weights
 
 
 def _preset(studio: Studio, name: str, voice: CharacterVoice, notes: list[str]) -> VoiceSource | None:

@@ -27,6 +27,7 @@ from tools.voice.train_dataset import Material, export_qwen3, find_dataset, judg
 from tools.voice.train_model import TrainModelArgs, consent_for, recipe_for
 from tools.voice.train_ready import check_trainable, training_forecast
 from tools.voice.train_report import Trial, write_report
+from tools.voice.weights import written_weights
 
 if TYPE_CHECKING:
     from memory.store import Memory
@@ -158,7 +159,10 @@ class TrainVoice(Tool):
             **entry.data,
             "voice_source": {
                 "engine": ENGINE,
-                "weights": {kind: str(ctx.workspace.inside(path)) for kind, path in trained["weights"].items()},
+                "weights": {
+                    kind: written_weights(ctx.workspace.home, ctx.workspace.inside(path))
+                    for kind, path in trained["weights"].items()
+                },
                 "references": references,
                 "consent": consent.to_data(),
                 "licence": consent.said if consent.basis == "licensed_recording" else "",

@@ -17,13 +17,12 @@ from memory.records import Asset
 from tools.spec import ToolContext
 from tools.voice.consent import Recording
 from tools.voice.dataset.manifest import Clip, Manifest, clip_bytes, plain_name, read_manifest, unpack
+from tools.voice.weights import TRAINED
 
 if TYPE_CHECKING:
     from configs.workspace import Workspace
     from memory.store import Memory
 
-FOLDER = "training"
-"""Below the workspace: what is trained, and its weights."""
 LANGUAGES = {"it": "Italian", "de": "German", "fr": "French", "es": "Spanish", "pt": "Portuguese", "ru": "Russian"}
 
 
@@ -87,7 +86,7 @@ def newest_dataset(memory: Memory, workspace: Workspace, character: str) -> tupl
 
 def training_folder(home: Path, character: str, version: str, asset: Asset) -> Path:
     """Where a training of this dataset lies; another dataset or version has another folder."""
-    return home / FOLDER / f"{plain_name(character)}_{version.lower()}_{asset.sha256[:8]}"
+    return home / TRAINED / f"{plain_name(character)}_{version.lower()}_{asset.sha256[:8]}"
 
 
 def judged(asset: Asset, manifest: Manifest, table: VoiceTraining) -> Material:
@@ -154,7 +153,9 @@ def lay_out(ctx: ToolContext, material: Material, folder: Path, listing: Path) -
         "|".join((Path(clip.file).name, speaker, language_of(clip, material.manifest), clip.text))
         for clip in material.train
     ]
-    listing.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    draft = listing.with_suffix(".part")  # a list that is there is whole: what a kill has cut short is laid out again
+    draft.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    draft.replace(listing)
 
 
 def export_qwen3(ctx: ToolContext, asset: Asset, manifest: Manifest, name: str) -> tuple[Asset, int]:

@@ -14,8 +14,9 @@ from memory.records import Asset
 from tools.spec import Forecast, Studio
 from tools.voice.dataset.manifest import read_manifest
 from tools.voice.train_cost import Size, done_before, expected_seconds, needed_mib, seen_before
-from tools.voice.train_dataset import FOLDER, Material, judged, newest_dataset, training_folder
+from tools.voice.train_dataset import Material, judged, newest_dataset, training_folder
 from tools.voice.train_state import STATE
+from tools.voice.weights import TRAINED
 
 USUAL_CLIPS, USUAL_SECONDS = 120, 600.0
 """Of a dataset that is not made yet: ten minutes of speech."""
@@ -108,7 +109,7 @@ def training_forecast(args: Any, studio: Studio, *, character: str, need_mib: in
     if material is not None and args.resume:
         done = done_before(training_folder(home, character, args.version, material.asset) / STATE)
     size = _size(table, args, material)
-    seen = tuple(seen_before(home / FOLDER, STATE, args.version, table.gpt_sovits.cost))
+    seen = tuple(seen_before(home / TRAINED, STATE, args.version, table.gpt_sovits.cost))
     seconds, measured = expected_seconds(
         size, table.gpt_sovits, has_gpu=snapshot().has_gpu, done=done, seen=seen
     )  # fmt: skip

@@ -19,6 +19,7 @@ from configs.image_tables import model_path
 from configs.settings import Settings
 from configs.tts_config import load_tts
 from configs.voice_training import Version, load_voice_training
+from tools.voice.weights import kept_weights
 from ui.commands.finding import Finding
 
 CLONING = {
@@ -129,7 +130,7 @@ def _remembered_files(settings: Settings) -> Iterator[tuple[str, Path]]:
             asset = str(_mapping(reference).get("asset", ""))
             yield str(name), home / str(paths.get(asset, f"assets/{asset}"))
         for weights in _mapping(source.get("weights")).values():
-            yield str(name), home / str(weights)  # an absolute path stays one
+            yield str(name), kept_weights(home, str(weights))
 
 
 def _json(text: Any) -> Any:
