@@ -27,6 +27,7 @@ SENSITIVE = frozenset(
         "redo",
         "rate_asset",
         "rename_asset",
+        "rename_character",
         "clone_voice",
         "train_voice",
         "train_voice_model",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from memory.records import Entry
 ID_PREFIX = {"character": "chr", "style": "sty", "place": "plc", "note": "nte", "preference": "prf", "film": "flm"}
 DERIVED = ("look", "voice")
 """Facts of a character that other modules work out from its text."""
+FORMER = "former_names"
+"""Fact of an entry that was renamed: the names it had, under which older files know it."""
 _NAME_LIMIT, _TEXT_LIMIT = 200, 20_000
 
 
@@ -44,10 +47,41 @@ class Entries:
             row = db.execute("SELECT * FROM entries WHERE kind = ? AND name_key = ?", (kind, key)).fetchone()
             old = record(row) if row else None
             entry = _merged(old, kind, key, name, text, data, aliases, source)
+            if old is None and one(db, entry.id) is not None:  # who had this name before goes by another now
+                entry = dataclasses.replace(entry, id=entry_id(kind, f"{key}:{time.time_ns()}"))
             if old is not None and dataclasses.replace(entry, updated_at=old.updated_at) == old:
                 return old, None
             history = put(db, entry, old)
         return entry, history
+
+    def rename(self, entry_id: str, name: str) -> tuple[Entry, int | None]:
+        """Another name for an entry; the old one becomes an alias and is kept as FORMER among its facts.
+
+        Returns the entry and its history row (None: it has this name). Raises UsageError when there is no such entry,
+        or when another of its kind has the name.
+        """
+        name = " ".join(shown_name(name, len(name)).split())
+        with self._catalogue.writing() as db:
+            old = one(db, entry_id)
+            if old is None:
+                raise UsageError(f"There is no entry '{entry_id[:40]}'", fix="Name something that is remembered")
+            check(old.kind, name, old.text)
+            if old.name == name:
+                return old, None
+            key = name_key(name)
+            rows = db.execute("SELECT * FROM entries WHERE kind = ? AND id != ?", (old.kind, entry_id))
+            if other := next((e for e in map(record, rows) if key in (name_key(e.name), *map(name_key, e.aliases))), None):
+                raise UsageError(
+                    f"'{name}' is the name of {old.kind} {other.name} already", fix="Choose another, or rename that first"
+                )
+            former = [one_name for one_name in old.data.get(FORMER, []) if name_key(one_name) != key]
+            shown = tuple(alias for alias in (*old.aliases, old.name) if name_key(alias) != key)
+            text = re.sub(rf"(?<!\w){re.escape(old.name)}(?!\w)", lambda _: name, old.text)
+            entry = dataclasses.replace(
+                old, name=name, text=text, aliases=tuple({name_key(a): a for a in shown}.values()),
+                data={**old.data, FORMER: [*former, old.name]}, updated_at=time.time(),
+            )  # fmt: skip
+            return entry, put(db, entry, old)
 
     def get(self, entry_id: str) -> Entry | None:
         with self._catalogue.reading() as db:

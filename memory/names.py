@@ -53,6 +53,8 @@ def resolve(name: str, entries: Sequence[Entry]) -> Entry | None:
     if not asked or len(asked) > 40:
         return None
     key = " ".join(asked)
+    if exact := _only(e for e in entries if key == name_key(e.name)):
+        return exact  # before another one who had the name once, or is called so too
     if exact := _only(e for e in entries if key in _keys(e)):
         return exact
     core = _without_determiner(asked)

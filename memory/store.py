@@ -197,6 +197,17 @@ class Memory(JobsDoor):
                 self._it.changes.record(thread, "entry", {"history_id": history})
         return entry
 
+    def rename_entry(self, entry_id: str, name: str, *, thread: str | None = None) -> Entry:
+        """Another name for an entry; its facts stay and the old name still finds it. `undo` there takes it back.
+
+        Raises UsageError when another of its kind has the name.
+        """
+        with self._it.catalogue.writing():
+            entry, history = self._it.entries.rename(entry_id, name)
+            if thread is not None and history is not None:
+                self._it.changes.record(thread, "entry", {"history_id": history})
+        return entry
+
     def get_entry(self, entry_id: str) -> Entry | None:
         """The entry of exactly this id."""
         return self._it.entries.get(entry_id)

@@ -47,6 +47,7 @@ TOOLS: dict[str, str] = {
     "remember": "tools.memory.remember:Remember",
     "rate_asset": "tools.memory.rate:RateAsset",
     "rename_asset": "tools.memory.rename:RenameAsset",
+    "rename_character": "tools.memory.rename_character:RenameCharacter",
     "list_assets": "tools.project.assets:ListAssets",
     "undo": "tools.project.undo:Undo",
     "redo": "tools.project.redo:Redo",
