@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, cast
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from backends.sound.result import Sound, SoundSegment
+from backends.vision.composition.result import Composition, Figure
 from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
 from tools.editing.arrangement import Part
 from tools.editing.cut import Source
@@ -168,3 +170,58 @@ def test_the_crop_goes_along_with_who_walks() -> None:
 
 def test_a_crop_as_wide_as_the_picture_stands_in_its_middle() -> None:
     assert (calmest(np.stack([drawn(0.1)] * 3), 1.0) == 0.5).all()
+
+
+LINES = ((2.0, 3.4), (7.0, 8.6), (12.2, 13.8), (21.0, 22.4), (23.0, 24.2), (31.0, 32.2), (37.5, 39.0))
+"""Questions and answers of a film of 40 s."""
+
+
+def a_talk(lively: Any = None) -> Facts:
+    facts = facts_of([5.0] * 8, lively or (lambda at: 0.9 if 21.0 < at < 24.5 or at > 36.5 else 0.3))
+    return replace(facts, known_lines=LINES)
+
+
+@pytest.mark.parametrize("seconds", [9.0, 12.0, 15.0, 20.0])
+def test_a_trailer_tells_in_the_films_order_and_holds_its_end_back(seconds: float) -> None:
+    facts = a_talk()
+    cut = trailer(whole(facts), lambda _: facts, RATE, seconds=seconds, title="It")
+    shown = spans(cut.parts)
+    assert sum(last - first for first, last in shown) + 25 * sum(card.seconds for card in cut.cards) == seconds * 25
+    starts = [first for first, _ in shown[:-1]]
+    assert starts == sorted(starts) and shown[0][0] < 0.3 * 1000, "it begins with the beginning"
+    assert all(last <= 850 for _, last in shown), "the end stays untold"
+    lengths = [last - first for first, last in shown[1:-1]]
+    assert sum(lengths[: len(lengths) // 2]) / (len(lengths) // 2) >= sum(lengths[-2:]) / 2, "it rises"
+
+
+@pytest.mark.parametrize("seconds", [12.0, 15.0, 20.0])
+def test_what_is_said_in_a_trailer_is_whole_and_no_answer_comes_before_its_question(seconds: float) -> None:
+    facts = a_talk()
+    cut = trailer(whole(facts), lambda _: facts, RATE, seconds=seconds, title="It")
+    told: list[int] = []
+    for first, last in spans(cut.parts):
+        for number, (start, end) in enumerate(LINES):
+            heard = min(last / 25, end) - max(first / 25, start)
+            if heard > 0.05:
+                told.append(number)
+                assert heard >= end - start - 0.05, (number, first / 25, last / 25)
+    assert told and told == sorted(told), told
+
+
+def test_a_trailer_begins_with_a_face_or_a_place() -> None:
+    face = Figure(kind="face", box=(0.4, 0.3, 0.6, 0.6))
+    facts = facts_of([3.0] * 14, lambda at: 0.5 if at < 3.0 else 0.4)
+    shots = [
+        shot.model_copy(update={"composition": Composition(scale="CU", figures=(face,)) if shot.index == 3
+                                else Composition()})
+        for shot in facts.record.shots
+    ]  # fmt: skip
+    facts = Facts(1, "f", facts.record.model_copy(update={"shots": tuple(shots)}))
+    first, last = spans(trailer(whole(facts), lambda _: facts, RATE, seconds=12.0, title="It").parts)[0]
+    assert 150 <= first < last <= 225
+
+
+def test_a_film_of_quick_shots_has_a_trailer_too() -> None:
+    facts = facts_of([0.5] * 60)
+    cut = trailer(whole(facts), lambda _: facts, RATE, seconds=10.0, title="It")
+    assert sum(last - first for first, last in spans(cut.parts)) + 25 * sum(card.seconds for card in cut.cards) == 250

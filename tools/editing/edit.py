@@ -23,7 +23,7 @@ from tools.editing.program import Source
 from tools.editing.render import render
 from tools.editing.sources import SourceFinder
 from tools.editing.specs import CaptionSpec
-from tools.editing.textless import of_parts, textless, texts_over
+from tools.editing.textless import lines_of, of_parts, textless, texts_over
 from tools.editing.timeline import describe, save_timeline
 from tools.editing.wishes import Trailer
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
@@ -106,6 +106,7 @@ class _Wanted:
             if plain is not None:
                 texts[plain.asset.id] = plain.texts
         known = Looking(ctx, {asset.id: asset for _, asset in clips}, music)
+        known.lines = {key: lines_of(told) for key, told in texts.items()}
         return _Wanted(tuple(films), tuple(clips), known, texts)
 
     @property

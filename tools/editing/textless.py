@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_FILMS = 300
 """Newest films among which a textless one that was made before is looked for."""
+SAID = frozenset({"subtitle", "karaoke", "comic", "typewriter"})
+"""Styles of captions that somebody says."""
 LEAST_SECONDS, LEAST_SHARE = 1.0, 0.5
 """A text that a cut shortens is kept when it still shows for so long, or for this share of its time."""
 
@@ -99,6 +101,11 @@ def texts_of(program: Program) -> tuple[CaptionSpec, ...]:
             begin, end = float(cut.start / rate), float(cut.end / rate)
             found.append(CaptionSpec(begin, end, cut.title.text, cut.title.style, "center"))
     return tuple(sorted(found, key=lambda text: (text.start, text.end)))
+
+
+def lines_of(texts: Iterable[CaptionSpec]) -> tuple[tuple[float, float], ...]:
+    """When each line is said: the subtitles among the texts, without cards and words that are only shown."""
+    return tuple((one.start, one.end) for one in texts if one.style in SAID)
 
 
 def texts_over(

@@ -40,6 +40,8 @@ class Facts:
     record: FilmRecord
     closer: Closer | None = field(default=None, compare=False)
     """Sharpness and the subject's way, where they were measured."""
+    known_lines: tuple[Span, ...] = ()
+    """When each line is said, where the film's own captions tell."""
 
     @property
     def seconds(self) -> float:
@@ -97,10 +99,14 @@ class Facts:
     @cached_property
     def speech(self) -> tuple[Span, ...]:
         """Where somebody speaks, with subtitles' lines where there are any; not the pauses in between."""
-        if self.sound is None:
-            return ()
-        heard = without(self._spoken, self.pauses)
-        return union([*heard, *((words.start, words.end) for words in self.sound.words)])
+        heard = without(self._spoken, self.pauses) if self.sound is not None else ()
+        return union([*heard, *self.lines])
+
+    @cached_property
+    def lines(self) -> tuple[Span, ...]:
+        """Each line that is said, in order: by the film's captions, its subtitles or what was recognised."""
+        words = self.sound.words if self.sound is not None else ()
+        return tuple(sorted(self.known_lines or ((one.start, one.end) for one in words)))
 
     @property
     def beats(self) -> tuple[float, ...]:

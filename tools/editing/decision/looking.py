@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from configs.errors import UsageError
 from tools.analysis.aspects import Aspect
 from tools.editing.arrangement import Bed, Part
 from tools.editing.decision.closer import Closer, look_closer
-from tools.editing.decision.facts import Facts
+from tools.editing.decision.facts import Facts, Span
 from tools.editing.decision.known import known_heads
 from tools.editing.decision.music import FEWEST_BEATS, Music
 from tools.editing.program import Source
@@ -36,6 +37,8 @@ class Looking:
         self._ctx, self._assets, self._music = ctx, dict(assets), music
         self._facts: dict[tuple[str, bool], Facts] = {}
         self._heard: Music | None = None
+        self.lines: dict[str, tuple[Span, ...]] = {}
+        """When lines are said in a clip, by its id, where its captions tell."""
         self.spans: list[str] = []
         """Liveliest stretches that were found, in words."""
 
@@ -52,7 +55,7 @@ class Looking:
         if closer:
             self._ctx.progress(0, 1, f"looking closer at {asset.name}")
             look = self._look(asset)
-        made = Facts(number, asset.name, record, look)
+        made = Facts(number, asset.name, record, look, self.lines.get(key, ()))
         self._facts[(key, closer)] = made
         return made
 
@@ -61,7 +64,7 @@ class Looking:
         facts, asset = self.facts(part), self._assets[part.source.asset_id]
         self._ctx.progress(0, 1, f"looking closer at the cuts of {asset.name}")
         look = self._look(asset, seconds)
-        return Facts(facts.number, facts.name, facts.record, look)
+        return replace(facts, closer=look)
 
     def _look(self, asset: Asset, near: Collection[float] = ()) -> Closer:
         ctx = self._ctx
@@ -83,7 +86,7 @@ class Looking:
         asset = self._assets[part.source.asset_id]
         facts = self.facts(part)
         record = self._record(asset, "content")
-        made = Facts(facts.number, facts.name, record, facts.closer)
+        made = replace(facts, record=record)
         self._facts[(part.source.asset_id, False)] = made
         return made
 
