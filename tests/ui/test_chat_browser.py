@@ -230,6 +230,22 @@ def test_stop_ends_the_running_turn(tabs: BrowserContext, server: ChatServer) ->
     page.close()
 
 
+def test_every_button_has_a_name_and_answers_are_read_out(tabs: BrowserContext, server: ChatServer) -> None:
+    page = open_chat(tabs, server)
+    nameless = """() => [...document.querySelectorAll('button, textarea')].filter(e => !e.innerText.trim()
+        && !e.getAttribute('aria-label') && !e.title && e.tabIndex >= 0).map(e => e.outerHTML)"""
+    page.get_by_role("button", name="Attach files").wait_for()
+    assert page.evaluate(nameless) == []
+    assert page.get_by_role("heading", level=1).inner_text() == "Animation AI Studio"
+    say(page, "what files are there?")
+    page.get_by_text("in this conversation yet").first.wait_for()
+    idle(page)
+    page.locator("[role=log]", has_text="in this conversation yet").wait_for()
+    assert page.locator("[role=log] .step:has(button[id^='step-'])").first.get_attribute("aria-live") == "off"
+    assert page.evaluate(nameless) == []
+    page.close()
+
+
 def test_no_request_left_this_machine(tabs: BrowserContext, server: ChatServer, foreign: list[str]) -> None:
     page = open_chat(tabs, server)
     assert foreign == []

@@ -183,3 +183,12 @@ def test_reports_are_linked_so_that_they_open(home: Path) -> None:
         r"- [Open: Report on \[x\]\(javascript:alert\(1\)\) \_a\_ b](/media/assets/rep-1%20a.html)"
     )
     assert page_links(rows[1:]) == ""
+
+
+def test_ids_are_not_read_out_to_people() -> None:
+    from ui.chat.showing import without_ids
+
+    found = "shot 1 of sea.mp4 (vid-8641f28f06) at 00:00.00: A slow tilt up.\ncharacter Mia (chr-2d06335cb7): a girl"
+    assert without_ids(found) == "shot 1 of sea.mp4 at 00:00.00: A slow tilt up.\ncharacter Mia: a girl"
+    assert without_ids("2 files:\nvid-8641f28f06 video 'Sea' by ffmpeg") == "2 files:\nvideo 'Sea' by ffmpeg"
+    assert without_ids("He says (ten-12) vid-8641f28f06 now") == "He says (ten-12) vid-8641f28f06 now"

@@ -85,6 +85,14 @@ _SENTENCE = re.compile(r"(?:(?<=[a-z0-9)%\"'][.!?])|(?<=[A-Z]{2}[.!?])) (?=[A-Z]
 _LABEL = re.compile(r"^([A-Z][^:.*]{2,30}|[^:*]{1,60}\.\w{2,4}): ")
 
 
+_ID = re.compile(r"^[a-z]{3}-[0-9a-f]{10} | \([a-z]{3}-[0-9a-f]{10}\)", re.MULTILINE)
+
+
+def without_ids(text: str) -> str:
+    """The text as people read it: ids of assets stand beside names for models and commands, and say nothing here."""
+    return _ID.sub("", text)
+
+
 def in_lines(text: str) -> str:
     """Long paragraphs, such as all that was measured of a film, and several notes as lists: a sentence a row."""
     lines = [_listed(line) for line in text.split("\n")]

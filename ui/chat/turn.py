@@ -13,7 +13,7 @@ from agent import events as ev
 from agent.report import asset_row
 from configs.headlines import shortened
 from ui.chat.plan import ask_approval
-from ui.chat.showing import TurnTasks, bar, element_for, in_lines, is_page, page_links, scores_table
+from ui.chat.showing import TurnTasks, bar, element_for, in_lines, is_page, page_links, scores_table, without_ids
 from ui.chat.wording import step_title, wording
 from ui.wording import phase_text
 
@@ -26,6 +26,8 @@ UPDATE_S = 0.2
 TITLE_LIMIT = 90
 STARTING = "/starting"
 """Key of the step that tells of the brain's model coming up; no step of a plan has it."""
+LISTS = "list_assets"
+"""The tool whose answer is a list of what there is: nothing of it was made by the turn."""
 DRAWS = "generate_image"
 """The tool whose pictures are shown as they come."""
 
@@ -150,7 +152,7 @@ class TurnView:
             step = self._steps[event.step]
         if step is not None:
             mark = {"done": "✓", "reused": "✓ already there:", "asked": "?"}.get(event.status, "✗")
-            step.output = f"{mark} {event.summary} ({event.seconds:.1f} s)"
+            step.output = f"{mark} {without_ids(event.summary)} ({event.seconds:.1f} s)"
             step.is_error = event.status in ("failed", "refused")
             step.end = _now()
             await step.update()
@@ -175,13 +177,18 @@ class TurnView:
             return  # the plan with its buttons says all
         notes = [n for n in report["notices"] if n not in report["reply"] and n not in self._told]
         self._told.update(notes)
-        told = (in_lines(report["reply"]), "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))
+        told = (in_lines(without_ids(report["reply"])), "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))
         text = "\n\n".join(part for part in told if part)
         if report["error"] and not report["assets"]:
             await cl.ErrorMessage(text).send()
             return
-        await self._measures(report["assets"])
-        main, extras = _sorted_results([row for row in report["assets"] if not is_page(row)])
+        rows = [row for row in report["assets"] if not is_page(row)]
+        if report["calls"] and all(call["tool"] == LISTS for call in report["calls"]):
+            # the list is the answer; what can be seen or heard stands below it, and is no result of now
+            main, extras = [row for row in rows if row["kind"] in ("image", "audio", "video")], []
+        else:
+            await self._measures(report["assets"])
+            main, extras = _sorted_results(rows)
         actions = [
             cl.Action(name="say", payload={"text": c}, label=c, tooltip="Answer with this") for c in report["choices"]
         ]
