@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -52,7 +53,7 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     shown = shown_name(name or path.name) or "a file without a name"
     if not path.is_file():
         raise UsageError(f"The attachment '{shown}' does not exist", fix="Check its path")
-    limits = settings.uploads
+    limits, before = settings.uploads, _state(path.stat())
     sniffed = sniff(
         path, MediaLimits(max_pixels=limits.max_pixels, max_seconds=limits.max_video_seconds, max_mib=limits.max_mib)
     )
@@ -65,9 +66,11 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
             "Attach a PNG, JPEG, WAV, MP3, FLAC, MP4, MOV, WebM, OTIO, SRT, TXT or ZIP file",
         )
     suffix = path.suffix.lower()
-    copy = workspace.scratch(suffix if _SUFFIX.fullmatch(suffix) else ".bin")
+    suffix = suffix if _SUFFIX.fullmatch(suffix) else ".bin"
+    given, copy = workspace.scratch(suffix), workspace.scratch(suffix)
     try:
-        facts = _unpacked(path, shown, copy) if packed else _copied(path, copy)
+        _copy(path, shown, given, before)
+        facts = _unpacked(given, shown, copy) if packed else _copied(given, copy)
         # by its content only: what a file says of itself may have been written by anybody
         known = memory.made_here(sha256_of(copy), kind)
         return publish(
@@ -90,11 +93,29 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     except OSError as error:
         raise StudioError(f"'{shown}' could not be copied", error.strerror or str(error), "Free space") from error
     finally:
+        given.unlink(missing_ok=True)
         copy.unlink(missing_ok=True)
 
 
-def _copied(path: Path, copy: Path) -> dict[str, Any]:
-    shutil.copyfile(path, copy)
+def _state(facts: os.stat_result) -> tuple[int, ...]:
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _copy(path: Path, shown: str, copy: Path, before: tuple[int, ...]) -> None:
+    """What was looked at, and nothing else: it may be written to, or another file be put in its place, meanwhile."""
+    waiting = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # for no pipe
+    with os.fdopen(waiting, "rb") as source, copy.open("wb") as out:
+        if _state(os.fstat(source.fileno())) == before:
+            shutil.copyfileobj(source, out, 1 << 20)
+        if _state(os.fstat(source.fileno())) == before and out.tell() == before[2]:
+            return
+    raise UsageError(
+        f"'{shown}' was changed while it was taken in", "something still writes it", "Attach it again when it is whole"
+    )
+
+
+def _copied(given: Path, copy: Path) -> dict[str, Any]:
+    given.replace(copy)
     return {}
 
 

@@ -157,7 +157,10 @@ def test_for_good_takes_former_and_undone_recordings_trainings_and_datasets(stud
             file.stem, "dataset", f"assets/{file.name}", file.name, "0", 7, tool=tool, params={"character": "Ada"}
         )
         memory.add_asset(asset)
-    told = studio.call("forget_voice", character="Ada", for_good=True)
+    entry = memory.resolve_character("Ada")
+    assert entry is not None
+    memory.rename_entry(entry.id, "Nora")
+    told = studio.call("forget_voice", character="Nora", for_good=True)
     assert told.result is not None and "1 training with all weights" in told.result.summary
     assert "1 dataset" in told.result.summary and "ada.wav" in told.result.summary
     gone = (first, old, compared, made, *(studio.file(asset) for asset in again))
