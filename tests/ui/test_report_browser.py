@@ -217,3 +217,37 @@ def test_nothing_is_wider_than_the_window(page: Page, address: str, width: int, 
     )
     light, dark = (sum(map(int, np.array(c[4:-1].split(",")))) for c in (ground, ink))
     assert (light > 600 and dark < 150) if theme == "light" else (light < 150 and dark > 600)
+
+
+WEAK_TEXTS = """() => {
+  const dot = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const light = (colours) => {
+    dot.clearRect(0, 0, 1, 1);
+    for (const c of colours) { dot.fillStyle = c; dot.fillRect(0, 0, 1, 1); }
+    const [r, g, b] = dot.getImageData(0, 0, 1, 1).data;
+    return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  };
+  const weak = [];
+  for (const e of document.querySelectorAll('header *, main *:not(svg *)')) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.checkVisibility() || e.closest('.hush')) continue;
+    const grounds = [];
+    for (let on = e; on; on = on.parentElement) grounds.unshift(getComputedStyle(on).backgroundColor);
+    const ground = light(grounds), text = light([...grounds, getComputedStyle(e).color]);
+    const ratio = (Math.max(ground, text) + 0.05) / (Math.min(ground, text) + 0.05);
+    if (ratio < 4.5) weak.push(`${e.className} ${e.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
+  }
+  return weak;
+}"""
+"""Texts with less contrast to their ground than WCAG 2.1, 1.4.3 asks for."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_words_can_be_read_and_the_page_has_its_parts(page: Page, address: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    playing(page, f"{address}/assets/rep-1.html")
+    page.locator("#shot-2 .picture button").click()
+    page.wait_for_selector("#shot-2.on")
+    assert page.evaluate(WEAK_TEXTS) == []
+    assert page.get_by_role("main").count() == 1 and page.get_by_role("heading", level=1).count() == 1

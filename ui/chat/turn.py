@@ -177,7 +177,8 @@ class TurnView:
             return  # the plan with its buttons says all
         notes = [n for n in report["notices"] if n not in report["reply"] and n not in self._told]
         self._told.update(notes)
-        told = (in_lines(without_ids(report["reply"])), "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))
+        said = in_lines(without_ids(report["reply"]))
+        told = (said, "\n".join(f"- {n}" for n in notes), page_links(report["assets"]))
         text = "\n\n".join(part for part in told if part)
         if report["error"] and not report["assets"]:
             await cl.ErrorMessage(text).send()
