@@ -18,6 +18,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.types import Command
 
 from agent.answering import typed_decision
+from agent.checkpoints import keep_order
 from agent.events import ApprovalAsked, Done, Event, Failed, ModelStarting, Notice
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.loop_thread import LoopThread
@@ -354,6 +355,7 @@ class StudioAgent:
             self._saver_stack = AsyncSqliteSaver.from_conn_string(str(file))
             saver = await self._saver_stack.__aenter__()
             await saver.setup()
+            await keep_order(saver)
         except sqlite3.Error as error:
             raise StudioError(
                 f"The conversations in {file} cannot be read", str(error), "Move the file away; everything made stays"

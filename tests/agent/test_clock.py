@@ -1,0 +1,34 @@
+"""Conversations where the machine's clock was set back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from langgraph.checkpoint.base import id as ids
+from scripted_brain import ScriptedBrain, calls, understands
+
+from agent.state import Decision
+from agent.studio_agent import StudioAgent
+
+Make = Callable[..., StudioAgent]
+
+
+async def test_a_clock_that_was_set_back_leads_no_conversation_into_its_past(
+    make_agent: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, ahead = time.time_ns, [0]
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: clock() + ahead[0]))
+    for year in (1, 0):
+        ahead[0] = year * 365 * 86_400 * 10**9
+        monkeypatch.setattr(ids, "_last_v6_timestamp", None)  # as a new process has it
+        brain = ScriptedBrain().enqueue(understands("write_note"), calls(("write_note", {"text": "slow"})))
+        agent = make_agent(brain)
+        await agent.ainvoke("write slowly", thread="a", approve="ask")
+        assert await agent.pending("a") is not None
+        await agent.ainvoke(thread="a", decision=Decision("cancel"))
+        assert await agent.pending("a") is None, "the plan that was cancelled does not come back"
+        agent.close()
+    assert [role for role, _ in await make_agent(ScriptedBrain()).history("a")].count("user") == 2
