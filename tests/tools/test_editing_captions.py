@@ -201,6 +201,17 @@ def test_subtitles_from_a_file(studio: EditingStudio, tmp_path: Path) -> None:
     assert studio.memory.find_asset("film.srt", (), thread="t").id in outcome.assets[0].parents
 
 
+def test_subtitles_that_stand_there_already_are_not_written_twice(studio: EditingStudio, tmp_path: Path) -> None:
+    path = tmp_path / "film.srt"
+    path.write_text("1\n00:00:00,250 --> 00:00:00,750\nHello there\n", encoding="utf-8")
+    studio.attach(path)
+    _, first = studio.make("add_captions", video="flat.mp4", subtitles="film.srt")
+    assert first.result is not None and first.result.summary.startswith("Wrote 1 subtitle onto flat.mp4")
+    again = studio.run("add_captions", video=first.assets[0].id, subtitles="film.srt")
+    assert again.error is not None and "has these captions already" in again.error.sentence
+    studio.make("add_captions", video=first.assets[0].id, subtitles="film.srt", style="meme")
+
+
 def test_srt_round_trip_and_garbage(tmp_path: Path) -> None:
     captions = [CaptionSpec(0.5, 1.25, "Ciao\npiccolo"), CaptionSpec(3661.001, 3662, "top", position="top")]
     path = tmp_path / "a.srt"

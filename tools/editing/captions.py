@@ -23,7 +23,11 @@ from tools.editing.timeline import add_words, describe, load_timeline, save_time
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import opentimelineio as otio
+
+    from tools.editing.cut import Words
 
 
 TEXTLESS = "textless"
@@ -76,6 +80,7 @@ class AddCaptions(Tool):
         whole = arrange([(source, asset.path, Path(asset.name).stem)], [], _no_analysis)
         position = args.position if args.position != "auto" else _free_side(args, float(whole.seconds), asset, ctx)
         captions, parents = _captions(args, position, float(whole.seconds), asset, ctx)
+        _need_news(captions, asset, ctx)
         title = f"{Path(asset.name).stem}-captions"
         timeline, base = own_cut(asset, source, ctx)
         if timeline is None:
@@ -100,7 +105,11 @@ class AddCaptions(Tool):
         )
         film = rendered.save(ctx, f"{title}.mp4", parents=(cut.id, asset.id, *parents), params=params)
         side = position + (", above subtitles at the bottom" if position == "top" and args.position == "auto" else "")
-        what = f"{len(captions)} subtitles" if args.subtitles else f"'{args.text[:200]}' at the {side}"
+        what = (
+            f"{len(captions)} subtitle{'s' * (len(captions) != 1)}"
+            if args.subtitles
+            else f"'{args.text[:200]}' at the {side}"
+        )
         text = f"Wrote {what} onto {asset.name}: {rendered.program.seconds:.2f} s, {rendered.width}x{rendered.height}."
         return ToolResult(text[:SUMMARY_LIMIT], (film, cut), rendered.measurements)
 
@@ -128,16 +137,40 @@ def own_cut(asset: Asset, source: Source, ctx: ToolContext) -> tuple[otio.schema
 
 def _free_side(args: AddCaptionsArgs, seconds: float, asset: Asset, ctx: ToolContext) -> Position:
     """The bottom, or the top where the film's timeline has captions at the bottom alone meanwhile."""
+    words, rate = _words_on(asset, ctx)
+    begin, end = (float(at * rate) for at in (Fraction(args.start), Fraction(args.end or seconds)))
+    there = {word.position for word in words if word.start < end and begin < word.end}
+    return "top" if "bottom" in there and "top" not in there else "bottom"
+
+
+def _words_on(asset: Asset, ctx: ToolContext) -> tuple[Sequence[Words], Fraction]:
+    """The captions of the timeline that the film was rendered from, in its frames, and how many there are a second."""
     cut = cut_of(asset, ctx)
     if cut is None or TEXTLESS in asset.params:
-        return "bottom"
+        return (), Fraction(1)
     try:
         program = read_program(load_timeline(ctx.path(cut)), SourceFinder(ctx).find)
     except UsageError:
-        return "bottom"
-    begin, end = (float(at * program.fps) for at in (Fraction(args.start), Fraction(args.end or seconds)))
-    there = {word.position for word in program.words if word.start < end and begin < word.end}
-    return "top" if "bottom" in there and "top" not in there else "bottom"
+        return (), Fraction(1)
+    return program.words, program.fps
+
+
+def _need_news(captions: Sequence[CaptionSpec], asset: Asset, ctx: ToolContext) -> None:
+    """Raises UsageError when every caption stands on the film already: written again, all would be said twice."""
+    words, rate = _words_on(asset, ctx)
+    there = [(word.text.split(), word.style, word.start, word.end) for word in words]
+    if all(
+        any(
+            (text, style) == (one.text.split(), one.style) and start < one.end * rate and one.start * rate < end
+            for text, style, start, end in there
+        )
+        for one in captions
+    ):
+        raise UsageError(
+            f"'{asset.name}' has these captions already",
+            "the same words stand there at the same time",
+            "Say what else it should read, attach other subtitles, or name another look for them",
+        )
 
 
 def _style(args: AddCaptionsArgs) -> CaptionStyleName:
