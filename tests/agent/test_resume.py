@@ -13,20 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import studio_here
 
 WISH = "Make a 4 second film: a boy named Luca finds a tiny robot in the room. He says 'Ciao!' happily."
-ENV = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")} | {
+SMALL = {
     "HF_HUB_OFFLINE": "1", "STUDIO_FILM__WIDTH": "192", "STUDIO_FILM__HEIGHT": "108", "STUDIO_FILM__FPS": "12",
     "STUDIO_IMAGE__PREVIEW_SAMPLES": "2", "STUDIO_MEMORY__INDEX": "numpy", "STUDIO_MEMORY__EMBEDDER": "letters",
 }  # fmt: skip
-COMMAND = [sys.executable, "-m", "ui.cli", "ask", WISH, "--yes", "--json", "--brain", "offline", "--thread", "film"]
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")} | SMALL
+COMMAND = ["ask", WISH, "--yes", "--json", "--brain", "offline", "--thread", "film"]
 
 
 def start(home: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "ui.cli", *COMMAND, "--home", str(home)]
     return subprocess.Popen(
-        [*COMMAND, "--home", str(home)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV,
-        start_new_session=True,
-    )  # fmt: skip
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV, start_new_session=True
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -73,7 +75,9 @@ def made(report: dict[str, Any], home: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     home = tmp_path_factory.mktemp("whole")
-    return finish(start(home)), home
+    whole = studio_here(*COMMAND, "--home", str(home), **SMALL)
+    assert whole.returncode == 0, whole.stderr
+    return json.loads(whole.stdout), home
 
 
 @pytest.mark.slow
