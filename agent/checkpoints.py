@@ -26,7 +26,7 @@ async def keep_order(saver: Any) -> None:
     except (TypeError, ValueError, AttributeError):
         return  # no conversation yet
     if newest.version == 6:
-        ids._last_v6_timestamp = max(ids._last_v6_timestamp or 0, ticks(newest))
+        vars(ids)["_last_v6_timestamp"] = max(ids._last_v6_timestamp or 0, ticks(newest))
 
 
 def ticks(found: UUID) -> int:

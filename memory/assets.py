@@ -35,7 +35,10 @@ def new_asset_id(kind: AssetKind, sha256: str) -> str:
 
 
 class Assets:
-    """Rows of `assets`, `lineage` and `takes`."""
+    """Rows of `assets`, `lineage` and `takes`.
+
+    What is newer was recorded later (its row number), whatever the clock said then: it may have been set back.
+    """
 
     def __init__(self, catalogue: Catalogue, workspace: Workspace) -> None:
         self._catalogue, self._workspace = catalogue, workspace
@@ -68,7 +71,7 @@ class Assets:
 
     def made_here(self, sha256: str, kind: str) -> Asset | None:
         """See `Memory.made_here`."""
-        order = "ORDER BY hidden, created_at DESC, rowid DESC LIMIT 1"
+        order = "ORDER BY hidden, rowid DESC LIMIT 1"
         found = self._query(f"WHERE sha256 = ? AND kind = ? AND tool <> '' AND engine <> '' {order}", [sha256, kind])
         return found[0] if found else None
 
@@ -82,7 +85,7 @@ class Assets:
     def newest(self, kind: str | None, thread: str | None, limit: int, include_hidden: bool) -> list[Asset]:
         """Newest first."""
         where, values = _where([kind] if kind else [], thread, include_hidden)
-        return self._query(f"WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT ?", [*values, limit])
+        return self._query(f"WHERE {where} ORDER BY rowid DESC LIMIT ?", [*values, limit])
 
     def all(self, page: int) -> Iterator[Asset]:
         """Every visible asset, in the order of recording."""
@@ -122,7 +125,7 @@ class Assets:
         """See `Memory.named_exactly`."""
         if len(ref) > _LONGEST_NAME:
             return None
-        order = "ORDER BY created_at DESC LIMIT 1"
+        order = "ORDER BY rowid DESC LIMIT 1"
         found = self._query(f"WHERE id = ? {order}", [ref]) or self._query(
             f"WHERE (name_key = ? OR file_key = ?) {order}", [name_key(ref)] * 2
         )
@@ -135,13 +138,13 @@ class Assets:
                 where += f" AND {_NO_SHEET}"
             if "video" in kinds or not kinds:  # nor the picture without captions that an undone cut was made from
                 where += f" AND {_NO_MASTER}"
-            found = self._query(f"WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT 1", newest)
+            found = self._query(f"WHERE {where} ORDER BY rowid DESC LIMIT 1", newest)
             if not found:
                 what = _or(kinds) if kinds else "asset"
                 raise UsageError(f"There is no {what} in this conversation yet", fix="Make or attach one first")
             return found
         # Assets of this thread come before those of others, then the newest.
-        order = "ORDER BY hidden, thread <> ?, created_at DESC, rowid DESC LIMIT 20"
+        order = "ORDER BY hidden, thread <> ?, rowid DESC LIMIT 20"
         for clause, values in (
             ("id = ? COLLATE NOCASE", [asked]),
             ("path = ?", [self._relative(asked)]),
@@ -173,13 +176,20 @@ class Assets:
 
     def _suggest(self, asked: str, kinds: Sequence[str]) -> str:
         where, values = _where(kinds, None, False)
-        newest = self._query(f"WHERE {where} ORDER BY created_at DESC LIMIT 500", values)
+        newest = self._query(f"WHERE {where} ORDER BY rowid DESC LIMIT 500", values)
         names = nearest(asked, (a.name or a.id for a in newest), 3)
         return f"Nearest: {', '.join(names)}" if names else "Make or attach one first"
 
     def _query(self, clause: str, values: Sequence[object]) -> list[Asset]:
         with self._catalogue.reading() as db:
             return with_parents(db, db.execute(f"SELECT * FROM assets {clause}", list(values)).fetchall())
+
+    def in_order(self, ids: Sequence[str]) -> list[str]:
+        """See `Memory.in_order`."""
+        marks = ",".join("?" * len(ids))
+        with self._catalogue.reading() as db:
+            query = f"SELECT id FROM assets WHERE id IN ({marks}) ORDER BY rowid"
+            return [str(row[0]) for row in db.execute(query, list(ids))]
 
     def set_hidden(self, ids: Iterable[str], hidden: bool) -> int:
         """Hide or show assets; returns how many changed."""
@@ -225,9 +235,7 @@ class Assets:
 
     def children(self, asset_id: str) -> list[Asset]:
         """Assets made directly from this one, oldest first."""
-        return self._query(
-            "WHERE id IN (SELECT child FROM lineage WHERE parent = ?) ORDER BY created_at, rowid", [asset_id]
-        )
+        return self._query("WHERE id IN (SELECT child FROM lineage WHERE parent = ?) ORDER BY rowid", [asset_id])
 
     def lineage(self, asset_id: str) -> list[Asset]:
         """Everything that this asset was made from, nearest first (each once, loops end)."""
@@ -241,14 +249,14 @@ class Assets:
         return [known[i] for i in order if i in known]
 
 
-def insert(db: sqlite3.Connection, asset: Asset, rating: int | None = None) -> None:
-    """Write a complete row and its lineage."""
+def insert(db: sqlite3.Connection, asset: Asset, rating: int | None = None, row: int | None = None) -> None:
+    """Write a complete row and its lineage. row: its number, None = after all others."""
     db.execute(
-        """INSERT INTO assets (id, kind, path, name, name_key, file_key, sha256, bytes, engine, engine_version, tool,
-            params, seed, scores, thread, step_key, summary, body, rating, created_at, hidden)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO assets (rowid, id, kind, path, name, name_key, file_key, sha256, bytes, engine, engine_version,
+            tool, params, seed, scores, thread, step_key, summary, body, rating, created_at, hidden)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
-            asset.id, asset.kind, asset.path, asset.name,
+            row, asset.id, asset.kind, asset.path, asset.name,
             name_key(asset.name), name_key(PurePosixPath(asset.path).name),
             asset.sha256, asset.bytes, asset.engine, asset.engine_version, asset.tool, json.dumps(asset.params),
             None if asset.seed is None else str(asset.seed), _scores_text(asset.scores), asset.thread, asset.step_key,

@@ -153,9 +153,10 @@ def _put_shots(db: sqlite3.Connection, film: str, shots: list[FilmShot], on_conf
 def _put_asset(db: sqlite3.Connection, asset: Asset) -> None:
     old = asset_rows.one(db, asset.id)
     shots = shot_rows.of_film(db, asset.id) if old is not None and old.sha256 == asset.sha256 else []
+    row = db.execute("SELECT rowid FROM assets WHERE id = ?", (asset.id,)).fetchone()
     db.execute("DELETE FROM assets WHERE id = ?", (asset.id,))
     db.execute("DELETE FROM lineage WHERE child = ?", (asset.id,))
-    asset_rows.insert(db, asset, _rating(asset))
+    asset_rows.insert(db, asset, _rating(asset), None if row is None else row[0])
     if shots:  # went with the former row, though the film is the same
         shot_rows.put(db, asset.id, shots)
 

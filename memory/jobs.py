@@ -161,7 +161,7 @@ class Jobs:
         """Jobs that were started and not finished, oldest first; None = of every conversation."""
         where, values = ("AND thread = ?", [thread]) if thread is not None else ("", [])
         with self._catalogue.reading() as db:
-            query = f"SELECT * FROM jobs WHERE status = 'open' {where} ORDER BY started_at, rowid"
+            query = f"SELECT * FROM jobs WHERE status = 'open' {where} ORDER BY rowid"
             return [_job(row) for row in db.execute(query, values)]
 
     def add_take(self, film: str, shot: str, asset_id: str, score: float | None, kept: bool) -> Take:

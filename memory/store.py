@@ -125,6 +125,10 @@ class Memory(JobsDoor):
         """Show hidden assets again; returns how many changed."""
         return self._it.assets.set_hidden(ids, False)
 
+    def in_order(self, ids: Sequence[str]) -> list[str]:
+        """These assets in the order of recording."""
+        return self._it.assets.in_order(ids)
+
     def drop_assets(self, ids: Iterable[str]) -> None:
         """Take records of assets out for good: no undo shows them again. Their files are the caller's."""
         self._it.assets.drop(ids)
@@ -182,17 +186,6 @@ class Memory(JobsDoor):
         """
         with self._it.catalogue.writing():
             entry, history = self._it.entries.remember(kind, name, text, data, aliases, source)
-            if thread is not None and history is not None:
-                self._it.changes.record(thread, "entry", {"history_id": history})
-        return entry
-
-    def rename_entry(self, entry_id: str, name: str, *, thread: str | None = None) -> Entry:
-        """Another name for an entry; its facts stay and the old name still finds it. `undo` there takes it back.
-
-        Raises UsageError when another of its kind has the name.
-        """
-        with self._it.catalogue.writing():
-            entry, history = self._it.entries.rename(entry_id, name)
             if thread is not None and history is not None:
                 self._it.changes.record(thread, "entry", {"history_id": history})
         return entry

@@ -15,7 +15,7 @@ from configs.errors import UsageError
 from memory.records import Asset, AssetKind, Score
 from tools.events import AssetMade, Progress, Scored
 from tools.intake import KINDS_IN_WORDS, import_workspace_file
-from tools.publish import publish
+from tools.publish import publish, sha256_of
 from tools.spec import Tool, ToolOutcome
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CLOCK_STEP = 0.05
 """Seconds by which a file's time may lie behind the clock."""
+LOOKED_THROUGH = 64 * 2**20
+"""Files up to this many bytes are compared whole (0.1 s): their time says nothing where the clock was set back."""
 
 
 class RunContext:
@@ -78,7 +80,8 @@ class RunContext:
             return found
         changed = file.stat().st_mtime
         if not found.tool:
-            return (self._from_path(ref) or found) if changed > found.created_at - CLOCK_STEP else found
+            anew = changed > found.created_at - CLOCK_STEP or _differs(file, found)
+            return (self._from_path(ref) or found) if anew else found
         if changed > found.created_at and (taken := self._from_path(ref)) is not None and taken.id != found.id:
             self.warn(f"The file '{ref}' of the workspace was taken; {found.id}, which the studio made, is older")
             return taken
@@ -168,3 +171,11 @@ class RunContext:
         """Remove what was not saved."""
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _differs(file: Path, asset: Asset) -> bool:
+    """Whether a file is not what was taken in from it, as far as that can be told fast."""
+    if asset.kind == "dataset":
+        return False  # what is kept was made of it
+    size = file.stat().st_size
+    return size != asset.bytes or (size <= LOOKED_THROUGH and sha256_of(file) != asset.sha256)

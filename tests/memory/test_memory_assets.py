@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 
@@ -151,3 +152,12 @@ def test_last_picture_is_no_contact_sheet(memory, make_asset):
     assert memory.find_asset("last", ("image",)).id == picture.id
     assert memory.find_asset("$last", ("image", "map")).id == picture.id
     assert memory.find_asset("sheet", ("image",)).id == sheet.id
+
+
+def test_the_newest_is_what_was_recorded_last_whatever_the_clock_said(memory, make_asset):
+    now = time.time()
+    before = memory.add_asset(dataclasses.replace(make_asset(name="before.png"), created_at=now + 365 * 86_400))
+    after = memory.add_asset(dataclasses.replace(make_asset(name="after.png"), created_at=now))
+    assert memory.find_asset("last", ("image",)).id == after.id
+    assert [one.id for one in memory.list_assets("image")] == [after.id, before.id]
+    assert memory.in_order([after.id, before.id]) == [before.id, after.id]

@@ -24,7 +24,7 @@ from tools.editing.change.apply import apply, read_changes
 from tools.editing.change.desk import Desk
 from tools.editing.change.diff import differences
 from tools.editing.timeline import load_timeline
-from tools.editing.versions import current, gone_last, redo, undo, versions
+from tools.editing.versions import NOTE, current, gone_last, redo, undo, versions
 
 
 @pytest.fixture
@@ -277,3 +277,17 @@ def test_a_full_disk_leaves_the_version_before(
     assert outcome.error is not None and "No space left" in outcome.error.sentence
     assert current(studio.memory, cut).asset.id == cut.id and len(versions(studio.memory, cut)) == 1
     assert current(studio.memory, change(studio, cut, {"op": "reverse", "clip": clip})).number == 2
+
+
+def test_the_current_version_is_the_last_one_made_also_where_the_clock_was_set_back(studio: EditingStudio) -> None:
+    first = Asset("tml-1", "timeline", "assets/tml-1.otio", "a.otio", "1", 1, created_at=2e9)
+    note = {"number": 2, "before": first.id, "first": first.id}
+    second = Asset(
+        "tml-2", "timeline", "assets/tml-2.otio", "a.otio", "2", 1, params={NOTE: note}, parents=(first.id,),
+        created_at=1e9,
+    )  # fmt: skip
+    for asset in (first, second):
+        studio.memory.add_asset(asset)
+    assert current(studio.memory, first).asset.id == second.id
+    studio.memory.hide_assets([second.id])
+    assert gone_last(studio.memory) is not None

@@ -196,6 +196,16 @@ def test_a_path_means_the_file_as_it_is_now(executor: Executor) -> None:
     assert again.parents == (ids[1],), "an asset's own path is that asset, not a new upload"
 
 
+def test_a_file_that_was_written_anew_is_seen_also_where_the_clock_was_set_back(executor: Executor) -> None:
+    own, ids = executor.studio.workspace.home / "poem.txt", []
+    for number, text in enumerate(("first", "other", "other")):
+        own.write_text(text)
+        os.utime(own, (1e9 - number, 1e9 - number))
+        made = executor.run("write_note", {"text": str(number), "source": "poem.txt"}, Run(thread="t")).assets[0]
+        ids.append(made.parents[0])
+    assert ids[0] != ids[1] == ids[2]
+
+
 def test_of_a_file_and_what_was_made_under_its_name_the_newer_is_taken_and_said(executor: Executor) -> None:
     own = executor.studio.workspace.home / "one.txt"
     made = executor.run("write_note", {"text": "one"}, Run(thread="t")).assets[0]

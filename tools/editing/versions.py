@@ -96,7 +96,7 @@ def versions(memory: Memory, asset: Asset) -> list[Version]:
                 found[child.id] = child
                 todo.append(child)
     found.setdefault(asset.id, asset)
-    return sorted((version_of(one) for one in found.values()), key=lambda one: (one.asset.created_at, one.number))
+    return [version_of(found[one]) for one in memory.in_order(list(found))]
 
 
 def current(memory: Memory, asset: Asset) -> Version:
@@ -148,7 +148,7 @@ def gone_last(memory: Memory) -> Asset | None:
     if not newest or not newest[0].hidden or NOTE not in newest[0].params:
         return None
     seen = memory.list_assets("video", limit=1)
-    if seen and seen[0].created_at > newest[0].created_at:
+    if seen and memory.in_order([seen[0].id, newest[0].id])[-1] == seen[0].id:
         return None
     shown = [version for version in versions(memory, newest[0]) if not version.asset.hidden]
     return shown[-1].asset if shown else None
