@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agent.events import PlanStep
+from configs.errors import QuestionOpen
 from memory.records import Asset
 from memory.store import Memory
 from tools.spec import ToolOutcome
@@ -40,6 +41,20 @@ def call_row(outcome: ToolOutcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "engine": outcome.engine,
     }
+
+
+def outcome_report(outcome: ToolOutcome) -> dict[str, Any]:
+    """One call as `studio tool --json` prints it, whatever happened: what was made, asked or went wrong."""
+    shape: dict[str, Any] = {**call_row(outcome), "assets": [asset_row(a) for a in outcome.assets]}
+    if (result := outcome.result) is not None:
+        shape |= {"summary": result.summary, "measurements": result.measurements, "warnings": list(result.warnings)}
+    if isinstance(outcome.error, QuestionOpen):
+        shape |= {"questions": [outcome.error.sentence], "choices": list(outcome.error.choices)}
+    elif (error := outcome.error) is not None:
+        shape["error"] = {
+            "problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code,
+        }  # fmt: skip
+    return shape
 
 
 def turn_report(

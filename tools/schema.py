@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.spec import Tool
+from tools.spec import Tool, ToolArgs
 
 
 def function_schema(tool: Tool) -> dict[str, Any]:
     """The tool in OpenAI's function form; references are resolved in place, titles left out."""
-    schema = tool.Args.model_json_schema()
-    parameters = _plain(schema, schema.get("$defs", {}))
-    parameters.pop("$defs", None)
-    parameters.pop("description", None)
     return {
         "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": parameters},
+        "function": {"name": tool.name, "description": tool.description, "parameters": plain_schema(tool.Args)},
     }
+
+
+def plain_schema(args: type[ToolArgs]) -> dict[str, Any]:
+    """The JSON schema of an argument model, in one piece."""
+    schema = args.model_json_schema()
+    parameters: dict[str, Any] = _plain(schema, schema.get("$defs", {}))
+    parameters.pop("$defs", None)
+    parameters.pop("description", None)
+    return parameters
 
 
 def _plain(node: Any, defs: dict[str, Any]) -> Any:

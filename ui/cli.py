@@ -222,5 +222,26 @@ def serve(
     guarded(lambda: run_serve(home, host, port, brain))
 
 
+@app.command()
+def mcp(
+    home: Home = None,
+    brain: Brain = None,
+    thread: Annotated[str, typer.Option(help="Conversation that all calls belong to.")] = "mcp",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Approve in advance what overwrites, deletes or spends.")
+    ] = False,
+    folder: Annotated[
+        list[Path] | None, typer.Option(help="Folder whose files may be taken in (repeat for several).")
+    ] = None,
+) -> None:
+    """Serve the tools to an MCP client (Claude Desktop, VS Code, ...) on standard input and output.
+
+    Example: studio mcp --home ~/films --folder ~/Videos
+    """
+    from ui.commands.mcp import run_mcp
+
+    guarded(lambda: run_mcp(home, brain, thread, yes, folder or []))
+
+
 if __name__ == "__main__":
     main()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from configs.errors import QuestionOpen
 from ui.opening import log_to, settings_for
 
 
@@ -36,7 +34,7 @@ def list_tools(as_json: bool) -> int:
 
 def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str, attach_files: list[Path]) -> int:
     """Run one tool through the executor, with progress; the outcome's exit code."""
-    from agent.report import asset_row, call_row
+    from agent.report import outcome_report
     from tools.executor import Run
     from tools.intake import attach
     from tools.opening import opened_executor
@@ -54,18 +52,7 @@ def run_tool(name: str, args: str, as_json: bool, home: Path | None, thread: str
         outcome = executor.run(name, args, Run(thread=thread, step=name, emit=view.show))
         result = outcome.result
         if as_json:
-            shape: dict[str, Any] = {**call_row(outcome), "assets": [asset_row(a) for a in outcome.assets]}
-            if result is not None:
-                shape |= {"summary": result.summary, "measurements": result.measurements, "warnings": result.warnings}
-            if isinstance(outcome.error, QuestionOpen):
-                shape |= {"questions": [outcome.error.sentence], "choices": list(outcome.error.choices)}
-            elif outcome.error is not None:
-                shape["error"] = {
-                    "problem": outcome.error.problem,
-                    "cause": outcome.error.cause,
-                    "fix": outcome.error.fix,
-                }
-            print(json.dumps(shape, ensure_ascii=False, default=str))
+            print(json.dumps(outcome_report(outcome), ensure_ascii=False, default=str))
         elif result is not None:
             print(result.summary)
             for asset in outcome.assets:
