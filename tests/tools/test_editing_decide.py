@@ -238,3 +238,35 @@ def test_a_title_card_stands_where_it_was_asked_for(said: str, place: str) -> No
 def test_a_cards_length_is_the_cards_and_cuts_nothing(said: str) -> None:
     (card,) = decide(said)
     assert isinstance(card, w.TitleCard) and (card.place, card.seconds) == ("end", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "operations"),
+    [
+        ("make it 5 seconds", ["cut down to 5 s"]),
+        ("12 seconds please", ["cut down to 12 s"]),
+        ("crop to vertical following the subject, 12 seconds", ["cut down to 12 s", "reframe to 9:16"]),
+        ("black and white, 6 seconds", ["cut down to 6 s", "black and white"]),
+        ("make it shorter", ["cut down to a third"]),
+        ("match the cuts", ["match cuts"]),
+        ("speed it up so that it lasts 5 seconds", ["played at the speed that makes it 5 s"]),
+        ("slow it down to 20 seconds", ["played at the speed that makes it 20 s"]),
+        ("stretch it to 20 seconds", ["played at the speed that makes it 20 s"]),
+        ("slow it down by 2 times", ["speed x0.5"]),
+    ],
+)
+def test_a_length_that_is_said_alone_is_the_films(said: str, operations: list[str]) -> None:
+    assert [in_words(one) for one in decide(said)] == operations
+
+
+def test_a_title_card_lasts_as_long_as_is_said() -> None:
+    (card,) = decide('title card "Hi" 3 seconds')
+    assert isinstance(card, w.TitleCard) and card.seconds == 3
+
+
+@pytest.mark.parametrize("said", ["make it better", "improve it.", "please fix this video", "make it more exciting",
+                                  "make it longer", "rendilo migliore"])  # fmt: skip
+def test_a_wish_that_says_nothing_is_answered_with_what_can_be_said(said: str) -> None:
+    with pytest.raises(UsageError, match="does not say what should change") as told:
+        decide(said)
+    assert "tighten it" in told.value.fix and len(told.value.sentence) < 400

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import opentimelineio as otio
 
 
+BED_FADE_S = 1.5
+"""Fade of music that would sound on beyond the cut, at most a quarter of what is heard of it."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A stretch of a source as it is played."""
@@ -201,8 +205,9 @@ class Arrangement:
     def _under(self, bed: Bed) -> ClipSpec:
         length = min(float(self.seconds), bed.source.info.seconds - float(bed.begin))
         effects: list[dict[str, Any]] = []
-        if self.fade_out:
-            effects.append({"name": "fade_out", "seconds": min(self.fade_out, length)})
+        goes_on = float(bed.begin) + length < bed.source.info.seconds - 0.1
+        if fade := self.fade_out or (BED_FADE_S if goes_on else 0.0):
+            effects.append({"name": "fade_out", "seconds": min(fade, length if self.fade_out else length / 4)})
         return ClipSpec(
             bed.source.asset_id,
             Path(bed.path),

@@ -78,8 +78,14 @@ def decide(instruction: str) -> list[Operation]:
     for begin, end in _clauses(text, lex):
         inside = sorted((item for item in found if begin <= item.at < end), key=lambda item: item.at)
         rest = _rest(text[begin:end], lex)
+        lengths = [item for item in unplaced if begin <= item.at < end]
+        if len(lengths) == 1 and not inside and not _rest(text[begin:end].replace(lengths[0].said, " "), lex):
+            # 'make it 5 seconds', or 'vertical, 12 seconds': a clause that is nothing but a length
+            operations.append(w.Target(lengths[0].said, float(lengths[0].value)))
+            continue
         refused = [word for word in rest if word.lower() in lex.data["refuse"]]
         made, last = _clause(inside, last)
+        made = [_lasting(one, lengths) for one in made]
         if refused or (rest and not made):
             unknown.append(" ".join(WORD.findall(text[begin:end])))
         operations += made
@@ -88,8 +94,17 @@ def decide(instruction: str) -> list[Operation]:
     return _ordered(operations)
 
 
-CHOOSERS = (Highlight, w.Best, w.Target, w.ToBeat, w.MatchMusic, w.Trailer, w.Montage)
+CHOOSERS = (Highlight, w.Best, w.Target, w.Pace, w.ToBeat, w.MatchMusic, w.Trailer, w.Montage)
 """Each of them says which parts are kept and how long the result is."""
+
+
+def _lasting(operation: Operation, lengths: list[Found]) -> Operation:
+    """A title card for as long as is said beside it."""
+    if isinstance(operation, w.TitleCard) and len(lengths) == 1:
+        return replace(operation, seconds=float(lengths[0].value))
+    return operation
+
+
 TIMED = (w.Best, w.Target, w.ToBeat, w.Trailer, w.Montage)
 
 
@@ -224,7 +239,7 @@ def _hole(text: str, begin: int, end: int) -> str:
 _ORDER: tuple[type[Operation], ...] = (
     Join, w.ClipOrder, w.BestTakes, Keep, w.Shots, w.Dark, w.Matching, Highlight, Remove, w.DropSilences, w.Tighten,
     w.MatchCuts, w.Order, w.Best, w.Target, w.ToBeat, w.MatchMusic, w.Montage, w.Trailer, Reverse, Grade, Volume, Mute,
-    Speed, Loop, w.Seamless, w.Rotate, w.Mirror, w.Zoom, w.Reframe, w.Transitions, FadeIn, FadeOut, Caption,
+    w.Pace, Speed, Loop, w.Seamless, w.Rotate, w.Mirror, w.Zoom, w.Reframe, w.Transitions, FadeIn, FadeOut, Caption,
     w.TitleCard, w.Still,
 )  # fmt: skip
 """Parts are chosen before they are changed, whatever comes first in the sentence; captions lie over the result."""
@@ -246,6 +261,9 @@ def _ordered(operations: list[Operation]) -> list[Operation]:
     # 'loop it 3 times in a row' says the same twice, once without the number.
     loops = max((one.times for one in made if isinstance(one, Loop)), default=0)
     kept = [one for one in made if not isinstance(one, Loop) or one.times == loops]
+    if any(isinstance(one, w.Pace) for one in kept):
+        # 'speed it up so that it lasts 5 seconds' says one thing
+        kept = [one for one in kept if not isinstance(one, Speed)]
     return sorted(dict.fromkeys(kept), key=lambda operation: _ORDER.index(type(operation)))
 
 
@@ -262,6 +280,13 @@ def _titles(operation: Operation, titles: set[str]) -> bool:
 
 def _not_understood(instruction: str, made: list[Operation], unknown: list[str], lex: Lexicon) -> UsageError:
     shown = ", ".join(f"'{part.strip()[:60]}'" for part in unknown if part.strip()) or f"'{instruction.strip()[:80]}'"
+    vague = lex.data["open"]
+    if not made and re.fullmatch(
+        rf"(?:please |just |can you |could you )?(?:{'|'.join(vague['patterns'])})[ .!?]*", instruction.strip(), re.I
+    ):
+        raise UsageError(
+            f"'{instruction.strip()[:60]}' does not say what should change", fix=f"Nothing was changed. {vague['ask']}"
+        )
     known = f"understood: {'; '.join(in_words(operation) for operation in made)}" if made else ""
     return UsageError(
         f"The edit does not say clearly what to do with {shown}", known, f"Nothing was changed. Ask for {_can(lex)}"

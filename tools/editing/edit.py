@@ -13,6 +13,7 @@ from configs.errors import UsageError
 from memory.records import Asset
 from tools.editing.arrange import arrange
 from tools.editing.arrangement import Arrangement
+from tools.editing.change.cuts import BED_GAIN_DB
 from tools.editing.cost import seconds_to_draw
 from tools.editing.decide import decide
 from tools.editing.decision.finish import TOLD, all_named, cuts_of, explained, finished, named
@@ -134,9 +135,19 @@ def _decided(instruction: str, wanted: _Wanted, ctx: HeldContext) -> _Edit:
         edit = _planned(instruction, wanted, ctx)
     except UsageError as error:
         raise UsageError(*(named(text, wanted.names) for text in (error.problem, error.cause, error.fix))) from error
-    made = all_named(edit.made, wanted.names)
+    made = all_named(_with_music(edit.made, wanted), wanted.names)
     kept = texts_over(of_parts(made.parts, made.starts()), wanted.texts, made.rate)
     return replace(edit, made=replace(made, captions=(*kept, *made.captions)))
+
+
+def _with_music(made: Arrangement, wanted: _Wanted) -> Arrangement:
+    """Music that was given lies under the cut where the cut does not follow it too, softer than what is heard there."""
+    if made.bed is not None or not wanted.known.has_music:
+        return made
+    heard = any(part.source.info.has_audio and not part.muted for part in made.parts)
+    bed = replace(wanted.known.bed(), alone=False, gain_db=BED_GAIN_DB if heard else 0.0)
+    note = f"'{bed.name}' lies under it" + (f", {-BED_GAIN_DB:g} dB softer than it is" if heard else "")
+    return replace(made, bed=bed, notes=(*made.notes, note))
 
 
 def _planned(instruction: str, wanted: _Wanted, ctx: HeldContext) -> _Edit:

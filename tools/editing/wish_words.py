@@ -87,6 +87,8 @@ def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) 
             return w.Best(said, seconds, bool(entry.get("quick")))
         case "target":
             return w.Target(said, seconds)
+        case "pace":
+            return w.Pace(said, seconds)
         case "tighten":
             return w.Tighten(said, bool(entry.get("boring")))
         case "silences":

@@ -33,6 +33,13 @@ class Target(Operation):
 
 
 @dataclass(frozen=True)
+class Pace(Operation):
+    """Played at the one speed at which all of it lasts so long."""
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Tighten(Operation):
     """Dead air, black, frozen and blurred picture out; with `boring` also where next to nothing happens."""
 
@@ -188,6 +195,8 @@ def wish_in_words(operation: Operation) -> str:
             said = f"the best moments{_long(seconds)}" + (", quick cuts" if quick else "")
         case Target(seconds=seconds):
             said = f"cut down to {seconds:g} s" if seconds else "cut down to a third"
+        case Pace(seconds=seconds):
+            said = f"played at the speed that makes it {seconds:g} s"
         case Tighten(boring=boring):
             said = "take out what is boring" if boring else "take out dead air"
         case DropSilences():

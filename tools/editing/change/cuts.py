@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 from configs.errors import UsageError
+from tools.editing.arrangement import BED_FADE_S
 from tools.editing.change.desk import BEDS, OVERLAY, PICTURE, Desk, Lane
 from tools.editing.change.making import SOURCE_SOUND, FindAsset, clips_of, title_of
 from tools.editing.change.model import AddTitle, Insert, Move, NewClip, Overwrite, RippleDelete, Split, Trim
@@ -13,8 +14,6 @@ from tools.editing.change.ripple import boundary, clear, close_time, open_time, 
 from tools.editing.change.slots import Slot
 from tools.editing.effects import check_effect
 
-BED_FADE_S = 1.5
-"""Fade of music and ambience that would sound on beyond the film, at most a quarter of what is heard of it."""
 BED_GAIN_DB = -10.0
 """Music and ambience under a clip's own sound, in which somebody may speak: softer, as it is never ducked there."""
 FULL_FRAME = {"keys": [{"at": 0.0, "x": 0.5, "y": 0.5, "width": 1.0}], "blend": "normal"}

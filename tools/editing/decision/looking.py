@@ -104,16 +104,23 @@ class Looking:
         self.spans.append(f"{begin:.2f}-{end:.2f} s")
         return begin, end
 
+    def bed(self) -> Bed:
+        """The attached piece, to be laid under a cut. Raises UsageError when none is."""
+        if self._music is None:
+            raise UsageError("There is no music to lay under the cut", fix="Attach the music, or name it")
+        source, asset = self._music
+        return Bed(source, asset.path, Path(asset.name).stem)
+
     def music(self, parts: tuple[Part, ...]) -> tuple[Music, Bed]:
         """What the cut follows: the attached music, else a clip's own sound with a steady beat.
 
         Raises UsageError when there is neither.
         """
         if self._music is not None:
-            source, asset = self._music
+            _, asset = self._music
             if self._heard is None:
                 self._heard = Music(asset.name, _listen(asset, self._ctx))
-            return self._heard, Bed(source, asset.path, Path(asset.name).stem)
+            return self._heard, self.bed()
         for part in parts:
             facts = self.facts(part)
             if facts.sound is not None and len(facts.beats) >= FEWEST_BEATS:

@@ -15,6 +15,7 @@ from tools.editing.decision import music, select, shots, silence, takes, theme, 
 from tools.editing.decision.facts import Facts
 from tools.editing.decision.pieces import plain
 from tools.editing.decision.reframe import follow
+from tools.editing.presets import editing_presets
 
 if TYPE_CHECKING:
     from tools.editing.decision.looking import Looking
@@ -31,8 +32,8 @@ MADE = re.compile(r"(?:(?<=\w)-(?:edit|captions|effects))+$")
 """What the studio's own tools add to the name of a film."""
 WISHES = (
     w.Best, w.Target, w.Tighten, w.DropSilences, w.ToBeat, w.MatchMusic, w.MatchCuts, w.Trailer, w.Montage,
-    w.BestTakes, w.Reframe, w.Shots, w.Order, w.ClipOrder, w.Dark, w.Matching, w.Transitions, w.TitleCard, w.Still,
-    w.Zoom, w.Rotate, w.Mirror, w.Seamless,
+    w.BestTakes, w.Pace, w.Reframe, w.Shots, w.Order, w.ClipOrder, w.Dark, w.Matching, w.Transitions, w.TitleCard,
+    w.Still, w.Zoom, w.Rotate, w.Mirror, w.Seamless,
 )  # fmt: skip
 MEASURED = (
     w.Best, w.Target, w.Tighten, w.DropSilences, w.ToBeat, w.MatchMusic, w.MatchCuts, w.Trailer, w.Montage,
@@ -53,6 +54,8 @@ def fulfil(made: Arrangement, wish: w.Operation, known: Looking, tables: dict[st
         case w.TitleCard(text=text, place=place, seconds=seconds):
             at = Fraction(0) if place == "start" else made.seconds
             return replace(made, cards=(*made.cards, Card(at, seconds, text, "asked for")))
+        case w.Pace(seconds=seconds):
+            return _paced(made, seconds)
         case w.Still():
             return _still(made, wish, known)
         case w.Reframe(wide=wide, high=high):
@@ -186,6 +189,22 @@ def _joined(made: Arrangement, kind: Any, seconds: float, direction: Any) -> Arr
     first, *rest = made.parts
     changed = [replace(p, transition=kind, transition_seconds=seconds, direction=direction) for p in rest]
     return replace(made, parts=(first, *changed))
+
+
+def _paced(made: Arrangement, seconds: float) -> Arrangement:
+    """All of it at one speed. Raises UsageError beyond the speeds at which film is played."""
+    limits = editing_presets().speed
+    factor = made.seconds / Fraction(seconds).limit_denominator(10_000)
+    if not limits.slowest <= factor <= limits.fastest:
+        raise UsageError(
+            f"{float(made.seconds):.2f} s cannot be played in {seconds:g} s",
+            f"that is {float(factor):.2g} times its speed, and {limits.slowest:g} to {limits.fastest:g} can be made",
+            "Ask for another length; nothing was changed",
+        )
+    factor = factor.limit_denominator(10_000)
+    note = f"played at {float(factor):.2f} times its speed, all {float(made.seconds):.2f} s in {seconds:g} s"
+    parts = tuple(replace(part, speed=part.speed * factor) for part in made.parts)
+    return replace(made, parts=parts, notes=(*made.notes, note))
 
 
 def _clip_order(made: Arrangement, first: str, second: str) -> Arrangement:

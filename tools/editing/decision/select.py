@@ -223,7 +223,7 @@ def cut_down(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, seconds: 
     if wanted > there or wanted < 1:
         raise UsageError(
             f"The result cannot be {seconds:g} s long", f"there are {float(there / rate):.2f} s of picture",
-            "Ask for less; nothing was changed",
+            f"Ask for less, or 'slow it down to {seconds:g} seconds', a loop or a freeze frame; nothing was changed",
         )  # fmt: skip
     shortest = min(round(SHORTEST * rate), wanted)
     values = {
