@@ -49,7 +49,8 @@ class WriteNote(Tool):
         score = Score("neatness", value, "measured", "ruler", threshold=0.4, passed=value >= 0.4)
         scores = (score,) if args.text in ("scored", "sinking") else ()
         asset = ctx.save(file, "file", f"{args.text}.txt", parents=parents, scores=scores, seed=args.seed)
-        return ToolResult(f"wrote {args.text}", (asset,), {"letters": len(args.text)})
+        warned = (f"The ink came out at {value:.4f} of 1.",) if args.text in ("sinking", "thin") else ()
+        return ToolResult(f"wrote {args.text}", (asset,), {"letters": len(args.text)}, warnings=warned)
 
 
 class WipeArgs(ToolArgs):

@@ -175,6 +175,16 @@ def test_the_best_try_is_kept_not_the_last_and_what_fell_short_is_told(make_agen
     assert RUNS["sinking"] == 2, "a round that gains nothing is the last one"
     assert [a["scores"]["neatness"]["value"] for a in report["assets"]] == [0.3]
     assert any("Fell short" in n and "neatness" in n for n in report["notices"])
+    (ink,) = [n for n in report["notices"] if n.startswith("The ink")]
+    assert ink != "The ink came out at 0.3000 of 1.", "what the last try says takes the place of the first"
+
+
+def test_what_two_steps_warn_of_is_told_of_both(make_agent: Make) -> None:
+    notes = [("write_note", {"text": "thin", "seed": seed}) for seed in (200, 400)]
+    brain = ScriptedBrain().enqueue(understands("write_note"), calls(*notes), says("ok"))
+    report = make_agent(brain).invoke("write", thread="a")
+    told = [n for n in report["notices"] if n.startswith("The ink")]
+    assert told == ["The ink came out at 0.1000 of 1.", "The ink came out at 0.2000 of 1."]
 
 
 def test_the_same_call_three_times_is_stopped(make_agent: Make) -> None:

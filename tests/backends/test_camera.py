@@ -255,6 +255,16 @@ def test_flow_of_the_cells(size, cell):
     assert grid.flow(flow[None]) == pytest.approx(grid.moved(motion), abs=0.05)
 
 
+def test_flow_in_cells_is_as_fine_as_its_cells_and_few_sizes_are_kept():
+    from backends.vision import flow
+
+    assert flow._flow_of((96, 96), flow._FLOW_CELL, 12).getFinestScale() == 0
+    assert flow._flow_of((96, 96), 1, 12).getFinestScale() > 0
+    for side in range(20, 40):
+        assert flow._flow_of((side, side), 1, 12) is flow._flow_of((side, side), 1, 12)
+        assert len(flow._OF_THREAD.flows) <= flow._SIZES_KEPT
+
+
 def test_a_clip_of_several_moves():
     clip = made_clip(8, "mixed")
     assert len(clip.stretches) > 1

@@ -1,5 +1,6 @@
 """Sound in the one pass: in its place from the film's time 0 on, whatever the file's time stamps say."""
 
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -199,6 +200,20 @@ def test_rate_and_channels_that_change_on_the_way(tmp_path: Path) -> None:
     for half in (listener.mono[2_000:14_000], listener.mono[20_000:30_000]):
         peak = np.argmax(np.abs(np.fft.rfft(half))) * MONO_RATE / len(half)
         assert peak == pytest.approx(440, abs=3)
+
+
+def test_damaged_sound_is_told_as_sound(tmp_path: Path) -> None:
+    data = bytearray(
+        make(tmp_path / "whole.mkv", *moving(2.0), *tone(2.0), "-c:v", "ffv1", "-c:a", "flac").read_bytes()
+    )
+    heads = Counter(bytes(data[at : at + 4]) for at in range(len(data)) if data[at : at + 2] == b"\xff\xf8")
+    ((head, _),) = heads.most_common(1)  # of a piece of FLAC: other places begin like it by chance
+    middle = data.index(head, len(data) // 2)
+    data[middle : middle + 40] = bytes(40)
+    (tmp_path / "hurt.mkv").write_bytes(data)
+    seen = watch(tmp_path / "hurt.mkv", [Looker()], [Listener()])
+    told = " ".join(seen.warnings)
+    assert "of the sound could not be read, the first at " in told and "of the picture" not in told
 
 
 def test_no_sound_is_one_sentence(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backends.gpu.arbiter import Arbiter
 from backends.media.images import load_image
+from backends.media.probe import MediaInfo
 from backends.sound.result import Sound, SoundSegment
 from configs.models import ModelTable
 from configs.settings import Settings
@@ -24,6 +25,7 @@ from evals.footage.instruments import RATE
 from evals.footage.music import song
 from evals.footage.speakers import speech
 from memory.store import Memory
+from tools.analysis.sound import _figures_line
 from tools.analysis.sound_picture import axis_times, draw_sound
 from tools.analysis.sound_words import clock, content_words, in_words, pause_words, spans, target_words
 from tools.events import Event, Progress
@@ -135,6 +137,13 @@ def test_odd_sounds_are_measured_as_far_as_they_go(bench: Bench, mixed: NDArray[
     surround = bench.run("wide.wav").result
     assert surround is not None and "5.1" in surround.summary and surround.measurements["speech_share"] > 0.8
     assert any("stereo mix" in warning for warning in surround.warnings)
+
+
+@pytest.mark.parametrize(("channels", "told"), [(1, "mono"), (2, "stereo"), (3, "3 channels"), (6, "5.1"), (8, "7.1")])
+def test_channels_have_their_usual_names(channels: int, told: str) -> None:
+    sound = Sound(seconds=59.999, sample_rate=48_000, channels=channels)
+    assert _figures_line(sound, MediaInfo("audio", "wav")) == f"60.00 s, {told}, 48,000 Hz"
+    assert _figures_line(sound.model_copy(update={"seconds": 60.0}), MediaInfo("audio", "wav")).startswith("1:00")
 
 
 def test_what_has_no_sound_is_refused_in_one_sentence(bench: Bench, tmp_path: Path) -> None:
