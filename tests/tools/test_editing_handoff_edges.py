@@ -11,6 +11,9 @@ from editing_context import EditingStudio
 
 from configs.errors import UsageError
 from memory.records import Asset
+from tools.editing.change.desk import Desk
+from tools.editing.handoff.carries import lost_in
+from tools.editing.handoff.written import EDL
 from tools.editing.specs import ClipSpec, MarkerSpec
 from tools.editing.timeline import build_timeline, load_timeline, save_timeline
 
@@ -51,3 +54,15 @@ def test_a_timeline_of_a_newer_version_is_named_as_such(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace('"Marker.2"', '"Marker.99"'))
     with pytest.raises(UsageError, match=r"'new\.otio' cannot be read: a newer OpenTimelineIO wrote it"):
         load_timeline(file)
+
+
+def test_what_gets_lost_is_found_in_one_pass_over_the_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It once looked for the sounds of all shots anew for each sound: minutes for a film of 500 cuts."""
+    shots = [ClipSpec("vid-a", Path("assets/a.mp4"), n, 1, n, effects=({"name": "fade_in", "seconds": 0.2},))
+             for n in range(40)]  # fmt: skip
+    asked: list[str] = []
+    real = Desk.linked
+    monkeypatch.setattr(Desk, "linked", lambda self, slot: asked.append(slot.id) or real(self, slot))
+    lost = lost_in(Desk(build_timeline("many", 24, 160, 90, shots, {"source": shots})), EDL)
+    assert any(one.startswith("fade in on 40 clips: lost") for one in lost), "a picture and its sound fade as one"
+    assert len(asked) <= 40

@@ -66,10 +66,10 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
         yield f"{_count(titles, 'title card')}: black for as long ({_names(titles)})"
     yield from _other_tracks(desk, carries)
     effects: dict[str, list[Slot]] = {}
-    for lane, slot in desk.every():
-        # A picture and its sound fade together: that is one clip to people.
-        linked = lane.is_sound and any(slot is one for shot in main for _, one in desk.linked(shot))
-        for each in slot.effects if not linked else ():
+    # A picture and its sound fade together: that is one clip to people.
+    linked = {id(sound) for shot in main for _, sound in desk.linked(shot)}
+    for _, slot in desk.every():
+        for each in slot.effects if id(slot) not in linked else ():
             if each["name"] not in OWN_TIME:
                 name = each.get("look") or each.get("effect") or each["name"]
                 effects.setdefault(str(name).replace("_", " "), []).append(slot)
