@@ -100,3 +100,40 @@ def test_a_timeline_with_an_impossible_rate_is_refused(studio: EditingStudio, tm
     studio.attach(tmp_path / "rate.otio")
     outcome = studio.run("import_timeline", file="rate.otio")
     assert outcome.error is None if fps is None else isinstance(outcome.error, UsageError)
+
+
+def test_clips_that_do_not_say_how_long_they_play_play_their_whole_file(studio: EditingStudio, tmp_path: Path) -> None:
+    """OpenTimelineIO means that by a clip without a range of its own and of its media."""
+    timeline = otio.schema.Timeline("bare")
+    track = otio.schema.Track(kind="Video")
+    track.append(otio.schema.Clip("bare", otio.schema.ExternalReference("file:///C:/cut/one%20&%20'two'.mp4")))
+    timeline.tracks.append(track)
+    file = tmp_path / "bare.otio"
+    otio.adapters.write_to_file(timeline, str(file))
+    direct = studio.run("render_timeline", timeline=studio.attach(file).id)
+    assert direct.error is not None and "import_timeline" in direct.error.sentence
+    _, outcome = studio.make("import_timeline", file="bare.otio")
+    film, _ = studio.make("render_timeline", timeline=outcome.assets[0].id)
+    assert numbers(film) == list(range(28))
+    track[0].media_reference = otio.schema.ExternalReference("late.mp4")
+    otio.adapters.write_to_file(timeline, str(file))
+    gone = studio.run("import_timeline", file=studio.attach(file).id)
+    assert isinstance(gone.error, UsageError) and "late.mp4" in gone.error.sentence
+
+
+def test_speeds_of_other_programs_are_rendered(studio: EditingStudio, tmp_path: Path) -> None:
+    timeline = build_timeline("fast", 24, 160, 90, [ClipSpec("", Path("one & 'two'.mp4"), 0, 1 / 24)], {})
+    for clip in timeline.find_clips():
+        clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=20))
+    studio.attach(save_timeline(timeline, tmp_path / "fast.otio"))
+    _, outcome = studio.make("import_timeline", file="fast.otio")
+    film, _ = studio.make("render_timeline", timeline=outcome.assets[0].id)
+    assert numbers(film) == [9], "the middle of the twenty that it stands for"
+
+
+def test_a_very_slow_clip_is_planned_to_stand_still(studio: EditingStudio) -> None:
+    slow = ClipSpec("", Path("one & 'two'.mp4"), 0, 2, 0.5, effects=({"name": "speed", "factor": 0.02},))
+    save_timeline(build_timeline("slow", 24, 160, 90, [slow], {}), studio.workspace.home / "slow.otio")
+    outcome = studio.run("render_timeline", timeline="slow.otio")
+    assert outcome.result is not None and not outcome.result.warnings
+    assert outcome.result.measurements["frozen_share"] > 0.9

@@ -20,6 +20,8 @@ from tools.editing.sheet import contact_sheet
 VISION = "backends.vision.quality"
 CUTS = "backends.vision.cuts"
 LOUDNESS = "ITU-R BS.1770"
+SLOW = 0.25
+"""Slower than this, every picture is held so long that it counts as still."""
 
 
 @dataclass(frozen=True)
@@ -155,10 +157,10 @@ def _share(name: str, value: float, most: float, free: bool) -> Score:
 
 
 def _planned(program: Program) -> tuple[float, float]:
-    """Shares of the program that are still pictures or gaps, and that are gaps."""
+    """Shares of the program that are still pictures, very slow or gaps, and that are gaps."""
     still = empty = 0
     for cut in program.video:
-        if cut.title is not None or cut.frozen:
+        if cut.title is not None or cut.frozen or cut.speed < SLOW:
             still += cut.frames
         elif cut.source is None:
             empty += cut.frames

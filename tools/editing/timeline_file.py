@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +43,10 @@ def save_timeline(timeline: otio.schema.Timeline, path: Path) -> Path:
     return path
 
 
-def load_timeline(path: Path) -> otio.schema.Timeline:
+def load_timeline(path: Path, *, whole: bool = True) -> otio.schema.Timeline:
     """Read an .otio file, or the timeline of an .otioz bundle (its media are looked for in the studio).
 
+    whole: refuse clips that do not say how long they play (OpenTimelineIO means all of their file by that).
     Raises UsageError when it is missing, too large, no JSON, or no OTIO timeline.
     """
     import opentimelineio as otio
@@ -79,7 +81,18 @@ def load_timeline(path: Path) -> otio.schema.Timeline:
         raise UsageError(problem, "its schema is unknown", fix)
     if timeline.tracks is None:
         raise UsageError(problem, "it has no tracks", fix)
+    if whole and (clip := next(endless(timeline), None)) is not None:
+        raise UsageError(
+            f"The clip '{str(clip.name)[:60]}' does not say how long it plays", fix="Use import_timeline, which looks"
+        )
     return timeline
+
+
+def endless(timeline: otio.schema.Timeline) -> Iterator[otio.schema.Clip]:
+    """Clips without a range of their own and of their media: as long as their file."""
+    for clip in timeline.find_clips():
+        if clip.source_range is None and getattr(clip.media_reference, "available_range", None) is None:
+            yield clip
 
 
 def _read(path: Path, problem: str, fix: str) -> bytes:

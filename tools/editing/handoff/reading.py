@@ -37,7 +37,7 @@ def read_cut(path: Path, fps: float = 0.0) -> tuple[otio.schema.Timeline, list[s
     if len(raw) > MAX_BYTES:
         raise UsageError(f"'{path.name}' is too large for a cut", f"{MAX_BYTES // 2**20} MiB are the limit")
     if raw.startswith(b"PK\x03\x04") or raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return load_timeline(path), []
+        return load_timeline(path, whole=False), []
     text = _text(raw)
     if text.lstrip("\ufeff \t\r\n").startswith("<"):
         return _xml(text, path)

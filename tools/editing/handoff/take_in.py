@@ -20,14 +20,18 @@ from tools.editing.handoff.written import clean
 from tools.editing.outline import describe, outline, studio_data
 from tools.editing.program import MAX_CLIPS, MAX_SECONDS, noted_size
 from tools.editing.sources import SourceFinder
-from tools.editing.timeline_file import save_timeline
+from tools.editing.timeline_file import endless, save_timeline
 from tools.spec import SUMMARY_LIMIT, Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 
 if TYPE_CHECKING:
+    import opentimelineio as otio
+
     from tools.editing.program import Source
 
 NAMED = 8
 HOUR = 3600
+HELD = 24
+"""Frames per second in which a sound's length is told."""
 MEANS_NEWEST = ("last", "$last")
 
 
@@ -59,6 +63,7 @@ class ImportTimeline(Tool):
         if zipfile.is_zipfile(path):
             taken = take_media(path, ctx)
             unread += [f"Taken in from the bundle: {_some(taken)}"] if taken else []
+        _with_lengths(timeline, ctx)
         desk = Desk(timeline)
         if sum(len(lane.slots) for lane in desk.lanes) > MAX_CLIPS or desk.length > MAX_SECONDS * desk.rate:
             raise UsageError(
@@ -181,6 +186,26 @@ class _Links:
         if slot.source < 0 or slot.source + slot.eaten(slot.frames) > whole + rate:
             self.notes.append(f"{slot.label} asks for more than '{asset.name}' holds; its last frame is held")
         self.notes = list(dict.fromkeys(self.notes))
+
+
+def _with_lengths(timeline: otio.schema.Timeline, ctx: ToolContext) -> None:
+    """Clips that do not say how long they play play all of their file. Raises UsageError where it is not here."""
+    import opentimelineio as otio
+
+    finder = SourceFinder(ctx)
+    for clip in list(endless(timeline)):
+        name = clean(clip.name) or "one without a name"
+        try:
+            info = finder.find("", str(getattr(clip.media_reference, "target_url", "") or "")).info
+        except UsageError as error:
+            raise UsageError(f"The clip '{name}' does not say how long it plays", error.problem, "Attach it") from error
+        if not info.seconds:
+            raise UsageError(f"The clip '{name}' does not say how long it plays", "its file is a picture")
+        rate = info.fps or float(HELD)
+        frames = max(1, int(info.seconds * rate + 1e-3))
+        clip.source_range = otio.opentime.TimeRange(
+            otio.opentime.RationalTime(0, rate), otio.opentime.RationalTime(frames, rate)
+        )
 
 
 def _without_generators(desk: Desk) -> list[str]:
