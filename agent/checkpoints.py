@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 from uuid import UUID
+
+from configs.errors import EngineError
 
 NEWEST = "SELECT max(checkpoint_id) FROM checkpoints"
 
@@ -32,3 +35,14 @@ async def keep_order(saver: Any) -> None:
 def ticks(found: UUID) -> int:
     """Its time, in 100 ns since 15 October 1582 (RFC 9562, version 6)."""
     return (found.int >> 80) << 12 | (found.int >> 64) & 0xFFF
+
+
+def not_written(error: sqlite3.Error) -> EngineError:
+    """What to tell when a state could not be written down, in the middle of a turn."""
+    is_full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return EngineError(
+        "The conversation could not be written down, so the turn was stopped",
+        "the disk is full" if is_full else str(error),
+        f"{'Free some space' if is_full else 'Check the disk of the studio folder'}, then say it again; "
+        "what was made by then is kept",
+    )

@@ -18,7 +18,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.types import Command
 
 from agent.answering import typed_decision
-from agent.checkpoints import keep_order
+from agent.checkpoints import keep_order, not_written
 from agent.events import ApprovalAsked, Done, Event, Failed, ModelStarting, Notice
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.loop_thread import LoopThread
@@ -255,6 +255,8 @@ class StudioAgent:
                 await self._run(None, context)
         except StudioError as error:
             failure = error
+        except sqlite3.Error as error:
+            failure = not_written(error)
         except Exception as error:
             import logging
 
