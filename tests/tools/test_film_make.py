@@ -15,7 +15,7 @@ from backends.media.images import load_image
 from backends.media.probe import probe
 from configs.settings import Settings, load_settings
 from memory.records import Asset
-from tools.events import Event, ModelSwapped, StepFinished
+from tools.events import Event, ModelSwapped, Progress, StepFinished
 from tools.executor import Executor, Run
 from tools.film.storyboard import load_board
 from tools.opening import opened_executor
@@ -95,6 +95,14 @@ def test_pictures_move_and_are_not_black(film: Film) -> None:
     assert min(frame.mean() for frame in inner) > 25
     changes = [float(np.abs(a - b).mean()) for a, b in itertools.pairwise(inner)]
     assert np.median(changes) > 0.25 and max(changes) > 10  # moves inside shots, and cuts between them
+
+
+def test_the_bar_only_goes_forward_and_moves_most_while_pictures_are_drawn(film: Film) -> None:
+    told = [event for event in film.events if isinstance(event, Progress) and event.step == "1"]
+    shares = [event.done / event.total for event in told]
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == pytest.approx(1)
+    at = {event.note: event.done / event.total for event in told}
+    assert at["picture 1 of 3"] < 0.1 and at["picture 3 of 3"] - at["picture 2 of 3"] == pytest.approx(0.25)
 
 
 def test_a_stopped_film_goes_on_without_making_anything_twice(film: Film) -> None:

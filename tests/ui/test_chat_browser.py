@@ -243,6 +243,13 @@ def test_every_button_has_a_name_and_answers_are_read_out(tabs: BrowserContext, 
     page.locator("[role=log]", has_text="in this conversation yet").wait_for()
     assert page.locator("[role=log] .step:has(button[id^='step-'])").first.get_attribute("aria-live") == "off"
     assert page.evaluate(nameless) == []
+    page.reload()  # the address is the conversation's own by now
+    page.get_by_text("in this conversation yet").first.wait_for()
+    assert "/thread/" in page.url
+    page.locator("#new-chat-button").click()
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="A short film").wait_for()
+    assert "/thread/" not in page.url
     page.close()
 
 

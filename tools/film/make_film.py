@@ -15,12 +15,12 @@ from tools.film.production import animate_shots, make_pictures, speak_lines, tim
 from tools.film.reading import read_story
 from tools.film.remembered import remember_film
 from tools.film.shot import Storyboard
+from tools.film.stages import reached
 from tools.film.storyboard import MAX_STORY
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
 from tools.voice.dialogue_lines import speech_seconds
 from tools.voice.subtitles import Names
 
-STAGES = ("storyboard", "voices", "pictures", "animation", "edit")
 PICTURE_SECONDS_PER_MEGAPIXEL = 10.0
 """A film's picture with its faces, two cores; measured."""
 
@@ -83,7 +83,7 @@ class MakeFilm(Tool):
     def run(self, args: MakeFilmArgs, ctx: ToolContext) -> ToolResult:
         if not any(letter.isalpha() for letter in args.story) and args.storyboard is None:
             raise UsageError("There is no story to film", "the text has no words", "Say who does what, and where")
-        ctx.progress(0, len(STAGES), "storyboard")
+        reached(ctx, "storyboard")
         wanted: dict[str, Any] = {
             "story": args.story,
             "seconds": args.seconds,
@@ -100,14 +100,14 @@ class MakeFilm(Tool):
         for note in board.notes:
             ctx.warn(note)
         new = remember_cast(ctx.memory, board.characters, ctx.thread)
-        ctx.progress(1, len(STAGES), "voices")
+        reached(ctx, "voices")
         voices = speak_lines(board, ctx)
         board = timed_board(board, voices, args.seconds, ctx)
-        ctx.progress(2, len(STAGES), "pictures")
+        reached(ctx, "pictures")
         pictures = make_pictures(board, voices, ctx)
-        ctx.progress(3, len(STAGES), "animation")
+        reached(ctx, "animation")
         clips = animate_shots(board, pictures, voices, ctx)
-        ctx.progress(4, len(STAGES), "edit")
+        reached(ctx, "edit")
         made = assemble(
             board, written.assets[0], pictures, clips, voices, ctx,
             captions=args.captions, music=args.music, names=args.subtitles,
@@ -118,7 +118,7 @@ class MakeFilm(Tool):
             if score.passed is False:
                 ctx.warn(f"{score.name} is {score.value}, the mark is {score.threshold}")
         remember_film(made, board, voices, pictures, ctx)
-        ctx.progress(len(STAGES), len(STAGES), "done")
+        reached(ctx, "edit", 1.0, "done")
         film = ctx.memory.get_asset(made.film.id) or made.film
         engine = pictures[board.shots[0].id].engine
         seconds = sum(shot.seconds for shot in board.shots)

@@ -11,6 +11,7 @@ from configs.errors import StudioError
 from memory.records import Asset
 from tools.film.lexicon import lexicon
 from tools.film.shot import Line, Shot, Storyboard
+from tools.film.stages import reached
 from tools.film.timing import fit_lengths
 from tools.spec import Studio, ToolContext, ToolOutcome
 from tools.voice.dialogue_lines import grouped, voice_key
@@ -42,7 +43,7 @@ def speak_lines(board: Storyboard, ctx: ToolContext) -> list[Voice]:
     said: dict[int, tuple[Shot, int, Line, ToolOutcome]] = {}
     for number, place in enumerate(grouped(keys), 1):
         shot, index, line = lines[place]
-        ctx.progress(1 + 0.8 * number / len(lines), 5, f"line {number} of {len(lines)}")
+        reached(ctx, "voices", 0.8 * number / len(lines), f"line {number} of {len(lines)}")
         wanted = {"text": line.text, "character": line.character, "emotion": line.emotion, "language": line.language}
         made = ctx.call("speak", wanted, key=f"{shot.id}-line-{index + 1}", title=f"{line.character}: {line.text[:40]}")
         said[place] = (shot, index, line, made)
@@ -96,7 +97,7 @@ def make_pictures(board: Storyboard, voices: Sequence[Voice], ctx: ToolContext) 
     cast = [member.model_dump(mode="json") for member in board.characters]
     pictures: dict[str, Asset] = {}
     for number, shot in enumerate(board.shots, 1):
-        ctx.progress(2 + 0.95 * (number - 1) / len(board.shots), 5, f"picture {number} of {len(board.shots)}")
+        reached(ctx, "pictures", (number - 1) / len(board.shots), f"picture {number} of {len(board.shots)}")
         mouths: dict[str, list[str]] = {}
         for voice in voices:
             if voice.shot == shot.id:
@@ -128,7 +129,7 @@ def animate_shots(
     half = float(lexicon("grammar")["transition_seconds"]) / 2
     clips: dict[str, Asset] = {}
     for number, shot in enumerate(board.shots):
-        ctx.progress(3 + 0.95 * number / len(board.shots), 5, f"shot {number + 1} of {len(board.shots)} moves")
+        reached(ctx, "animation", number / len(board.shots), f"shot {number + 1} of {len(board.shots)} moves")
         following = board.shots[number + 1].transition if number + 1 < len(board.shots) else "cut"
         starts = line_starts(shot, voices)
         lines = [

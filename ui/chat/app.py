@@ -85,6 +85,8 @@ async def resume(thread: Any) -> None:
 async def message(said: cl.Message) -> None:
     files = [(under_own_name(Path(e.path), e.name), e.name) for e in said.elements or [] if getattr(e, "path", None)]
     text = said.content.strip()
+    # the page's address becomes the conversation's (`studio.js`), so that a reload shows it again
+    await cl.send_window_message({"conversation": _thread()})
     if files and not text:
         await _take_in_only(files)
         return

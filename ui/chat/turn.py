@@ -12,6 +12,7 @@ import chainlit as cl
 from agent import events as ev
 from agent.report import asset_row
 from configs.headlines import shortened
+from ui.chat.pace import Pace
 from ui.chat.plan import ask_approval
 from ui.chat.showing import TurnTasks, bar, element_for, in_lines, is_page, page_links, scores_table, without_ids
 from ui.chat.wording import step_title, wording
@@ -42,6 +43,7 @@ class TurnView:
         self._tools: dict[str, str] = {}
         self._titles = {step.id: step_title(step.tool, step.args) for step in plan}
         self._drawn: dict[str, float] = {}
+        self._paces: dict[str, Pace] = {}
         self._tasks = TurnTasks()
         self._poster = ""
         self._asked: ev.ApprovalAsked | None = None
@@ -95,7 +97,11 @@ class TurnView:
         if event.step not in self._steps or not self._due(event.step):
             return
         share = min(1.0, event.done / event.total) if event.total else 0.0
-        line = f"{bar(share, 1)} {event.note}".rstrip()
+        left = self._paces.setdefault(event.step, Pace()).left(share, time.monotonic())
+        told = (
+            event.note if not left or " left" in event.note else ", ".join(part for part in (event.note, left) if part)
+        )
+        line = f"{bar(share, 1)} {told}".rstrip()
         self._steps[event.step].output = line
         if "/" not in event.step:
             await self._tasks.say(f"{share:.0%}")
@@ -186,7 +192,8 @@ class TurnView:
         rows = [row for row in report["assets"] if not is_page(row)]
         if report["calls"] and all(call["tool"] == LISTS for call in report["calls"]):
             # the list is the answer; what can be seen or heard stands below it, and is no result of now
-            main, extras = [row for row in rows if row["kind"] in ("image", "audio", "video")], []
+            main = [row for row in rows if row["kind"] in ("image", "audio", "video")]
+            extras: list[dict[str, Any]] = []
         else:
             await self._measures(report["assets"])
             main, extras = _sorted_results(rows)

@@ -1,5 +1,5 @@
 "use strict";
-// Chainlit draws some buttons as bare pictures: here they get names, for screen readers and for who points at them.
+// What Chainlit's page lacks: names of buttons that are bare pictures, answers that are read out, addresses that stay.
 (() => {
   const NAMES = {
     "#sidebar-trigger-button": "Show or hide the conversations",
@@ -35,6 +35,14 @@
     }
     for (const work of document.querySelectorAll("button[id^='step-']")) set(work.closest(".step"), "aria-live", "off");
   }
+
+  // A conversation that has begun keeps its own address: a reload shows it again, and not an empty page.
+  window.addEventListener("message", (e) => {
+    const name = e.source === window && e.data && e.data.conversation;
+    if (typeof name !== "string" || !/^[0-9a-f-]{36}$/.test(name) || location.pathname.includes("/thread/")) return;
+    const root = document.querySelector('meta[property="og:root_path"]')?.content || "";
+    history.replaceState(history.state, "", `${root}/thread/${name}`);
+  });
 
   // The page's name, for who cannot see the logo; outside of what React draws.
   const head = document.createElement("header"), title = document.createElement("h1");
