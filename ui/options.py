@@ -20,6 +20,15 @@ Brain = Annotated[str | None, typer.Option("--brain", help="auto, offline (built
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on (default 8400, or server.port).")]
 
 
+def file_named(text: str) -> Path | None:
+    """The file of this name; None when there is none, or when no file can be called so."""
+    try:
+        file = Path(text).expanduser()
+        return file if file.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
 def fail(error: StudioError, as_json: bool = False) -> None:
     """Print the error and leave with its exit code."""
     if as_json:

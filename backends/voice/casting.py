@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from backends.voice.emotions.prosody import Prosody
 from backends.voice.engines.espeak_library import EspeakKnobs
 from backends.voice.engines.protocol import VoiceProfile
+from backends.voice.profile import seeded
 from backends.voice.shaping.timbre import Treatment, formant_ratio
 from configs.settings import CONFIG_DIR
 from configs.yaml_file import own_table
@@ -89,12 +89,6 @@ def cast(profile: VoiceProfile, language_voice: str, prosody: Prosody) -> Castin
         + own["tilt_db"] * seeded(profile.seed, "tilt"),
     )
     return Casting(knobs, treatment)
-
-
-def seeded(seed: int, what: str) -> float:
-    """-1..1 from the seed alone: what makes a voice this character's own."""
-    digest = hashlib.sha256(f"{seed}:{what}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 0xFFFFFFFF * 2 - 1
 
 
 def _first(key: str, default: float, *places: dict[str, Any]) -> float:

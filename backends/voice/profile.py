@@ -52,9 +52,9 @@ def voice_from_description(name: str, description: str, look: Mapping[str, Any] 
         age=age,
         gender=gender,
         species=species,
-        pitch=round(_clamp(pitch + spread["pitch"] * _draw(seed, 1), -9, 9), 2),
-        rate=round(_clamp(rate * (1 + spread["rate"] * _draw(seed, 2)), 0.7, 1.4), 3),
-        timbre=round(_clamp(timbre + spread["timbre"] * _draw(seed, 3), -1, 1), 2),
+        pitch=round(_clamp(pitch + spread["pitch"] * seeded(seed, 1), -9, 9), 2),
+        rate=round(_clamp(rate * (1 + spread["rate"] * seeded(seed, 2)), 0.7, 1.4), 3),
+        timbre=round(_clamp(timbre + spread["timbre"] * seeded(seed, 3), -1, 1), 2),
         seed=seed,
     )
 
@@ -151,9 +151,9 @@ def _traits(tokens: list[str]) -> tuple[float, float, float]:
     return pitch, rate, timbre
 
 
-def _draw(seed: int, salt: int) -> float:
-    """-1..1, from the seed alone."""
-    digest = hashlib.sha256(f"{seed}:{salt}".encode()).digest()
+def seeded(seed: int, what: str | int) -> float:
+    """-1..1 from the seed alone: what makes a voice this character's own."""
+    digest = hashlib.sha256(f"{seed}:{what}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 0xFFFFFFFF * 2 - 1
 
 

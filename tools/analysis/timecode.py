@@ -69,6 +69,14 @@ class FrameRate:
         return counted - dropped * (total_minutes - total_minutes // 10)
 
 
+def caption_clock(seconds: float, point: str = ",") -> str:
+    """'01:02:03,456', as SubRip writes it; WebVTT has a point in place of the comma."""
+    thousandths = round(seconds * 1000)
+    minutes, rest = divmod(thousandths, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
+
+
 def clock(seconds: float, digits: int = 1) -> str:
     """'0:07.3', '12:04.0' or '1:02:03.5'. digits: behind the point."""
     scale = 10**digits

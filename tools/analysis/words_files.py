@@ -11,6 +11,7 @@ from pathlib import Path
 from backends.media.subtitles import plain_line
 from backends.sound.result import Words
 from configs.errors import UsageError
+from tools.analysis.timecode import caption_clock
 
 MAX_BYTES, MOST = 4 * 1024 * 1024, 20_000
 _HEAD = re.compile(r"\A\ufeff?WEBVTT(?:[ \t][^\n]*)?(?:\n|\Z)")
@@ -79,7 +80,7 @@ def write_vtt(words: Sequence[Words]) -> str:
     for number, one in enumerate(sorted(words, key=lambda words: (words.start, words.end)), 1):
         text = html.escape(" ".join(one.text.split()), quote=False)
         if text and math.isfinite(one.start) and math.isfinite(one.end) and one.end > one.start >= 0:
-            cues.append(f"{number}\n{_clock(one.start)} --> {_clock(one.end)}\n{text}\n")
+            cues.append(f"{number}\n{caption_clock(one.start, '.')} --> {caption_clock(one.end, '.')}\n{text}\n")
     return "\n".join(cues)
 
 
@@ -116,10 +117,3 @@ def _text(path: Path) -> str:
 def _seconds(parts: Sequence[str | None]) -> float:
     hours, minutes, seconds, thousandths = (int(part or 0) for part in parts)
     return hours * 3600 + minutes * 60 + seconds + thousandths / 1000
-
-
-def _clock(seconds: float) -> str:
-    thousandths = round(seconds * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

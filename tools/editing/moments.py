@@ -203,8 +203,8 @@ def _cuts(record: FilmRecord) -> Iterator[Moment]:
 def _faces(record: FilmRecord) -> Iterator[Moment]:
     seen = [(shot, one) for shot in record.shots if shot.composition for one in shot.composition.figures]
     seen = [(shot, one) for shot, one in seen if one.kind == "face"]
-    for (shot, face), strength in zip(seen, ranks([_area(face.box) for _, face in seen]), strict=True):
-        note = f"{face.character or 'a face'}, {_area(face.box):.1%} of the picture (by {face.by or 'measurement'})"
+    for (shot, face), strength in zip(seen, ranks([area(face.box) for _, face in seen]), strict=True):
+        note = f"{face.character or 'a face'}, {area(face.box):.1%} of the picture (by {face.by or 'measurement'})"
         yield Moment("face", shot.start, shot.seconds, strength, shot.index, face.box, note)
 
 
@@ -235,7 +235,7 @@ def _reactions(record: FilmRecord) -> Iterator[Moment]:
         if not causes:
             continue
         cause = max(causes, key=lambda moment: moment.strength)
-        strength = min(1.0, 0.5 * cause.strength + 0.5 * min(1.0, 6 * _area(face)))
+        strength = min(1.0, 0.5 * cause.strength + 0.5 * min(1.0, 6 * area(face)))
         note = f"{how}, {max(0.0, shot.start - cause.at):.1f} s after a {named(cause.kind)} ({cause.note})"
         yield Moment("reaction", shot.start, shot.seconds, strength, shot.index, face, note)
 
@@ -244,13 +244,13 @@ def _closer(before: Shot, shot: Shot) -> tuple[Box | None, str]:
     """The face of a shot that is closer than the one before, and how that shows."""
     marks = effect_presets().moments
     face = _largest(shot)
-    if face is None or _area(face) < marks.reaction_face:
+    if face is None or area(face) < marks.reaction_face:
         return None, ""
     last, near, far = _largest(before), closeness(shot), closeness(before)
-    if last is not None and _area(face) >= marks.reaction_closer * _area(last):
-        return face, f"a face {_area(face) / _area(last):.1f} times as large as in the shot before"
+    if last is not None and area(face) >= marks.reaction_closer * area(last):
+        return face, f"a face {area(face) / area(last):.1f} times as large as in the shot before"
     if last is None and (far is None or (near is not None and near > far)):
-        return face, f"a face fills {_area(face):.0%} of the picture, the shot before has none"
+        return face, f"a face fills {area(face):.0%} of the picture, the shot before has none"
     return None, ""
 
 
@@ -273,10 +273,11 @@ def _repetitions(record: FilmRecord) -> Iterator[Moment]:
 
 def _largest(shot: Shot) -> Box | None:
     boxes = [figure.box for figure in shot.composition.figures if figure.kind == "face"] if shot.composition else []
-    return max(boxes, key=_area, default=None)
+    return max(boxes, key=area, default=None)
 
 
-def _area(box: Box) -> float:
+def area(box: Box) -> float:
+    """Of a box of left, top, right, bottom."""
     return (box[2] - box[0]) * (box[3] - box[1])
 
 

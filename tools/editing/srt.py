@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.errors import UsageError
+from tools.analysis.timecode import caption_clock
 from tools.editing.specs import CaptionSpec
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -61,7 +62,7 @@ def write_srt(captions: Sequence[CaptionSpec]) -> str:
     for number, caption in enumerate(sorted(captions, key=lambda caption: (caption.start, caption.end)), 1):
         words = "\n".join(line for line in caption.text.replace("\r", "").split("\n") if line.strip())
         place = "{\\an8}" if caption.position == "top" else ""
-        blocks.append(f"{number}\n{_clock(caption.start)} --> {_clock(caption.end)}\n{place}{words}\n")
+        blocks.append(f"{number}\n{caption_clock(caption.start)} --> {caption_clock(caption.end)}\n{place}{words}\n")
     return "\n".join(blocks)
 
 
@@ -72,7 +73,7 @@ def write_vtt(captions: Sequence[CaptionSpec]) -> str:
     for caption in sorted(captions, key=lambda caption: (caption.start, caption.end)):
         lines = [line for line in caption.text.replace("\r", "").split("\n") if line.strip()]
         words = "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        span = f"{_clock(caption.start, '.')} --> {_clock(caption.end, '.')}{places[caption.position]}"
+        span = f"{caption_clock(caption.start, '.')} --> {caption_clock(caption.end, '.')}{places[caption.position]}"
         blocks.append(f"{span}\n{words}\n")
     return "\n".join(blocks)
 
@@ -80,10 +81,3 @@ def write_vtt(captions: Sequence[CaptionSpec]) -> str:
 def _seconds(parts: Sequence[str]) -> float:
     hours, minutes, seconds, thousandths = parts
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(thousandths.ljust(3, "0")) / 1000
-
-
-def _clock(seconds: float, point: str = ",") -> str:
-    thousandths = round(seconds * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.forecasting import duration
 from configs.headlines import shortened
 from configs.yaml_file import own_table
 
@@ -83,12 +84,6 @@ def _line(step: PlanStep) -> str:
 def _plain(text: str) -> str:
     """The user's own words, safe inside Markdown."""
     return "".join("\\" + c if c in "\\`*_[]<>#|" else c for c in text)
-
-
-def duration(seconds: float) -> str:
-    """`45 s` or `3 min 20 s`."""
-    whole = max(1, round(seconds))
-    return f"{whole} s" if whole < 90 else f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
 
 
 def badge(agent: StudioAgent) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import StudioError, UsageError
 from configs.workspace import Workspace
 from ui.opening import settings_for
+from ui.options import file_named
 
 if TYPE_CHECKING:
     from memory.records import Asset
@@ -27,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def run_show(ref: str, as_json: bool, home: Path | None) -> int:
     """Print it. Raises UsageError with the nearest names for an unknown asset, and for a file that says nothing."""
-    file = _file_of(ref)
+    file = file_named(ref)
     root = settings_for(home).home.expanduser().resolve()
     if file is not None and root not in file.resolve().parents:
         found = of_file(file)
@@ -37,15 +38,6 @@ def run_show(ref: str, as_json: bool, home: Path | None) -> int:
     found = of_asset(asset, home)
     _print(found, as_json, _asset_rows(found))
     return 0
-
-
-def _file_of(ref: str) -> Path | None:
-    """The file of this name; None when there is none, or when no file can be called so."""
-    try:
-        file = Path(ref).expanduser()
-        return file if file.is_file() else None
-    except (OSError, RuntimeError, ValueError):
-        return None
 
 
 def of_asset(ref: str, home: Path | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import StudioError, UsageError
 from configs.workspace import Workspace
 from ui.opening import settings_for
+from ui.options import file_named
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -84,7 +85,7 @@ def run_change(which: str, changes: str, render: str, as_json: bool, home: Path 
 
     if render not in ("no", "preview", "full"):
         raise UsageError(f"'{render}' is no way to render", fix="Use no, preview or full")
-    wanted, file = _changes(changes), _existing(which)
+    wanted, file = _changes(changes), file_named(which)
     attach: list[Path] = []
     with _opened(home) as (workspace, memory):
         if file is None or workspace.home in file.resolve().parents:
@@ -135,7 +136,7 @@ def _read(which: str, workspace: Workspace, memory: Memory) -> tuple[otio.schema
     from tools.editing.change.desk import named
     from tools.editing.timeline_file import load_timeline
 
-    file = _existing(which)
+    file = file_named(which)
     if file is not None and workspace.home not in file.resolve().parents:
         return named(load_timeline(file)), None
     try:
@@ -175,20 +176,12 @@ def _file(asset: Asset, workspace: Workspace) -> Path:
     return path
 
 
-def _existing(which: str) -> Path | None:
-    try:
-        file = Path(which).expanduser()
-        return file if file.is_file() else None
-    except (OSError, RuntimeError, ValueError):
-        return None
-
-
 def _changes(text: str) -> list[Any]:
     """The list of changes from a JSON text, a file, or standard input."""
     if text == "-":
         text = sys.stdin.read(MAX_CHANGES_BYTES + 1)
     elif not text.lstrip().startswith(("[", "{")):
-        file = _existing(text)
+        file = file_named(text)
         if file is None:
             raise UsageError(f"'{text[:80]}' is no list of changes", "it is no JSON and no file", "Give '[{...}]'")
         with file.open(encoding="utf-8", errors="replace") as handle:

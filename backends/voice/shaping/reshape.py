@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from backends.voice.emotions.prosody import Prosody
 from backends.voice.engines.protocol import Phoneme
 from backends.voice.shaping.contour import FRAME_S, Pace, contour, pace_of, phrases_of
-from backends.voice.shaping.timbre import Treatment, treat
+from backends.voice.shaping.timbre import Treatment, rms, treat
 from configs.errors import EngineError
 
 Samples = NDArray[np.float32]
@@ -99,7 +99,7 @@ def reshape_timed(
     )
     out = treat(bent.samples, rate, how, seed)
     # What the treatment does to the level is no part of the emotion; level_db is.
-    before, after = _rms(bent.samples), _rms(out)
+    before, after = rms(bent.samples), rms(out)
     gain = 10 ** (prosody.level_db / 20) * (before / after if after > 0 else 1.0)
     peak = float(np.max(np.abs(out), initial=0.0))
     gain = min(gain, PEAK / peak) if peak > 0 else 1.0
@@ -197,7 +197,3 @@ def _replace_durations(manipulation: Any, pace: Pace, seconds: float) -> None:
     for moment, factor in pace.points():
         call(tier, "Add point", min(seconds, moment), factor)
     call([manipulation, tier], "Replace duration tier")
-
-
-def _rms(samples: Samples) -> float:
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0

@@ -96,7 +96,7 @@ def whisper(samples: Samples, sample_rate: int, share: float, seed: int) -> Samp
     phases = np.random.default_rng(seed).uniform(0, 2 * np.pi, envelope.shape)
     _, noise = signal.istft(envelope * np.exp(1j * phases), sample_rate, nperseg=window, noverlap=window * 3 // 4)
     noise = np.pad(noise, (0, max(0, len(samples) - len(noise))))[: len(samples)]
-    level = _rms(samples) / max(_rms(noise), 1e-9)
+    level = rms(samples) / max(rms(noise), 1e-9)
     mixed = (1 - share) * samples + share * 0.8 * level * noise
     return np.asarray(mixed, dtype=np.float32)
 
@@ -158,5 +158,6 @@ def saturate(samples: Samples, drive: float) -> Samples:
     return np.asarray(np.tanh(samples / peak * gain) / np.tanh(gain) * peak, dtype=np.float32)
 
 
-def _rms(samples: NDArray[np.floating]) -> float:
+def rms(samples: NDArray[np.floating]) -> float:
+    """Root of the mean square; 0 for no samples."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from configs.errors import UsageError
 from tools.editing.drafts import draft_of
+from tools.editing.moments import area
 
 if TYPE_CHECKING:
     from backends.vision.composition.view import View
@@ -156,7 +157,7 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int], heads:
             continue
         found = [figure for figure in faces.find(rgb) if figure.kind == "face"]
         if found:
-            x0, y0, x1, y1 = max(found, key=lambda figure: _area(figure.box)).box
+            x0, y0, x1, y1 = max(found, key=lambda figure: area(figure.box)).box
             face, seen = ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0), seconds
         if found or (not only and seconds - seen < FACE_HOLD):
             places.append(face[:2])
@@ -249,7 +250,3 @@ class _Trail:
         left = self._left if self._left is not None else np.zeros_like(speed)
         self._left = np.maximum(speed, left * np.float32(np.exp(-1 / (RATE * TRAIL_SECONDS))))
         return self._left
-
-
-def _area(box: tuple[float, float, float, float]) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])

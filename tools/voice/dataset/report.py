@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from backends.voice.wav import read_wav
+from tools.analysis.timecode import clock
 from tools.voice.dataset.build import Built, Source
 from tools.voice.dataset.cutting import Piece
 from tools.voice.dataset.judging import Judged
@@ -113,10 +114,3 @@ def _strip(index: int, source: Source, built: Built) -> dict[str, object]:
         ],
         "speaker": built.chosen.speaker,
     }
-
-
-def clock(seconds: float) -> str:
-    """'1:02:03.4' or '2:03.4'."""
-    minutes, rest = divmod(max(0.0, seconds), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
