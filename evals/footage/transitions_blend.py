@@ -43,6 +43,31 @@ def wiped(old: Rgb, new: Rgb, share: float, style: str, soft: float = 0.0) -> Rg
     return np.asarray(old * (1 - mask) + new * mask + 0.5, np.uint8)
 
 
+def irised(old: Rgb, new: Rgb, share: float) -> Rgb:
+    """The old picture is closed by a circle to black, and the new one opens in one, as at a cartoon's end."""
+    dark = np.zeros_like(old)
+    if share < 0.5:
+        return wiped(old, dark, 2 * share, "iris in")
+    return wiped(dark, new, 2 * share - 1, "iris out")
+
+
+def cross_zoomed(old: Rgb, new: Rgb, share: float) -> Rgb:
+    """The old picture rushes nearer, the new one comes from nearer still; both are smeared outwards and mixed."""
+    return mix(_rushed(old, 1 + 2 * share), _rushed(new, 3 - 2 * share), float(np.clip(2 * share - 0.5, 0, 1)))
+
+
+def _rushed(picture: Rgb, scale: float) -> Rgb:
+    """Grown about its middle, smeared over the last tenth of the way."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    total = np.zeros(picture.shape, np.float32)
+    for step in np.linspace(1.0, 1.1, 6):
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0, 1 + (scale - 1) * float(step))
+        total += cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(total / 6, np.uint8)
+
+
 def pushed(old: Rgb, new: Rgb, share: float, style: str) -> Rgb:
     """Push: the new picture moves in and moves the old one out. Slide: it moves in over the old one, which stays."""
     kind, way = style.split()

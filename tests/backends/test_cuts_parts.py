@@ -229,7 +229,7 @@ def test_findings_are_made_to_agree() -> None:
     fade, wipe = Found("fade", 10, 30, 0.8, "contrast"), Found("wipe", 60, 80, 0.9, "order")
     inside, weak = Found("cut", 20, 20, 1.0, "adaptive"), Found("dissolve", 62, 78, 0.7, "blend")
     cut, doubt = Found("cut", 100, 100, 0.9, "adaptive"), Found("dissolve", 95, 103, 0.7, "blend")
-    after = Found("cut", 104, 104, 0.8, "adaptive")
+    after = Found("cut", 103, 103, 0.8, "adaptive")
     guess, known = Found("cut", 140, 140, 0.99, NETWORK), Found("cut", 61, 61, 0.99, NETWORK)
     assert settled([weak, inside, after, wipe, guess, doubt, known, cut, fade], 6) == [fade, wipe, cut, guess]
     plain = Found("dissolve", 95, 103, 0.95, "blend")

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from backends.media.probe import probe
 from configs.errors import UsageError
 from evals.benchmarks.cuts import Finding, Tally, is_right, matched
+from evals.footage.drawn_films import FIGHT, STYLES, drawn_film, drawn_negative, fight, styles_of
+from evals.footage.drawn_films import TRICKS as DRAWN_TRICKS
 from evals.footage.resplice import SHORTEST_FRAMES, TRIM, pieces_of, respliced
-from evals.footage.transitions import Joined, Known, made_film
+from evals.footage.transitions import Joined, Known, draw, made_film
 from evals.footage.transitions_negatives import TRICKS, negative
 from evals.footage.transitions_shots import REPORT_PHOTOGRAPHS, TUNING_PHOTOGRAPHS, Shot, small_world
 from evals.footage.world import write_clip
@@ -137,3 +139,30 @@ def test_the_command_line_hands_a_film_only_to_what_takes_one(tmp_path: Path) ->
     assert missing.exit_code == 2 and "There is no file" in missing.output
     broken = CliRunner().invoke(app, ["bench", "cuts", "--film", str(film)])
     assert broken.exit_code == 2
+
+
+@pytest.mark.parametrize("trick", ["impact_frames", "split_screen", "worn", "rolling_credits"])
+def test_drawn_tricks_have_no_transition_and_do_happen(trick: str) -> None:
+    take = drawn_negative(trick, 5)
+    assert take.truth == () and trick in DRAWN_TRICKS
+    frames = [frame.astype(np.int16) for frame in take.frames()]
+    assert max(float(np.abs(b - a).mean()) for a, b in pairwise(frames)) > 1
+
+
+def test_a_drawn_film_shows_every_style_once_and_a_fight_is_short_shots() -> None:
+    film = drawn_film(5)
+    assert sorted(styles_of(film)) == sorted([*STYLES, "cut", "cut"])
+    assert drawn_film(5).truth == film.truth != drawn_film(6).truth
+    first = next(iter(film.frames()))
+    assert np.array_equal(first, next(iter(drawn_film(5).frames()))), "a seed draws the same"
+    gaps = [b.first_frame - a.first_frame for a, b in pairwise(fight(5).truth)]
+    assert len(gaps) == 24 and FIGHT[0] <= min(gaps) and max(gaps) <= FIGHT[1]
+
+
+def test_an_iris_goes_through_black_and_a_cross_zoom_ends_in_the_new_picture() -> None:
+    one, other = (np.full((90, 160, 3), level, np.uint8) for level in (60, 200))
+    known = Known("wipe", 2, 9, "iris through black")
+    assert draw(known, one, other, 4).max() == 0, "closed in the middle"
+    assert draw(known, one, other, 1)[45, 80, 0] == 60 and draw(known, one, other, 1)[0, 0, 0] == 0
+    zoom = Known("dissolve", 2, 9, "cross zoom")
+    assert draw(zoom, one, other, 0).max() == 60 and draw(zoom, one, other, 8).min() == 200

@@ -15,9 +15,9 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.cuts.evidence import JUMP, mixture, passes, same_scene, sharpness
+from backends.vision.cuts.evidence import JUMP, mixture, passes, same_scene, sharpness, swept
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness, textured, unmoved
+from backends.vision.cuts.likeness import likeness, textured, unmoved, zoomed
 from backends.vision.cuts.window import LONGEST, VALUES, Floats, Window
 from backends.vision.thresholds import thresholds
 
@@ -30,11 +30,16 @@ _OLDEST = 54
 _MARGIN = 12
 _SOFTER = 0.2
 """How much less a ramp may explain where the picture softens in its middle."""
+_CLEAR = 0.9
+"""What a ramp of one or two frames must explain: else it is any jolt."""
 _PLAIN_SHARE, _PLAIN_DETAIL, _PLAIN_BLOCKS = 0.95, 0.65, 0.9
 """A ramp that explains so much, with so much less detail on the way in so many blocks, is a dissolve also where the
 mixture looks like both in some places: over an empty sky it shows the other picture alone."""
 _SPARSE, _SPARSE_LIKENESS = 0.3, 0.6
 """Where a few things move before an empty sky, they alone make all of the evidence: then the ends must differ more."""
+
+_ZOOMED = 0.65
+"""How much alike one picture and the middle of the other are after a zoom; of unlike ones at most 0.55."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,8 @@ class BlendTest:
         table = self._table
         if fitted.share < self._share - _SOFTER:
             return False
+        if fitted.stop - fitted.first < LADDER[0] and fitted.share < _CLEAR:
+            return False
         mixed = mixture(window, fitted.first, fitted.stop)
         firm = fitted.share >= self._share
         most, least = (
@@ -165,6 +172,8 @@ class BlendTest:
         old, new = window.thumb(before), window.thumb(after)
         sparse = fitted.share < _PLAIN_SHARE and min(textured(old), textured(new)) < _SPARSE
         if same_scene(old, new, _SPARSE_LIKENESS if sparse else table.blend_likeness):
+            return False
+        if swept(window, fitted.first, fitted.stop) or zoomed(old, new) >= _ZOOMED:
             return False
         plain = fitted.share >= _PLAIN_SHARE and mixed.middle <= _PLAIN_DETAIL and mixed.blocks >= _PLAIN_BLOCKS
         between = window.thumb((before + after) // 2)

@@ -1,4 +1,4 @@
-"""Wipes and dissolves to or from a picture that something dark hides: it may only pass, so that one waits and sees."""
+"""Wipes, and dissolves to or from a picture that something hides: it may only pass, so that one waits and sees."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from backends.vision.cuts.evidence import passes
 from backends.vision.cuts.found import Found
+from backends.vision.cuts.likeness import textured
 from backends.vision.cuts.thumb import Thumb
 from backends.vision.cuts.window import Window
 from backends.vision.thresholds import thresholds
@@ -15,9 +16,13 @@ from backends.vision.thresholds import thresholds
 WAIT = 72
 """Frames after a finding until it is settled."""
 _MOMENTS = tuple(range(21, WAIT - 1, 7))
+_AGAIN, _NEVER = 0.7, 2.0
+"""Likeness of one scene to itself two seconds later in a slow pan; of nothing to anything."""
 _DARK = 44
 """Mean luma below which a block without structure shows nothing."""
 _HIDDEN = 0.3
+_COVERED = 0.25
+"""Share of textured blocks of a picture that something may cover, whatever its colour."""
 _MORE = 0.2
 """Share of hidden blocks of one side, and how much more than the other's it is: a night's sky is dark on both."""
 
@@ -30,7 +35,7 @@ class Doubts:
 
     def sift(self, window: Window, found: Sequence[Found]) -> list[Found]:
         """Those of `found`, which must be new, that are beyond doubt, and those that have turned out to be."""
-        sure = [item for item in found if not (item.frames and _hides(window, item))]
+        sure = [item for item in found if not (item.frames and (item.kind == "wipe" or _hides(window, item)))]
         self._waiting += [item for item in found if item not in sure]
         return sure + self.settle(window, WAIT)
 
@@ -48,12 +53,21 @@ def _sides(window: Window, item: Found) -> tuple[int, int]:
 def _hides(window: Window, item: Found) -> bool:
     if item.kind not in ("wipe", "dissolve"):
         return False
-    before, after = (hidden(window.thumb(index)) for index in _sides(window, item))
-    return max(before, after) >= _HIDDEN and abs(before - after) >= _MORE
+    sides = [window.thumb(index) for index in _sides(window, item)]
+    before, after = (hidden(thumb) for thumb in sides)
+    if max(before, after) >= _HIDDEN and abs(before - after) >= _MORE:
+        return True
+    return min(textured(thumb) for thumb in sides) <= _COVERED
 
 
 def _passed(window: Window, item: Found) -> bool:
-    return passes(window, *_sides(window, item), thresholds().cuts.passing_likeness, _MOMENTS)
+    limit = thresholds().cuts.passing_likeness
+    if _hides(window, item) and passes(window, *_sides(window, item), limit, _MOMENTS):
+        return True
+    if item.kind != "wipe":
+        return False
+    # Something textured that fills the picture for two seconds makes a wipe and another back, but no cut.
+    return passes(window, *_sides(window, item), min(limit, _AGAIN), _MOMENTS, beyond=_NEVER)
 
 
 def hidden(thumb: Thumb) -> float:

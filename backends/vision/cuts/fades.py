@@ -13,9 +13,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from backends.vision.cuts.blends import ramp_share
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import likeness, unmoved
+from backends.vision.cuts.likeness import likeness, outlined_alike, unmoved
 from backends.vision.cuts.thumb import Thumb
 from backends.vision.cuts.window import COLOUR_SIZE, KEPT, Floats, Window
+from backends.vision.cuts.wipes import Sweep, sweep_in
 from backends.vision.thresholds import thresholds
 
 WAIT = 60
@@ -34,6 +35,13 @@ _GREY_SPREAD = 24
 _PLAIN, _LASTS, _MOVED = 0.97, 8, 0.5
 """A picture that goes to black so evenly, for so many frames, and of whose blocks fewer are back, is over: on a title
 of white on black some place looks like the next title's, since both are empty there."""
+_DIMMED = 0.5
+"""Share of the blocks that can still be known when a lamp went down at a film's end."""
+_OTHER = 0.35
+_DEEP = 2.0
+"""What a fade's full contrast is at least of its least: small type on black comes close to flat by itself."""
+_IRIS = 32
+"""Frames in which one side of an iris must lie."""
 _FULL = 48
 """Frames among whose spreads the full one is looked for."""
 
@@ -51,6 +59,10 @@ class _Flat:
     fades_out: float
     """How much of the way down one ramp explains; 0 when there is none."""
     colour: Floats
+    full: float
+    """Spread of the colours where the way down began."""
+    low: float
+    """The least of them on the way."""
     stop: int = 0
     """First frame that is not flat again."""
 
@@ -94,6 +106,7 @@ class FadeTest:
             self._flat = None
         if self._flat is not None and self._spread[newest % KEPT] <= self._spread[(newest - 1) % KEPT]:
             self._flat.colour = _mean(window)
+            self._flat.low = min(self._flat.low, float(self._spread[newest % KEPT]))
         if self._waiting and newest - self._waiting[0].stop >= WAIT:
             self._judge(window, self._waiting.pop(0))
 
@@ -107,6 +120,7 @@ class FadeTest:
             flat is not None
             and flat.fades_out >= _AT_ENDS * self._table.fade_share
             and not _named(flat.colour).startswith("#")
+            and not (flat.old is not None and _still_seen(flat.old, window.thumb(window.stop - 1)))
         ):
             self.found.append(Found("fade", flat.begins, window.stop, 0.9, "contrast", f"to {_named(flat.colour)}"))
 
@@ -121,6 +135,17 @@ class FadeTest:
             return
         if ramp_share(window, 0, ends) >= _AT_ENDS * self._table.fade_share:
             self.found.append(Found("fade", 0, ends, 0.9, "contrast", f"from {_named(colour)}"))
+
+    def _judge_iris(self, window: Window, flat: _Flat) -> None:
+        """A circle that closes to black and opens again, as cartoons end scenes: no place fades, each switches."""
+        name, order = _named(flat.colour), self._table.wipe_order
+        if flat.old is None or name != "black":
+            return
+        closes = _iris(window, flat.first - _IRIS, flat.first + 2, order)
+        opens = _iris(window, flat.stop - 2, flat.stop + _IRIS, order)
+        if closes is None or opens is None:
+            return
+        self.found.append(Found("wipe", closes.first, opens.stop, 0.99, "order", "iris through black"))
 
     def _measure(self, pictures: Floats) -> Floats:
         """(n,) spread of the colours, levels, of pictures (n, 18, 32, 3), inside of black bars if there are some."""
@@ -155,17 +180,21 @@ class FadeTest:
         first = window.stop - 1
         trace = self._trace(max(window.start, first - WAIT), first + 1)
         begins = first + 1 - _climb(trace[::-1])
+        low = float(trace[-1])
         if begins <= 0 or first == 0:
-            return _Flat(first, 0, None, 0.0, _mean(window))
+            return _Flat(first, 0, None, 0.0, _mean(window), float(trace[0]), low)
         before = max(window.start, begins - 2)
         fades_out = ramp_share(window, begins, first) if first - begins >= _RAMP else 0.0
-        return _Flat(first, begins, window.thumb(before), fades_out, _mean(window))
+        full = float(self._spread[before % KEPT])
+        return _Flat(first, begins, window.thumb(before), fades_out, _mean(window), full, low)
 
     def _judge(self, window: Window, flat: _Flat) -> None:
         trace = self._trace(flat.stop - 1, min(window.stop, flat.stop + WAIT))
         ends = flat.stop - 1 + _climb(trace)
         fades_in = ramp_share(window, flat.stop, ends) if ends - flat.stop >= _RAMP else 0.0
-        if max(flat.fades_out, fades_in) < self._table.fade_share:
+        deep = max(flat.full, float(trace[ends - flat.stop + 1])) >= _DEEP * flat.low
+        if max(flat.fades_out, fades_in) < self._table.fade_share or not deep:
+            self._judge_iris(window, flat)
             return
         name = _named(flat.colour)
         if flat.old is None:
@@ -177,10 +206,32 @@ class FadeTest:
         gone = both or (
             flat.fades_out >= _PLAIN and flat.stop - flat.first >= _LASTS and unmoved(flat.old, new) < _MOVED
         )
-        if likeness(flat.old, new) >= self._table.cut_likeness and not (gone and name == "black"):
+        if likeness(flat.old, new) >= self._table.cut_likeness and not (
+            gone and (name == "black" or _unlike(flat.old, new))
+        ):
             return
         score = 0.95 if both else 0.8
         self.found.append(Found("fade", flat.begins, ends, score, "contrast", f"through {name}"))
+
+
+def _unlike(old: Thumb, new: Thumb) -> bool:
+    """Whether neither outlines nor places agree: of drawings in flat colours some patch looks like another's."""
+    return outlined_alike(old, new) < _OTHER and unmoved(old, new) < _OTHER
+
+
+def _still_seen(old: Thumb, last: Thumb) -> bool:
+    """Whether a picture is only dimmed, not gone: noise of coding in black has no such shapes."""
+    return unmoved(old, last) >= _DIMMED
+
+
+def _iris(window: Window, first: int, stop: int, order: float) -> Sweep | None:
+    """The iris in frames first..stop-1, if the window still has them and there is one."""
+    first, stop = max(window.start, first), min(window.stop, stop)
+    if stop - first < _RAMP:
+        return None
+    table = thresholds().cuts
+    sweep = sweep_in(window.colours(first, stop), first, table.wipe_change, table.wipe_area, order)
+    return sweep if sweep is not None and sweep.detail.startswith("iris") else None
 
 
 def _climb(trace: Floats) -> int:

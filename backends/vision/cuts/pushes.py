@@ -13,7 +13,8 @@ import numpy as np
 
 from backends.vision.cuts.evidence import passes, same_scene
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import SHOT, textured
+from backends.vision.cuts.likeness import SHOT, continues, textured
+from backends.vision.cuts.thumb import Thumb
 from backends.vision.cuts.window import VALUES, Floats, Indices, Window
 from backends.vision.thresholds import thresholds
 
@@ -30,6 +31,8 @@ _SEAM, _SMOOTH = 2.0, 2.0
 _BLURRED = 0.6
 """Of the detail of both ends: a camera that is thrown round shows less on its way, two sharp pictures do not."""
 _EDGE = 3
+_GOES_ON = 0.6
+"""How well the borders of two views agree that lie side by side; those of two pictures stay below 0.4."""
 _BLACK = 28 - 128
 
 
@@ -160,9 +163,17 @@ class PushTest:
         ends = (float(old.details.sum()) + float(new.details.sum())) / 2
         if float(shown.mean()) < _BLURRED * ends:
             return False
-        if same_scene(old, new, table.wipe_likeness):
+        if same_scene(old, new, table.wipe_likeness) or _goes_on(old, new, move):
             return False
         return not passes(window, before, after, table.passing_likeness)
+
+
+def _goes_on(old: Thumb, new: Thumb, move: Move) -> bool:
+    """Whether the new picture begins where the old one ended: a camera that turned by just its own width."""
+    kind, side = move.detail.split()
+    if kind != "push":
+        return False
+    return continues(old, new, rows=side in ("up", "down"), lower=side in ("left", "up")) >= _GOES_ON
 
 
 def _rests(window: Window, first: int, stop: int) -> bool:

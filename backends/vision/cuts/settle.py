@@ -51,7 +51,7 @@ def _shows_doubt(item: Found, cut: Found, shortest: int) -> bool:
 def _apart(one: Found, other: Found, shortest: int) -> bool:
     if not one.touches(other, _MARGIN):
         gap = max(one.first, other.first) - min(one.stop, other.stop)
-        return gap >= shortest
+        return gap >= (2 * shortest // 3 if one.kind == other.kind == "cut" else shortest)
     return False
 
 

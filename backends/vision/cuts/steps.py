@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import SHOT, likeness, textured
+from backends.vision.cuts.likeness import OUTLINED, SHOT, likeness, outlined_alike, textured
+from backends.vision.cuts.thumb import Thumb
 from backends.vision.cuts.window import Floats, Window
 from backends.vision.frame import Frames
 from backends.vision.thresholds import thresholds
@@ -40,6 +41,15 @@ _LIT = 60.0
 """Sum of the channels, 0-765, below which a pixel has no colour to speak of."""
 _CARD, _CALM = 3.0, 0.05
 """Levels by which lines of text on black change a frame, where neighbours change by so small a share of it at most."""
+_TINTED = 0.08
+"""Mean change of chromaticity from which the light has another colour."""
+_PAINTED, _BURNT = 0.15, 250.0
+_IN_A_FIGHT = 0.3
+"""What a step must explain at least, and more than those beside it, where shots last a few frames."""
+_UNLIKE, _MOVED, _NEXT = 0.4, 0.5, 0.8
+"""How well outlines agree across a cut at most and from frame to frame at least; or how alike those frames are."""
+_FLASH = 4
+"""Frames from which a picture that comes and goes is a shot, where it shows quite other things."""
 _NO_CHANGE = 1e-5
 """AdaptiveDetector's mean change of the surroundings that counts as none."""
 
@@ -75,26 +85,51 @@ class StepTest:
                 continue
             share = step_share(window, cut)
             beside = max(step_share(window, cut - 1), step_share(window, cut + 1))
-            if share < self._table.cut_step - _UNSTEADY or share - beside < _PEAK:
-                continue
-            if self._another_scene(window, cut, share):
+            step = share >= self._table.cut_step - _UNSTEADY and share - beside >= _PEAK
+            if (step and self._another_scene(window, cut, share)) or (
+                share >= max(_IN_A_FIGHT, beside) and self._between_short_shots(window, cut)
+            ):
                 self.found.append(Found("cut", cut, cut, share, "adaptive"))
 
     def _another_scene(self, window: Window, cut: int, share: float) -> bool:
         alike = likeness(window.thumb(cut - 1), window.thumb(cut), near=True)
         if share < self._table.cut_step and (alike >= _ALIKE or not _both_show_something(window, cut)):
             return False
-        if alike >= self._table.cut_likeness and not _other_colours(window, cut):
+        if (alike >= self._table.cut_likeness or _relit(window, cut)) and not _other_colours(window, cut):
             return False
         if share < _STEADY and _blurred(window, cut):
             return False
-        jump = _BACK * window.distance(cut - 1, cut)
-        reach = WAIT if alike >= _ALIKE else _BLINK
-        later = range(cut + 1, min(window.stop, cut + reach))
-        earlier = range(max(window.start, cut - reach), cut - 1)
-        return not any(window.distance(cut - 1, k) < jump for k in later) and not any(
-            window.distance(k, cut) < jump for k in earlier
-        )
+        return not _comes_back(window, cut, WAIT if alike >= _ALIKE else _BLINK)
+
+    def _between_short_shots(self, window: Window, cut: int) -> bool:
+        """Whether nothing of the old picture is in the new one, while each is like the next of its own shot.
+
+        In a fight no stretch is steady, and shots last a few frames. A camera that is thrown round leaves no two
+        pictures alike on its way, and light leaves the outlines.
+        """
+        old, new = window.thumb(cut - 1), window.thumb(cut)
+        if min(textured(old), textured(new)) < SHOT or outlined_alike(old, new) >= _UNLIKE:
+            return False
+        if likeness(old, new, near=True, enough=_ALIKE) >= _ALIKE:
+            return False
+        if cut - 2 < window.start or cut + 1 >= window.stop:
+            return False
+        pairs = ((window.thumb(cut - 2), old), (new, window.thumb(cut + 1)))
+        return all(_one_shot(*pair) for pair in pairs) and not _comes_back(window, cut, _FLASH)
+
+
+def _comes_back(window: Window, cut: int, reach: int) -> bool:
+    """Whether the picture before the cut is back, or that after it was there, within so many frames."""
+    jump = _BACK * window.distance(cut - 1, cut)
+    later = range(cut + 1, min(window.stop, cut + reach))
+    earlier = range(max(window.start, cut - reach), cut - 1)
+    return any(window.distance(cut - 1, k) < jump for k in later) or any(
+        window.distance(k, cut) < jump for k in earlier
+    )
+
+
+def _one_shot(one: Thumb, next_: Thumb) -> bool:
+    return outlined_alike(one, next_) >= _MOVED or likeness(one, next_, near=True, enough=_NEXT) >= _NEXT
 
 
 def _blurred(window: Window, cut: int) -> bool:
@@ -111,8 +146,16 @@ def _both_show_something(window: Window, cut: int) -> bool:
 
 def _other_colours(window: Window, cut: int) -> bool:
     """Whether the few shapes of a plain picture got other colours, from card to card; in a rich one the light did."""
-    changed = recoloured(*window.colours(cut - 1, cut + 1)) >= _OTHER_COLOURS
-    return changed and textured(window.thumb(cut - 1)) < _RICH
+    old, new = window.colours(cut - 1, cut + 1)
+    changed = recoloured(old, new) >= _OTHER_COLOURS
+    return changed and textured(window.thumb(cut - 1)) < _RICH and unlit(old, new) >= _PAINTED
+
+
+def _relit(window: Window, cut: int) -> bool:
+    """Whether all outlines stay while the colours change: then only the light did. A jump cut keeps its colours."""
+    if recoloured(*window.colours(cut - 1, cut + 1)) < _TINTED:
+        return False
+    return outlined_alike(window.thumb(cut - 1), window.thumb(cut)) >= OUTLINED
 
 
 def step_share(window: Window, cut: int) -> float:
@@ -140,6 +183,24 @@ def recoloured(old: Floats, new: Floats) -> float:
         return 0.0
     change = one[lit] / sums[lit][:, None] - other[lit] / others[lit][:, None]
     return float(np.linalg.norm(change, axis=1).mean())
+
+
+def unlit(old: Floats, new: Floats) -> float:
+    """0..1: the share of the variance of `new` that no lamp explains: one gain of each channel over the whole of `old`.
+
+    Thumbnails (18, 32, 3) of RGB minus 128. What is burnt out in the new one tells nothing.
+    """
+    one, other = (part.reshape(-1, 3) + 128 for part in (old, new))
+    fits, whole = 0.0, 0.0
+    for channel in range(3):
+        tells = other[:, channel] < _BURNT
+        if not tells.any():
+            continue
+        before, after = one[tells, channel], other[tells, channel]
+        gain = float(before @ after) / max(float(before @ before), 1e-3)
+        fits += float(np.square(after - gain * before).sum())
+        whole += float(np.square(after - after.mean()).sum())
+    return min(1.0, fits / max(whole, 1e-3))
 
 
 class _Adaptive:

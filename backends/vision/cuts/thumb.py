@@ -66,6 +66,21 @@ class Thumb:
         picture = without_bars(self, self)[0]
         return np.asarray(np.square(picture.lengths) / (_BLOCK[0] * _BLOCK[1]), np.float32)
 
+    @cached_property
+    def outlines(self) -> Floats:
+        """(54, 96) how steep the picture is at each place, on a logarithmic scale: shapes in whatever light."""
+        import cv2
+
+        grey = self.grey.astype(np.float32)
+        across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+        return np.asarray(np.log1p(np.hypot(across, down) / 8), np.float32)
+
+    @cached_property
+    def strokes(self) -> tuple[float, float]:
+        """Mean squared steps along rows and along columns of the structure: blur in one direction takes one of both."""
+        picture = without_bars(self, self)[0].structure
+        return tuple(float(np.square(np.diff(picture, axis=axis)).mean()) for axis in (1, 0))  # type: ignore[return-value]
+
     def _worked_out(self, name: str) -> Floats:
         work_out([self])
         return np.asarray(self.__dict__[name])

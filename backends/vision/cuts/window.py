@@ -49,7 +49,7 @@ def _resized(pictures: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.u
         tall = pictures.reshape(count * height, *pictures.shape[2:])
         made = cv2.resize(tall, (size[1], count * size[0]), interpolation=cv2.INTER_AREA)
         return np.asarray(made, np.uint8).reshape(count, *size, *pictures.shape[3:])
-    each = [cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA) for picture in pictures]
+    each = [cv2.resize(picture, size[::-1], interpolation=cv2.INTER_CUBIC) for picture in pictures]
     return np.asarray(np.stack(each), np.uint8)
 
 

@@ -14,7 +14,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.vision.cuts.evidence import MOMENTS, passes, same_scene
+from backends.vision.cuts.evidence import MOMENTS, passes, same_scene, smeared
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import SHOT, textured
 from backends.vision.cuts.window import COLOUR_SIZE, VALUES, Floats, Indices, Window
@@ -31,6 +31,7 @@ _LATER = (28,)
 """What passes slowly is gone only after so many frames."""
 _JUMP = 0.5
 """Of the squared way, in one step: a short eased wipe makes nearly so much in its middle, a cut more."""
+_MARGIN = 2
 _ADDED = 0.88
 _ENDS = (0.01, 0.99)
 _BLACK = 28 - 128
@@ -89,6 +90,8 @@ class WipeTest:
         self._table = thresholds().cuts
         self._order = order
         self._pending: list[tuple[int, Sweep]] = []
+        self._whipped = -_MARGIN - 1
+        """Where a camera was last thrown round: what follows at once is the rest of its way."""
         self.found: list[Found] = []
 
     def see(self, window: Window) -> None:
@@ -142,7 +145,10 @@ class WipeTest:
         table = self._table
         if min(textured(old), textured(new)) < SHOT:
             return False
-        if same_scene(old, new, table.wipe_likeness):
+        if sweep.first <= self._whipped + _MARGIN or same_scene(old, new, table.wipe_likeness):
+            return False
+        if smeared(window, sweep.first, sweep.stop):
+            self._whipped = sweep.stop
             return False
         return not passes(window, before, after, table.passing_likeness, (*MOMENTS, *_LATER))
 
