@@ -18,6 +18,7 @@ from tools.editing.cut import Source
 from tools.editing.decision.closer import ACROSS
 from tools.editing.decision.facts import Facts
 from tools.editing.decision.music import Music, to_beat
+from tools.editing.decision.pieces import kept_frames
 from tools.editing.decision.reframe import calmest
 from tools.editing.decision.select import SHORTEST, best_moments, cut_down
 from tools.editing.decision.silence import drop_silences, tighten
@@ -225,3 +226,25 @@ def test_a_film_of_quick_shots_has_a_trailer_too() -> None:
     facts = facts_of([0.5] * 60)
     cut = trailer(whole(facts), lambda _: facts, RATE, seconds=10.0, title="It")
     assert sum(last - first for first, last in spans(cut.parts)) + 25 * sum(card.seconds for card in cut.cards) == 250
+
+
+@pytest.mark.parametrize(
+    ("keep", "outward", "frames"),
+    [
+        ([(0.0, 1.0), (2.0, 3.0)], True, [(0, 25), (50, 75)]),
+        ([(0.01, 0.99)], True, [(0, 25)]),
+        ([(0.01, 0.99)], False, [(0, 25)]),
+        ([(0.03, 0.97)], False, [(1, 24)]),
+        ([(0.0, 1.01), (1.03, 2.0)], True, [(0, 50)]),
+        ([(0.5, 0.5)], False, []),
+        ([(3.5, 9.0)], True, [(87, 100)]),
+        ([(5.0, 9.0)], True, []),
+    ],
+)
+def test_kept_spans_are_whole_frames_that_follow_each_other(
+    keep: list[tuple[float, float]], outward: bool, frames: list[tuple[int, int]]
+) -> None:
+    """Of a part of four seconds, at 25 a second."""
+    (part,) = whole(facts_of([4.0]))
+    made = kept_frames(part, keep, RATE, lambda span: f"{span[0]}", outward=outward)
+    assert [(piece.first, piece.last) for piece in made] == frames

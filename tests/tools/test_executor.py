@@ -144,6 +144,27 @@ def test_dry_runs_leave_a_marked_stand_in(executor: Executor) -> None:
     assert executor.run("write_note", {"oops": 1}, Run(dry=True)).status == "failed"
 
 
+def test_what_one_message_made_is_undone_as_a_whole(executor: Executor) -> None:
+    memory = executor.studio.memory
+    for job, text in (("first", "one"), ("second", "two"), ("second", "three")):
+        executor.run("write_note", {"text": text}, Run(thread="t", job=job, step=text))
+    assert [len(undone.ids) for undone in memory.undo("t", whole=True)] == [1, 1]
+    assert [asset.name for asset in memory.list_assets(thread="t")] == ["one.txt"]
+
+
+def test_a_step_that_is_done_begins_anew_when_it_is_asked_for_again(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory, begun = executor.studio.memory, []
+    begin = memory.job_step_begun
+    monkeypatch.setattr(memory, "job_step_begun", lambda job, step, last: begun.append(step) or begin(job, step, last))
+    memory.start_job("j", "t", "remember", {})
+    note = {"kind": "note", "name": "n", "text": "words"}
+    assert executor.run("remember", note, Run(thread="t", job="j", step="1"), key="1").status == "done"
+    (step,) = begun
+    assert begin("j", step, 99) == 99
+
+
 def test_a_forecast_counts_every_engine_on_the_graphics_card_and_no_other(
     executor: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

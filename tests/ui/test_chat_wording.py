@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ui.chat.wording import step_title
+from agent.events import PlanProposed
+from ui.chat.wording import plan_text, step_title
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,8 @@ from ui.chat.wording import step_title
 )  # fmt: skip
 def test_a_title_tells_what_is_done_in_words(tool: str, args: dict[str, object], title: str) -> None:
     assert step_title(tool, args) == title
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(45, "45 s"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (7_200, "2 h")])
+def test_a_plan_tells_its_time_in_hours_where_it_takes_hours(seconds: float, told: str) -> None:
+    assert f"**{told}**" in plan_text(PlanProposed(thread="t", steps=(), seconds=seconds, vram_mib=0, swaps=0), "")
