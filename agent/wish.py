@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.errors import UsageError
+from memory.names import whole_letters
 
 
 def checked_wish(inputs: Mapping[str, Any] | str, limit: int) -> str:
     """The wish, stripped. Raises UsageError when it is empty or longer than `limit` characters."""
-    text = inputs if isinstance(inputs, str) else last_user_text(inputs.get("messages", []))
+    text = whole_letters(inputs if isinstance(inputs, str) else last_user_text(inputs.get("messages", [])))
     if not text.strip():
         raise UsageError("The wish is empty", fix="Say what you would like, e.g. 'draw a boy waving on the beach'")
     if len(text) > limit:

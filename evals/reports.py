@@ -21,7 +21,7 @@ RATES = (
 def write_json(report: Mapping[str, Any], file: Path) -> None:
     """The whole report; of the pictures only their number."""
     cases = [{**c, "pictures": len(c["pictures"])} for c in report["cases"]]
-    _write(file, json.dumps({**report, "cases": cases}, ensure_ascii=False, indent=1))
+    write_whole(file, json.dumps({**report, "cases": cases}, ensure_ascii=False, indent=1))
 
 
 def write_junit(report: Mapping[str, Any], file: Path) -> None:
@@ -36,7 +36,7 @@ def write_junit(report: Mapping[str, Any], file: Path) -> None:
         if not case["passed"]:
             failure = ElementTree.SubElement(row, "failure", message=_xml(reasons(case)[0]))
             failure.text = _xml("\n".join(reasons(case)))
-    _write(file, ElementTree.tostring(suite, encoding="unicode", xml_declaration=True))
+    write_whole(file, ElementTree.tostring(suite, encoding="unicode", xml_declaration=True))
 
 
 def write_html(report: Mapping[str, Any], file: Path) -> None:
@@ -47,7 +47,7 @@ def write_html(report: Mapping[str, Any], file: Path) -> None:
         TEMPLATE.read_text(encoding="utf-8")
     )
     cases = sorted(report["cases"], key=lambda c: bool(c["passed"]))  # failures first
-    _write(file, template.render(report=report, cases=cases, rates=RATES, percent=percent, why=reasons))
+    write_whole(file, template.render(report=report, cases=cases, rates=RATES, percent=percent, why=reasons))
 
 
 def print_report(report: Mapping[str, Any]) -> None:
@@ -91,7 +91,8 @@ def _xml(text: str) -> str:
     return "".join(c for c in text if c >= " " or c in "\n\t")
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
+    """The text at `file`, or nothing new there. Raises StudioError."""
     partial = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from configs.errors import StudioError
 from ui.cli_keys import keys_app
 from ui.cli_memory import memory_app
 from ui.cli_models import models_app
 from ui.cli_timeline import timeline_app
-from ui.ending import ended_in_order
-from ui.options import AsJson, Brain, Home, Port, fail, guarded
+from ui.options import AsJson, Brain, Home, Port, guarded
+from ui.running import run_app
 
 app = typer.Typer(
     name="studio",
@@ -33,23 +31,7 @@ app.add_typer(timeline_app, name="timeline")
 
 def main() -> None:
     """Entry point: errors become one sentence and the right exit code, never a traceback."""
-    try:
-        with ended_in_order():
-            app(standalone_mode=True)
-    except StudioError as error:
-        fail(error)
-    except BrokenPipeError:
-        raise SystemExit(0) from None
-    except Exception as error:
-        if os.environ.get("STUDIO_TRACEBACK"):
-            raise
-        fail(
-            StudioError(
-                "The studio failed unexpectedly",
-                f"{type(error).__name__}: {error}",
-                "This is a bug; run it again with STUDIO_TRACEBACK=1 for the details",
-            )
-        )
+    run_app(app)
 
 
 @app.command()

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from configs.errors import StudioError
+from configs.errors import Cancelled, StudioError
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 Home = Annotated[
     Path | None, typer.Option("--home", help="The studio's data folder (default ./workspace, or STUDIO_HOME).")
@@ -32,12 +35,18 @@ def file_named(text: str) -> Path | None:
 def fail(error: StudioError, as_json: bool = False) -> None:
     """Print the error and leave with its exit code."""
     if as_json:
-        import json
-
-        shape = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": error.exit_code}
-        typer.echo(json.dumps({"error": shape}))
+        print_error(error)
     typer.echo(error.sentence, err=True)
     sys.exit(error.exit_code)
+
+
+def print_error(error: StudioError, exit_code: int | None = None) -> None:
+    """What failed, as the one JSON object on standard output."""
+    import json
+
+    code = error.exit_code if exit_code is None else exit_code
+    shape = {"problem": error.problem, "cause": error.cause, "fix": error.fix, "exit_code": code}
+    typer.echo(json.dumps({"error": shape}))
 
 
 def guarded(work: Callable[[], Any], as_json: bool = False) -> None:
@@ -47,8 +56,10 @@ def guarded(work: Callable[[], Any], as_json: bool = False) -> None:
     except StudioError as error:
         fail(error, as_json)
     except KeyboardInterrupt as stop:
+        if as_json:
+            print_error(Cancelled("Stopped", str(stop)), STOPPED)
         typer.echo(f"Stopped: {stop}." if str(stop) else "Stopped.", err=True)
-        raise SystemExit(130) from None
+        raise SystemExit(STOPPED) from None
     else:
         if isinstance(code, int) and code:
             raise SystemExit(code)

@@ -57,9 +57,10 @@ async def _conversation(
                 if isinstance(event, Done):
                     report = event.report
         thread = report["thread"]
-        if asked and not as_json and sys.stdin.isatty():
+        if asked and not as_json and sys.stdin is not None and sys.stdin.isatty():
             decision = _ask_user(report)
-            continue
+            if decision is not None:
+                continue
         if as_json:
             print(json.dumps({k: v for k, v in report.items() if k != "home"}, ensure_ascii=False, default=str))
         else:
@@ -71,11 +72,16 @@ async def _conversation(
         return exit_code(report)
 
 
-def _ask_user(report: dict[str, Any]) -> Decision:
+def _ask_user(report: dict[str, Any]) -> Decision | None:
+    """The user's answer; None when the terminal is closed (Ctrl-D), and the plan goes on waiting."""
     from agent.state import Decision
 
     print(report["questions"][-1])
-    answer = input("[a]pprove, [c]ancel, or say what to change: ").strip()
+    try:
+        answer = input("[a]pprove, [c]ancel, or say what to change: ").strip()
+    except EOFError:
+        print()
+        return None
     if answer.lower() in ("a", "approve", "y", "yes", ""):
         return Decision("approve")
     if answer.lower() in ("c", "cancel", "n", "no"):
@@ -86,6 +92,8 @@ def _ask_user(report: dict[str, Any]) -> Decision:
 def _read_wish(text: str) -> str:
     if text != "-":
         return text
+    if sys.stdin is None:
+        raise UsageError("There is no wish on standard input", "it is closed", "Give the wish in quotes")
     data = sys.stdin.buffer.read(1_000_000)
     try:
         return data.decode("utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -27,6 +28,7 @@ def run_eval(
     from evals.reports import print_report, write_html, write_json, write_junit
     from evals.runner import run_suite
 
+    _refuse_lost_reports(json_file, junit, html)
     cases = [case for name in suites for case in load_suite(name)]
     settings = settings_for(None, brain or "offline", memory={"index": "numpy"}, approval={"mode": "never"})
     with_progress = iter(track(range(len(cases)), description="cases", transient=True))
@@ -44,6 +46,7 @@ def run_bench(names: list[str], json_file: Path | None, film: Path | None = None
 
     film: handed to benchmarks that can measure on one. everything: all sizes, of benchmarks that have quick ones.
     """
+    _refuse_lost_reports(json_file)
     known = sorted(p.stem for p in BENCHMARKS.glob("*.py") if p.stem != "__init__")
     figures: dict[str, Any] = {}
     for name in names:
@@ -58,8 +61,24 @@ def run_bench(names: list[str], json_file: Path | None, film: Path | None = None
         for key, value in figures[name].items():
             print(f"  {key}: {value}")
     if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=1, default=str), encoding="utf-8")
+        from evals.reports import write_whole
+
+        write_whole(json_file, json.dumps(figures, indent=1, default=str))
     return 0
+
+
+def _refuse_lost_reports(*files: Path | None) -> None:
+    """Raises UsageError before minutes of work whose report could not be written."""
+    for file in files:
+        if file is None:
+            continue
+        if file.is_dir():
+            raise UsageError(f"The report cannot be written to '{file}'", "it is a folder", "Name a file")
+        there = next(place for place in (file, *file.absolute().parents) if place.exists())
+        if not os.access(there, os.W_OK) or not (there == file or there.is_dir()):
+            raise UsageError(
+                f"The report cannot be written to '{file}'", f"'{there}' may not be written", "Choose another place"
+            )
 
 
 def _bench(name: str, film: Path | None, everything: bool) -> Callable[[], dict[str, Any]]:

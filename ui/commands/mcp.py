@@ -23,6 +23,10 @@ def run_mcp(home: Path | None, brain: str | None, thread: str, yes: bool, folder
     for folder in folders:
         if not folder.expanduser().is_dir():
             raise UsageError(f"The folder '{folder}' does not exist", fix="Check its path")
+    if sys.stdin is None or sys.stdout is None:
+        raise UsageError(
+            "'studio mcp' has no input or no output", "both are its client's pipes", "Let a client start it"
+        )
     if sys.stdin.isatty():
         print("An MCP client talks to this command through pipes; stop with Ctrl-C. See docs/mcp.md.", file=sys.stderr)
     from ui.mcp.pipes import ProtocolPipes
