@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import subprocess
-import time
 import zipfile
 from pathlib import Path
 
@@ -141,10 +140,8 @@ def test_junk_after_a_whole_film_does_no_harm(tmp_path, film):
 
 def test_a_giant_picture_is_refused_without_decoding(tmp_path):
     bomb = make_png_header(tmp_path / "bomb.png", 20_000, 20_000)
-    started = time.perf_counter()
     with pytest.raises(UsageError, match="too many pixels"):
-        sniff(bomb)
-    assert time.perf_counter() - started < 0.5
+        sniff(bomb)  # it holds a header and no pixels: decoding would say that it is damaged
     with pytest.raises(UsageError, match=r"9000x8000; 64 megapixels are allowed"):
         sniff(make_png_header(tmp_path / "big.png", 9_000, 8_000))
 

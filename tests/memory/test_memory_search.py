@@ -69,9 +69,9 @@ def test_nothing_asked_nothing_found(stocked, query):
 
 
 def test_a_hundred_thousand_characters_take_no_time(stocked):
-    start = time.perf_counter()
+    start = time.process_time()
     hits = stocked.search("robot " + "wörd " * 20_000)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert hits[0].name == "Boo"
 
 

@@ -188,10 +188,10 @@ def test_no_text_breaks_the_planner(said: str) -> None:
 def test_a_long_instruction_is_read_quickly() -> None:
     import time
 
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UsageError):
         decide("cut 1 to " * 440)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_highlight_has_a_usual_length() -> None:
