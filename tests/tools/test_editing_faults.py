@@ -286,3 +286,12 @@ def test_a_source_that_was_changed_since_is_no_source(studio: EditingStudio, cou
     assert "is not the one that was taken in" in outcome.error.sentence
     file.write_bytes(whole)
     assert studio.run("render_timeline", timeline=saved(studio, timeline)).error is None
+
+
+def test_short_captions_that_fade_in_are_seen_in_their_middle(studio: EditingStudio, counting: Asset) -> None:
+    words = [CaptionSpec(n, n + length, "Words", style)
+             for n, (style, length) in enumerate((("title", 0.9), ("silent", 0.7), ("lower_third", 0.96)))]  # fmt: skip
+    timeline = build([clip(counting, n, 1) for n in range(3)], captions=words)
+    _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
+    scores = {score.name: score for score in outcome.assets[0].scores}
+    assert scores["captions_in_frame"].value == 1.0, scores["captions_in_frame"].note

@@ -29,7 +29,7 @@ MOST = 120
 """Captions that are looked at, evenly chosen: others of the same style were set by the same rules."""
 BRIGHT = 150
 """Levels of 0-255 that text has, and no shadow or outline."""
-LOOKS = 1
+LOOKS = 2
 """Raised when the same caption would be judged otherwise."""
 ANSWERS = {True: "whole", False: "not whole"}
 
@@ -87,8 +87,10 @@ def _whole(words: Sequence[Words], frame: Frame, cache: Path, check: Callable[[]
     for word in words:
         length = min(word.end - word.start, round(MOST_SECONDS * frame.fps))
         count = max(1, int(length / step))
-        begin = -(-looks * step // 1)
-        moved.append(replace(word, start=int(begin), end=int(begin) + max(length, int(count * step))))
+        # Looked at around its middle: at its very beginning a text that fades in is not to be seen yet.
+        looks += 1
+        begin = int(-(-looks * step // 1) - (length - (count - 1) * step) // 2)
+        moved.append(replace(word, start=begin, end=begin + max(length, 1)))
         spans.append((looks, looks + count))
         looks += count + 1
     pictures = _drawn(moved, frame, (WIDTH, height), looks, cache, check)
