@@ -217,6 +217,7 @@ def test_stop_ends_the_running_turn(tabs: BrowserContext, server: ChatServer) ->
     press(page, "Approve")
     page.get_by_text("Storyboard", exact=True).first.wait_for()
     page.locator("#stop-button").click()
+    page.get_by_text("Stopping. What is finished is kept.").wait_for()
     page.get_by_text("Stopped at your request.").last.wait_for()
     idle(page)
     page.close()

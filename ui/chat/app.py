@@ -99,6 +99,8 @@ async def stop(sid: str) -> None:
     """The stop button. In place of Chainlit's own answer, which says a second time that the work was stopped."""
     if (session := WebsocketSession.get(sid)) is not None:
         running_agent().cancel(session.thread_id)
+        if turns.running(session.thread_id):  # what cannot be broken off in the middle may take seconds
+            await sio.emit("toast", {"message": "Stopping. What is finished is kept.", "type": "info"}, to=sid)
 
 
 @cl.action_callback("approve")
