@@ -259,6 +259,21 @@ def test_a_length_that_is_said_alone_is_the_films(said: str, operations: list[st
     assert [in_words(one) for one in decide(said)] == operations
 
 
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        (w.Shots("", "keep", (1, 2, 3), "shot"), "keep the first and second and third shot"),
+        (w.Shots("", "drop", (11, 21, 32), "scene"), "take out the 11th and 21st and 32nd scene"),
+        (w.Shots("", "from", (-1,), "shot"), "begin with the last shot"),
+        (w.Shots("", "until", (-23,), "shot"), "end with the 23rd last shot"),
+        (w.Order("", "swap", (1, 22), "shot"), "swap the first and the 22nd shot"),
+        (w.Order("", "reverse", (), "scene"), "scenes last to first"),
+    ],
+)
+def test_numbers_of_shots_are_said_as_people_say_them(wish: w.Operation, told: str) -> None:
+    assert in_words(wish) == told
+
+
 def test_a_title_card_lasts_as_long_as_is_said() -> None:
     (card,) = decide('title card "Hi" 3 seconds')
     assert isinstance(card, w.TitleCard) and card.seconds == 3

@@ -253,7 +253,7 @@ def _long(seconds: float) -> str:
 
 def _order(how: str, which: tuple[int, ...], unit: str) -> str:
     if how == "swap":
-        return f"swap {unit}s {' and '.join(_ordinal(number) for number in which)}"
+        return f"swap the {' and the '.join(_ordinal(number) for number in which)} {unit}"
     ways = {"reverse": f"{unit}s last to first", "last_first": f"last {unit} first", "first_last": f"first {unit} last"}
     return ways.get(how, f"liveliest {unit}s first")
 
@@ -272,5 +272,7 @@ def _shots(action: str, which: tuple[int, ...], unit: str) -> str:
 def _ordinal(number: int) -> str:
     if number < 0:
         return "last" if number == -1 else f"{_ordinal(-number)} last"
+    from num2words import num2words
+
     names = {1: "first", 2: "second", 3: "third"}
-    return names.get(number, f"{number}th")
+    return names.get(number) or str(num2words(number, to="ordinal_num"))
