@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from configs.errors import StudioError
+from configs.settings import load_settings
 from memory.migrations import v0001_catalogue
 from memory.migrations.runner import MIGRATIONS, migrate, version_of
 from memory.store import Memory
+from ui.commands.doctor import _memory_file
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "chromadb", "sentence_transformers", "numpy", "rapidfuzz", "transformers")
@@ -301,3 +303,9 @@ def test_a_write_takes_less_than_five_milliseconds(memory, make_asset):
         memory.add_asset(asset)
         spent.append(time.perf_counter() - start)
     assert sorted(spent)[100] < 0.005
+
+
+def test_the_doctor_names_the_command_that_mends_a_damaged_file(workspace):
+    workspace.database.write_bytes(b"no database at all" * 300)
+    found = _memory_file(load_settings(home=workspace.home))
+    assert not found.ok and "studio memory repair" in found.fix

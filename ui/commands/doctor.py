@@ -15,6 +15,7 @@ from pathlib import Path
 from configs.errors import StudioError
 from configs.settings import Settings
 from configs.workspace import Workspace
+from memory.catalogue import REPAIR_HINT
 from ui.commands.doctor_images import image_findings
 from ui.commands.doctor_models import answer_cache, gpu_owner, served_model
 from ui.commands.doctor_voices import voice_findings
@@ -83,8 +84,7 @@ def _memory_file(settings: Settings) -> Finding:
             answer = str(connection.execute("PRAGMA quick_check").fetchone()[0])
     except sqlite3.DatabaseError as error:
         answer = str(error)
-    fix = "Restore studio.db from a copy, or run 'studio memory rebuild'"
-    return Finding("memory", answer == "ok", True, answer, gives, fix)
+    return Finding("memory", answer == "ok", True, answer, gives, REPAIR_HINT)
 
 
 def _ffmpeg(settings: Settings) -> Finding:
