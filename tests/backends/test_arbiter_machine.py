@@ -53,8 +53,9 @@ class Holder:
 
 
 class ArbiterMachine(RuleBasedStateMachine):
-    @initialize(has_gpu=st.booleans())
-    def open(self, has_gpu: bool) -> None:
+    @initialize(has_gpu=st.booleans(), ends_abruptly=st.booleans())
+    def open(self, has_gpu: bool, ends_abruptly: bool) -> None:
+        self.ends_abruptly = ends_abruptly
         self.loop = asyncio.new_event_loop()
         self.loop_thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.loop_thread.start()
@@ -142,6 +143,18 @@ class ArbiterMachine(RuleBasedStateMachine):
         error = full(name) if out_of_memory and action in ("load", "restore") else EngineError(f"no {action}")
         self.bench.engines[name].plan[action] += [error] * times
 
+    @rule(name=st.sampled_from(sorted(SIZES)), action=st.sampled_from(("load", "restore", "park", "unload", "probe")),
+          seconds=st.sampled_from((0.03, 0.15, 0.3)), fails=st.booleans())  # fmt: skip
+    def will_hang(self, name: str, action: str, seconds: float, fails: bool) -> None:
+        """Longer than a lease lasts without a heartbeat, and than others wait before they starve."""
+
+        def hang() -> None:
+            time.sleep(seconds)
+            if fails:
+                raise EngineError(f"{action} took too long")
+
+        self.bench.engines[name].plan[action].append(hang)
+
     @rule(name=st.sampled_from(sorted(SIZES)), command=st.sampled_from(("stop", "park", "start")))
     def command(self, name: str, command: str) -> None:
         call: Callable[..., object] = getattr(self.bench.arbiter, command)
@@ -174,11 +187,29 @@ class ArbiterMachine(RuleBasedStateMachine):
             good = [v for v in list(self.bench.memory.leases[name]) if not v.void]
             assert len(good) <= 1, f"{[v.holder for v in good]} use {name} at once"
 
+    def _closed_in_the_middle(self) -> None:
+        """The studio ends whatever is under way: every waiter is told, every engine ended that can be."""
+        self.bench.arbiter.close()
+        limit = time.monotonic() + SOON_S
+        while not all(h.future.done() for h in self.holders):
+            assert time.monotonic() < limit, "a waiter was not told that the studio closes"
+            time.sleep(0.005)
+        for holder in self.holders:
+            error = None if holder.future.cancelled() else holder.future.exception()
+            assert error is None or isinstance(error, EngineError), repr(error)
+        for thread in self.commands:
+            thread.join(timeout=SOON_S)
+            assert not thread.is_alive(), "a command was not told that the studio closes"
+        assert not self.bench.memory.up, f"still up: {self.bench.memory.up}"
+
     def teardown(self) -> None:
         if not hasattr(self, "bench"):
             return
         arbiter = self.bench.arbiter
         try:
+            if self.ends_abruptly:
+                self._closed_in_the_middle()
+                return
             self.bench.memory.foreign = 0
             limit = time.monotonic() + SOON_S
             while not all(h.future.done() for h in self.holders):
