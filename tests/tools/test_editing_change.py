@@ -254,6 +254,8 @@ def test_effects_keep_their_moment_when_their_clip_is_cut() -> None:
         ([{"op": "insert", "at": 0, "new": {"asset": "aud-n", "seconds": 1}}], "no picture"),
         ([{"op": "insert", "at": 0, "new": {"asset": "img-n", "seconds": 1, "track": "music"}}], "no sound"),
         ([{"op": "insert", "at": 0, "new": {"asset": "img-n"}}], "has no length"),
+        ([{"op": "insert", "at": 0, "new": {"asset": "vid-n", "source_start": 10}}], "behind the end of 'n.mp4'"),
+        ([{"op": "effect", "clip": B, "effect": {}}], "has no 'name'"),
         ([{"op": "ripple_delete", "start": 0, "end": 6}], "Nothing would be left"),
         ([{"op": "ripple_delete", "start": 4, "end": 4}], "Nothing lies between"),
         ([{"op": "ripple_delete", "start": 4, "end": 8}], r"ends at 6\.00 s"),

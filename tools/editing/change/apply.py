@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from configs.errors import UsageError
+from configs.errors import UsageError, one_line
 from tools.editing.change import cuts, looks, sounds, tempo
 from tools.editing.change.desk import Desk, SourceFacts
 from tools.editing.change.making import FindAsset
@@ -73,7 +73,7 @@ def apply(timeline: otio.schema.Timeline, changes: Sequence[AnyChange], find_ass
         except UsageError as error:
             where = f"Change {number} ({change.op}) does not fit: " if len(changes) > 1 else ""
             raise UsageError(where + error.problem, error.cause, error.fix or "Nothing was changed") from error
-        said.append("; ".join([text, *desk.notes]) + ".")
+        said.append(one_line("; ".join([text, *desk.notes])) + ".")
     return Applied(desk.write(), tuple(said))
 
 

@@ -33,6 +33,10 @@ def clips_of(desk: Desk, new: NewClip, start: int, find: FindAsset) -> tuple[Slo
     Raises UsageError when the asset is of the wrong kind for its track, or shorter than what is asked of it.
     """
     facts = find(new.asset)
+    if facts.seconds and new.source_start >= facts.seconds:
+        raise UsageError(
+            f"{new.source_start:g} s lies behind the end of '{facts.name}'", f"it lasts {facts.seconds:g} s"
+        )
     if not new.seconds:
         new = new.model_copy(update={"seconds": _as_long_as_it_lasts(desk, new, start, facts)})
     frames = desk.frames(new.seconds)

@@ -27,6 +27,8 @@ def make_effect(effect: dict[str, Any]) -> ClipEffect:
     """The effect as an object. Raises UsageError for an unknown name, naming the nearest, or a value out of range."""
     name = effect.get("name")
     kind = EFFECTS.get(name) if isinstance(name, str) else None
+    if name is None:
+        raise UsageError("The effect has no 'name'", fix=f"Use one of {', '.join(EFFECTS)}")
     if kind is None:
         near = difflib.get_close_matches(str(name), EFFECTS, n=1)
         fix = f"Did you mean '{near[0]}'?" if near else f"Use one of {', '.join(EFFECTS)}"
