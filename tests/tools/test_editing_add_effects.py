@@ -68,6 +68,8 @@ READ: dict[str, list[dict[str, Any]]] = {
     'a speech bubble saying "hello there" on his face': [
         {"effect": "speech_bubble", "place": "face", "text": "hello there"}
     ],
+    "flash on every word": [{"effect": "flash", "place": "word", "every": True, "word": ""}],
+    "a speech bubble with the words 'Come in'": [{"effect": "speech_bubble", "place": "", "text": "Come in"}],
     "zoom when he says 'wow'": [{"effect": "zoom_punch", "place": "word", "word": "wow"}],
     "censor bar over the eyes": [{"effect": "censor", "place": "face"}],
     "a subtle vignette, letterbox and some grain": [
@@ -145,6 +147,7 @@ def test_places_are_measured_ones_with_reasons() -> None:
     assert spots(Wish("snow"), None, 10.0) == [Spot(0.0, 0.0, "all of it")]
     said = spots(Wish("flash", "word", word="aloud"), record, 10.0)
     assert len(said) == 1 and "'aloud'" in said[0].why
+    assert len(spots(Wish("zoom_punch", "word", every=True), record, 10.0)) > 1
     with pytest.raises(UsageError, match="outside the film"):
         spots(Wish("flash", times=(11.0,)), None, 10.0)
     with pytest.raises(UsageError, match="no place"):

@@ -11,6 +11,7 @@ from backends.media.guard import sniff
 from backends.media.probe import probe
 from tools.editing.drawn.bubble import speech_bubble
 from tools.editing.drawn.particles import KINDS, Loop, draw
+from tools.editing.drawn.track import known_path
 
 LOOP = Loop(160, 90, 12, 2.0, 0.6, 3)
 
@@ -81,3 +82,20 @@ def test_the_film_keeps_its_transparency(tmp_path: Path) -> None:
     with av.open(str(file), format="mov") as film:
         read = [frame.to_ndarray(format="rgba") for frame in film.decode(video=0)]
     assert np.array_equal(read[5], drawn[5])
+
+
+def test_known_heads_are_followed_frame_by_frame_over_a_cut() -> None:
+    """In a film of the studio's own nothing is looked for, and nothing glides from one shot to the next."""
+
+    def heads(seconds: float) -> list[tuple[float, float, float, float]]:
+        first, other = (0.3 + 0.1 * seconds, 0.4, 0.2, 0.3), (0.8, 0.5, 0.1, 0.2)
+        return [first, other] if seconds < 1.0 else [(0.7, 0.4, 0.2, 0.3)] if seconds < 2.0 else []
+
+    track = known_path(heads, 0.0, 2.0, None)
+    assert track is not None and track.found == track.looks
+    x = {round(key[0], 2): (key[1] + key[3]) / 2 for key in track.keys}
+    assert x[0.0] == pytest.approx(0.3) and max(at for at, middle in x.items() if middle < 0.45) > 0.95
+    assert min(at for at, middle in x.items() if middle > 0.65) < 1.05
+    beside = known_path(heads, 0.0, 0.9, (0.75, 0.4, 0.85, 0.6))
+    assert beside is not None and all((key[1] + key[3]) / 2 == pytest.approx(0.8) for key in beside.keys)
+    assert known_path(heads, 2.5, 3.0, None) is None

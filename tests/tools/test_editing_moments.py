@@ -143,3 +143,10 @@ def look(number: int, *, face: float = 0.0, hue: str = "") -> Any:
     figures = (Figure(kind="face", box=(0.3, 0.2, 0.3 + face, 0.2 + face), by="test"),) if face else ()
     colours = (Colour(name="x", hex=hue or f"#{40 * number + 20:02x}60{200 - 40 * number:02x}", share=1.0),)
     return made_shot(number, composition=Composition(luma=80.0, contrast=40.0, colours=colours, figures=figures))
+
+
+def test_who_speaks_is_no_word_that_is_said() -> None:
+    lines = (Words(start=1.0, end=2.0, text="Ruby: Come in"), Words(start=3.0, end=4.0, text="at 5:30 we go"))
+    found = moments(with_sound(words=lines), "word")
+    assert [word.note for word in found] == ["Come", "in", "at", "5:30", "we", "go"]
+    assert found[0].at == 1.0

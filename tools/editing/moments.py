@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -22,6 +23,8 @@ MomentKind = Literal[
     "beat", "onset", "loud", "silence", "motion_peak", "stillness", "cut", "face", "word", "reaction", "repetition"
 ]
 Box = tuple[float, float, float, float]
+SPEAKER = re.compile(r"^\s*[A-ZÀ-Þ][\w .'’-]{0,30}:\s+")
+"""Who speaks, as subtitles have it before the words: it is not said."""
 _STRONG = 0.5
 """A louder or livelier half of its kind is worth a reaction."""
 
@@ -213,7 +216,7 @@ def _words(record: FilmRecord) -> Iterator[Moment]:
     if not lines:
         lines = tuple(dict.fromkeys(line for shot in record.shots for line in shot.words))
     for line in lines:
-        words = line.text.split()
+        words = SPEAKER.sub("", line.text).split() or line.text.split()
         letters = sum(len(word) + 1 for word in words)
         done = 0
         for word in words:

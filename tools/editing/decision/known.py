@@ -9,13 +9,17 @@ from tools.analysis.known_figures import Window, known_moments
 
 if TYPE_CHECKING:
     from backends.image.layout.seen import Seen
+    from backends.vision.record import FilmRecord, Shot
     from memory.records import Asset
+    from tools.editing.moments import Box
     from tools.spec import ToolContext
 
 Head = tuple[float, float, float, float]
 """x and y of the middle, width and height, shares of the picture."""
 Heads = Callable[[float], Sequence[Head]]
 """The heads in the picture at a time in seconds, whom the camera frames first; empty where nothing is known."""
+TOP, SIDE = 0.2, 0.05
+"""Shares of a head above its face and beside it."""
 _SEEN = 0.4
 """Share of a head that has to be in the picture."""
 
@@ -34,6 +38,35 @@ def known_heads(film: Asset, ctx: ToolContext) -> Heads | None:
         return [head for head in found if head is not None]
 
     return at
+
+
+def with_heads(record: FilmRecord, film: Asset, ctx: ToolContext) -> FilmRecord:
+    """The record with the faces that a film of the studio's own is known to show, in shots where none was found."""
+    from backends.vision.composition.result import Figure
+
+    heads = known_heads(film, ctx) if any(_faceless(shot) for shot in record.shots) else None
+    if heads is None:
+        return record
+    shots = []
+    for shot in record.shots:
+        found = [face_of(head) for head in heads(shot.keyframe)] if _faceless(shot) else []
+        faces = [Figure(kind="face", box=box, by="the film's layouts") for box in found]
+        look = shot.composition
+        if faces and look is not None:
+            look = look.model_copy(update={"figures": (*faces, *look.figures)})
+        shots.append(shot.model_copy(update={"composition": look}))
+    return record.model_copy(update={"shots": tuple(shots)})
+
+
+def face_of(head: Head) -> Box:
+    """The face of a head as finders give it: without the top of the head and its sides."""
+    x, y, wide, high = head
+    left, right = x - (0.5 - SIDE) * wide, x + (0.5 - SIDE) * wide
+    return max(0.0, left), max(0.0, y - (0.5 - TOP) * high), min(1.0, right), min(1.0, y + 0.5 * high)
+
+
+def _faceless(shot: Shot) -> bool:
+    return shot.composition is not None and all(one.kind != "face" for one in shot.composition.figures)
 
 
 def _head(who: Seen, window: Window) -> Head | None:

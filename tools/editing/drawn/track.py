@@ -14,7 +14,7 @@ from tools.editing.moments import Box, area
 if TYPE_CHECKING:
     from backends.vision.composition.figures import FigureFinder
     from memory.records import Asset
-    from tools.editing.decision.known import Head, Heads
+    from tools.editing.decision.known import Heads
     from tools.spec import ToolContext
 
 Grey = NDArray[np.uint8]
@@ -70,11 +70,13 @@ def face_track(film: Asset, start: float, end: float, near: Box | None, ctx: Too
 
 def known_path(heads: Heads, start: float, end: float, near: Box | None) -> Track | None:
     """The path of a head in a film that the studio made, which knows where each is; None when there is none."""
+    from tools.editing.decision.known import face_of
+
     count = max(2, min(MOST_KNOWN, round((end - start) * KNOWN_PER_SECOND) + 1))
     rows: list[tuple[float, ...]] = []
     last = near
     for at in np.linspace(start, max(start, end - 1e-3), count):
-        boxes = [_box_of(head) for head in heads(float(at))]
+        boxes = [face_of(head) for head in heads(float(at))]
         if not boxes:
             continue
         same = min(boxes, key=lambda box: _apart(box, last)) if last is not None else boxes[0]
@@ -86,11 +88,6 @@ def known_path(heads: Heads, start: float, end: float, near: Box | None) -> Trac
     table = np.array(rows)
     kept = [rows[n] for n in _corners(table[:, 0], table[:, 1:])]
     return Track(tuple((row[0], row[1], row[2], row[3], row[4]) for row in kept), count, count)
-
-
-def _box_of(head: Head) -> Box:
-    x, y, wide, high = head
-    return x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
 
 
 def path_of(

@@ -154,14 +154,14 @@ class _Making:
             except UsageError as error:
                 if args.recipe != "auto":
                     raise
-                refused.append(f"{choice.name}: {error.problem}")
+                refused.append(f"as {choice.name.replace('_', ' ')} {error.cause or error.problem}")
                 continue
             why = f"; {len(refused)} better ones cannot be told in that time" if refused else ""
             return script, replace(choice, why=choice.why + why), ranked, why_words
         raise UsageError(
             f"No parody of {args.seconds:g} s can be made of this clip",
             "; ".join(refused[:3]),
-            "Ask for another length",
+            "Ask for a length in between, or leave it out",
         )
 
     def _told(self, name: str, found: Material, wish: Wish, tone: str) -> tuple[Script, str]:

@@ -28,9 +28,9 @@ TIMED = ("freeze", "stutter", "reverse", "speed_ramp")
 STUTTER_SECONDS = 0.125
 INSET_WIDTH, INSET_MARGIN = 0.3, 0.025
 FADE_SECONDS = 0.25
-SPEAKS_WITHIN = 4.0
-"""Seconds in which the face of a bubble is looked for when it is not seen at once."""
 """Of insets and bubbles."""
+SPEAKS_WITHIN, READ_SECONDS = 4.0, 1.0
+"""Seconds in which the face of a bubble is looked for when it is not seen at once; what reading one takes at least."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,9 @@ class Doer:
             raise UsageError("A speech bubble needs words", fix="Say what it should read, in quotation marks")
         width, height = self._size()
         begin, length = self._span(spot)
+        left = self.board.clip_at(begin).end - begin
+        if not wish.seconds and READ_SECONDS <= left < length:
+            length = left  # who speaks is gone after the cut
         face = self._speaker(spot, length)
         mouth = (0.5, 0.6)
         if face is not None:

@@ -139,7 +139,7 @@ def _of(
     found = funny(record) if place == "funny" else moments(record, cast("MomentKind", place))
     if not found and place in ("funny", "motion_peak"):
         found = _most_motion(record)
-    if place == "word":
+    if place == "word" and wish.word:
         wanted = {_plain(word) for word in wish.word.split()}
         found = [moment for moment in found if _plain(moment.note) in wanted]
     else:
@@ -184,7 +184,7 @@ def _spot(place: str, moment: Moment, length: float, record: FilmRecord, waits: 
     # The first picture of a new shot is rarely its face: a reaction is held when it has begun.
     later = min(MOST_WAIT, WAIT * moment.seconds) if moment.kind in ("reaction", "repetition", "face") else 0.0
     name = SPOKEN.get(place, place.replace("_", " "))
-    why = f"{name}: {moment.note}" if place != "word" else f"the word '{moment.note}'"
+    why = f"{name}: {moment.note}" if place != "word" else f"the word '{moment.note.strip('.,;:!?')}'"
     return Spot(
         moment.at + (later if waits else 0.0), span, why, moment.where or _face_in(record, moment.shot), moment.shot
     )
