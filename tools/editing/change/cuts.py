@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 from configs.errors import UsageError
@@ -14,6 +15,8 @@ from tools.editing.change.ripple import boundary, clear, close_time, open_time, 
 from tools.editing.change.slots import Slot
 from tools.editing.effects import check_effect
 
+Pair = tuple[Lane, Slot]
+"""A clip and the track it is on."""
 BED_GAIN_DB = -10.0
 """Music and ambience under a clip's own sound, in which somebody may speak: softer, as it is never ducked there."""
 FULL_FRAME = {"keys": [{"at": 0.0, "x": 0.5, "y": 0.5, "width": 1.0}], "blend": "normal"}
@@ -33,34 +36,44 @@ def trim(desk: Desk, change: Trim, find: FindAsset) -> str:
     was = slot.frames
     ripple = change.ripple and lane is desk.main
     pairs = [(lane, slot), *(desk.linked(slot) if lane is desk.main else [])]
-    if tail < 0:
-        if ripple:
-            open_time(desk, slot.end, -tail)
-        for one, each in pairs:
-            _grow(desk, one, each, 0, -tail, slot)
-    if head < 0:
-        starts = [each.start for _, each in pairs]
-        if ripple:
-            open_time(desk, slot.start, -head)
-            for (_, each), start in zip(pairs, starts, strict=True):
-                each.start = start - head
-        for one, each in pairs:
-            _grow(desk, one, each, -head, 0, slot)
-    if ripple and tail > 0:
-        close_time(desk, slot.end - tail, slot.end)
-    if ripple and head > 0:
-        close_time(desk, slot.start, slot.start + head)
-    if not ripple:
-        for _, each in pairs:
-            first, last = max(0, head), each.frames - max(0, tail)
-            if first < last:
-                each.cut(first, last, desk.rate)
+    _give_back(desk, slot, pairs, -head, -tail, ripple=ripple)
+    _take_off(desk, slot, pairs, max(head, 0), max(tail, 0), ripple=ripple)
     ends = [
         f"{desk.time(abs(count))} {'off' if count > 0 else 'more at'} its {end}"
         for count, end in ((head, "beginning"), (tail, "end"))
         if count
     ]
     return f"Trimmed {slot.label}: {' and '.join(ends)}, {desk.time(was)} -> {desk.time(slot.frames)}"
+
+
+def _give_back(desk: Desk, slot: Slot, pairs: Sequence[Pair], before: int, after: int, *, ripple: bool) -> None:
+    """So many frames more of the source at the ends; nothing where a number is not above 0."""
+    if after > 0:
+        if ripple:
+            open_time(desk, slot.end, after)
+        for lane, each in pairs:
+            _grow(desk, lane, each, 0, after, slot)
+    if before > 0:
+        starts = [each.start for _, each in pairs]
+        if ripple:
+            open_time(desk, slot.start, before)
+            for (_, each), start in zip(pairs, starts, strict=True):
+                each.start = start + before
+        for lane, each in pairs:
+            _grow(desk, lane, each, before, 0, slot)
+
+
+def _take_off(desk: Desk, slot: Slot, pairs: Sequence[Pair], head: int, tail: int, *, ripple: bool) -> None:
+    """So many frames less at the ends; what follows comes nearer with `ripple`, else a gap stays."""
+    if ripple:
+        if tail:
+            close_time(desk, slot.end - tail, slot.end)
+        if head:
+            close_time(desk, slot.start, slot.start + head)
+        return
+    for _, each in pairs:
+        if head < each.frames - tail:
+            each.cut(head, each.frames - tail, desk.rate)
 
 
 def split_clip(desk: Desk, change: Split, find: FindAsset) -> str:

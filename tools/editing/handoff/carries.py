@@ -39,8 +39,20 @@ def lost_in(desk: Desk, carries: Carries) -> list[str]:
 
 
 def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
-    main = desk.main.slots
-    joined = [slot for slot in main if slot.transition is not None]
+    yield from _transitions(desk, carries)
+    yield from _times(desk, carries)
+    yield from _other_tracks(desk, carries)
+    yield from _effects(desk)
+    markers = len(desk.markers)
+    if markers and not carries.markers:
+        yield f"{markers} marker{'s' * (markers > 1)}: lost"
+    if not carries.size and studio_data(desk.timeline).get("width"):
+        data = studio_data(desk.timeline)
+        yield f"the film's size, {data['width']}x{data['height']}: not written; set it in the other editor"
+
+
+def _transitions(desk: Desk, carries: Carries) -> Iterator[str]:
+    joined = [slot for slot in desk.main.slots if slot.transition is not None]
     kinds: dict[str, list[Slot]] = {}
     for slot in joined:
         kinds.setdefault(transition_kind(slot), []).append(slot)
@@ -53,6 +65,11 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
         most = max(slot.before - round(slot.source) for slot in early)
         later = f"up to {most} frame{'s' * (most > 1)} later, as the source has none before"
         yield f"the beginning of {_count(early, 'clip')} under a dissolve: {later} ({_names(early)})"
+
+
+def _times(desk: Desk, carries: Carries) -> Iterator[str]:
+    """How clips play, and what has no time of its own."""
+    main = desk.main.slots
     for name, carried in (("speed", carries.speed), ("ramp", carries.ramp), ("reverse", carries.reverse)):
         slots = [slot for slot in main if any(each["name"] == name for each in slot.effects)]
         if slots and not carried:
@@ -64,10 +81,12 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
     titles = [slot for slot in main if not slot.media]
     if titles:
         yield f"{_count(titles, 'title card')}: black for as long ({_names(titles)})"
-    yield from _other_tracks(desk, carries)
+
+
+def _effects(desk: Desk) -> Iterator[str]:
     effects: dict[str, list[Slot]] = {}
     # A picture and its sound fade together: that is one clip to people.
-    linked = {id(sound) for shot in main for _, sound in desk.linked(shot)}
+    linked = {id(sound) for shot in desk.main.slots for _, sound in desk.linked(shot)}
     for _, slot in desk.every():
         for each in slot.effects if id(slot) not in linked else ():
             if each["name"] not in OWN_TIME:
@@ -75,12 +94,6 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
                 effects.setdefault(str(name).replace("_", " "), []).append(slot)
     for name, slots in effects.items():
         yield f"{name[:60]} on {_count(slots, 'clip')}: lost ({_names(slots)})"
-    markers = len(desk.markers)
-    if markers and not carries.markers:
-        yield f"{markers} marker{'s' * (markers > 1)}: lost"
-    if not carries.size and studio_data(desk.timeline).get("width"):
-        data = studio_data(desk.timeline)
-        yield f"the film's size, {data['width']}x{data['height']}: not written; set it in the other editor"
 
 
 def _other_tracks(desk: Desk, carries: Carries) -> Iterator[str]:
