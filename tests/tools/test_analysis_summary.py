@@ -10,6 +10,7 @@ from backends.vision.coherence.result import Coherence, Fault
 from backends.vision.composition.result import Composition, Figure
 from backends.vision.cuts.result import Transition
 from backends.vision.record import FilmRecord, Shot
+from tools.analysis.aspects import ASPECTS
 from tools.analysis.captions_measured import measured_text
 from tools.analysis.summary import summary_of
 
@@ -48,6 +49,18 @@ def test_one_of_a_thing_is_told_in_the_singular() -> None:
     assert "Every shot lasts 2.00 s." in text
     alone = with_shots(made_record(1), held, aspects=("coherence",))
     assert "Coherence: its light flickers" in summary_of(alone)
+
+
+def test_a_whole_report_says_that_nobody_knows_what_is_to_be_seen() -> None:
+    unseen = "What is to be seen is not recognised: that needs a vision model, and none is served."
+    plain = {"text": "A static camera, sand.", "text_by": "measurements"}
+    record = with_shots(made_record(2), plain, plain, aspects=ASPECTS)
+    assert unseen in summary_of(record)
+    luca = Figure(kind="face", box=(0.1, 0.1, 0.3, 0.3), character="Luca", by="test")
+    known = {"composition": Composition(scale="CU", figures=(luca,))}
+    written = {"text": "A boy runs.", "text_by": "some-vl"}
+    for part in (known, written):
+        assert unseen not in summary_of(with_shots(made_record(2), part, plain, aspects=ASPECTS))
 
 
 def test_shots_of_different_lengths_are_told_by_their_median() -> None:

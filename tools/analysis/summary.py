@@ -187,15 +187,18 @@ def _content(record: FilmRecord) -> str:
     said = f"Seen: {seen}. " if names else ""
     told = [shot for shot in record.shots if shot.text and shot.text_by != MEASURED]
     by = f" (by {told[0].text_by})" if told else ""
+    blind = ""
     if not told and not set(_SAYINGS) <= set(record.aspects):
         # All that can be said without a model of what happens; a whole report says it in its own words.
         told = [shot for shot in record.shots if shot.text]
         by = " (from measurements: no vision model is served)" if told else ""
+    elif not told and not names:
+        blind = "What is to be seen is not recognised: that needs a vision model, and none is served."
     more = f" ... and {len(told) - TEXTS_SHOWN} more shots." if len(told) > TEXTS_SHOWN else ""
     shown = " ".join(f"Shot {shot.index}: {shot.text.rstrip('.')}." for shot in told[:TEXTS_SHOWN]) + more
     lines = [f'"{line.text}"' for shot in record.shots for line in shot.words]
     spoken = f"Said: {', '.join(lines[:LINES_SHOWN])}{' ...' if len(lines) > LINES_SHOWN else ''}. " if lines else ""
-    return f"{said}{spoken}{shown}{by}".strip()
+    return f"{said}{spoken}{shown}{by}{blind}".strip()
 
 
 def _numbers(where: list[int]) -> str:
