@@ -22,6 +22,7 @@ from tools.events import Progress
 from tools.executor import Run
 from tools.publish import publish
 from tools.spec import CancelToken, ToolOutcome
+from tools.voice.train_state import State
 
 CONSENT = "written consent of Anna Rossi, 3 May 2026"
 FAST = {"sovits_epochs": 1, "gpt_epochs": 1, "batch": 32}
@@ -204,6 +205,10 @@ def test_a_stopped_training_goes_on_where_it_was(studio: VoiceStudio, root: Path
     until = time.monotonic() + 30
     while not any(step == "sovits" for step, _ in started(root)) and time.monotonic() < until:
         time.sleep(0.05)
+    (state,) = (studio.studio.workspace.home / "training").glob("*/state.json")
+    while not State.read(state).losses and time.monotonic() < until:
+        time.sleep(0.05)
+    assert alive(root) and State.read(state).losses["sovits"], "a kill would leave the losses that were seen"
     began = time.monotonic()
     token.cancel()
     worker.join(20)

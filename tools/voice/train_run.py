@@ -44,7 +44,7 @@ class Training:
         self.state.sovits_epochs, self.state.gpt_epochs = recipe.sovits_epochs, recipe.gpt_epochs
         whole = sum(SHARES[name] for name in {step.name for step in self.steps})
         self._shares = {name: share / whole for name, share in SHARES.items()}
-        self._behind = 0.0
+        self._behind, self._epoch_kept = 0.0, 0
         self._spoiled: Callable[[], None] = lambda: None
 
     def prepare(self) -> None:
@@ -161,15 +161,20 @@ class Training:
     def _trained(self, step: Step) -> tuple[Progress, Step]:
         """Run a training script, with smaller batches where the GPU is too small; what it said, and the step it was."""
         while True:
-            progress = Progress(step.epochs)
+            progress, self._epoch_kept = Progress(step.epochs), 0
 
             def read(line: str, progress: Progress = progress, step: Step = step) -> None:
                 progress.read(line)
                 if progress.is_lost:
                     raise self._lost(step, progress)
 
+            def note(progress: Progress = progress, step: Step = step) -> str:
+                if (kept := progress.points) and kept[-1].epoch > self._epoch_kept:  # a kill leaves no time for it
+                    self._keep_losses(step.name, kept)
+                return progress.note()
+
             try:
-                self._run(step, read, lambda: progress.share, progress.note)  # noqa: B023
+                self._run(step, read, lambda: progress.share, note)  # noqa: B023
                 return progress, step
             except EngineOutOfMemory as error:
                 step = self._smaller(step, error)
@@ -220,6 +225,7 @@ class Training:
     def _keep_losses(self, name: StepName, points: Sequence[Point]) -> None:
         if not points:
             return
+        self._epoch_kept = points[-1].epoch
         # what is trained again after a stop takes the place of what was seen before
         before = [row for row in self.state.losses.get(name, []) if row[1] < points[0].step]
         self.state.losses[name] = [*before, *([p.epoch, p.step, p.loss] for p in points)]
