@@ -236,6 +236,18 @@ def test_captions_overlays_sound_and_looks() -> None:
     assert places(made)[-1] == ("The End", 144, 24, 0) and made.duration().value == 168
 
 
+def test_a_film_that_shows_a_part_of_itself_is_changed_as_it_is_shown() -> None:
+    timeline = a_cut()
+    for lane in timeline.tracks:
+        lane[:] = [item for item in lane if not isinstance(item, otio.schema.Transition)]
+    time = otio.opentime.RationalTime
+    timeline.tracks.source_range = otio.opentime.TimeRange(time(24, 24), time(96, 24))
+    made = do({"op": "grade", "clip": A, "look": "noir"}, to=timeline).timeline
+    assert made.tracks.source_range is None and made.duration().value == 96
+    assert [start for _, start, _, _ in places(made)] == [0, 24]
+    assert [marker.marked_range.start_time.value for marker in made.tracks.markers] == [0, 24, 96]
+
+
 def test_effects_keep_their_moment_when_their_clip_is_cut() -> None:
     zoom = {"op": "effect", "clip": C, "effect": {"name": "fade_out", "seconds": 0.5}}
     made = do(zoom, {"op": "split", "clip": C, "inside": 0.5}).timeline

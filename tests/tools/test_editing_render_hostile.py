@@ -179,13 +179,15 @@ def test_a_list_whose_clock_is_not_its_sources(studio: EditingStudio, counting: 
     assert numbers(made) == [*range(12), *range(4, 10)]
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize(("start", "shown"), [(6, [6, 7, 8, 9, 10, 11]), (-500, None)])
-def test_a_track_that_shows_a_part_of_itself(
-    studio: EditingStudio, counting: Asset, start: int, shown: list[int] | None
+def test_a_track_or_a_film_that_shows_a_part_of_itself(
+    studio: EditingStudio, counting: Asset, start: int, shown: list[int] | None, whole: bool
 ) -> None:
     cut = build_timeline("t", 24, 160, 90, [clip(counting, 0, 12)], {})
     time = otio.opentime.RationalTime
-    cut.tracks[0].source_range = otio.opentime.TimeRange(time(start, 24), time(6, 24))
+    part = cut.tracks if whole else cut.tracks[0]
+    part.source_range = otio.opentime.TimeRange(time(start, 24), time(6, 24))
     (studio.workspace.home / "cut.otio").write_text(otio.adapters.write_to_string(cut, "otio_json"))
     outcome = studio.run("render_timeline", timeline="cut.otio")
     if shown is None:

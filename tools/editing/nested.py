@@ -21,7 +21,8 @@ MAX_KEYS = 2000
 def unnested(timeline: otio.schema.Timeline) -> list[otio.schema.Track]:
     """The timeline's tracks; stacks and tracks inside of them are replaced by what they show and play.
 
-    The pictures of a nested timeline take its place, its sounds and captions lie on tracks of their own. Raises
+    The pictures of a nested timeline take its place, its sounds and captions lie on tracks of their own; where the
+    film shows a part of all its tracks only (`tracks.source_range`), they are cut to it. Raises
     UsageError where a nested timeline is retimed or cut through a transition.
     """
     import opentimelineio as otio
@@ -30,9 +31,9 @@ def unnested(timeline: otio.schema.Timeline) -> list[otio.schema.Track]:
     if len(top) < len(timeline.tracks):
         loose = [item for item in timeline.tracks if not isinstance(item, otio.schema.Track)]
         top += [track for item in loose for track in _tracks_of(item, 0)]
-    if not any(isinstance(item, otio.core.Composition) for track in top for item in track):
-        return top
-    return [flat for track in top for flat in _flat(track, 0)]
+    if any(isinstance(item, otio.core.Composition) for track in top for item in track):
+        top = [flat for track in top for flat in _flat(track, 0)]
+    return [_trimmed(track, timeline.tracks) for track in top]
 
 
 def _flat(track: otio.schema.Track, depth: int) -> list[otio.schema.Track]:

@@ -79,6 +79,11 @@ class Desk:
 
         self.timeline: otio.schema.Timeline = timeline.clone()
         self.timeline.tracks[:] = [track if track.parent() is None else track.clone() for track in unnested(timeline)]
+        if (part := timeline.tracks.source_range) is not None:
+            self.timeline.tracks.source_range = None
+            for marker in self.timeline.tracks.markers:
+                at, length = marker.marked_range.start_time - part.start_time, marker.marked_range.duration
+                marker.marked_range = otio.opentime.TimeRange(at, length)
         meta = studio_data(timeline)
         self.rate = rate_of(timeline)
         self.notes: list[str] = []
@@ -89,7 +94,7 @@ class Desk:
         self.ids = Ids(named, {key: number for key, number in known.items() if isinstance(number, int)})
         self._seen: set[str] = set()
         self.lanes = [self._lane(track, n) for n, track in enumerate(self.timeline.tracks, 1)]
-        self.markers = [self._frame(marker.marked_range.start_time) for marker in self.timeline.tracks.markers]
+        self.markers = [max(0, self._frame(marker.marked_range.start_time)) for marker in self.timeline.tracks.markers]
         self._otio = otio
         if not any(lane.role == PICTURE and lane.slots for lane in self.lanes):
             raise UsageError(f"The timeline '{timeline.name}' has no picture", "its video tracks are empty")
