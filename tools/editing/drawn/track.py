@@ -79,9 +79,11 @@ def known_path(heads: Heads, start: float, end: float, near: Box | None) -> Trac
         boxes = [face_of(head) for head in heads(float(at))]
         if not boxes:
             continue
-        same = min(boxes, key=lambda box: _apart(box, last)) if last is not None else boxes[0]
+        if last is None:
+            last = boxes[0]
+        nearest = min(((_apart(box, last), box) for box in boxes), key=lambda one: one[0])
         # After a cut it is whoever the camera frames then.
-        last = same if last is None or _apart(same, last) < 1.0 else boxes[0]
+        last = nearest[1] if nearest[0] < 1.0 else boxes[0]
         rows.append((float(at), *last))
     if not rows:
         return None
