@@ -60,6 +60,9 @@ def test_change_show_diff_undo_redo(home: Path) -> None:
     assert run(home, "undo", "counting-edit.otio").exit_code == 2
     again = shown(home, "redo", "counting-edit.otio")
     assert again["number"] == 2 and Path(str(again["path"])).is_file()
+    run(home, "undo", "counting-edit.otio")
+    run(home, "change", "counting-edit.otio", json.dumps([{"op": "reverse", "clip": clip}]))
+    assert "version 2 of 2 (1 undone)" in run(home, "show", "counting-edit.otio").stdout
 
 
 def test_changes_from_standard_input_and_wrong_ones(home: Path) -> None:

@@ -42,8 +42,10 @@ def run_show(which: str, as_json: bool, home: Path | None) -> int:
             this, now = version_of(asset), current(memory, asset) if not asset.hidden else None
             shape |= {"id": asset.id, "version": this.number, "said": list(this.said)}
             shape["versions"] = [_row(one, now) for one in every]
-            undone = " (undone)" if asset.hidden else ""
-            lines.append(f"{asset.name}  {asset.id}, version {this.number} of {len(every)}{undone}")
+            # Undone ones lie beside those that were made instead of them, with the same numbers.
+            last, gone = max(one.number for one in every), sum(one.asset.hidden for one in every)
+            undone = " (undone)" if asset.hidden else f" ({gone} undone)" if gone else ""
+            lines.append(f"{asset.name}  {asset.id}, version {this.number} of {last}{undone}")
             lines += [f"  changed: {text}" for text in this.said]
         if as_json:
             print(json.dumps(shape, ensure_ascii=False))
