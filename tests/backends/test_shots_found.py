@@ -28,7 +28,7 @@ SEEDS = (1500, 1501, 1502)
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Joined, Path]]:
     folder = tmp_path_factory.mktemp("made")
-    made = {seed: made_film(seed, shots=10) for seed in SEEDS}
+    made = {seed: made_film(seed, shots=10, size=(108, 192)) for seed in SEEDS}
     return {seed: (film, film.write(folder / f"{seed}.mp4")) for seed, film in made.items()}
 
 

@@ -33,7 +33,7 @@ def _settings(home: Path) -> Settings:
         home=home,
         brain="offline",
         film={"width": 224, "height": 126, "fps": 12},
-        image={"width": 224, "height": 126, "preview_samples": 4},
+        image={"width": 224, "height": 126, "preview_samples": 1},
         memory={"index": "numpy", "embedder": "letters"},
     )
 
