@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -48,6 +48,9 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 Attachment = Path | str | tuple[Path | str, str]
 """A file, or a file and the name that the user knows it by."""
 
+
+Attachments = Sequence[Attachment] | Path | str
+"""Several, or one."""
 
 Spare = Callable[[], "tuple[BaseChatModel, Capabilities]"]
 
@@ -97,7 +100,7 @@ class StudioAgent:
     # -- the doors -----------------------------------------------------------------------------------------------
 
     def invoke(
-        self, inputs: Mapping[str, Any] | str, *, thread: str = "", attachments: Sequence[Attachment] = (),
+        self, inputs: Mapping[str, Any] | str, *, thread: str = "", attachments: Attachments = (),
         yes: bool = False, approve: Literal["ask", "auto"] = "auto", decision: Decision | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """One turn, blocking; the report has the shape of `studio ask --json`.
@@ -105,14 +108,14 @@ class StudioAgent:
         Args:
             inputs: {"messages": [("user", "draw Luca waving")]} or the wish itself.
             thread: conversation id; '' starts a new one.
-            attachments: files to copy into the workspace for this turn.
+            attachments: files (or one) to copy into the workspace for this turn.
             yes: approve everything in advance, also what overwrites.
             approve: 'auto' makes things without asking; 'ask' stops at a costly plan (`questions` is filled then).
             decision: answer to the plan that the last turn of this thread stopped at.
 
         Raises:
-            StudioError: when the request itself is unusable (empty, too long, a hostile attachment). What fails inside
-                the turn is in the report's `error`.
+            StudioError: when the request itself is unusable (empty, too long), or the agent is closed. What fails
+                inside the turn, a hostile attachment too, is in the report's `error`.
         """
 
         async def last() -> dict[str, Any]:
@@ -126,6 +129,17 @@ class StudioAgent:
         finally:
             runner.close()
 
+    def stream(self, inputs: Mapping[str, Any] | str = "", **options: Any) -> Iterator[Event]:
+        """`astream` for callers without an event loop. Leaving the loop early cancels the turn."""
+        runner = LoopThread("agent-stream")
+        events = self.astream(inputs, **options)
+        try:
+            while (event := runner.submit(_next_of(events)).result()) is not None:
+                yield event
+        finally:
+            runner.submit(events.aclose()).result()  # type: ignore[attr-defined]
+            runner.close()
+
     async def ainvoke(self, inputs: Mapping[str, Any] | str = "", **options: Any) -> dict[str, Any]:
         """`invoke` for async callers."""
         report: dict[str, Any] = {}
@@ -136,20 +150,25 @@ class StudioAgent:
         return report
 
     async def astream(
-        self, inputs: Mapping[str, Any] | str = "", *, thread: str = "", attachments: Sequence[Attachment] = (),
+        self, inputs: Mapping[str, Any] | str = "", *, thread: str = "", attachments: Attachments = (),
         yes: bool = False, approve: Literal["ask", "auto"] = "ask", decision: Decision | None = None,
     ) -> AsyncIterator[Event]:  # fmt: skip
         """One turn as a stream of typed events; the last one is always Done (also after Failed or ApprovalAsked).
 
         Closing the iterator early cancels the turn. Raises StudioError for an unusable request.
         """
+        if self._closed:
+            raise UsageError("The agent is closed", fix="Make a new one with build_agent")
         thread = thread or f"t-{uuid.uuid4().hex[:10]}"
         wish = "" if decision else checked_wish(inputs, self.studio.settings.budget.message_characters)
         if thread in self._running:
             raise UsageError("This conversation is still working on the last wish", fix="Wait for it, or stop it first")
         turn = _Turn(CancelToken(self.studio.settings.budget.seconds), asyncio.Queue(), asyncio.get_running_loop())
         self._running[thread] = turn
-        work = self._worker.submit(self._turn(turn, thread, wish, list(attachments), yes, approve, decision))
+        files: list[Attachment] = [attachments] if isinstance(attachments, (str, Path)) else list(attachments)
+        work = self._worker.submit(self._turn(turn, thread, wish, files, yes, approve, decision))
+        # not below: where the caller is cancelled again and again (anyio), no line after an `await` is sure to run
+        work.add_done_callback(lambda _: self._running.pop(thread, None))
         try:
             while (event := await turn.events.get()) is not None:
                 yield event
@@ -159,7 +178,6 @@ class StudioAgent:
             if not work.done():
                 with suppress(Exception):
                     await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(work)), timeout=30)
-            self._running.pop(thread, None)
 
     def cancel(self, thread: str) -> bool:
         """Stop the running turn of this thread; True when there was one. Finished assets stay."""
@@ -363,6 +381,10 @@ class StudioAgent:
                 f"The conversations in {file} cannot be read", str(error), "Move the file away; everything made stays"
             ) from error
         return build_graph(saver)
+
+
+async def _next_of(events: AsyncIterator[Event]) -> Event | None:
+    return await anext(events, None)
 
 
 __all__ = ["Decision", "StudioAgent"]

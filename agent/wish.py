@@ -11,7 +11,9 @@ from memory.names import whole_letters
 
 def checked_wish(inputs: Mapping[str, Any] | str, limit: int) -> str:
     """The wish, stripped. Raises UsageError when it is empty or longer than `limit` characters."""
-    text = whole_letters(inputs if isinstance(inputs, str) else last_user_text(inputs.get("messages", [])))
+    if not isinstance(inputs, (str, Mapping)):
+        raise UsageError("The wish is no text", f"got {type(inputs).__name__}", "Give a string, or {'messages': [...]}")
+    text = whole_letters(inputs if isinstance(inputs, str) else last_user_text(inputs.get("messages") or ()))
     if not text.strip():
         raise UsageError("The wish is empty", fix="Say what you would like, e.g. 'draw a boy waving on the beach'")
     if len(text) > limit:
@@ -22,8 +24,10 @@ def checked_wish(inputs: Mapping[str, Any] | str, limit: int) -> str:
     return text.strip()
 
 
-def last_user_text(messages: Sequence[Any]) -> str:
+def last_user_text(messages: Sequence[Any] | str) -> str:
     """Text of the newest user message, given as (role, text), {'role', 'content'} or a LangChain message."""
+    if isinstance(messages, str):
+        return messages
     for message in reversed(list(messages)):
         if isinstance(message, (tuple, list)) and len(message) == 2:
             role, text = message
@@ -32,5 +36,13 @@ def last_user_text(messages: Sequence[Any]) -> str:
         else:
             role, text = getattr(message, "type", ""), getattr(message, "content", "")
         if role in ("user", "human"):
-            return str(text)
+            return _in_words(text)
     return ""
+
+
+def _in_words(content: Any) -> str:
+    """A message's content, which may be a list of blocks: their texts, without pictures and the like."""
+    if not isinstance(content, (list, tuple)):
+        return str(content or "")
+    texts = (block.get("text") if isinstance(block, Mapping) else block for block in content)
+    return "\n".join(text for text in texts if isinstance(text, str))
