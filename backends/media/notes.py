@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 NOTABLE_SECONDS = 0.5
@@ -59,6 +60,17 @@ def time_notes(missing: int, backwards: float | None) -> list[str]:
     if backwards is not None:
         notes.append(f"The frames' times run backwards at {backwards:.2f} s: they are counted on from there")
     return notes
+
+
+def hole_notes(holes: Sequence[tuple[float, float]]) -> list[str]:
+    """Stretches without pictures, as (length, begin) in seconds."""
+    if not holes:
+        return []
+    length, begin = max(holes)
+    stands = f"after {begin:.2f} s: the one before is taken to stand there"
+    if len(holes) == 1:
+        return [f"For {length:.0f} s there are no pictures {stands}"]
+    return [f"{len(holes)} stretches have no pictures, the longest of {length:.0f} s {stands}"]
 
 
 def length_notes(lengths: Lengths, *, end: float, broken_off: bool) -> list[str]:

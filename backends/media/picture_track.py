@@ -8,13 +8,15 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from backends.media.clock import FrameClock, origin_of
-from backends.media.notes import Damage, damage_notes, picture_notes, time_notes
+from backends.media.notes import Damage, damage_notes, hole_notes, picture_notes, time_notes
 from backends.media.scaling import Rgb, Scaler
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+_HOLE_SECONDS, _HOLE_FRAMES = 5.0, 20
+"""How long one picture stands, in seconds and in times of the one before, for pictures to be missing after it."""
 _UNKNOWN_RATE = 25
 
 
@@ -44,6 +46,10 @@ class PictureTrack:
         self._waiting: tuple[float, Rgb] | None = None
         self._last_duration = 0.0
         self._damage = Damage()
+        self._usual = self._step
+        """Seconds from one picture to the next, when there last was no hole."""
+        self._holes: list[tuple[float, float]] = []
+        """Length and begin of stretches without pictures, seconds."""
         self.count = 0
         """Frames so far."""
         self.seconds = 0.0
@@ -63,7 +69,14 @@ class PictureTrack:
         self.count += 1
         self.seconds = seconds + self._last_duration
         if before is not None:
+            self._look_for_hole(before[0], seconds)
             yield Shown(before[0], seconds - before[0], before[1])
+
+    def _look_for_hole(self, last: float, seconds: float) -> None:
+        if seconds - last >= max(_HOLE_SECONDS, _HOLE_FRAMES * self._usual):
+            self._holes.append((seconds - last, last))
+        elif seconds > last:
+            self._usual = seconds - last
 
     def finish(self) -> Iterator[Shown]:
         """The last picture; the file alone knows how long it stays."""
@@ -84,5 +97,6 @@ class PictureTrack:
                 transparent=scaler.transparent,
             ),
             *(time_notes(clock.missing, clock.backwards) if clock is not None else []),
+            *hole_notes(self._holes if len(self._holes) <= self.count // 8 else []),  # else they are slides
             *damage_notes("frame", "frames", "came out damaged", self._damage),
         ]

@@ -360,3 +360,27 @@ def test_what_is_no_film_is_one_sentence(tmp_path: Path, name: str, sentence: st
     assert caught.value.sentence.startswith(sentence) and "\n" not in caught.value.sentence
     if name in ("tone.wav", "song.m4a"):
         assert sniff(path).kind == "audio" and listen(path, [Listener()]).seconds == pytest.approx(1.0, abs=0.05)
+
+
+def test_hours_without_pictures_are_told(tmp_path: Path) -> None:
+    """Two holes in the time stamps; slides of some seconds are none."""
+
+    def film(name: str, jumps: dict[int, int], step: int) -> Path:
+        with av.open(str(path := tmp_path / name), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+            stream.codec_context.time_base = Fraction(1, 25)
+            at = 0
+            for k in range(40):
+                at += step + jumps.get(k, 0)
+                frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 5 * k, np.uint8), format="rgb24")
+                frame.pts, frame.time_base = at, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    looker, watched = looked_at(film("holes.mkv", {20: 25 * 600, 30: 25 * 3600}, 1))
+    assert len(looker.seconds) == 40
+    (note,) = [note for note in watched.warnings if "no pictures" in note]
+    assert "2 stretches" in note and "3600 s" in note
+    assert not [note for note in looked_at(film("slides.mkv", {}, 150))[1].warnings if "no pictures" in note]

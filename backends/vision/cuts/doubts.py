@@ -8,16 +8,18 @@ import numpy as np
 
 from backends.vision.cuts.evidence import passes
 from backends.vision.cuts.found import Found
-from backends.vision.cuts.likeness import textured
+from backends.vision.cuts.likeness import likeness, textured
 from backends.vision.cuts.thumb import Thumb
 from backends.vision.cuts.window import Window
 from backends.vision.thresholds import thresholds
 
-WAIT = 72
-"""Frames after a finding until it is settled."""
-_MOMENTS = tuple(range(21, WAIT - 1, 7))
-_AGAIN, _NEVER = 0.7, 2.0
-"""Likeness of one scene to itself two seconds later in a slow pan; of nothing to anything."""
+WAIT = 112
+"""Frames after a finding until it is settled: what passes has its second edge two seconds later at most."""
+_MOMENTS = tuple(range(21, 71, 7))
+_WAYS = {"left": "left", "right": "right", "up": "up", "top": "up", "down": "down", "bottom": "down"}
+"""Where the edge goes, by the last word of a wipe's detail."""
+_AGAIN = 0.65
+"""Likeness of a scene to itself two seconds later in a slow pan."""
 _DARK = 44
 """Mean luma below which a block without structure shows nothing."""
 _HIDDEN = 0.3
@@ -42,8 +44,30 @@ class Doubts:
     def settle(self, window: Window, wait: int = 0) -> list[Found]:
         """Those that have waited for so many frames, without those that only passed."""
         due = [item for item in self._waiting if window.stop - item.stop >= wait]
-        self._waiting = [item for item in self._waiting if item not in due]
-        return [item for item in due if not _passed(window, item)]
+        passing = [pair for item in due for pair in self._pairs(window, item)]
+        self._waiting = [item for item in self._waiting if item not in due and item not in passing]
+        return [item for item in due if item not in passing and not _passed(window, item)]
+
+    def _pairs(self, window: Window, item: Found) -> list[Found]:
+        """A wipe and a later one that goes the same way and brings the old scene back, with all that touch them.
+
+        What passes close by has two edges; it may be as textured as any picture.
+        """
+        before = max(window.start, item.first - 2)
+        for other in self._waiting:
+            if other.first <= item.stop or not _same_way(item, other):
+                continue
+            after = min(window.stop - 1, other.stop + 1)
+            if likeness(window.thumb(before), window.thumb(after)) >= _AGAIN:
+                return [one for one in self._waiting if one.touches(item) or one.touches(other)]
+        return []
+
+
+def _same_way(one: Found, other: Found) -> bool:
+    if not one.kind == other.kind == "wipe":
+        return False
+    ways = [_WAYS.get(item.detail.split(" ")[-1], "") for item in (one, other)]
+    return bool(ways[0]) and ways[0] == ways[1]
 
 
 def _sides(window: Window, item: Found) -> tuple[int, int]:
@@ -61,13 +85,9 @@ def _hides(window: Window, item: Found) -> bool:
 
 
 def _passed(window: Window, item: Found) -> bool:
-    limit = thresholds().cuts.passing_likeness
-    if _hides(window, item) and passes(window, *_sides(window, item), limit, _MOMENTS):
-        return True
-    if item.kind != "wipe":
+    if not _hides(window, item):
         return False
-    # Something textured that fills the picture for two seconds makes a wipe and another back, but no cut.
-    return passes(window, *_sides(window, item), min(limit, _AGAIN), _MOMENTS, beyond=_NEVER)
+    return passes(window, *_sides(window, item), thresholds().cuts.passing_likeness, _MOMENTS)
 
 
 def hidden(thumb: Thumb) -> float:

@@ -105,30 +105,22 @@ def same_scene(old: Thumb, new: Thumb, limit: float) -> bool:
     return outlined_alike(old, new) >= OUTLINED
 
 
-def passes(
-    window: Window,
-    before: int,
-    after: int,
-    limit: float,
-    moments: Sequence[int] = MOMENTS,
-    *,
-    beyond: float = _SAME,
-) -> bool:
+def passes(window: Window, before: int, after: int, limit: float, moments: Sequence[int] = MOMENTS) -> bool:
     """Whether what differs between two frames only came for a moment: soon, or soon ago, the film looks the same.
 
     A fire that dies down, a lens pulled out of focus and back, something that passes close by. moments: how many
-    frames later and earlier to look. Beyond a cut it must be the very same, from `beyond` on: the shot after the next
-    may well look like this one, but a cut away and back is no dissolve.
+    frames later and earlier to look. Beyond a cut it must be the very same, since the shot after the next may well
+    look like this one, but a cut away and back is no dissolve.
     """
     start, stop = _between_cuts(window, before, after, moments[-1])
     for apart in moments:
         later, earlier = after + apart, before - apart
         if later < window.stop:
-            enough = limit if later < stop else beyond
+            enough = limit if later < stop else _SAME
             if likeness(window.thumb(before), window.thumb(later), enough=enough) >= enough:
                 return True
         if earlier >= window.start:
-            enough = limit if earlier >= start else beyond
+            enough = limit if earlier >= start else _SAME
             if likeness(window.thumb(earlier), window.thumb(after), enough=enough) >= enough:
                 return True
     return False
