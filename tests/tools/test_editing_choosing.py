@@ -248,3 +248,11 @@ def test_kept_spans_are_whole_frames_that_follow_each_other(
     (part,) = whole(facts_of([4.0]))
     made = kept_frames(part, keep, RATE, lambda span: f"{span[0]}", outward=outward)
     assert [(piece.first, piece.last) for piece in made] == frames
+
+
+def test_where_lines_are_not_known_nothing_that_is_heard_after_the_button_comes_before_it() -> None:
+    """A voice that is taken for another sound may be the answer to what the button asks."""
+    sound = Sound(seconds=40.0, segments=(SoundSegment(start=0.0, end=40.0, label="noise", confidence=1.0),))
+    facts = facts_of([2.5] * 16, lambda at: 0.9 if 21.0 < at < 23.0 or 27.0 < at < 30.0 else 0.3, sound)
+    shown = spans(trailer(whole(facts), lambda _: facts, RATE, seconds=12.0, title="It").parts)
+    assert shown == sorted(shown), shown

@@ -80,7 +80,7 @@ def best_of(
             bonus += NEW_SHOT
         for first, count in _windows(one, facts, rate, frames):
             begin, end = float(first / rate), float((first + count) / rate)
-            if quiet_from is not None and end > quiet_from and _says(facts, begin, end):
+            if quiet_from is not None and end > quiet_from and _may_say(facts, begin, end):
                 continue
             value = facts.interest(begin, end) / facts.mean_interest + bonus
             value += WHOLE_LINE * _whole(facts, begin, end) - LINE_CUT * _torn(facts, begin, end)
@@ -149,7 +149,10 @@ def _introduces(facts: Facts, index: int) -> bool:
     return look.scale in WIDE or any(figure.kind == "face" for figure in look.figures)
 
 
-def _says(facts: Facts, begin: float, end: float) -> bool:
+def _may_say(facts: Facts, begin: float, end: float) -> bool:
+    """Whether somebody speaks then, or may: in sound without known lines voices can be taken for something else."""
+    if not facts.lines and facts.sound is not None:
+        return not any(first <= begin and end <= last for first, last in facts.silences)
     return any(first < end and begin < last for first, last in said(facts))
 
 

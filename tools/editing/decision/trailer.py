@@ -168,13 +168,26 @@ def _second(said_until: Fraction | None, slot: Sequence[Stretch], button: Sequen
 def _footage(
     open_: Sequence[Part], hook: list[Part], button: list[Part], wanted: Fraction, facts_of: FactsOf
 ) -> list[Part]:
-    """What the build-up is chosen from: after the hook and not beside hook and button, where that is enough."""
+    """What the build-up is chosen from: between hook and button and not beside them, where that is enough."""
     since = _since(open_, hook)
+    between_them = _outside(_before(since, button), [*_beside(hook, facts_of), *_beside(button, facts_of)])
+    if sum(part.seconds for part in between_them) >= 1.5 * wanted:
+        return between_them
     for gone, times in (([*_beside(hook, facts_of), *_beside(button, facts_of)], 2.0), ([*hook, *button], 1.5)):
         found = _outside(since, gone)
         if sum(part.seconds for part in found) >= times * wanted:
             return found
     return _outside(open_, [*hook, *button])
+
+
+def _before(parts: Sequence[Part], button: Sequence[Part]) -> list[Part]:
+    """What comes before the button in the film."""
+    first = button[0]
+    for number, part in enumerate(parts):
+        if part.source is first.source and part.begin <= first.begin < part.end:
+            rest = [replace(part, end=first.begin)] if part.begin < first.begin else []
+            return [*parts[:number], *rest]
+    return list(parts)
 
 
 def _since(parts: Sequence[Part], hook: Sequence[Part]) -> list[Part]:
