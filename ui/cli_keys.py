@@ -25,7 +25,10 @@ def keys_add(
 
 @keys_app.command("list")
 def keys_list(home: Home = None, as_json: AsJson = False) -> None:
-    """List the keys: names, when they were made, last letters; the keys themselves are not stored."""
+    """List the keys: names, when they were made, last letters; the keys themselves are not stored.
+
+    Example: studio keys list --json
+    """
     from ui.commands.keys import list_keys
 
     guarded(lambda: list_keys(home, as_json), as_json)

@@ -84,7 +84,10 @@ def memory_import(file: Annotated[Path, typer.Argument(help="A .jsonl file of an
 
 @memory_app.command("rebuild")
 def memory_rebuild(home: Home = None) -> None:
-    """Make the search index again from the database (after damage, or with another embedder)."""
+    """Make the search index again from the database (after damage, or with another embedder).
+
+    Example: studio memory rebuild --home ~/films
+    """
     from ui.commands.memory import rebuild
 
     guarded(lambda: rebuild(home))
@@ -92,7 +95,10 @@ def memory_rebuild(home: Home = None) -> None:
 
 @memory_app.command("repair")
 def memory_repair(home: Home = None) -> None:
-    """Move a damaged database aside and save what can be read into a new one."""
+    """Move a damaged database aside and save what can be read into a new one.
+
+    Example: studio memory repair --home ~/films
+    """
     from ui.commands.memory import repair
 
     guarded(lambda: repair(home))

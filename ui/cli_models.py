@@ -25,6 +25,8 @@ def models_status(
 
     States: cold (not loaded), starting, active (up and ready), draining (work is finished before it goes), parking,
     parked (off the card, back in seconds), restoring, failed.
+
+    Example: studio models status --watch
     """
     from ui.commands.models import show_status
 
@@ -77,6 +79,8 @@ def models_health(
     """Have every engine that is up do a tiny piece of work (its canary), which a hung one cannot.
 
     The exit code is 4 when one fails.
+
+    Example: studio models health qwen3-8b
     """
     from ui.commands.models import show_health
 

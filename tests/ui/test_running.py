@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from in_process import studio_here
 from test_cli import ENV, one_sentence
 
 from agent.wish import checked_wish
 from memory.store import Memory
+from ui.cli import app
 from ui.commands.ask import _ask_user
 from ui.running import wants_json
 
@@ -22,6 +25,22 @@ FAST = {"STUDIO_MEMORY__INDEX": "numpy", "STUDIO_MEMORY__EMBEDDER": "letters"}
 
 def command(*args: str) -> list[str]:
     return [sys.executable, "-m", "ui.cli", *args]
+
+
+def commands(app: typer.Typer, before: str = "") -> Iterator[tuple[str, str]]:
+    """Every command's name and help."""
+    for one in app.registered_commands:
+        assert one.callback is not None
+        yield before + (one.name or one.callback.__name__), one.callback.__doc__ or ""
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        yield from commands(group.typer_instance, f"{before}{group.name} ")
+
+
+def test_every_command_has_an_example() -> None:
+    found = dict(commands(app))
+    assert {"ask", "tool", "mcp", "serve", "eval", "bench", "memory rebuild", "models logs"} <= set(found)
+    assert [name for name, text in found.items() if f"studio {name}" not in text] == []
 
 
 @pytest.mark.parametrize(
