@@ -98,6 +98,7 @@ def test_a_damaged_piece_is_made_again(studio: EditingStudio, counting: Asset, d
     film, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
     assert film.read_bytes() == before
     assert outcome.result is not None and outcome.result.measurements["frames"] == 24
+    assert any("made again" in warning for warning in outcome.result.warnings), "it is told"
 
 
 def test_a_full_disk_is_said_so() -> None:

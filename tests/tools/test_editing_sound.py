@@ -26,6 +26,7 @@ from tools.editing.level import finished_sound
 from tools.editing.mix import audible
 from tools.editing.presets import editing_presets
 from tools.editing.program import read_program
+from tools.editing.timeline import save_timeline
 
 
 def test_sound_lies_where_it_should_and_is_levelled(studio: EditingStudio, counting: Asset, tmp_path: Path) -> None:
@@ -151,6 +152,13 @@ def test_a_mix_is_the_same_whatever_else_runs(studio: EditingStudio, tmp_path: P
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(mixed, range(18)))) == 1
+
+
+def test_a_film_whose_sound_is_silent_is_told_as_such(studio: EditingStudio, counting: Asset, tmp_path: Path) -> None:
+    still = studio.attach(make_wav(tmp_path / "still.wav", level=0.0))
+    timeline = build([clip(counting, 0, 0.5)], {"music": [clip(still, 0, 0.5)]})
+    _, outcome = studio.make("render_timeline", timeline=save_timeline(timeline, studio.workspace.home / "s.otio").name)
+    assert outcome.result is not None and "24 fps, silent" in outcome.result.summary
 
 
 @pytest.mark.parametrize(("begin", "seconds", "speed"), [(0.25, 1.5, 1.0), (0.1, 2.4, 2.0), (1.0, 1.3, 1.0)])

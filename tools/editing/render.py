@@ -18,7 +18,7 @@ from tools.editing.cost import seconds_to_draw
 from tools.editing.effects import foreign_effects
 from tools.editing.encode import Bench, encode_segments, join_segments, prune, side_by_side
 from tools.editing.encoder import SOFTWARE, chosen_encoder
-from tools.editing.gates import Looks, Render, look, measure, readable
+from tools.editing.gates import Looks, Render, Verdict, look, measure, readable
 from tools.editing.lettering import set_text
 from tools.editing.level import Sound, finished_sound
 from tools.editing.mix import FASTEST, SLOWEST, audible, unstretchable
@@ -110,6 +110,7 @@ def render(
     verdict = measure(made, ctx.cancel.check)
     if not verdict.exact:
         # A damaged piece in the cache, or a call that ended early: what is broken is made again, once.
+        ctx.warn(f"The first try was made again: {_defect(verdict, program)}")
         work.discard(verdict.broken or range(len(made.pieces)))
         made, reused = work.make()
         verdict = measure(made, ctx.cancel.check)
@@ -136,6 +137,14 @@ def render(
         params["contact_sheet"] = verdict.sheet.relative_to(ctx.workspace.home).as_posix()
     used = tuple(finder.assets.values())
     return Rendered(made.film, program, frame.width, frame.height, scores, len(made.pieces), reused, used, params)
+
+
+def _defect(verdict: Verdict, program: Program) -> str:
+    """Why a render is not taken."""
+    if verdict.broken:
+        count = len(verdict.broken)
+        return f"{count} of its pieces {'was' if count == 1 else 'were'} not as drawn"
+    return f"{verdict.scores[0].value:g} frames came out, the timeline has {program.frames}"
 
 
 def loudness_of(ctx: ToolContext) -> float:
@@ -213,6 +222,7 @@ class _Work:
             unusable = [n for n, piece in enumerate(self._pieces) if not readable(piece, self.segments[n].frames)]
             if not unusable or again:
                 raise
+            self._ctx.warn(f"Pieces that could not be read were made again: {len(unusable)} of {len(self._pieces)}")
             self.discard(unusable)
             return self._make(again=True)
         render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache, looks)
@@ -304,6 +314,6 @@ def summary(made: Rendered, title: str) -> str:
     loud = next((score for score in made.scores if score.name == "loudness_lufs"), None)
     if loud is None:
         text += ", no sound"
-    elif loud.value is not None:
-        text += f", {loud.value:.1f} LUFS"
+    else:
+        text += ", silent" if loud.value is None else f", {loud.value:.1f} LUFS"
     return text + (f"; {made.reused} of {made.pieces} pieces were reused" if made.reused else "") + "."
