@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from langchain_core.messages import HumanMessage
+
+from agent.briefing import briefing, exposed_tools
 from agent.events import PlanStep
 from agent.pricing import make_steps, propose
-from agent.state import TurnContext
+from agent.state import State, TurnContext
+from agent.thinking import answer_of
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.price_questions import STAND_INS, in_italian
+from backends.llm.understanding import FORECAST, UNDERSTAND, parse_understanding, understand_tool
 from configs.errors import StudioError
+from tools.registry import get_tool
+from tools.schema import function_schema
 
 _MIB_OF_GIB = 1024
 
@@ -49,6 +56,29 @@ def told_of_plan(steps: Sequence[Mapping[str, Any]], question: str, ctx: TurnCon
     """What a plan that waits would take, in words; it goes on waiting."""
     language = "it" if in_italian(question) else "en"
     return f"{_told(steps, language, ctx)}. {lexicon().say('forecast_waits', language)}"
+
+
+async def told_beside(state: State, question: str, ctx: TurnContext) -> str:
+    """The answer to a question about what something else would take, while a plan waits; it goes on waiting."""
+    aside = cast(
+        State,
+        {**state, "wish": question, "history": [*state["history"], HumanMessage(question)], "loop": [],
+         "open_question": None},
+    )  # fmt: skip
+    brain = ctx.brain.bind_tools([understand_tool()], tool_choice=UNDERSTAND)
+    reading = parse_understanding(await answer_of(brain, briefing("understand", aside, ctx), ctx.cancel))
+    waits = lexicon().say("forecast_waits", reading.language)
+    names = exposed_tools([reading.intent, *reading.tools])
+    if not names or reading.intent != FORECAST:
+        return f"{reading.question or reading.reason} {waits}".strip()
+    brain = ctx.brain.bind_tools([function_schema(get_tool(name)) for name in names], tool_choice="auto")
+    answer = await answer_of(brain, briefing("plan", aside, ctx), ctx.cancel)
+    if not answer.tool_calls:
+        return f"{answer.text.strip()} {waits}"
+    steps, refused = make_steps(answer.tool_calls, 0, ctx, [question], possible=False)
+    if refused:
+        return f"{refused[0].error.sentence} {waits}"
+    return f"{_told(steps, reading.language, ctx)}. {waits}"
 
 
 def _told(steps: Sequence[Mapping[str, Any]], language: str, ctx: TurnContext) -> str:

@@ -70,9 +70,12 @@ class Entries:
                 return old, None
             key = name_key(name)
             rows = db.execute("SELECT * FROM entries WHERE kind = ? AND id != ?", (old.kind, entry_id))
-            if other := next((e for e in map(record, rows) if key in (name_key(e.name), *map(name_key, e.aliases))), None):
+            if other := next(
+                (e for e in map(record, rows) if key in (name_key(e.name), *map(name_key, e.aliases))), None
+            ):
                 raise UsageError(
-                    f"'{name}' is the name of {old.kind} {other.name} already", fix="Choose another, or rename that first"
+                    f"'{name}' is the name of {old.kind} {other.name} already",
+                    fix="Choose another, or rename that first",
                 )
             former = [one_name for one_name in old.data.get(FORMER, []) if name_key(one_name) != key]
             shown = tuple(alias for alias in (*old.aliases, old.name) if name_key(alias) != key)

@@ -8,10 +8,11 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
-from agent.forecasting import told_of_plan
+from agent.forecasting import told_beside, told_of_plan
 from agent.pricing import approval_reason, make_steps, propose
 from agent.rewording import reword
 from agent.state import State, TurnContext
+from backends.llm.offline.price_questions import asks_of_the_plan
 from backends.llm.understanding import Understanding
 
 
@@ -25,8 +26,10 @@ async def approve(state: State, runtime: Runtime[TurnContext]) -> Command[Litera
         return Command(goto="act", update={"decision": {"action": "approve"}})
     decision: dict[str, Any] = interrupt({"reason": reason})
     if decision["action"] == "ask":
-        text = told_of_plan(pending, decision["change"], ctx)
-        told = [HumanMessage(decision["change"]), AIMessage(text)]
+        question = decision["change"]
+        own = asks_of_the_plan(question)
+        text = told_of_plan(pending, question, ctx) if own else await told_beside(state, question, ctx)
+        told = [HumanMessage(question), AIMessage(text)]
         return Command(goto="approve", update={"reply": text, "history": told})
     if decision["action"] == "cancel":
         dropped = [{**s, "status": "cancelled"} if s["status"] == "pending" else s for s in state["steps"]]

@@ -98,6 +98,11 @@ def test_a_film_that_waits_is_priced_by_the_built_in_brain(settings: Settings) -
         assert [step["tool"] for step in first["plan"]] == ["make_film"] and first["questions"]
         report = agent.invoke("how long will it take?", thread="f", approve="ask")
         assert "The plan waits" in report["reply"] and report["plan"] == first["plan"] and report["questions"]
+        for asked in ("how long would it take to draw a cat?", "quanto ci vuole per disegnare un gatto?"):
+            beside = agent.invoke(asked, thread="f", approve="ask")
+            assert beside["plan"] == first["plan"] and beside["questions"], "another price leaves the plan waiting"
+            assert "The plan waits" in beside["reply"] or "Il piano aspetta" in beside["reply"]
+            assert beside["reply"] != report["reply"]
         report = agent.invoke(thread="f", inputs="", decision=Decision("cancel"))
         assert "Cancelled" in report["reply"]
         report = agent.invoke("how long does it take to train a voice?", thread="g", approve="ask")

@@ -51,6 +51,7 @@ TOOLS = [
     "remember",
     "rate_asset",
     "rename_asset",
+    "rename_character",
     "list_assets",
     "undo",
     "redo",

@@ -1,11 +1,11 @@
-"""Another name for a result: 'call it "Slow"', 'name this one Sunny', 'rename kite.mp4 to dog.mp4'."""
+"""Another name for a result or a character: 'call it "Slow"', 'name this one Sunny', 'rename kite.mp4 to dog.mp4'."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 
-from backends.llm.offline.references import SUITABLE, mentioned_kind, need_file
+from backends.llm.offline.references import SUITABLE, find_character, mentioned_kind, need_file
 from backends.llm.offline.request import Ask, Call, Request
 from backends.llm.offline.wish import ASSET_ID, FILE_NAME, Wish
 
@@ -35,6 +35,7 @@ _NO_NAME = re.compile(
 )
 """What 'call it' begins in idioms ('a day'), and names that a further wish hangs on."""
 _MOST_WORDS = 8
+_MOST_NAMES = 4
 
 
 def renamed(request: Request) -> list[Call]:
@@ -42,7 +43,7 @@ def renamed(request: Request) -> list[Call]:
     if request.recent and request.recent[-1].tool == "remember":
         return []
     raw = request.wish.raw_slice(request.wish.command_start).strip()
-    found = _parsed(raw)
+    found = _parsed(raw) or _parsed(request.command)  # 'reneme' is corrected there
     here = (*request.facts.attachments, *request.facts.assets)
     if found is None or not any(file.kind in SUITABLE["any"] for file in here):
         return []
@@ -58,9 +59,59 @@ def renamed(request: Request) -> list[Call]:
         return []
 
 
+_NEW = r"[\"“'‘«]?(?P<name>[^\"“”«»,.!?]{1,60}?)[\"”'’»]?"
+_NOW = r"(?:\s+(?:from now on|now|instead|please|d['’]ora in poi|ora|adesso))*"
+_CHARACTER_FORMS = (
+    r"(?:rename|re-name|rinomina)\s+(?:(?:the|my|our|il)\s+)?(?:character\s+|personaggio\s+)?{who}\s+(?:(?:to|"
+    r"into|as|in|come)"
+    r"\s+)?{new}",
+    r"(?:change|set|cambia)\s+{who}['’]?s?\s+name\s+(?:to|into)\s+{new}",
+    r"(?:change|set|cambia)\s+(?:the name of|il nome di)\s+{who}\s+(?:to|into|in)\s+{new}",
+    r"(?:from now on,?\s+|now\s+|d['’]ora in poi,?\s+)?(?:I want\s+)?{who}\s+(?:is|['’]s|should be|shall be|"
+    r"will be|to be|gets|si)"
+    r"\s+(?:now\s+)?(?:called|named|renamed(?: to)?|known as|chiama|the name)\s+{new}",
+    r"(?:from now on,?\s+)?(?:call|name|chiama)\s+{who}\s+{new}",
+    r"(?:give|dai a)\s+{who}\s+(?:the|a new|another|il)\s+(?:name|nome)[\s,:]+{new}",
+)
+"""How somebody is given another name; {who}: the known names, {new}: the new one."""
+
+
+def renamed_character(request: Request) -> list[Call]:
+    """The call that gives a known character another name; [] for any other message."""
+    if request.facts.tools and "rename_character" not in request.facts.tools:
+        return []
+    found = _other_name(request)
+    return [Call("rename_character", {"character": found[0], "name": found[1]})] if found else []
+
+
+def rename_character(request: Request) -> list[Call]:
+    """character, name."""
+    character, name = _other_name(request) or (find_character(request) or "", "")
+    if not character:
+        raise Ask("character", "which_character", tuple(one.name for one in request.facts.characters)[:5])
+    name = request.answers.get("fact", "").strip(" .\"'“”") or name
+    if not name:
+        raise Ask("fact", "need_name")
+    return [Call("rename_character", {"character": character, "name": name})]
+
+
+def _other_name(request: Request) -> tuple[str, str] | None:
+    raw = request.wish.raw_slice(request.wish.command_start).strip(" .!")
+    names = {name.casefold(): one.name for one in request.facts.characters for name in (one.name, *one.aliases)}
+    if not names:
+        return None
+    who = rf"(?P<who>{'|'.join(re.escape(name) for name in sorted(names, key=len, reverse=True))})"
+    for form in _CHARACTER_FORMS:
+        match = re.fullmatch(rf"{_START}{form.format(who=who, new=_NEW)}{_NOW}[\s.!]*", raw, re.IGNORECASE)
+        if match and len(match["name"].split()) <= _MOST_NAMES and not _NO_NAME.fullmatch(match["name"].strip()):
+            return names[match["who"].casefold()], match["name"].strip()
+    return None
+
+
 def rename_asset(request: Request) -> list[Call]:
     """asset, name."""
-    found = _parsed(request.wish.raw_slice(request.wish.command_start).strip())
+    raw = request.wish.raw_slice(request.wish.command_start).strip()
+    found = _parsed(raw) or _parsed(request.command)
     name = request.answers.get("fact", "").strip(" .\"'“”") or (found[1] if found else "")
     if not name and request.wish.quotes:
         name = request.wish.quotes[0].content.strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from backends.llm.offline import dialogue
+from backends.llm.offline import dialogue, slots
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lip_calls import PREVIEW
 from backends.llm.offline.reading import Reader, Reading
@@ -32,6 +32,15 @@ class Decision:
     matched: str = "rule"
     answers: bool = False
     """Whether the message was taken as the answer to the open question."""
+
+
+_DRAWN = ("generate_image", "generate_batch")
+_FEW = 5
+"""Words of a clause that names a size and nothing else."""
+
+
+def _only_size(text: str, reading: Reading) -> bool:
+    return reading.intent in ("edit_image", "edit_video") and len(text.split()) <= _FEW and slots.size(text) is not None
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,8 @@ def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
         )
         if merged and merged[-1][1].intent == "lip_sync" and PREVIEW.search(wish.text[slice(*span)]):
             same = True  # 'and show me a preview with the fox's face' is no picture of its own
+        if merged and _only_size(wish.text[slice(*span)], reading) and merged[-1][1].intent in _DRAWN:
+            same = True  # 'draw a lion. Make it 1024x768.' is one picture
         if merged and (weak or same):
             merged[-1] = ((merged[-1][0][0], span[1]), merged[-1][1])
         else:

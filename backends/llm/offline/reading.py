@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from backends.llm.offline.at_hand import film_at_hand, moved, without_picture
 from backends.llm.offline.classify import Classifier
 from backends.llm.offline.encoder import MiniLm, packaged_model
 from backends.llm.offline.features import Encode
@@ -159,6 +160,8 @@ class Reader:
         chances = dict(chances)
         text = request.wish.blank_quotes
         named = "video" if _FRAME_OF_FILM.search(text) else mentioned_kind(text)
+        if named == "image" and film_at_hand(request) and without_picture(request):
+            named = "video"  # 'the picture' of a film
         kind = named if named in ("video", "image", "audio") else None
         pronoun = (
             kind is None or re.search(r"\b(?:it|this|that|them|him|her|lo|la|quest[oa])\b", text, re.I) is not None
@@ -194,6 +197,7 @@ class Reader:
             chances["edit_video"] = chances.get("edit_video", 0.0) + chances.pop("remember")
         if _A_VERSION.search(request.command) and any(file.kind == "timeline" for file in request.facts.assets):
             chances["timeline_history"] = chances.get("timeline_history", 0.0) + chances.pop("generate_image", 0.0)
+        moved(request, chances, meant)
         ranking = sorted(((name, chance) for name, chance in chances.items() if chance > 0), key=lambda item: -item[1])
         return Reading(tuple(ranking), matched)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from backends.llm.offline import (
+    caption_calls,
     effect_calls,
     film_calls,
     image_calls,
@@ -29,6 +30,7 @@ _MODULES = (
     lip_calls,
     voice_manage,
     video_calls,
+    caption_calls,
     effect_calls,
     timeline_calls,
     film_calls,

@@ -40,12 +40,17 @@ SUITABLE = {
 
 _ORDINALS = {
     "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
+    "former": 0, "latter": -1,
     "prima": 0, "primo": 0, "seconda": 1, "secondo": 1, "terza": 2, "terzo": 2,
 }  # fmt: skip
 _AIM = re.compile(
     r"^(?:(?:it(?:'|’)?s |it is |è )?(?:for|per)|as|a|ad)\s+(?:(?:the|il|la|lo)\s+)?(?=\w)", re.IGNORECASE
 )
 """What stands before the name in an answer: 'for Boo'."""
+_STILL = re.compile(
+    r"(?<!\ba )(?<!\bthe )(?<!\bthis )(?<!\bthat )(?<!\bfilm )\bstill\b(?!\s+(?:frame|image|from|of)\b)", re.IGNORECASE
+)
+"""'Is it still dark?': no picture."""
 _SHORTEST_ID = 11
 _FUZZY_NAME = 88.0
 """rapidfuzz ratio above which a file name with a slip is still the attached file."""
@@ -118,7 +123,7 @@ def mentioned_kind(text: str) -> str | None:
         return kind_of_extension(file.group("ext"))
     if (asset := ASSET_ID.search(text)) and (kind := ID_KINDS.get(asset.group().partition("-")[0])):
         return kind
-    return lexicon().group("reference_nouns").first(text)
+    return lexicon().group("reference_nouns").first(_STILL.sub(" ", text))
 
 
 def kind_of_extension(extension: str) -> str | None:
@@ -279,13 +284,21 @@ def _best_kind(files: list[FileFact], kinds: tuple[str, ...]) -> list[FileFact]:
 
 def _by_ordinal(text: str, files: list[FileFact], want: str) -> FileFact | None:
     nouns = {"any": r"\w+"}.get(want, "|".join(map(re.escape, lexicon().words["reference_nouns"].get(want, [want]))))
-    match = re.search(rf"\b({'|'.join(_ORDINALS)})\s+(?:one|{nouns})s?\b", text, re.IGNORECASE)
+    match = re.search(rf"\b({'|'.join(_ORDINALS)})\s+(?:one|{nouns})s?\b", text, re.IGNORECASE) or (
+        _ALONE.search(text) if len(files) > 1 else None
+    )
     if not match:
         return None
     index = _ORDINALS[match.group(1).lower()]
     return files[index] if index < len(files) else None
 
 
+_ALONE = re.compile(
+    rf"\bthe\s+({'|'.join(_ORDINALS)})(?=\s*(?:[,.!?;:]|$)|\s+(?:is|was|looks?|of them|of (?:these|those)|to|by|"
+    rf"and|\d))",
+    re.IGNORECASE,
+)
+"""'Brighten the second', 'give the first 5 stars'."""
 _MADE_AS = re.compile(
     r"\b(?:the|my|our|that|this|last|il|la|quel)\s+(trailer|teaser|parody|remix|montage|parodia)\b", re.IGNORECASE
 )

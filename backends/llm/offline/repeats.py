@@ -7,8 +7,9 @@ import re
 from backends.llm.offline import slots
 from backends.llm.offline.feelings import curve_in
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.references import find_characters
+from backends.llm.offline.references import find_characters, kind_of_extension
 from backends.llm.offline.request import Call, Request
+from backends.llm.offline.wish import FILE_NAME
 
 _SAME_LINE = re.compile(
     r"(?:the\s+)?(?:same|stess[ao]|la stessa|lo stesso)\b|(?:that|this|the)\s+line\b|"
@@ -60,8 +61,10 @@ _FILES = {"video": "video", "image": "image", "audio": "audio", "timeline": "tim
 
 def other_file(request: Request) -> list[Call]:
     """The call before with the other file of its kind: 'no, the other one'; [] when there is no such thing."""
-    if not request.recent or _OTHER.fullmatch(request.command) is None:
+    if not request.recent:
         return []
+    if _OTHER.fullmatch(request.command) is None:
+        return _same_for(request)
     last = request.recent[-1]
     files = (*request.facts.attachments, *request.facts.assets)
     for argument, kind in _FILES.items():
@@ -75,6 +78,69 @@ def other_file(request: Request) -> list[Call]:
         if others:
             return [Call(last.tool, {**last.args, argument: others[0]})]
     return []
+
+
+_ALSO = re.compile(
+    r"(?:(?:and|now|please|then|also|do|that one|this one|the same|same|it|this|that|again|once more|thing|too|as well|"
+    r"for|to|with|on|next|ora|anche|e|lo stesso|con|per|su)\b[\s,:.!-]*)*",
+    re.IGNORECASE,
+)
+"""What is left of 'the same for two.mp4, please' without the file."""
+
+
+def _same_for(request: Request) -> list[Call]:
+    """The call before with the file that the message names and says nothing else of: 'that one too: two.mp4'."""
+    named = FILE_NAME.search(request.command)
+    if named is None or _ALSO.fullmatch(f"{request.command[: named.start()]} {request.command[named.end() :]}") is None:
+        return []
+    last, kind = request.recent[-1], kind_of_extension(named["ext"])
+    argument = next((key for key, of in _FILES.items() if of == kind and isinstance(last.args.get(key), str)), None)
+    if argument is None:
+        return []
+    files = (*request.facts.attachments, *request.facts.assets)
+    found = next((file.id for file in files if file.name.casefold() == named.group().casefold()), named.group())
+    return [Call(last.tool, {**last.args, argument: found})] if found != last.args[argument] else []
+
+
+_STEP = re.compile(
+    r"(?:(?:hm+|well|no|ok(?:ay)?|but|and|now|just|please|make|do|it|that(?:['’]s)?|is|was|still|again|go|"
+    r"try)\b[\s,.!]*)*"
+    r"(?:(?P<less>(?:(?:a (?:little |tiny )?bit|a little|slightly|somewhat|un po['’]?)\s+)?(?:less|slower than that|"
+    r"too (?:much|fast)|not (?:so|that) (?:much|fast)|meno|troppo(?: veloce)?))|"
+    r"(?P<more>(?:(?:a (?:little |tiny )?bit|a little|slightly|even|much|un po['’]?)\s+)?(?:more|faster still|"
+    r"even faster|"
+    r"not enough|di più|ancora)))(?:[\s,.!]*(?:please|so|then|per favore))?[\s.!]*",
+    re.IGNORECASE,
+)
+_TIMES = re.compile(
+    r"(?P<twice>twice as (?:fast|quick)(?:ly)?|double (?:the )?speed)|(?P<number>\d+(?:\.\d+)?)\s?x(?!\w)", re.I
+)
+_SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?=\s?(?:%|percent|per cent))", re.IGNORECASE)
+_PLAIN_SPEED = re.compile(r"\b(?:much |really |way |a lot )?(?P<word>faster|slower|quicker)\b", re.IGNORECASE)
+
+
+def adjusted(request: Request) -> list[Call]:
+    """The speed of the edit before, changed by a step: 'a bit less' after 'twice as fast' is 1.5 times as fast.
+
+    The edit is made anew from what it was made of; [] when the last call was no change of speed.
+    """
+    step, last = _STEP.fullmatch(request.command), request.recent[-1] if request.recent else None
+    if step is None or last is None or last.tool != "edit_video":
+        return []
+    said = str(last.args.get("instruction", ""))
+    if times := _TIMES.search(said):
+        factor = 2.0 if times["twice"] else float(times["number"])
+        new = 1 + (factor - 1) / 2 if step["less"] else 1 + (factor - 1) * 1.5
+        said = f"{said[: times.start()]}{new:g}x{' speed' if times['twice'] else ''}{said[times.end() :]}"
+    elif share := _SHARE.search(said):
+        new = float(share["number"]) * (0.5 if step["less"] else 1.5)
+        said = f"{said[: share.start()]}{new:g}{said[share.end() :]}"
+    elif plain := _PLAIN_SPEED.search(said):
+        amount = f"a bit {plain['word']}" if step["less"] else f"3 times {plain['word']}"
+        said = f"{said[: plain.start()]}{amount}{said[plain.end() :]}"
+    else:
+        return []
+    return [Call("edit_video", {**last.args, "instruction": said})]
 
 
 def moved_caption(request: Request) -> list[Call]:

@@ -199,6 +199,10 @@ _LONG = {
     "whats": "what's", "wheres": "where's", "whos": "who's", "hows": "how's", "thats": "that's", "wat": "what",
     "hw": "how", "dont": "don't", "doesnt": "doesn't", "isnt": "isn't", "cant": "can't", "u": "you", "ur": "your",
     "r": "are", "n": "and",
+    "teh": "the", "hte": "the", "cna": "can", "adn": "and", "nad": "and", "yuo": "you", "taht": "that", "thsi": "this",
+    "im": "i'm", "ive": "i've", "wont": "won't", "didnt": "didn't", "wasnt": "wasn't", "gimme": "give me",
+    "lemme": "let me", "wanna": "want to", "vid": "video", "vids": "videos", "pic": "picture", "pics": "pictures",
+    "thumb": "thumbnail", "thumbs": "thumbnails", "sec": "second", "mins": "minutes", "min": "minute",
     "pls": "please", "plz": "please", "shoud": "should", "theese": "these", "anywere": "anywhere", "secs": "seconds",
 }  # fmt: skip
 _SHORTHAND = re.compile(rf"(?<![\w'.-])(?:{'|'.join(_LONG)})(?![\w'.-])")
@@ -288,7 +292,7 @@ def _nearest(word: str, low: str, domain: list[str], names: dict[str, str], firs
     if found in names:
         return names[found] if distance == 1 and len(found) >= 4 else None
     inflected = low[:-1] == found and low[-1] != found[-1]
-    if inflected or low == found[:-1] or low[:-1] == found[:-1]:
+    if inflected or (low == found[:-1] and found[-1] != "e") or low[:-1] == found[:-1]:
         return None
     return found.capitalize() if word[0].isupper() else found
 

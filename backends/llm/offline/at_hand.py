@@ -1,0 +1,141 @@
+"""What the files at hand make of a reading: a question beside a film is about the film, 'faster' is no voice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.references import find_characters
+from backends.llm.offline.request import Ask, Request
+
+_LOOKS = {"image": "analyze_image", "video": "analyze_video", "audio": "analyze_audio"}
+_ASKS = re.compile(
+    r"(?:(?:and|but|so|please|tell me|can you (?:tell|see|say)(?: me)?|do you know|i wonder|show me)\b[\s,]*)*"
+    r"(?:what(?:['’]s)?|which|who(?:['’]s)?|whose|where(?:['’]s)?|when|how|why|is|are|was|does|do(?! (?:it|this|"
+    r"that|so|the same)\b)|did|has|have|any\b|"
+    r"anything|anyone|can (?:one|we|i|you) (?:see|hear)|cosa|che|chi|dove|quando|quant\w|qual\w|c['’]è|ci sono|si "
+    r"(?:vede|sente)|è)\b",
+    re.IGNORECASE,
+)
+_OF_US = re.compile(
+    r"\b(?:you(?:r|rself)?|the studio|gpu|memory|vram|did (?:you|we|i)|have (?:you|we|i)|remember|weather|price|"
+    r"costs?|book|buy|world)\b",
+    re.IGNORECASE,
+)
+_SHOWN = re.compile(
+    r"\b(?:happen\w*|appear\w*|shown?|seen?|see|visible|people|persons?|some(?:one|body)|any(?:one|body)|faces?|camera|"
+    r"shots?|scenes?|cuts?|frames?|picture|sound|music|song|speech|speak\w*|talk\w*|said|says?|loud\w*|quiet\w*|"
+    r"bright\w*|dark\w*|sharp\w*|blurr?\w*|colou?rs?|light\w*|resolution|fps|frame ?rate|aspect|boring|dull|lively|"
+    r"moving|moves?|shaky|steady|here|this|it|in (?:it|here|there)|footage|clip|reel|rushes|video|film|movie|"
+    r"recording|track|mix|voice|voices|noise|noisy|clean|\d+:\d\d|(?:at|after|around) \d+|succede|si vede|si sente|"
+    r"inquadratur\w|scen[ae]|luce|suono|musica|filmato)\b",
+    re.IGNORECASE,
+)
+"""What a question about pictures and sounds speaks of; a question about the world has none of it."""
+_VOICE = re.compile(r"\b(?:voices?|voce|voci|accent|speaks?|says?|sounds?|pitch|line)\b", re.IGNORECASE)
+_SHORTENED = re.compile(
+    r"\b(?:trailer|teaser|highlights?|highlight reel|best[- ]of|montage|recap|sizzle reel|supercut|short version)\b",
+    re.IGNORECASE,
+)
+_FOR_A_STORY = re.compile(
+    r"\b(?:about|for (?:an?|my|the)|in which|where|with (?:an?|the)|su|di un\w?)\s+\w", re.IGNORECASE
+)
+_SLOW_ZOOM = re.compile(
+    r"\b(?:slow(?:ly)?|gradual(?:ly)?|gentl[ey]|smooth(?:ly)?)\b.{0,20}\bzoom|\bzoom\w*\b.{0,20}\b(?:slow|"
+    r"gradual|smooth)ly\b|"
+    r"\blent\w+.{0,20}\bzoom",
+    re.IGNORECASE,
+)
+"""A zoom that goes through the clip, and is no effect on a moment of it."""
+_AS_FORMAT = re.compile(
+    rf"\b(?:as|to|into|in|come)\s+(?:an?\s+|un\s+)?(?:{lexicon().group('formats').pattern})(?!\w)", re.IGNORECASE
+)
+"""What is there already goes out in a form; what comes in has one."""
+_FUNNY = re.compile(
+    r"\b(?:funny|funnier|hilarious|silly|comedy|ridiculous|make fun of|laugh\w*|divertente|comic[oa]|ridicol[oa])\b",
+    re.IGNORECASE,
+)
+_AS_A_WHOLE = re.compile(
+    r"\b(?:it|this|that|the (?:video|clip|film|movie|footage)|(?:cut|version|edit|take)\b)", re.IGNORECASE
+)
+_ONE_THING = re.compile(
+    r"\b(?:captions?|titles?|text|subtitles?|effects?|voice|sound|music|moments?|parts?|bits?|scenes?|shots?|hat|face|"
+    r"about|look|picture|noir|silent|comic book)\b",
+    re.IGNORECASE,
+)
+_NEW_FILM = re.compile(
+    r"(?<!the )(?<!this )(?<!that )(?<!my )\b(?:video|film|movie|cartoon|animation|clip) (?:of|about|where|"
+    r"in which|with)"
+    r"\s+(?:an?|some|two|three|\d)\b",
+    re.IGNORECASE,
+)
+"""'Make video of a knight': with no video there, none can be changed."""
+_WANTED = re.compile(r"\b(?:draw|picture of|image of|film about|story|disegna)\b", re.IGNORECASE)
+
+
+def film_at_hand(request: Request) -> bool:
+    """Whether a video is what the conversation is about now: attached, or the newest that one looks at."""
+    for files in (request.facts.attachments, request.facts.assets):
+        for file in files:
+            if file.kind in ("video", "image", "audio"):
+                return file.kind == "video"
+    return False
+
+
+def without_picture(request: Request) -> bool:
+    """No picture is there, so that 'the picture' can only be the one on the screen."""
+    return not any(file.kind == "image" for file in (*request.facts.attachments, *request.facts.assets))
+
+
+def moved(request: Request, chances: dict[str, float], meant: str | None) -> None:
+    """Move probability to what the files at hand make more likely, in place.
+
+    meant: the kind of file that the wish is about; None when it is about none.
+    """
+    text, command = request.wish.blank_quotes, request.command
+
+    def to(target: str, *names: str) -> None:
+        gain = sum(chances.pop(name, 0.0) for name in names if name != target)
+        if gain:
+            chances[target] = chances.get(target, 0.0) + gain
+
+    if _AS_FORMAT.search(text) and any(file.kind == "timeline" for file in request.facts.assets):
+        to("export_timeline", "import_timeline")
+    if (look := _LOOKS.get(meant or "")) and asks_of_the_file(request):
+        to(look, "decline", "clarify", "chat")
+    if _NEW_FILM.search(text) and not _any_video(request):
+        to("make_film", "edit_video", "remix_style", "add_captions")
+    if meant == "video" and film_at_hand(request):
+        if not _VOICE.search(text) and not _somebody(request):
+            to("edit_video", "change_voice")
+        _film_of_the_film(text, command, to)
+
+
+def asks_of_the_file(request: Request) -> bool:
+    """Whether the wish is a question about what can be seen or heard."""
+    text = request.wish.blank_quotes
+    return bool(_ASKS.match(request.command) and _SHOWN.search(text) and not _OF_US.search(text))
+
+
+def _film_of_the_film(text: str, command: str, to: Callable[..., None]) -> None:
+    """'Make a trailer' beside a film cuts one out of it; 'make it funny' makes a parody of it."""
+    if _WANTED.search(text):
+        return
+    if _SLOW_ZOOM.search(text):
+        to("edit_video", "add_effects")
+    if _SHORTENED.search(text) and not _FOR_A_STORY.search(command):
+        to("edit_video", "make_film", "write_storyboard", "generate_image", "clarify")
+    elif _FUNNY.search(text) and _AS_A_WHOLE.search(text) and not _ONE_THING.search(text):
+        to("make_parody", "make_film", "write_storyboard", "edit_video", "remix_style", "clarify", "add_effects")
+
+
+def _any_video(request: Request) -> bool:
+    return any(file.kind in ("video", "timeline") for file in (*request.facts.attachments, *request.facts.assets))
+
+
+def _somebody(request: Request) -> bool:
+    try:
+        return bool(find_characters(request))
+    except Ask:
+        return True
