@@ -260,6 +260,8 @@ def test_flow_in_cells_is_as_fine_as_its_cells_and_few_sizes_are_kept():
 
     assert flow._flow_of((96, 96), flow._FLOW_CELL, 12).getFinestScale() == 0
     assert flow._flow_of((96, 96), 1, 12).getFinestScale() > 0
+    one, other = flow._flow_of((20, 20), 1, 12), flow._flow_of((21, 21), 1, 12)
+    assert one is flow._flow_of((20, 20), 1, 12) and other is not one, "sizes that take turns are both kept"
     for side in range(20, 40):
         assert flow._flow_of((side, side), 1, 12) is flow._flow_of((side, side), 1, 12)
         assert len(flow._OF_THREAD.flows) <= flow._SIZES_KEPT

@@ -256,3 +256,10 @@ def test_where_lines_are_not_known_nothing_that_is_heard_after_the_button_comes_
     facts = facts_of([2.5] * 16, lambda at: 0.9 if 21.0 < at < 23.0 or 27.0 < at < 30.0 else 0.3, sound)
     shown = spans(trailer(whole(facts), lambda _: facts, RATE, seconds=12.0, title="It").parts)
     assert shown == sorted(shown), shown
+
+
+def test_kept_spans_lie_in_the_part_that_is_looked_at() -> None:
+    (part,) = whole(facts_of([4.0]))
+    made = kept_frames(replace(part, begin=Fraction(1), end=Fraction(3)), [(0.2, 1.5), (2.5, 3.9)], RATE, str)
+    assert [(piece.first, piece.last) for piece in made] == [(25, 38), (62, 75)]
+    assert made[0].why == "(1.0, 1.5)"
