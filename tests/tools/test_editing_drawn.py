@@ -99,3 +99,12 @@ def test_known_heads_are_followed_frame_by_frame_over_a_cut() -> None:
     beside = known_path(heads, 0.0, 0.9, (0.75, 0.4, 0.85, 0.6))
     assert beside is not None and all((key[1] + key[3]) / 2 == pytest.approx(0.8) for key in beside.keys)
     assert known_path(heads, 2.5, 3.0, None) is None
+
+
+def test_sparks_are_seen_in_daylight() -> None:
+    """On a bright meadow: a spark that fades from its first moment on is a shimmer at most."""
+    frame = next(iter(draw("sparks", Loop(960, 540, 25.0, 5.0, 0.5, 0))))
+    alpha = frame[..., 3:] / 255
+    meadow = np.full(frame[..., :3].shape, (150.0, 180.0, 60.0))
+    changed = np.abs(alpha * (frame[..., :3] - meadow)).max(axis=2) > 60
+    assert 0.001 < changed.mean() < 0.02

@@ -147,8 +147,10 @@ def _sparks(picture: Rgba, swarm: Swarm, time: float, loop: Loop) -> None:
         age = 1 - _fallen(swarm, n, time, 0.0)
         x = (swarm.x[n] + 0.05 * age * _sway(swarm, n, time)) * loop.width
         y = (1.02 - age * (0.4 + 0.75 * size)) * loop.height
-        glow = (1 - age) * (0.65 + 0.35 * math.sin(2 * math.pi * (swarm.phase[n] + 9 * swarm.turns[n] * time)))
-        radius = max(1, round(loop.height * (0.002 + 0.004 * size) * ONE))
+        # Alight for a third of its way: in daylight a spark that begins to fade at once is not seen.
+        flicker = 0.65 + 0.35 * math.sin(2 * math.pi * (swarm.phase[n] + 9 * swarm.turns[n] * time))
+        glow = min(1.0, 1.5 * (1 - age)) * flicker
+        radius = max(1, round(loop.height * (0.003 + 0.0045 * size) * ONE))
         cv2.circle(halo, _fixed(x / 4, y / 4), radius, round(220 * glow), -1, cv2.LINE_AA, SHIFT)
         cv2.circle(core, _fixed(x, y), radius, round(255 * glow), -1, cv2.LINE_AA, SHIFT)
     halo = cv2.resize(cv2.GaussianBlur(halo, (0, 0), loop.height / 300), (loop.width, loop.height))
