@@ -13,14 +13,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy
 import pytest
 import soundfile
 from mcp import McpError, types
 from mcp_client import McpClient, kinds, server_env, words
+from PIL import Image
 from pydantic import AnyUrl
 
+from configs.workspace import Workspace
+from memory.records import Asset
 from tools.registry import TOOLS, get_tool
 from tools.schema import function_schema
+from ui.mcp.content import INLINE_BYTES, blocks, shown_picture
 
 YES = types.ElicitResult(action="accept", content={"approve": True})
 NO = types.ElicitResult(action="accept", content={"approve": False})
@@ -130,6 +135,29 @@ def test_a_resource_that_is_not_there_is_an_error(client: McpClient) -> None:
     for uri in ("studio://assets/img-nothing", "file:///etc/passwd", "studio://assets/../studio.db"):
         with pytest.raises(McpError, match="There is no asset"):
             client.do(client.session.read_resource(AnyUrl(uri)))
+
+
+def test_old_protocols_get_no_content_that_they_do_not_know(workspace: Workspace) -> None:
+    (workspace.assets / "a.wav").write_bytes(b"RIFF" * 100)
+    sound = Asset(id="aud-1", kind="audio", path="assets/a.wav", name="a", sha256="0", bytes=400)
+    shown = {
+        version: [part.type for part in blocks("said", [sound], workspace, version)]
+        for version in ("2024-11-05", "2025-03-26", "2025-06-18")
+    }
+    assert list(shown.values()) == [["text"], ["text", "audio"], ["text", "audio", "resource_link"]]
+
+
+def test_large_pictures_are_shown_smaller(workspace: Workspace) -> None:
+    noise = numpy.random.default_rng(1).integers(0, 255, (1200, 1600, 3), dtype=numpy.uint8)
+    Image.fromarray(noise).save(workspace.assets / "a.png")
+    size = (workspace.assets / "a.png").stat().st_size
+    large = Asset(id="img-1", kind="image", path="assets/a.png", name="a", sha256="0", bytes=size)
+    found = blocks("drawn", [large] * 6, workspace, "2025-06-18")
+    pictures = [part for part in found if isinstance(part, types.ImageContent)]
+    assert size > INLINE_BYTES and len(pictures) >= 2 and {part.mimeType for part in pictures} == {"image/jpeg"}
+    assert sum(len(part.data) for part in pictures) < 2**20
+    (workspace.assets / "b.png").write_bytes(b"no picture" * INLINE_BYTES)
+    assert shown_picture(workspace.assets / "b.png", 1000) == (b"", "")
 
 
 def test_one_is_cancelled_while_another_runs(client: McpClient) -> None:
@@ -248,9 +276,9 @@ def send(server: subprocess.Popen[bytes], *messages: dict[str, object] | bytes) 
 
 
 def test_an_old_client_that_leaves_ends_the_server(tmp_path: Path) -> None:
-    """Words alone reach a protocol that knows no sounds; rubbish between the messages does no harm."""
+    """Rubbish between the messages does no harm, nor does a home with umlauts in a locale without."""
     server = raw_server(tmp_path / "höme with space")
-    call = {"name": "speak", "arguments": {"text": "Ciao, perché no?", "language": "it"}}
+    call = {"name": "remember", "arguments": {"kind": "note", "name": "Però", "text": "Ciao, perché no?"}}
     send(server, b"rubbish\n", HELLO, {"jsonrpc": "2.0", "method": "notifications/initialized"})
     send(server, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call})
     assert server.stdout is not None
@@ -259,7 +287,7 @@ def test_an_old_client_that_leaves_ends_the_server(tmp_path: Path) -> None:
         message = json.loads(server.stdout.readline())
         answers[message.get("id")] = message
     result = types.CallToolResult.model_validate(answers[2]["result"])
-    assert not result.isError and kinds(result) == ["text"] and "perché" in words(result)
+    assert not result.isError and kinds(result) == ["text"] and "Però" in words(result), words(result)
     out, err = server.communicate(timeout=60)  # closes its input
     assert (server.returncode, out) == (0, b""), err
 

@@ -19,8 +19,8 @@ from memory.records import Asset
 INLINE_BYTES = 600_000
 """Of all pictures and sounds of one answer: clients refuse answers of more than a mebibyte, and base64 adds a third."""
 PICTURES, SOUNDS = 4, 2
-SHOWN_SIDE = 1024
-"""Pixels of the longer side of a picture that is shown smaller."""
+SHOWN_SIDES = (1024, 768, 512, 256)
+"""Pixels of the longer side of a picture that is shown smaller: the first that fits."""
 SCHEME = "studio://assets/"
 AUDIO_SINCE, LINKS_SINCE = "2025-03-26", "2025-06-18"
 """Protocol versions that know these kinds of content."""
@@ -94,12 +94,15 @@ def shown_picture(file: Path, most: int) -> tuple[bytes, str]:
     try:
         with Image.open(file) as picture:
             small = picture.convert("RGB")
-            small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
         return b"", ""
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=85)
-    return (out.getvalue(), "image/jpeg") if out.tell() <= most else (b"", "")
+    for side in SHOWN_SIDES:
+        small.thumbnail((side, side))
+        out = io.BytesIO()
+        small.save(out, "JPEG", quality=85)
+        if out.tell() <= most:
+            return out.getvalue(), "image/jpeg"
+    return b"", ""
 
 
 def told(report: Mapping[str, Any], home: Path) -> str:
