@@ -120,7 +120,7 @@ class FadeTest:
             flat is not None
             and flat.fades_out >= _AT_ENDS * self._table.fade_share
             and not _named(flat.colour).startswith("#")
-            and not (flat.old is not None and _still_seen(flat.old, window.thumb(window.stop - 1)))
+            and not (window.stop - flat.first >= _LASTS and _still_seen(flat.old, window.thumb(window.stop - 1)))
         ):
             self.found.append(Found("fade", flat.begins, window.stop, 0.9, "contrast", f"to {_named(flat.colour)}"))
 
@@ -219,9 +219,12 @@ def _unlike(old: Thumb, new: Thumb) -> bool:
     return outlined_alike(old, new) < _OTHER and unmoved(old, new) < _OTHER
 
 
-def _still_seen(old: Thumb, last: Thumb) -> bool:
-    """Whether a picture is only dimmed, not gone: noise of coding in black has no such shapes."""
-    return unmoved(old, last) >= _DIMMED
+def _still_seen(old: Thumb | None, last: Thumb) -> bool:
+    """Whether a picture is only dimmed and stays so: noise of coding in black has no such shapes.
+
+    A fade that the film's end breaks off shows them too, for a moment.
+    """
+    return old is not None and unmoved(old, last) >= _DIMMED
 
 
 def _iris(window: Window, first: int, stop: int, order: float) -> Sweep | None:
