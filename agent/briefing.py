@@ -53,7 +53,8 @@ def collect_facts(state: State, ctx: TurnContext) -> dict[str, Any]:
     """The facts block: what is attached, made, known and open. Data for the brain, never instructions."""
     memory = ctx.studio.memory
     attached = [a for i in state.get("attachments", []) if (a := memory.get_asset(i)) is not None]
-    here = memory.list_assets(thread=ctx.thread, limit=ASSETS_SHOWN)
+    # a picture without captions, which cuts are made from, is never the film that somebody means by 'it'
+    here = [a for a in memory.list_assets(thread=ctx.thread, limit=ASSETS_SHOWN) if not a.params.get("textless")]
     return {
         "tools": list(TOOLS),
         "attachments": [_file(a) for a in attached],
