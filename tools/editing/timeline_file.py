@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import StudioError, UsageError
+from tools.editing.drafts import draft_of
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -30,13 +29,10 @@ def save_timeline(timeline: otio.schema.Timeline, path: Path) -> Path:
     import opentimelineio as otio
 
     text = otio.adapters.write_to_string(timeline, "otio_json", indent=2)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        with draft_of(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise StudioError(
             f"The timeline {path.name} could not be written", error.strerror or str(error), "Free space or permissions"
         ) from error
