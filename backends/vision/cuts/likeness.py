@@ -19,6 +19,8 @@ _SEARCH = (6, 8)
 _NO_OUTLINES = 0.1
 _ZOOMS = (1.3, 1.6, 2.0, 2.6)
 _BORDER = 8
+_AS_LIGHT = 18.0
+"""Levels by which lines that lie side by side in one view differ at most, in the mean."""
 _TOO_FLAT = 1.0
 """Levels squared of a line that shows nothing."""
 SHOT = 0.15
@@ -93,12 +95,18 @@ def continues(old: Thumb, new: Thumb, *, rows: bool, lower: bool) -> float:
 
     rows: one above the other; lower: the picture moves left (up), so that the right (lower) border of `old` counts.
     """
-    one, other = (thumb.structure.T if rows else thumb.structure for thumb in without_bars(old, new))
-    if not lower:
-        one, other = one[:, ::-1], other[:, ::-1]
-    ends, begins = one[:, : -_BORDER - 1 : -1].T, other[:, :_BORDER].T
-    pairs = [(ends[:1], begins), (ends, begins[:1])]
-    return max(float(_correlated(a, b).max()) for a, b in pairs)
+    pictures = [(thumb.structure, thumb.grey.astype(np.float32)) for thumb in without_bars(old, new)]
+    found = []
+    for one, other in zip(*pictures, strict=True):
+        before, after = (one.T, other.T) if rows else (one, other)
+        if not lower:
+            before, after = before[:, ::-1], after[:, ::-1]
+        ends, begins = before[:, : -_BORDER - 1 : -1].T, after[:, :_BORDER].T
+        found.append([(ends[:1], begins), (ends, begins[:1])])
+    shapes, greys = found
+    alike = np.concatenate([_correlated(a, b) for a, b in shapes])
+    apart = np.concatenate([np.abs(a - b).mean(axis=1) for a, b in greys])
+    return float(np.where(apart <= _AS_LIGHT, alike, 0).max())
 
 
 def _correlated(some: Floats, others: Floats) -> Floats:
