@@ -27,7 +27,8 @@ _SHOWN = re.compile(
     r"\b(?:happen\w*|appear\w*|shown?|seen?|see|visible|people|persons?|some(?:one|body)|any(?:one|body)|faces?|camera|"
     r"shots?|scenes?|cuts?|frames?|picture|sound|music|song|speech|speak\w*|talk\w*|said|says?|loud\w*|quiet\w*|"
     r"bright\w*|dark\w*|sharp\w*|blurr?\w*|colou?rs?|light\w*|resolution|fps|frame ?rate|aspect|boring|dull|lively|"
-    r"moving|moves?|shaky|steady|here|this|it|in (?:it|here|there)|footage|clip|reel|rushes|video|film|movie|"
+    r"moving|moves?|shaky|steady|(?:is|are|was|in|about) (?:it|this|here|there)(?!\s+in\b)|in (?:it|here|there)|"
+    r"footage|clip|reel|rushes|video|film|movie|"
     r"recording|track|mix|voice|voices|noise|noisy|clean|\d+:\d\d|(?:at|after|around) \d+|succede|si vede|si sente|"
     r"inquadratur\w|scen[ae]|luce|suono|musica|filmato)\b",
     re.IGNORECASE,
