@@ -43,7 +43,7 @@ _CARD, _CALM = 3.0, 0.05
 """Levels by which lines of text on black change a frame, where neighbours change by so small a share of it at most."""
 _TINTED = 0.08
 """Mean change of chromaticity from which the light has another colour."""
-_PAINTED, _BURNT = 0.15, 250.0
+_PAINTED, _NO_LAMP, _BURNT = 0.15, 0.9, 250.0
 _IN_A_FIGHT = 0.3
 """What a step must explain at least, and more than those beside it, where shots last a few frames."""
 _UNLIKE, _MOVED, _NEXT = 0.4, 0.5, 0.8
@@ -152,8 +152,10 @@ def _other_colours(window: Window, cut: int) -> bool:
 
 
 def _relit(window: Window, cut: int) -> bool:
-    """Whether all outlines stay while the colours change: then only the light did. A jump cut keeps its colours."""
-    if recoloured(*window.colours(cut - 1, cut + 1)) < _TINTED:
+    """Whether all outlines stay while the colours change: then only the light did. A jump cut keeps its colours, and
+    no lamp turns one picture into another that is laid out in the same panels."""
+    old, new = window.colours(cut - 1, cut + 1)
+    if recoloured(old, new) < _TINTED or unlit(old, new) >= _NO_LAMP:
         return False
     return outlined_alike(window.thumb(cut - 1), window.thumb(cut)) >= OUTLINED
 
