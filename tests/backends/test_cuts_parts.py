@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from backends.vision.cuts.blends import BlendTest, ramp, ramp_share
+from backends.vision.cuts.doubts import same_way
 from backends.vision.cuts.evidence import mixture, sharpness
 from backends.vision.cuts.found import Found
 from backends.vision.cuts.likeness import likeness, textured, unmoved
@@ -289,3 +290,20 @@ def test_the_network_finds_a_cut() -> None:
         test.look(Frame(index, index / 24, OLD if index < 40 else NEW))
     test.finish()
     assert [(found.kind, found.first) for found in test.found] == [("cut", 40)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("left to right", "left to right", True),
+        ("left to right", "push right", True),
+        ("left to right", "right to left", False),
+        # Of a diagonal edge the corner is named that it comes from: it goes to the left.
+        ("diagonal from the top right", "left to right", False),
+        ("diagonal from the top right", "diagonal from the top right", True),
+        ("iris out", "iris out", False),
+    ],
+)
+def test_what_passes_has_two_edges_that_go_one_way(one: str, other: str, same: bool) -> None:
+    found = [Found("wipe", at, at + 9, 0.9, "order", detail) for at, detail in ((0, one), (40, other))]
+    assert same_way(*found) is same

@@ -55,7 +55,7 @@ class Doubts:
         """
         before = max(window.start, item.first - 2)
         for other in self._waiting:
-            if other.first <= item.stop or not _same_way(item, other):
+            if other.first <= item.stop or not same_way(item, other):
                 continue
             after = min(window.stop - 1, other.stop + 1)
             if likeness(window.thumb(before), window.thumb(after)) >= _AGAIN:
@@ -63,11 +63,17 @@ class Doubts:
         return []
 
 
-def _same_way(one: Found, other: Found) -> bool:
+def same_way(one: Found, other: Found) -> bool:
+    """Whether two wipes go the same way, as both edges of what passes do."""
     if not one.kind == other.kind == "wipe":
         return False
-    ways = [_WAYS.get(item.detail.split(" ")[-1], "") for item in (one, other)]
+    ways = [_way(item.detail) for item in (one, other)]
     return bool(ways[0]) and ways[0] == ways[1]
+
+
+def _way(detail: str) -> str:
+    """Where an edge goes; of a diagonal one the corner that it comes from, '' of what goes no way."""
+    return detail if detail.startswith("diagonal") else _WAYS.get(detail.split(" ")[-1], "")
 
 
 def _sides(window: Window, item: Found) -> tuple[int, int]:
