@@ -73,7 +73,7 @@ def same_way(one: Found, other: Found) -> bool:
 
 def _way(detail: str) -> str:
     """Where an edge goes; of a diagonal one the corner that it comes from, '' of what goes no way."""
-    return detail if detail.startswith("diagonal") else _WAYS.get(detail.split(" ")[-1], "")
+    return detail if detail.startswith("diagonal") else _WAYS.get(detail.rsplit(" ", maxsplit=1)[-1], "")
 
 
 def _sides(window: Window, item: Found) -> tuple[int, int]:
