@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.lexicon import lexicon, patterns
 from backends.llm.offline.references import find_characters
 from backends.llm.offline.request import Ask, Request
 
@@ -75,6 +75,28 @@ _NEW_FILM = re.compile(
 _WANTED = re.compile(r"\b(?:draw|picture of|image of|film about|story|disegna)\b", re.IGNORECASE)
 
 
+_ACTS = re.compile(
+    rf"(?:{patterns(lexicon().words['command_verbs'])}|i(?:['’]d| would)? (?:need|want|like)|we need|"
+    r"can|could|use|take)\b",
+    re.I,
+)
+"""A wish with a verb of its own; without one, a sound is there to be listened to."""
+_EXPLAIN = re.compile(
+    r"(?:(?:please|now|can|could|you|to|and|just|per favore|mi)\b[\s,]*)*"
+    r"(?:explain|tell|describe|let me know|say|show|spiega\w*|dimmi|dì)\b\s*(?:to\s+)?(?:me|us|mi)?\s*"
+    r"(?:about\s+)?(?:what|which|how|why|where|who|whether|if|cosa|che|qual\w*|come|perch[éè]|chi|dove|se)\b",
+    re.IGNORECASE,
+)
+"""'Explain me what the mood is' asks, and changes nothing."""
+_CUT_TERM = re.compile(
+    r"\b(?:[jl][- ]cuts?|split edits?|match cuts?|smash cuts?|hard cuts?|jump cuts?|cutaways?|cross ?dissolves?|"
+    r"cross[- ]?fades?|dip to (?:black|white)|under the tail|pre-?lap|roll(?:ing)? (?:trim|edit)|ripple (?:trim|edit|"
+    r"delete)|slip edit)\b(?!.{0,60}\?)(?<!\?)",
+    re.IGNORECASE,
+)
+"""A cutter's terms: done to the clips at hand, no story."""
+
+
 def film_at_hand(request: Request) -> bool:
     """Whether a video is what the conversation is about now: attached, or the newest that one looks at."""
     for files in (request.facts.attachments, request.facts.assets):
@@ -101,6 +123,12 @@ def moved(request: Request, chances: dict[str, float], meant: str | None) -> Non
         if gain:
             chances[target] = chances.get(target, 0.0) + gain
 
+    if meant in ("audio", None) and _only_sounds(request) and not _ACTS.match(command) and not request.wish.quotes:
+        to("analyze_audio", "analyze_video", "edit_video", "add_effects")
+    if (look := _LOOKS.get(meant or "")) and _EXPLAIN.match(command):
+        to(look, "edit_image", "edit_video", "remake_image", "decline", "clarify", "chat")
+    if _CUT_TERM.search(text) and film_at_hand(request):
+        to("edit_video", "write_storyboard", "make_film", "generate_image", "speak_dialogue", "analyze_video")
     if _AS_FORMAT.search(text) and any(file.kind == "timeline" for file in request.facts.assets):
         to("export_timeline", "import_timeline")
     if (look := _LOOKS.get(meant or "")) and asks_of_the_file(request):
@@ -111,6 +139,14 @@ def moved(request: Request, chances: dict[str, float], meant: str | None) -> Non
         if not _VOICE.search(text) and not _somebody(request):
             to("edit_video", "change_voice")
         _film_of_the_film(text, command, to)
+
+
+def _only_sounds(request: Request) -> bool:
+    """Whether sounds are attached and there is nothing to be seen anywhere."""
+    files = (*request.facts.attachments, *request.facts.assets)
+    return any(file.kind == "audio" for file in request.facts.attachments) and not any(
+        file.kind in ("video", "image", "timeline") for file in files
+    )
 
 
 def asks_of_the_file(request: Request) -> bool:

@@ -22,7 +22,8 @@ from backends.llm.offline.wish import Wish
 from backends.llm.understanding import CHAT, CLARIFY, DECLINE, FORECAST
 
 _POINTS_BACK = re.compile(
-    r"\b(?:again|same|another|more|it|this|that|now|but|instead|ancora|stess[oa]|lo|di nuovo|ora|him|her|he|she)\b",
+    r"\b(?:again|same|another|more|it|this|that|now|but|instead|ancora|stess[oa]|lo|di nuovo|ora|him|her|he|she|"
+    r"sorry|meant|wait|oops|scusa)\b",
     re.IGNORECASE,
 )
 _LOOKING = frozenset({"analyze_video", "analyze_image", "analyze_audio", "check_identity", "check_voice", "list_voices",

@@ -23,6 +23,7 @@ def feeling_args(text: str, before: dict[str, Any] | None = None) -> dict[str, A
         text: the wish without the words to be said and without names.
         before: arguments of the line that is said again, when it is.
     """
+    text = _without_denied(text)
     feeling = curve_in(text) or blend_in(text) or feeling_in(text)
     before = before or {}
     if not feeling and before.get("emotion") and _DEGREE.search(text):
@@ -39,6 +40,13 @@ def feeling_in(text: str) -> str | None:
     if not named and (noun := _noun(text)):
         named = [noun]
     return (named[0] if named else None) or slots.emotion_of_verb(text) or slots.emotion(text) or _superlative(text)
+
+
+def _without_denied(text: str) -> str:
+    """The text without 'not annoyed', where another feeling is named beside it."""
+    denied = rf"\b(?:and not|not|non|rather than|instead of|invece di|no longer)\s+(?:{_words()})(?!\w)"
+    rest = re.sub(denied, " ", text, flags=re.IGNORECASE)
+    return rest if feeling_in(rest) else text
 
 
 def curve_in(text: str) -> str | None:

@@ -23,6 +23,7 @@ _BOARD = (
 )
 _LINK = (
     r"(?:about|of|where|in which|with|on|for|that tells(?: of)?|telling(?: how)?|showing|from|"
+    r"(?:that |which )?(?:explains?|explaining|describes?|describing|teach(?:es|ing))|to explain|spiega|"
     r"starring|called|titled|based on|su|sul|sulla|sull'|di|con|dove|in cui|che racconta|che "
     r"parla di|per|"
     r"the story of|la storia di)"
@@ -86,7 +87,7 @@ def make_film(request: Request) -> list[Call]:
         return [again]
     story, command = _story(request, _FILM)
     args: dict[str, Any] = {"story": story}
-    length = slots.seconds(command)
+    length = slots.seconds(command) or _length_of_piece(request)
     if length:
         args["seconds"] = int(length) if length.is_integer() else length
     if style := _style(request, command, story):
@@ -125,11 +126,20 @@ def write_storyboard(request: Request) -> list[Call]:
     args: dict[str, Any] = {"story": story}
     if shots := slots.shots(command):
         args["shots"] = shots
-    if length := slots.seconds(command):
+    if length := slots.seconds(command) or _length_of_piece(request):
         args["seconds"] = int(length) if length.is_integer() else length
     if style := _style(request, command, story):
         args["style"] = style
     return [Call("write_storyboard", args)]
+
+
+_OF_PIECE = re.compile(rf"\b(?P<length>{_LENGTH})[\s-]+(?:long\s+)?(?:[\w-]+\s+){{0,3}}?{_PIECE}\b", re.IGNORECASE)
+
+
+def _length_of_piece(request: Request) -> float | None:
+    """The length that stands before the word for the film, wherever the wish says it: 'a two-minute short'."""
+    match = None if request.answers.get("story") else _OF_PIECE.search(request.wish.blank_quotes)
+    return slots.seconds(match["length"]) if match else None
 
 
 def _story(request: Request, medium: str) -> tuple[str, str]:
@@ -172,7 +182,7 @@ def _without_trailing(body: str) -> str:
 def _command_length(text: str, medium: str) -> int:
     """How far the command reaches before the story begins."""
     head = (
-        r"^(?:(?:i|we|io)(?:'d|’d| would| want| need| have)?\s+(?:like\s+|"
+        r"^(?:for\s+[^,.:]{2,50}?,?\s+(?=(?:i|we)\b))?(?:(?:i|we|io)(?:'d|’d| would| want| need| have)?\s+(?:like\s+|"
         r"love\s+)?(?:an?\s+idea\s+for\s+)?)?(?:(?:let's|please|just|now|"
         rf"the)\s+)*(?:{_START}\s+)*(?:(?:me|us|it|up|out|down|mi)\s+)*(?:(?:do|shoot|make)\s+)?"
     )

@@ -8,6 +8,7 @@ import re
 from backends.llm.facts import CharacterFact, Facts
 from backends.llm.offline import dialogue
 from backends.llm.offline.asking import essential
+from backends.llm.offline.corrections import corrected, subtitles_in
 from backends.llm.offline.film_follow_ups import (
     said_in_its_language,
     sound_for_the_film,
@@ -22,7 +23,7 @@ from backends.llm.offline.on_screen import about_the_picture
 from backends.llm.offline.planning import Decision, Step, offered, plan, steps_of
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS
-from backends.llm.offline.references import mentioned_kind
+from backends.llm.offline.references import called_on, mentioned_kind
 from backends.llm.offline.repeats import adjusted, asks_what_was_done, moved_caption, other_file, retold
 from backends.llm.offline.request import Call, Request, shifted
 from backends.llm.offline.samples import voice_samples
@@ -46,7 +47,7 @@ _USES_OF_LINES = frozenset({"make_film", "write_storyboard", "make_parody", "rem
 
 _FORMS = (
     voice_samples, other_file, adjusted, moved_caption, renamed_character, renamed, weather_in_the_film,
-    sound_for_the_film, said_in_its_language,
+    sound_for_the_film, said_in_its_language, corrected,
 )  # fmt: skip
 """What the form of a message decides alone, first come first served."""
 
@@ -77,12 +78,12 @@ def fresh(
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     if not forced and (told := introductions(wish.raw)) and told.certain:
         return _introduced(reader, told, wish, facts, recent, answers)
-    if not forced and (text := untranslated(request)):
+    if not forced and (text := untranslated(request) or subtitles_in(request)):
         return Decision(CHAT, text=text, language=language)
     if not forced and (again := next((calls for form in _FORMS if (calls := form(request))), None)):
         return Decision(again[0].tool, tuple(again), language=language)
     reading = Reading(((forced, 1.0),), "rule") if forced else _by_form(request) or reader.read(request)
-    if not forced and (core := essential(wish)):
+    if not forced and reading.matched != "rule" and (core := essential(wish)):
         part = dataclasses.replace(request, wish=core)
         seen = reader.read(part)
         if seen.clear and seen.intent in _OF_FILES:
@@ -161,6 +162,8 @@ def _by_form(request: Request) -> Reading | None:
     """What the form alone decides: a script's lines; 'again but at night' repeats what made the newest asset."""
     if is_script(request):
         return Reading((("speak_dialogue", 1.0),), "rule")
+    if (request.wish.quotes or ":" in request.text) and called_on(request):
+        return Reading((("speak", 1.0),), "rule")
     if done := asks_what_was_done(request):
         return Reading(((done, 1.0),), "rule")
     if bare_span(request):

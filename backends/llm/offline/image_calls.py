@@ -51,6 +51,8 @@ _BATCH = re.compile(
 
 def generate_image(request: Request) -> list[Call]:
     """prompt, character, style, count, width, height, seed, background."""
+    if prompts := _each_of_several(request):
+        return [Call("generate_batch", {"prompts": prompts, **_batch_look(request)})]
     args = _look(request)
     again = _repeated(request)
     prompt = again if again is not None else picture_prompt(request)
@@ -67,9 +69,7 @@ def generate_image(request: Request) -> list[Call]:
 
 def generate_batch(request: Request) -> list[Call]:
     """prompts or prompt with count, character, style."""
-    args = _look(request)
-    for pixels in ("width", "height", "seed", "background"):
-        args.pop(pixels, None)
+    args = _batch_look(request)
     subject = picture_prompt(request)
     subject = slots.tidy(_BATCH.sub("", subject))
     listed = _list_of_prompts(request, subject)
@@ -84,6 +84,34 @@ def generate_batch(request: Request) -> list[Call]:
     if not subject:
         raise Ask("prompt", "need_prompts")
     return [Call("generate_batch", {"prompt": subject, **args})]
+
+
+def _batch_look(request: Request) -> dict[str, object]:
+    """How all of a batch shall look; sizes, seeds and backgrounds are for one picture."""
+    return {name: value for name, value in _look(request).items()
+            if name not in ("width", "height", "seed", "background", "count")}  # fmt: skip
+
+
+_ALL_OF = re.compile(
+    r"\b(?:(?:all|each|every one|both) (?:of )?(?:these|the following|them|those)|(?:of |for )?the following|"
+    r"one (?:(?:picture|image|drawing) )?(?:of|for) each|these (?:two|three|four|five|six|\d+|things|subjects|prompts)|"
+    r"(?:tutt[ie]|ognun[oa]) (?:di )?(?:quest[ie]|loro)|i seguenti|le seguenti)\b[^:]{0,30}$",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\b(?:pictures|images|drawings|photos|illustrations|paintings|sketches|pics|immagini|disegni)\b", re.I
+)
+_WITH_ARTICLE = re.compile(r"(?:an?|the|some|one|un[oa]?|un['’]|il|la|lo)\s*\w", re.IGNORECASE)
+
+
+def _each_of_several(request: Request) -> list[str]:
+    """The pictures of 'all of these: a red teapot, a blue kite', one each; [] when one picture is meant."""
+    head, colon, tail = request.command.partition(":")
+    if not colon or request.wish.quotes or (request.facts.tools and "generate_batch" not in request.facts.tools):
+        return []
+    listed = _list_of_prompts(request, f":{tail}")
+    plural = _SEVERAL.search(head) and not re.search(r"\b(?:of|di)\b", head) and all(map(_WITH_ARTICLE.match, listed))
+    return listed if len(listed) >= 2 and (_ALL_OF.search(head.strip()) or plural) else []
 
 
 def edit_image(request: Request) -> list[Call]:
@@ -148,6 +176,8 @@ def picture_prompt(request: Request) -> str:
     for find in (slots.seed, slots.size, slots.best_of):
         if found := find(text):
             text = slots.strip_span(text, found[-1])
+    if pointed := _kept_look(request, text):
+        text = slots.strip_span(text, pointed[1])
     if found_style := slots.style(text, request.facts.styles):
         medium = re.match(rf"^(.*?)\b({_MEDIUM})\b", text[found_style[1][1] :], re.IGNORECASE)
         inside = found_style[1][0] < 40 and medium is not None and not medium.group(1).strip()
@@ -193,6 +223,8 @@ def _look(request: Request) -> dict[str, object]:
         args["character"] = find_character(request) if "character" in request.answers else characters[0]
     if style := slots.style(text, request.facts.styles):
         args["style"] = style[0]
+    if pointed := _kept_look(request, text):
+        args["style"] = pointed[0]
     if (amount := slots.count(text)) and amount > 1:
         args["count"] = amount
     if size := slots.size(text):
@@ -205,6 +237,20 @@ def _look(request: Request) -> dict[str, object]:
     if background := slots.background(text):
         args["background"] = background
     return args
+
+
+_THAT_LOOK = re.compile(
+    r",?\s*\b(?:in|with|using|nello?|con)\s+(?:(?:that|this|the same|the new|our new|my new|quell[oa]|quest[oa])\s*)"
+    r"(?:new\s+)?(?:look|style|aesthetic|stile|aspetto)\b",
+    re.IGNORECASE,
+)
+
+
+def _kept_look(request: Request, text: str) -> tuple[str, tuple[int, int]] | None:
+    """(the style remembered last in this conversation, where 'in that look' stands); None without one."""
+    kept = [call.args for call in request.recent if call.tool == "remember" and call.args.get("kind") == "style"]
+    match = _THAT_LOOK.search(text) if kept else None
+    return (str(kept[-1]["name"]), match.span()) if match else None
 
 
 def _repeated(request: Request) -> str | None:

@@ -70,6 +70,13 @@ _PLACE = re.compile(
     r"room|school|villaggio|città|paese|luogo|strada|casa|castello|bosco|foresta|isola|pianeta|regno)\b",
     re.IGNORECASE,
 )
+_FUNCTION = re.compile(
+    r"(?:here|there|that|this|these|those|it|what|who|where|when|why|how|which|let|he|she|they|we|you|i|today|tomorrow|"
+    r"now|then|everyone|somebody|nobody|something|nothing|all|both|one|please|thanks|maybe|ecco|qui|qua|l[àì]|c|oggi|"
+    r"cosa|dove|quello|quella)(?:['’]\w+)?(?:\s|$)",
+    re.IGNORECASE,
+)
+"""Words that begin a sentence with a capital and name nobody: 'Here's a recording of him'."""
 _FEMALE = re.compile(
     r"\b(?:she|her|woman|girl|lady|grandma|grandmother|queen|princess|witch|mother|sister|aunt|daughter|heroine|"
     r"lei|donna|"
@@ -189,7 +196,7 @@ def _introduced(unit: str) -> Introduced | None:
         return None
     for number, form in enumerate((*_FORMS, _LOW_FORM)):
         match = form.fullmatch(unit)
-        if match is None or match["name"].lower() in lexicon().words["not_names"]:
+        if match is None or match["name"].lower() in lexicon().words["not_names"] or _FUNCTION.match(match["name"]):
             continue
         what = match["what"].strip()
         if _NO_CHARACTER.search(what.split(",")[0]) or re.search(r"[\"“«]", what):

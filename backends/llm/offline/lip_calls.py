@@ -38,7 +38,11 @@ def lip_sync(request: Request) -> list[Call]:
     args: dict[str, Any] = {}
     who = find_character(request) or named_speaker(FILE_NAME.sub(" ", request.wish.blank_quotes))
     who = who or next((str(m.args["character"]) for m in reversed(request.made) if m.args.get("character")), None)
-    if not who and re.search(r"\b(?:his|her|him|its?|lui|lei|su[oa]|gli|le)\b", request.wish.blank_quotes, re.I):
+    if not who and re.search(
+        r"\b(?:his|her|him|its?|(?:for|to|with|of) (?:that|this)|lui|lei|su[oa]|gli|le)\b",
+        request.wish.blank_quotes,
+        re.I,
+    ):
         who = next(
             (str(call.args["character"]) for call in reversed(request.recent) if call.args.get("character")), None
         )

@@ -126,6 +126,8 @@ def _kind_and_name(request: Request, fact: str) -> tuple[str, str]:
     whole = f"{request.command} "
     kinds = lexicon().group("memory_kinds")
     titled = re.search(r"\b(?:called|named|chiamat[oa]|di nome)\s+(?:the\s+)?[\"'“]?([\w-]+(?:\s[A-Z][\w-]*)?)", whole)
+    called_so = _CALLED.search(whole)
+    own_name = (called_so["quoted"] or called_so["name"]).strip() if called_so else ""
     as_name = re.search(r"\bas\s+[\"'“]?([\w-]+)[\"'”]?[\s.!]*$", fact)
     declared = re.search(
         r"\b(?:add|create|define|introduce|register|save|new|this|aggiungi|crea|salva|nuov[oa]|questo|"
@@ -137,7 +139,8 @@ r"the memory[\s,:]*)?(?:called\s+|named\s+|chiamato\s+)?[\"'“]?([\w-]+(?:\s[A-
     if declared:
         kind = kinds.canonical(declared.group(1))
         name = (
-            (titled.group(1) if titled else None)
+            own_name
+            or (titled.group(1) if titled else None)
             or (as_name.group(1) if as_name and kind == "style" else None)
             or _as_name(declared.group(2))
         )
@@ -176,14 +179,36 @@ r"the memory[\s,:]*)?(?:called\s+|named\s+|chiamato\s+)?[\"'“]?([\w-]+(?:\s[A-
         "la",
         "always",
         "never",
+        "here",
+        "there",
+        "what",
+        "who",
+        "where",
+        "these",
+        "those",
+        "he",
+        "she",
+        "they",
+        "we",
+        "you",
+        "ecco",
+        "qui",
     ):
         return "character", subject.group(1)
     if re.match(r"(?:this |our |the )?(?:style|look|stile)\b", fact, re.I) or as_name:
-        return "style", as_name.group(1) if as_name else _short_name(fact)
+        return "style", own_name or (as_name.group(1) if as_name else _short_name(fact))
     noun = re.match(rf"(?:the|our|il|la|lo)\s+({'|'.join(lexicon().words['character_nouns'])})\b", fact, re.I)
     if noun:
         return "character", noun.group(1).lower()
     return "note", _short_name(fact)
+
+
+_CALLED = re.compile(
+    r"\b(?:(?:call|name)\s+(?:it|this|that|them|him|her|the (?:look|style|place|character))|"
+    r"(?:under|by|with) the (?:name|title)(?: of)?|as(?=\s+[\"“'‘])|(?:chiamal[oa]|con il nome|col nome))[\s:,]+"
+    r"(?:[\"“'‘](?P<quoted>[^\"”’\n]{1,60})[\"”'’]|(?P<name>[^\W\d_][\w'’-]*(?:\s+[A-ZÀ-Þ0-9][\w'’-]*){0,4}))",
+)
+"""'Save this look and call it Milk Glass': a name of several words in capitals."""
 
 
 def _preference() -> str:

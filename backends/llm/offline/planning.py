@@ -10,8 +10,9 @@ from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lip_calls import PREVIEW
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS, build, clauses, cut_out, substitute
+from backends.llm.offline.references import called_on
 from backends.llm.offline.request import Ask, Call, Made, Request
-from backends.llm.offline.wish import Wish
+from backends.llm.offline.wish import FILE_NAME, Wish
 from backends.llm.understanding import CLARIFY, DECLINE
 
 
@@ -35,6 +36,8 @@ class Decision:
 
 
 _DRAWN = ("generate_image", "generate_batch")
+_LOOKED_AT = ("analyze_video", "analyze_image", "analyze_audio")
+"""'Have a look at it and tell me where it gets shaky' is one look with its question."""
 _FEW = 5
 """Words of a clause that names a size and nothing else."""
 
@@ -77,6 +80,8 @@ def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
     """The wish's clauses with their intents; clauses of the same edit stay together."""
     wish = request.wish
     spans = clauses(wish, whole.intent)
+    if len(spans) > 1 and called_on(request):  # 'Captain, say: ...': who is called is no step
+        spans = [(spans[0][0], spans[1][1]), *spans[2:]]
     if len(spans) < 2:
         return [Step(whole.intent, wish, whole)]
     floor = lexicon().words["thresholds"]["clause"]
@@ -88,7 +93,10 @@ def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
         same = (
             bool(merged)
             and reading.intent == merged[-1][1].intent
-            and reading.intent in ("edit_video", "edit_image", "add_effects", "remember", "search_memory")
+            and (
+                reading.intent in ("edit_video", "edit_image", "add_effects", "remember", "search_memory")
+                or (reading.intent in _LOOKED_AT and not FILE_NAME.search(wish.text[slice(*span)]))
+            )
         )
         if merged and merged[-1][1].intent == "lip_sync" and PREVIEW.search(wish.text[slice(*span)]):
             same = True  # 'and show me a preview with the fox's face' is no picture of its own

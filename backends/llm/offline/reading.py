@@ -16,7 +16,7 @@ from backends.llm.offline.encoder import MiniLm, packaged_model
 from backends.llm.offline.features import Encode
 from backends.llm.offline.grammar import grammar
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.references import mentioned_kind, pronoun_kind
+from backends.llm.offline.references import mentioned_kind, pronoun_kind, short_names
 from backends.llm.offline.request import Request
 from backends.llm.offline.wish import matching_form
 
@@ -208,6 +208,8 @@ def _familiar(text: str, request: Request) -> str:
         for name in (character.name, *character.aliases):
             if len(name) > 2:
                 text = re.sub(rf"(?<!\w){re.escape(name.lower())}(?!\w)", _SEED_NAME, text)
+    for word in short_names(request.facts.characters):
+        text = re.sub(rf"(?<!\w){re.escape(word.lower())}(?!\w)", _SEED_NAME, text)
     return text
 
 

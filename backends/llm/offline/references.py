@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -168,6 +169,10 @@ def find_characters(request: Request, text: str | None = None) -> list[str]:
                 found.append((match.start(), character.name))
                 break
     taken = {name for _, name in found}
+    for word, name in short_names(request.facts.characters).items():
+        if name not in taken and (match := re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)):
+            found.append((match.start(), name))
+            taken.add(name)
     pattern = rf"\b(?:the|our|my|that|this|little|tiny|il|lo|la|l'|al|del|dal|nostr[oa])\s?(?:\w+\s)?({_nouns()})\b"
     for match in re.finditer(pattern, text, re.IGNORECASE):
         fits = [c for c in request.facts.characters if _is_a(c, match.group(1))]
@@ -182,6 +187,45 @@ def find_characters(request: Request, text: str | None = None) -> list[str]:
             found.append((match.start(), fits[0].name))
             taken.add(fits[0].name)
     return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def short_names(characters: Sequence[CharacterFact]) -> dict[str, str]:
+    """'Ludo' -> 'Captain Ludo': words of longer names that only one character has and that are no words of a wish."""
+    return _short_names(tuple((one.name, one.aliases) for one in characters))
+
+
+@lru_cache(maxsize=64)
+def _short_names(people: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, str]:
+    owners: dict[str, set[str]] = {}
+    for person, aliases in people:
+        for word in re.findall(r"[^\W\d_]{3,}", " ".join((person, *aliases))):
+            owners.setdefault(word, set()).add(person)
+    whole = {name.casefold() for person, aliases in people for name in (person, *aliases)}
+    common = lexicon().vocabulary() | set(lexicon().words["character_nouns"])
+    return {
+        word: next(iter(names))
+        for word, names in owners.items()
+        if len(names) == 1 and word[0].isupper() and word.casefold() not in whole and word.lower() not in common
+    }
+
+
+_CALLED_ON = re.compile(
+    r"\s*(?:(?:hey|ok(?:ay)?|now|and|please|dear|old|ehi|ora|e)\b[\s,]*)*(?P<who>[^\W\d_][\w'’ -]{1,40}?)\s*,\s+"
+    r"(?:please\s+|now\s+)?(?:say|shout|whisper|yell|read|repeat|scream|sing|d[ìi]['’]?|grida|sussurra|leggi)(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def called_on(request: Request) -> str | None:
+    """Who is told to speak, by name, by a part of it or by a title: 'Captain, say: ...' -> 'Captain Ludo'."""
+    match = _CALLED_ON.match(request.wish.blank_quotes)
+    if match is None:
+        return None
+    people, who = request.facts.characters, match["who"].strip()
+    named = [c.name for c in people if who.casefold() in {name.casefold() for name in (c.name, *c.aliases)}]
+    in_part = [c.name for c in people if re.search(rf"(?<!\w){re.escape(who)}(?!\w)", c.name, re.IGNORECASE)]
+    fits = named or in_part or [c.name for c in people if _is_a(c, who)]
+    return fits[0] if len(fits) == 1 else None
 
 
 def find_character(request: Request, text: str | None = None) -> str | None:

@@ -195,7 +195,8 @@ def retold(request: Request) -> bool:
         return True
     rest = "".join(" " if words.first(word) else f" {word}" for word in request.command.lower().split())
     return words.first(request.command) is not None and re.fullmatch(
-        r"(?:(?:make|do|say|try|speak|read|him|her|them|he|she|no|not|should|be|sounds?|but|a|bit|little|much|"
+        r"(?:(?:hm+|oh|ah|um|uh|wait|sorry|well|actually|rather|i meant?|i want(?:ed)?|want|like|be|to|quite|instead|"
+        r"make|do|say|try|speak|read|him|her|them|he|she|no|not|should|be|sounds?|but|a|bit|little|much|"
         r"more|less|very|now|it|that|this|again|please|time|in|with|"
         r"voice|tone|way|sound|più|un|po'|fallo|dillo|rendilo|ma|con|voce|tono)\W*|\s)*", rest
     ) is not None  # fmt: skip

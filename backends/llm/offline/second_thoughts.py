@@ -46,11 +46,16 @@ _THING = re.compile(
 _UNIT = re.compile(
     r"\s*(?:seconds?|secs?|s|minutes?|mins?|frames?|stars?|shots?|times|x|%|secondi|minuti|stelle)(?!\w)", re.I
 )
-_LEAVES = re.compile(r"^(?:just|only|rather|better|instead|make (?:it|that)|do|solo|soltanto|meglio)\s+", re.IGNORECASE)
+_LEAVES = re.compile(
+    r"^(?:first[\s,]+(?=(?:just|only|let|please)\b|[a-z]+\s+(?:up|down|the|it|this|that|my)\b))?"
+    r"(?:(?:just|only|rather|better|instead|please|make (?:it|that)|do|solo|soltanto|meglio)\s+)?",
+    re.IGNORECASE,
+)
 _TRAILS = re.compile(r"[\s,]+(?:rather|instead|then|sorry|please|invece|scusa)[\s.!]*$", re.IGNORECASE)
 _VERB = re.compile(rf"(?:{'|'.join(entry[1:] for entry in lexicon().words['command_verbs'])}|rotate|flip|remove|"
     rf"delete|move|"
-                   r"brighten|darken|mute|loop|call|name)\b", re.IGNORECASE)  # fmt: skip
+                   r"brighten|darken|mute|loop|call|name|"
+                   r"warm (?=up|it|the)|cool (?=down|it|the))\b", re.IGNORECASE)  # fmt: skip
 _PLACED = re.compile(
     r"(?P<by>to|of|at|in|on|with|from|for|by|about|into|as|di|con|da|per|su|al|alla|del|della)\s+(?=\w)", re.IGNORECASE
 )

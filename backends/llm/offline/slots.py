@@ -234,7 +234,7 @@ rf"valuta|vota|as)\b.*?\b({NUMBER})\b(?!\s*(?:nd|rd|th|seconds?|x))"), low)
 def steps(text: str) -> int:
     """How many steps to undo; 1 unless said."""
     low = text.lower()
-    if re.search(r"\b(?:twice|due volte)\b", low):
+    if re.search(r"\b(?:twice|both|the last couple|due volte|entramb[ie]|tutt[ie] e due)\b", low):
         return 2
     match = re.search(rf"\b({NUMBER})\b(?!\s*(?:seconds?|s\b))", low)
     value = number(match.group(1)) if match else None

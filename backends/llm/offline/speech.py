@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.references import find_character
+from backends.llm.offline.references import called_on, find_character
 from backends.llm.offline.repeats import last_line, repeats_line
 from backends.llm.offline.request import Request
 from backends.llm.offline.wish import find_quotes, guess_language
@@ -63,6 +63,8 @@ def spoken_text(request: Request) -> str:
         )
     )
     rest = _trim(matches[0].group(1)) if matches else ""
+    if _NO_WORDS.fullmatch(rest):
+        return ""
     if re.fullmatch(
         r"(?:something|anything|a line|a sentence|some words|qualcosa)(?:\s+(?:nice|funny|cool|else|sad|happy|bello))?",
         rest,
@@ -88,9 +90,18 @@ def spoken_text(request: Request) -> str:
     return rest
 
 
+_NO_WORDS = re.compile(
+    r"-?(?:(?:a|an|the|some|one|new|short|another|nice|good|little)\s+)*(?:voice[\s-]+)?(?:lines?|overs?|tracks?|clips?|"
+    r"recordings?|messages?|notes?|memos?|takes?|samples?|acting|narration|part|speech)"
+    r"(?:\s+(?:now|please|for\s+(?:me|it|this|(?:the|my|our|a)\s+[\w-]+|[A-Z][\w-]+)))*[\s.!?]*",
+    re.IGNORECASE,
+)
+"""What 'a voice line' or 'a voice-over' leaves: a thing to be made, and no words for it."""
+
+
 def speaker(request: Request, outside: str) -> str | None:
     """Who shall say it: a remembered character, else a name or 'robot' that the wish gives."""
-    if known := find_character(request, outside):
+    if known := find_character(request, outside) or called_on(request):
         return known
     if named := named_speaker(outside):
         return named

@@ -22,6 +22,11 @@ _JOIN = re.compile(
     r"(?:i|le|tutti i) (?:due |tre )?(?:clip|video|filmati|riprese))\b",
     re.IGNORECASE,
 )
+_SPLIT_EDIT = re.compile(
+    r"\b(?:[jl][- ]cuts?|split edits?|match cuts?|smash cuts?|under the tail of|cross ?dissolves?|cross ?fades?)\b",
+    re.I,
+)
+"""Cuts from one clip to another, where several are there."""
 _BARE_EDIT = re.compile(
     (
         r"(?:edit|cut|trim|change|recut|shorten|modify|do something with|work on|monta|taglia|"
@@ -51,7 +56,9 @@ def analyze_video(request: Request) -> list[Call]:
 def edit_video(request: Request) -> list[Call]:
     """video (or several), instruction in the wish's own words."""
     video: str | list[str]
-    if _JOIN.search(request.wish.blank_quotes) and not request.answers.get("file"):
+    several_shown = sum(file.kind == "video" for file in request.facts.attachments) > 1
+    joins = _JOIN.search(request.wish.blank_quotes) or (several_shown and _SPLIT_EDIT.search(request.wish.blank_quotes))
+    if joins and not request.answers.get("file"):
         several = find_files(request, "video")
         if len(several) < 2:
             choices = tuple(a.name for a in request.facts.assets if a.kind in SUITABLE["video"])[:5]

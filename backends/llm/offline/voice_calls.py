@@ -48,6 +48,8 @@ def speak(request: Request) -> list[Call]:
         return [Call("speak_dialogue", {"lines": lines})]
     if _script(request):
         raise Refer("speak_dialogue")
+    if labelled := _answered_as_line(request):
+        return [Call("speak", labelled)]
     text = spoken_text(request)
     if not text and len(find_characters(request)) > 1:
         raise Ask("lines", "need_lines")
@@ -68,6 +70,19 @@ def speak(request: Request) -> list[Call]:
     if engine := engine_in(outside):
         args["engine"] = engine
     return [Call("speak", args)]
+
+
+_LABELLED = re.compile(r"\s*(?P<who>[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)?)\s*:\s*(?P<words>\S.*)", re.DOTALL)
+
+
+def _answered_as_line(request: Request) -> dict[str, Any]:
+    """'Pip: the bus is late again' as the answer to what shall be said: its speaker and words; {} for other answers."""
+    match = _LABELLED.fullmatch(request.answers.get("text", ""))
+    if match is None or not (who := find_character(request, match["who"]) or match["who"]):
+        return {}
+    words = match["words"].strip(' "“”')
+    language = language_of(words)
+    return {"text": words, "character": who, **({"language": language} if language else {})}
 
 
 def speak_dialogue(request: Request) -> list[Call]:
