@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,18 @@ def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
             monkeypatch.delenv(name)
     # Locks and records of started servers: never those of a studio that runs on this machine.
     monkeypatch.setenv("STUDIO_GPU__RUN_DIR", str(tmp_path_factory.getbasetemp() / "run"))
+
+
+@pytest.fixture(autouse=True)
+def _log_is_seen() -> Iterator[None]:
+    """A studio that is opened in this process sends its log to its home alone: no other test's log goes there."""
+    log = logging.getLogger("studio")
+    before, log.propagate = list(log.handlers), True
+    yield
+    for handler in [one for one in log.handlers if one not in before]:
+        log.removeHandler(handler)
+        handler.close()
+    log.propagate = True
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from fake_vllm import FakeVllm, free_port, start_fake_vllm
 from gateway_fixtures import RawClient, SlowUpstreams, chat, eventually, metric, serving
 
 from backends.llm.gateway import cache as cache_module
-from backends.llm.gateway.cache import WARN_EVERY_S, AnswerCache, KeptAnswer
+from backends.llm.gateway.cache import AnswerCache, KeptAnswer
 from backends.llm.gateway.fixed_upstream import FixedUpstream
 from backends.llm.gateway.local import LocalGateway
 from configs.errors import UsageError
@@ -240,11 +240,10 @@ def test_strange_values_in_redis_are_misses_and_never_unpickled(fake: FakeVllm, 
 def test_redis_killed_or_hung_in_mid_run_costs_no_answer(
     fake: FakeVllm, tmp_path: Path, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("studio").propagate = True
     errors = metric("studio_gateway_cache_total", result="error")
     stop = threading.Event()
     answers: list[str] = []
-    longest, began_at = 0.0, time.monotonic()
+    longest = 0.0
 
     def client() -> None:
         nonlocal longest
@@ -271,8 +270,7 @@ def test_redis_killed_or_hung_in_mid_run_costs_no_answer(
         assert not worker.is_alive()
     assert longest < 5.0
     warnings = [record for record in caplog.records if "cache does not work" in record.getMessage()]
-    # On a full machine a healthy Redis can be late as well: never more than one warning a period.
-    assert 1 <= len(warnings) <= 1 + (time.monotonic() - began_at) // WARN_EVERY_S
+    assert len(warnings) == 1
 
 
 def test_redis_that_never_was_there(fake: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,6 @@ def test_metrics_and_the_log_tell_all_but_the_prompt(
 
     prompt, completion = tokens("prompt"), tokens("completion")
     firsts = metric("studio_gateway_first_token_seconds_count", model="fake")
-    logging.getLogger("studio").propagate = True
     with caplog.at_level(logging.INFO, logger="studio.gateway"):
         post(gateway, chat("a secret wish"))
         post(gateway, chat("a secret wish", stream=True))
