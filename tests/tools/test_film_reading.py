@@ -308,3 +308,17 @@ def test_a_place_without_a_set_of_its_own_is_said() -> None:
     story = read_story("Luca sits in a cafe. Luca eats in the cafe. Luca goes to the beach.")
     assert story.notes == ("The cafe is drawn as a kitchen: there is no set of a cafe.",)
     assert read_story("Luca cooks in the kitchen.").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("Mia meets a robot. She says: hello, little one!", ["hello, little one!"]),
+        ("She whispers: it's late. Then she goes.", ["it's late."]),
+        ("Luca dice: ciao a tutti. Poi ride.", ["ciao a tutti."]),
+        ('She says: "Hi there." Then she goes.', ["Hi there."]),
+        ("She says hello.", []),
+    ],
+)
+def test_what_is_said_behind_a_colon_needs_no_quotation_marks(told: str, words: list[str]) -> None:
+    assert take_quotes(told)[1] == words

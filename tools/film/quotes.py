@@ -23,16 +23,24 @@ _CUE = re.compile(
 """A name with a colon, at the start of a line or behind a sentence."""
 _LOWER_CUE = re.compile(r"^[ \t]*[a-zà-ý][\w'’-]*(?: [a-zà-ý][\w'’-]*)?[ \t]*:[ \t]+\S")
 
+_UNQUOTED = re.compile(
+    r"\b(?P<verb>say|says|said|asks?|asked|repl(?:y|ies|ied)|answers?|shouts?|yells?|whispers?|exclaims?|cries out|"
+    r"dice|risponde|chiede|esclama|grida|sussurra)[ \t]*:[ \t]*(?P<words>[^\W_][^\n.!?…\"“”«»⟦]*[.!?…]*)(?=\s|$)",
+    re.IGNORECASE,
+)
+"""What is said behind a verb of speech and a colon, without quotation marks: up to the end of the sentence."""
+
 
 def take_quotes(text: str) -> tuple[str, list[str]]:
     """`text` with every quotation replaced by `⟦n⟧`, and the quotations.
 
     An apostrophe inside a word ('it's', "l'isola") never opens or closes a quotation. Lines of a script
-    (`LUCA (happily): Hello!`) become `Luca says happily ⟦n⟧.`.
+    (`LUCA (happily): Hello!`) become `Luca says happily ⟦n⟧.`, and `she says: hello!` is a quotation too.
     """
     quotes: list[str] = []
     text = _lines_apart(text)
     text = _SCRIPT_LINE.sub(_script_line, text)
+    text = _UNQUOTED.sub(lambda found: f"{found['verb']} “{found['words'].strip()}”", text)
     position, out = 0, []
     while position < len(text):
         found = _open_at(text, position)
