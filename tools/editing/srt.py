@@ -1,10 +1,12 @@
-"""SubRip subtitles: read with care, written plainly."""
+"""SubRip and WebVTT subtitles: read with care, written plainly."""
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from configs.errors import UsageError
 from tools.analysis.timecode import caption_clock
@@ -12,14 +14,23 @@ from tools.editing.specs import CaptionSpec
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_CAPTIONS = 2000
-TIMES = re.compile(r"(\d{1,3}):(\d{2}):(\d{2})[,.](\d{1,3})\s*-->\s*(\d{1,3}):(\d{2}):(\d{2})[,.](\d{1,3})")
+_CLOCK = r"(?:(\d{1,3}):)?(\d{2}):(\d{2})[,.](\d{1,3})"
+TIMES = re.compile(rf"{_CLOCK}\s*-->\s*{_CLOCK}(.*)")
+"""WebVTT may leave the hours out, and says behind the times where the words stand."""
 TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|\{\\[^{}]{0,80}\}")
 """HTML-like tags, and ASS commands that some editors write into .srt files."""
+JOINER = "\u2060"
+"""A letter without width (word joiner): a file of subtitles has no way to say that a letter is only a letter."""
+_MEANS_MORE = re.compile(r"<(?=[a-zA-Z/])|\{(?=[\\a-zA-Z])|--(?=>)")
+"""What players take for formatting, and for the times of a further subtitle."""
 TOP = re.compile(r"\{\\an[789]\}")
+LINE = re.compile(r"\bline:(\d{1,3})(?:\.\d+)?%")
+_HIGH, _LOW = 33, 66
+"""Percent of the picture's height: above is on top, below at the bottom."""
 
 
 def read_srt(path: Path) -> list[CaptionSpec]:
-    """The captions of an .srt or .vtt-like file, in order of time; formatting is dropped, `{\\an8}` means on top.
+    """The captions of an .srt or .vtt file, in order of time; formatting is dropped, `{\\an8}` means on top.
 
     Raises UsageError when it is too large, not text, or holds no caption.
     """
@@ -37,6 +48,7 @@ def read_srt(path: Path) -> list[CaptionSpec]:
         except UnicodeDecodeError:
             text = raw.decode("cp1252", errors="replace")
     found: list[CaptionSpec] = []
+    web = text.startswith("WEBVTT")
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         lines = block.strip("\n").split("\n")
         at = next((number for number, line in enumerate(lines) if TIMES.search(line)), None)
@@ -44,11 +56,12 @@ def read_srt(path: Path) -> list[CaptionSpec]:
             continue
         match = TIMES.search(lines[at])
         assert match is not None
-        start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
+        start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:8])
         words = "\n".join(lines[at + 1 :])
-        plain = TAGS.sub("", words).strip()
+        plain = TAGS.sub("", words).replace(JOINER, "").strip()
+        plain = html.unescape(plain) if web else plain
         if plain and end > start:
-            found.append(CaptionSpec(start, end, plain, "subtitle", "top" if TOP.search(words) else "bottom"))
+            found.append(CaptionSpec(start, end, plain, "subtitle", _place(words, match.group(9))))
     if not found:
         raise UsageError(f"'{path.name}' holds no subtitles", "no 'time --> time' line is followed by text")
     if len(found) > MAX_CAPTIONS:
@@ -57,10 +70,11 @@ def read_srt(path: Path) -> list[CaptionSpec]:
 
 
 def write_srt(captions: Sequence[CaptionSpec]) -> str:
-    """Captions as .srt text."""
+    """Captions as .srt text; words that look like formatting or like times stay words."""
     blocks = []
     for number, caption in enumerate(sorted(captions, key=lambda caption: (caption.start, caption.end)), 1):
-        words = "\n".join(line for line in caption.text.replace("\r", "").split("\n") if line.strip())
+        lines = [line for line in caption.text.replace("\r", "").split("\n") if line.strip()]
+        words = "\n".join(_MEANS_MORE.sub(rf"\g<0>{JOINER}", line) for line in lines)
         place = "{\\an8}" if caption.position == "top" else ""
         blocks.append(f"{number}\n{caption_clock(caption.start)} --> {caption_clock(caption.end)}\n{place}{words}\n")
     return "\n".join(blocks)
@@ -78,6 +92,13 @@ def write_vtt(captions: Sequence[CaptionSpec]) -> str:
     return "\n".join(blocks)
 
 
+def _place(words: str, settings: str) -> Literal["bottom", "top", "center"]:
+    if line := LINE.search(settings):
+        height = int(line.group(1))
+        return "top" if height < _HIGH else "bottom" if height > _LOW else "center"
+    return "top" if TOP.search(words) else "bottom"
+
+
 def _seconds(parts: Sequence[str]) -> float:
     hours, minutes, seconds, thousandths = parts
-    return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(thousandths.ljust(3, "0")) / 1000
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + int(thousandths.ljust(3, "0")) / 1000

@@ -53,6 +53,12 @@ def _lost(desk: Desk, carries: Carries) -> Iterator[str]:
 
 def _transitions(desk: Desk, carries: Carries) -> Iterator[str]:
     joined = [slot for slot in desk.main.slots if slot.transition is not None]
+    # What is black elsewhere is no clip there, so nothing can be mixed with it.
+    cards = {slot.end for slot in desk.main.slots if not slot.media}
+    black = [slot for slot in joined if not slot.media or slot.start in cards]
+    joined = [slot for slot in joined if slot not in black]
+    if black:
+        yield f"{_count(black, 'transition')} into or out of a title card: written as cuts ({_names(black)})"
     kinds: dict[str, list[Slot]] = {}
     for slot in joined:
         kinds.setdefault(transition_kind(slot), []).append(slot)

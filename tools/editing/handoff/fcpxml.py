@@ -1,9 +1,10 @@
 """Final Cut Pro's XML (FCPXML 1.8, which Resolve reads too), written here.
 
 The installed OpenTimelineIO adapter writes neither transitions nor speeds, and starts a program to measure sources.
-After Apple's "FCPXML Reference" (developer.apple.com/documentation/professional_video_applications/fcpxml_reference):
-times are rational seconds on the frame grid; `offset` is in the clock of what a clip lies in, and `start` in its own,
-which a `timeMap` stretches.
+After Apple's "FCPXML Reference" (developer.apple.com/documentation/professional_video_applications/fcpxml_reference)
+and its DTD of version 1.8: times are rational seconds on the frame grid; `offset` is in the clock of what a clip lies
+in, and `start` in its own, which a `timeMap` stretches. A picture is a `video` of a format without a rate, as Final
+Cut writes it itself; a film of another rate says that it is not to be slowed down to the sequence's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tools.editing.change.slots import Slot
 from tools.editing.handoff.carries import Carries, lost_in
 from tools.editing.handoff.written import Written, clean
 from tools.editing.outline import gain_of, studio_data
+from tools.editing.specs import frame_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,18 @@ CROSS_DISSOLVE = "FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265"
 RAMP_POINTS = 16
 QUIETEST_DB = -96.0
 """Final Cut's lower end."""
+TIMELESS = "FFVideoFormatRateUndefined"
+"""Final Cut's name for the format of pictures."""
+RATES = {
+    Fraction(rate * thousand, 1001 if thousand == 1000 else 1): name
+    for rate, thousand, name in (
+        (24, 1000, "23.98"), (24, 1, "24"), (25, 1, "25"), (30, 1000, "29.97"), (30, 1, "30"), (48, 1000, "47.95"),
+        (48, 1, "48"), (50, 1, "50"), (60, 1000, "59.94"), (60, 1, "60"),
+    )
+}  # fmt: skip
+"""The rates that Final Cut knows, by the names that it has for them."""
+ROLES = {"dialogue": "dialogue", "music": "music", "ambience": "effects", "effects": "effects", "sfx": "effects"}
+"""Final Cut's roles of sound for the studio's."""
 Element = ElementTree.Element
 
 
@@ -49,7 +63,10 @@ def write_fcpxml(desk: Desk, source_of: Callable[[Slot], Source]) -> Written:
     sequence.append(writer.spine())
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
-    return Written(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{text}\n', lost_in(desk, FCPXML))
+    lost = lost_in(desk, FCPXML)
+    if desk.rate not in RATES:
+        lost.append(f"{float(desk.rate):g} frames per second: Final Cut Pro has no such rate, other programs may")
+    return Written(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{text}\n', lost)
 
 
 @dataclass
@@ -74,6 +91,7 @@ class _Writer:
             if data.get(name):
                 shape.set(name, str(data[name]))
         self._assets: dict[Path, str] = {}
+        self._formats: dict[tuple[int, int, Fraction], str] = {}
         self._dissolve = ""
 
     def time(self, frames: Fraction | int) -> str:
@@ -111,6 +129,8 @@ class _Writer:
             shot = _under(shots, at)
             spot = Element("marker", start=self.time(shot.clock + at - shot.start), duration=self.time(1))
             spot.set("value", clean(marker.name) or "marker")
+            if marker.comment:
+                spot.set("note", clean(marker.comment))
             shot.markers.append(spot)
         for shot in shots:
             shot.element.extend(shot.markers)
@@ -140,13 +160,27 @@ class _Writer:
         made.set("lane", str(number))
         made.set("offset", self.time(shot.clock + slot.start - shot.start))
         if lane.is_sound:
+            if role := ROLES.get(lane.role):
+                made.set("audioRole", role)
             self._volume(made, slot)
         shot.element.append(made)
 
     def _clip(self, slot: Slot, enabled: str) -> tuple[Element, Fraction]:
         """The clip and its own clock at its first frame, in frames."""
         source = self._source_of(slot)
-        made = Element("asset-clip", ref=self._asset(source), name=clean(slot.clip.name) or source.path.stem)
+        name = clean(slot.clip.name) or source.path.stem
+        if source.info.kind == "image":
+            made = Element("video", ref=self._asset(source), name=name)
+            made.set("start", "0s")
+            made.set("duration", self.time(slot.frames))
+            return made, Fraction(0)
+        made = Element("asset-clip", ref=self._asset(source), name=name)
+        rate = self._rate(source)
+        if rate != self._desk.rate:
+            # Without it a film of 25 frames per second is slowed down to a sequence's 24.
+            conform = ElementTree.SubElement(made, "conform-rate", scaleEnabled="0")
+            if rate in RATES:
+                conform.set("srcFrameRate", RATES[rate])
         first, last = slot.speeds()
         clock = slot.source
         if slot.frozen or slot.backwards or first != last or first != 1:
@@ -157,8 +191,6 @@ class _Writer:
                 ElementTree.SubElement(
                     points, "timept", time=self.time(frame), value=self.time(value), interp="linear"
                 )  # fmt: skip
-        if source.info.kind == "image":
-            clock = Fraction(0)
         made.set("start", self.time(clock))
         made.set("duration", self.time(slot.frames))
         if enabled != "all" and source.info.kind == "video" and source.info.has_audio:
@@ -182,7 +214,7 @@ class _Writer:
         gain = gain_of(sound.clip)
         if gain:
             volume = Element("adjust-volume", amount=f"{max(QUIETEST_DB, gain):g}dB")
-            made.insert(1 if made.find("timeMap") is not None else 0, volume)
+            made.insert(sum(made.find(name) is not None for name in ("conform-rate", "timeMap")), volume)
 
     def _transition(self, slot: Slot) -> Element:
         if not self._dissolve:
@@ -204,6 +236,7 @@ class _Writer:
         if source.path in self._assets:
             return self._assets[source.path]
         info = source.info
+        shape = self._format(source) if info.kind != "audio" else ""
         identity = self._assets[source.path] = f"r{len(self.resources) + 1}"
         made = ElementTree.SubElement(
             self.resources, "asset", id=identity, name=clean(source.path.name), src=source.path.as_uri(), start="0s"
@@ -212,13 +245,37 @@ class _Writer:
         made.set("duration", "0s" if info.kind == "image" else self.time(frames))
         if info.kind != "audio":
             made.set("hasVideo", "1")
-            made.set("format", "r1")
+            made.set("format", shape)
         if info.has_audio:
             made.set("hasAudio", "1")
             made.set("audioSources", "1")
             made.set("audioChannels", str(info.channels or 2))
             made.set("audioRate", str(info.sample_rate or 48000))
         return identity
+
+    def _rate(self, source: Source) -> Fraction:
+        """A film's own rate; the sequence's for sounds, and where frames are not evenly spaced."""
+        info = source.info
+        even = info.kind == "video" and not info.vfr and 1 <= info.fps <= 240
+        return frame_rate(info.fps) if even else self._desk.rate
+
+    def _format(self, source: Source) -> str:
+        """The resource that says how large a source's pictures are and how often they change."""
+        info = source.info
+        rate = Fraction(0) if info.kind == "image" else self._rate(source)
+        data = studio_data(self._desk.timeline)
+        if (info.width, info.height, rate) == (data.get("width"), data.get("height"), self._desk.rate):
+            return "r1"
+        key = info.width, info.height, rate
+        if key not in self._formats:
+            made = Element("format", id=f"r{len(self.resources) + 1}", width=str(info.width), height=str(info.height))
+            if rate:
+                made.set("frameDuration", f"{rate.denominator}/{rate.numerator}s")
+            else:
+                made.set("name", TIMELESS)
+            self.resources.append(made)
+            self._formats[key] = str(made.get("id"))
+        return self._formats[key]
 
 
 def _number(lane: Lane, lanes: list[Lane]) -> int:

@@ -1,4 +1,4 @@
-"""FCPXML read: spine, storylines, clips joined to others, transitions, constant speeds, stills, volumes, markers.
+"""FCPXML read: spine, storylines, clips joined to others, transitions, speeds and ramps, stills, volumes, markers.
 
 The installed OpenTimelineIO adapter loses transitions and speeds, and takes 29.97 frames per second for 29.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from configs.errors import UsageError
+from tools.editing.handoff.fcpxml import RATES
 
 if TYPE_CHECKING:
     import opentimelineio as otio
@@ -19,8 +20,11 @@ Element = ElementTree.Element
 CLIPS = ("asset-clip", "clip", "video", "audio")
 UNREAD = {
     "ref-clip": "compound clip", "sync-clip": "synchronised clip", "mc-clip": "multicam clip",
-    "audition": "audition", "title": "title",
+    "title": "title",
 }  # fmt: skip
+SLOWEST, FASTEST = Fraction(1, 100), Fraction(100)
+"""Speeds that a clip here can have."""
+HALF = Fraction(1, 2)
 SOURCE = "source"
 """Key of the track of sound that belongs to the pictures of the spine."""
 
@@ -96,9 +100,10 @@ class _Reader:
     def _storyline(self, spine: Element, begin: Fraction, clock: Fraction, lane: str) -> None:
         """Items one after another; `begin` is where `clock` lies on the timeline, seconds."""
         cursor = begin
-        for item in spine:
-            length = _time(item.get("duration"))
-            start = begin + _time(item.get("offset")) - clock if item.get("offset") else cursor
+        for each in spine:
+            item = _chosen(each)
+            length = self._length(item)
+            start = begin + _time(each.get("offset")) - clock if each.get("offset") else cursor
             if item.tag == "transition":
                 if lane == "0":
                     self._film.joins.append((self._frame(start), self._frame(start + length) - self._frame(start)))
@@ -110,6 +115,13 @@ class _Reader:
             if lane == "0":
                 self._film.end = max(self._film.end, self._frame(cursor))
 
+    def _length(self, item: Element) -> Fraction:
+        """Seconds of an item; one that does not say plays all of its file."""
+        if item.get("duration") or item.tag != "asset-clip":
+            return _time(item.get("duration"))
+        asset = self._resources.get(str(item.get("ref")))
+        return _time(asset.get("duration")) / self._conformed(item) if asset is not None else Fraction(0)
+
     def _item(self, item: Element, start: Fraction, length: Fraction, lane: str) -> None:
         if item.tag in UNREAD:
             self._film.notes.append(f"{UNREAD[item.tag]}: black for as long")
@@ -119,15 +131,15 @@ class _Reader:
             return
         own = _time(item.get("start"))
         for child in item:
-            if child.tag == "marker":
-                at = self._frame(start + _time(child.get("start")) - own)
+            if child.tag in ("marker", "chapter-marker"):
+                at = self._frame(start + (_time(child.get("start")) - own) / self._conformed(item))
                 self._film.markers.append((at, str(child.get("value", ""))))
             elif child.get("lane"):
                 begin = start + _time(child.get("offset")) - own
                 if child.tag == "spine":
                     self._storyline(child, begin, Fraction(0), str(child.get("lane")))
                 else:
-                    self._item(child, begin, _time(child.get("duration")), str(child.get("lane")))
+                    self._item(_chosen(child), begin, self._length(_chosen(child)), str(child.get("lane")))
 
     def _clip(self, item: Element, start: Fraction, length: Fraction, lane: str) -> None:
         import opentimelineio as otio
@@ -143,7 +155,7 @@ class _Reader:
         if frames < 1:
             return
         begin = _time(item.get("start") or asset.get("start")) - zero
-        effects, mapped = self._speed(item.find("timeMap"), length)
+        effects, mapped = self._speed(item, length)
         begin = mapped - zero if mapped is not None else begin
         whole = round(_time(asset.get("duration")) * self._rate)
         rep = asset.find("media-rep")
@@ -169,19 +181,36 @@ class _Reader:
             track = SOURCE if key == SOURCE else f"{'-' if sound else ''}{key.lstrip('-')}" if key != "0" else key
             self._film.tracks.setdefault(track, []).append(_Placed(clip, first, frames))
 
-    def _speed(self, points: Element | None, length: Fraction) -> tuple[list[otio.schema.Effect], Fraction | None]:
-        """The effects that a time map stands for, and the first moment of the source that is seen."""
+    def _conformed(self, item: Element) -> Fraction:
+        """How much faster a clip plays because its source is made to run at the sequence's rate."""
+        rate = item.find("conform-rate")
+        name = "" if rate is None or rate.get("scaleEnabled", "1") == "0" else rate.get("srcFrameRate", "")
+        own = next((one for one, called in RATES.items() if called == name), self._rate)
+        return self._rate / own
+
+    def _speed(self, item: Element, length: Fraction) -> tuple[list[otio.schema.Effect], Fraction | None]:
+        """The effects that a clip's time map stands for, and the first moment of the source that is seen.
+
+        The map is of the clip's own clock, and usually of all of its file: the clip shows what lies from `start` on.
+        """
         import opentimelineio as otio
 
-        marks = [] if points is None else [
-            (_time(one.get("time")), _time(one.get("value"))) for one in points.findall("timept")
-        ]  # fmt: skip
+        conformed = self._conformed(item)
+        marks = [(_time(one.get("time")), _time(one.get("value"))) for one in item.iterfind("timeMap/timept")]
         if len(marks) < 2 or marks[-1][0] <= marks[0][0]:
-            return [], None
-        slope = (marks[-1][1] - marks[0][1]) / (marks[-1][0] - marks[0][0])
-        if len(marks) > 2:
+            plain = otio.schema.LinearTimeWarp(name="speed", time_scalar=float(conformed))
+            return ([] if conformed == 1 else [plain]), None
+        begin = _time(item.get("start"))
+        end = begin + length
+        inside = [(at, value) for at, value in marks if begin < at < end]
+        shown = [(begin, _mapped(marks, begin)), *inside, (end, _mapped(marks, end))]
+        slope = conformed * (shown[-1][1] - shown[0][1]) / length
+        if ramp := self._ramp(shown):
+            own = {"factor": float(ramp[0] * conformed), "factor_end": float(ramp[1] * conformed)}
+            return [otio.schema.Effect(name="ramp", effect_name="studio.ramp", metadata={"studio": own})], shown[0][1]
+        if any(abs(_mapped([shown[0], shown[-1]], at) - value) * self._rate > HALF for at, value in inside):
             self._film.notes.append("changing speed: read as its mean")
-        low = min(marks[0][1], marks[0][1] + slope * length)
+        low = min(shown[0][1], shown[-1][1])
         if not slope:
             return [otio.schema.FreezeFrame()], low
         effects: list[otio.schema.Effect] = []
@@ -190,6 +219,26 @@ class _Reader:
         if slope < 0:
             effects.append(otio.schema.Effect(name="reverse", effect_name="studio.reverse", metadata={"studio": {}}))
         return effects, low
+
+    def _ramp(self, marks: list[tuple[Fraction, Fraction]]) -> tuple[Fraction, Fraction] | None:
+        """The speeds of a ramp's two ends, where the map is one to half a frame: s(t) = a t + (b - a) t^2 / 2T."""
+        whole = marks[-1][0] - marks[0][0]
+        middle = next((mark for mark in marks[1:-1] if abs(mark[0] - marks[0][0] - whole / 2) <= whole / 4), None)
+        if middle is None:
+            return None
+        at, seen = (middle[0] - marks[0][0]) / whole, middle[1] - marks[0][1]
+        gone = marks[-1][1] - marks[0][1]
+        bend = (gone * at - seen) / (at - at * at)  # half of (b - a) T
+        first, last = (gone - bend) / whole, (gone + bend) / whole
+        if abs(bend) * self._rate < HALF or min(first, last) < SLOWEST or max(first, last) > FASTEST:
+            return None
+
+        def there(time: Fraction) -> Fraction:
+            part = (time - marks[0][0]) / whole
+            return marks[0][1] + (gone - bend) * part + bend * part * part
+
+        exact = all(abs(there(time) - value) <= HALF / self._rate for time, value in marks)
+        return (first, last) if exact else None
 
     def _track(self, key: str) -> otio.schema.Track:
         import opentimelineio as otio
@@ -248,6 +297,18 @@ def _time(text: str | None) -> Fraction:
     if abs(value) > 10**7:
         raise UsageError("The FCPXML is damaged", f"'{text[:40]}' is no usable time")
     return value
+
+
+def _chosen(item: Element) -> Element:
+    """Of an audition the pick, which is its first clip."""
+    return item[0] if item.tag == "audition" and len(item) else item
+
+
+def _mapped(marks: list[tuple[Fraction, Fraction]], at: Fraction) -> Fraction:
+    """The moment of the source at `at` of a map's clock, in straight lines between its points and beyond them."""
+    after = next((number for number, mark in enumerate(marks) if mark[0] >= at), len(marks) - 1)
+    (begin, low), (end, high) = marks[max(0, after - 1)], marks[max(1, after)]
+    return low if end == begin else low + (high - low) * (at - begin) / (end - begin)
 
 
 def _decibels(item: Element) -> float:

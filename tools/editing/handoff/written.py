@@ -42,15 +42,21 @@ def write_edl(desk: Desk, file_of: FileOf) -> Written:
 
     Raises UsageError when the film's rate has no timecode, or it cannot be written.
     """
-    film = _cut_down(desk, EDL, file_of, reels=True)
+    import opentimelineio as otio
+
     rate = _timecode_rate(desk)
-    return Written(_mended(_adapted(film, "cmx_3600", desk, rate=rate), rate), lost_in(desk, EDL))
+    film = _cut_down(desk, EDL, file_of, reels=True)
+    text = _mended(_adapted(film, "cmx_3600", desk, rate=rate), rate)
+    title, _, events = text.partition("\n")
+    counted = "DROP FRAME" if ";" in otio.opentime.to_timecode(desk.moment(0)) else "NON-DROP FRAME"
+    return Written(f"{title}\nFCM: {counted}\n{events}", lost_in(desk, EDL))
 
 
 def write_fcp7(desk: Desk, file_of: FileOf) -> Written:
     """Final Cut Pro 7's XML, which Premiere and Resolve read: all tracks, dissolves, markers, the film's size."""
     import opentimelineio as otio
 
+    _timecode_rate(desk)
     film = _cut_down(desk, FCP7, file_of)
     data = studio_data(desk.timeline)
     if data.get("width"):
@@ -94,12 +100,10 @@ def clean(name: object) -> str:
 def _timecode_rate(desk: Desk) -> float:
     import opentimelineio as otio
 
-    try:
-        otio.opentime.to_timecode(desk.moment(0))
-    except ValueError as error:
-        rate = float(desk.rate)
-        raise UsageError(f"A film of {rate:g} fps has no timecode", fix="Export it as otio or fcpxml") from error
-    return float(desk.rate)
+    rate = float(desk.rate)
+    if not otio.opentime.RationalTime.is_smpte_timecode_rate(rate):
+        raise UsageError(f"A film of {rate:g} fps has no timecode", fix="Export it as otio or fcpxml")
+    return rate
 
 
 def _cut_down(desk: Desk, carries: Carries, file_of: FileOf, *, reels: bool = False) -> otio.schema.Timeline:
