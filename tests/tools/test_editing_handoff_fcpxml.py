@@ -42,7 +42,8 @@ def rich(studio: EditingStudio, counting: Asset, tmp_path: Path) -> Asset:
     ]
     sounds = {"source": [shots[1]], "music": [clip(fast, 0, 1.5, source_in=0.25)]}
     made = build_timeline("t", 24, 160, 90, shots, sounds, [], [MarkerSpec(0.75, "here", "a note")])
-    return studio.attach(save_timeline(made, tmp_path / "rich.otio"))
+    cut: Asset = studio.attach(save_timeline(made, tmp_path / "rich.otio"))
+    return cut
 
 
 def test_pictures_and_films_of_other_rates_are_written_as_final_cut_does(
@@ -99,7 +100,7 @@ def test_a_time_map_of_the_whole_file_is_entered_where_the_clip_begins(tmp_path:
     )
     read, notes = read_cut(fcpxml(clip, tmp_path / "a.fcpxml"))
     (slot,) = Desk(read).main.slots
-    assert (slot.start, slot.frames, slot.source, notes) == (0, 48, 8 * 24, [])
+    assert (slot.start, slot.frames, slot.source) == (0, 48, 8 * 24) and not notes
     assert slot.effects == [{"name": "speed", "factor": 2.0}]
     back = clip.replace('value="0s"', 'value="SWAP"').replace('value="20s"', 'value="0s"').replace("SWAP", "20s")
     (slot,) = Desk(read_cut(fcpxml(back, tmp_path / "b.fcpxml"))[0]).main.slots
@@ -132,7 +133,7 @@ def test_transitions_at_cards_and_rates_without_timecode_are_told(
     studio: EditingStudio, counting: Asset, tmp_path: Path
 ) -> None:
     path = Path(counting.path)
-    shots = [
+    shots: list[ClipSpec | TitleSpec] = [
         TitleSpec(0, 0.5, "A card"),
         ClipSpec(counting.id, path, 0.5, 0.5, 0.2, "after", transition="dissolve", transition_seconds=0.25),
     ]
