@@ -100,7 +100,7 @@ def test_a_time_map_of_the_whole_file_is_entered_where_the_clip_begins(tmp_path:
     )
     read, notes = read_cut(fcpxml(clip, tmp_path / "a.fcpxml"))
     (slot,) = Desk(read).main.slots
-    assert (slot.start, slot.frames, slot.source) == (0, 48, 8 * 24) and not notes
+    assert (slot.start, slot.frames, float(slot.source)) == (0, 48, 192.0) and not notes
     assert slot.effects == [{"name": "speed", "factor": 2.0}]
     back = clip.replace('value="0s"', 'value="SWAP"').replace('value="20s"', 'value="0s"').replace("SWAP", "20s")
     (slot,) = Desk(read_cut(fcpxml(back, tmp_path / "b.fcpxml"))[0]).main.slots
