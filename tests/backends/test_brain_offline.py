@@ -212,6 +212,13 @@ def test_a_follow_up_repeats_with_a_change(
     assert [(call["name"], call["args"]) for call in found] == [(tool, args)]
 
 
+@pytest.mark.parametrize("wish", ['cut a 5 second trailer titled "Winter"', "a ten-second clip of it, black and white"])
+def test_a_length_in_seconds_names_no_second_film(brain: OfflineBrain, wish: str) -> None:
+    older = [FILM | {"id": f"vid-00000000{n}0", "name": f"shot-{n} clip"} for n in range(1, 5)]
+    assert calls(brain, wish, assets=[FILM, *older])[0][1]["video"] == FILM["id"]
+    assert calls(brain, "cut the second clip to 1 second", assets=[FILM, *older])[0][1]["video"] != FILM["id"]
+
+
 def test_a_feeling_alone_changes_the_line_spoken_last_and_nothing_else(brain: OfflineBrain) -> None:
     assert calls(brain, "make it sadder", assets=[SPOKEN, IMAGE]) == [
         ("speak", {"text": "Nobody knows my name", "emotion": "sad"})

@@ -328,6 +328,7 @@ def _best_kind(files: list[FileFact], kinds: tuple[str, ...]) -> list[FileFact]:
 
 def _by_ordinal(text: str, files: list[FileFact], want: str) -> FileFact | None:
     nouns = {"any": r"\w+"}.get(want, "|".join(map(re.escape, lexicon().words["reference_nouns"].get(want, [want]))))
+    text = _LASTING.sub(" ", text)
     match = re.search(rf"\b({'|'.join(_ORDINALS)})\s+(?:one|{nouns})s?\b", text, re.IGNORECASE) or (
         _ALONE.search(text) if len(files) > 1 else None
     )
@@ -337,6 +338,12 @@ def _by_ordinal(text: str, files: list[FileFact], want: str) -> FileFact | None:
     return files[index] if index < len(files) else None
 
 
+_LASTING = re.compile(
+    r"(?:\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|sixty|half an?))"
+    r"[\s-]*second\b",
+    re.IGNORECASE,
+)
+"""'A 5 second trailer' is no second trailer."""
 _ALONE = re.compile(
     rf"\bthe\s+({'|'.join(_ORDINALS)})(?=\s*(?:[,.!?;:]|$)|\s+(?:is|was|looks?|of them|of (?:these|those)|to|by|"
     rf"and|\d))",
