@@ -1,4 +1,7 @@
-"""Files from outside: looked at by content, copied into the workspace, recorded as assets."""
+"""Files from outside: looked at by content, copied into the workspace, recorded as assets.
+
+Animated pictures become films, zips of sounds datasets.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from backends.media.animation import is_animation, make_film
 from backends.media.guard import MediaLimits, sniff
 from configs.errors import StudioError, UsageError
 from configs.settings import Settings
@@ -31,6 +35,8 @@ KINDS_IN_WORDS: dict[str, str] = {
     "file": "a text file",
 }
 
+FILM = ".mov"
+"""Ending of an animated picture that was made a film."""
 ZIP = "application/zip"
 """What a zip is called that is no timeline bundle."""
 _SUFFIX = re.compile(r"\.[a-z0-9_-]{1,16}")
@@ -54,9 +60,8 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     if not path.is_file():
         raise UsageError(f"The attachment '{shown}' does not exist", fix="Check its path")
     limits, before = settings.uploads, _state(path.stat())
-    sniffed = sniff(
-        path, MediaLimits(max_pixels=limits.max_pixels, max_seconds=limits.max_video_seconds, max_mib=limits.max_mib)
-    )
+    most = MediaLimits.of(limits)
+    sniffed = sniff(path, most)
     packed = sniffed.mime == ZIP
     kind: AssetKind | None = "dataset" if packed else _KIND_OF_SNIFF.get(sniffed.kind)
     if kind is None:
@@ -68,9 +73,13 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     suffix = path.suffix.lower()
     suffix = suffix if _SUFFIX.fullmatch(suffix) else ".bin"
     given, copy = workspace.scratch(suffix), workspace.scratch(suffix)
+    film = workspace.scratch(FILM) if kind == "image" else copy
     try:
         _copy(path, shown, given, before)
-        facts = _unpacked(given, shown, copy) if packed else _copied(given, copy)
+        if kind == "image" and is_animation(given):
+            kind, copy, facts = "video", film, _as_film(given, shown, film, most)
+        else:
+            facts = _unpacked(given, shown, copy) if packed else _copied(given, copy)
         # by its content only: what a file says of itself may have been written by anybody
         known = memory.made_here(sha256_of(copy), kind)
         return publish(
@@ -93,8 +102,8 @@ def attach(path: Path, workspace: Workspace, memory: Memory, settings: Settings,
     except OSError as error:
         raise StudioError(f"'{shown}' could not be copied", error.strerror or str(error), "Free space") from error
     finally:
-        given.unlink(missing_ok=True)
-        copy.unlink(missing_ok=True)
+        for left in (given, copy, film):
+            left.unlink(missing_ok=True)
 
 
 def _state(facts: os.stat_result) -> tuple[int, ...]:
@@ -119,6 +128,12 @@ def _copied(given: Path, copy: Path) -> dict[str, Any]:
     return {}
 
 
+def _as_film(given: Path, shown: str, made: Path, limits: MediaLimits) -> dict[str, Any]:
+    """An animated picture as a film at `made`, and what it was."""
+    found = make_film(given, made, limits, shown)
+    return {"animation": found.format, "frames": found.frames, "seconds": found.seconds, "transparent": found.clear}
+
+
 def _unpacked(path: Path, shown: str, made: Path) -> dict[str, Any]:
     """A zip of sounds as a dataset of the studio's form at `made`, and what is in it."""
     from tools.voice.dataset.packed import take_in
@@ -133,6 +148,8 @@ def _unpacked(path: Path, shown: str, made: Path) -> dict[str, Any]:
 def _told(facts: dict[str, Any]) -> str:
     if not facts:
         return ""
+    if "animation" in facts:
+        return f", an animation of {facts['frames']} pictures taken in as a film of {facts['seconds']:.2f} s"
     ready = "ready to train" if facts["ready"] else f"not ready to train: {facts['not_ready'].rstrip('.')}"
     return f", a voice dataset of {facts['clips']} clips ({facts['seconds']:.0f} s), {ready}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import opentimelineio as otio
 import pytest
 from editing_context import EditingStudio, build, clip, counting_film, frames, numbers, render
 from media_fixtures import make_video
@@ -15,6 +14,9 @@ from backends.media.audio import read_samples
 from backends.media.ffmpeg import input_args, run_ffmpeg
 from backends.media.frames import read_frames
 from backends.media.guard import sniff
+from configs.errors import UsageError
+from tools.editing.timeline import save_timeline
+from tools.publish import publish
 
 
 def made_of(film: Path, name: str, *args: str) -> Path:
@@ -118,16 +120,41 @@ def test_two_fields_become_one_picture(studio: EditingStudio, tmp_path: Path) ->
     assert min(combed) > 20 and left < 4
 
 
+def moving(path: Path, size: tuple[int, int] = (160, 90)) -> Path:
+    """Red, green and blue, 40, 80 and 40 ms long."""
+    pictures = [Image.new("RGB", size, colour) for colour in ((200, 40, 40), (40, 200, 40), (40, 40, 200))]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[40, 80, 40])
+    return path
+
+
 @pytest.mark.parametrize("ending", ["webp", "gif", "png"])
-def test_of_an_animation_the_first_picture_is_shown_and_that_is_said(
-    studio: EditingStudio, tmp_path: Path, ending: str
+def test_animations_are_taken_in_as_films(studio: EditingStudio, tmp_path: Path, ending: str) -> None:
+    source = studio.attach(moving(tmp_path / f"moving.{ending}"))
+    assert (source.kind, source.name, source.params["animation"]) == ("video", f"moving.{ending}", ending)
+    assert studio.attach(tmp_path / f"moving.{ending}").id == source.id
+    assert [file.name for file in studio.workspace.tmp.iterdir()] == []
+    film, _ = studio.make("edit_video", video=source.id, instruction="play it backwards")
+    shown = frames(film)[:, 40:50, 70:90].mean(axis=(1, 2))
+    wanted = [(40, 40, 200), (40, 200, 40), (40, 200, 40), (200, 40, 40)]
+    assert np.abs(shown - wanted).max() < 8
+    (tmp_path / f"torn.{ending}").write_bytes((tmp_path / f"moving.{ending}").read_bytes()[:-40])
+    before = {asset.id for asset in studio.memory.list_assets()}
+    with pytest.raises(UsageError, match=rf"^'torn\.{ending}' is damaged or cut short"):
+        studio.attach(tmp_path / f"torn.{ending}")
+    assert {asset.id for asset in studio.memory.list_assets()} == before and not list(studio.workspace.tmp.iterdir())
+
+
+def test_of_an_animation_that_was_taken_in_as_a_picture_the_first_is_shown(
+    studio: EditingStudio, tmp_path: Path
 ) -> None:
-    pictures = [Image.new("RGB", (160, 90), colour) for colour in ((200, 40, 40), (40, 200, 40), (40, 40, 200))]
-    pictures[0].save(tmp_path / f"moving.{ending}", save_all=True, append_images=pictures[1:], duration=40)
-    source = studio.attach(tmp_path / f"moving.{ending}")
-    (studio.workspace.home / "cut.otio").write_text(
-        otio.adapters.write_to_string(build([clip(source, 0, 0.25)]), "otio_json")
-    )
+    """Earlier versions took them in so."""
+    file = studio.workspace.scratch(".gif")
+    moving(file)
+    source = publish(
+        studio.workspace, studio.memory, file, "image", "moving.gif", engine="", engine_version="", tool="", params={},
+        seed=None, parents=(), scores=(), thread="t", step="upload/moving.gif", summary="",
+    )  # fmt: skip
+    save_timeline(build([clip(source, 0, 0.25)]), studio.workspace.home / "cut.otio")
     film, outcome = studio.make("render_timeline", timeline="cut.otio")
     assert outcome.result is not None and any("is an animation" in text for text in outcome.result.warnings)
     assert np.abs(frames(film)[:, 40:50, 70:90].mean(axis=(0, 1, 2)) - (200, 40, 40)).max() < 6

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from backends.media.animation import is_animation
 from backends.media.guard import MediaLimits, OpenMedia, open_media, sniff
 from backends.media.hdr import TRANSFERS
 from backends.media.probe import probe, probe_streams
@@ -83,7 +84,7 @@ class SourceFinder:
         source = _checked(path, asset.sha256, asset.id, self._limits, facts.st_mtime_ns, facts.st_size)
         if source.info.kind == "image" and _moves(path, facts.st_mtime_ns):
             source = replace(source, **_first_picture(path, asset, self._ctx.workspace.cache / STILLS))
-            self._ctx.warn(f"'{asset.name}' is an animation; its first picture is shown. As a film, convert it to MP4")
+            self._ctx.warn(f"'{asset.name}' is an animation; its first picture is shown. Attach it again as a film")
         self._known[asset.id] = source
         self.assets[asset.id] = asset
         return source
@@ -91,11 +92,8 @@ class SourceFinder:
 
 @lru_cache(maxsize=512)
 def _moves(path: Path, changed: int) -> bool:
-    """Whether a picture file is an animation."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return bool(getattr(image, "is_animated", False))
+    """Whether a picture is an animation, as those are that earlier versions took in."""
+    return is_animation(path)
 
 
 def _first_picture(path: Path, asset: Asset, folder: Path) -> dict[str, Any]:

@@ -34,7 +34,9 @@ def save_timeline(timeline: otio.schema.Timeline, path: Path) -> Path:
             draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StudioError(
-            f"The timeline {path.name} could not be written", error.strerror or str(error), "Free space or permissions"
+            f"The timeline '{str(timeline.name)[:60]}' could not be written",
+            error.strerror or str(error),
+            "Free space, or check the permissions of the studio's folder",
         ) from error
     return path
 
