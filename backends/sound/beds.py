@@ -1,4 +1,4 @@
-"""Music to talk over, made by the studio: a few bars of chords and patterns per mood, as long as is needed."""
+"""Music and places to talk over, made by the studio: bars of chords, or air and voices, as long as is needed."""
 
 from __future__ import annotations
 
@@ -240,6 +240,23 @@ def _play_lounge(band: _Band) -> None:
             band.note("electric", bar * 4 + 2.5, chord[3] + 12, 1.2, 0.35)
 
 
+def _play_room(band: _Band) -> None:
+    """Air and a far ventilator: no melody, no beat."""
+    count = len(band.track)
+    band.track += band_noise(count, 30.0, 260.0, band.chance) + 0.22 * band_noise(count, 260.0, 2600.0, band.chance)
+
+
+def _play_crowd(band: _Band) -> None:
+    """Many voices of which none is understood: each at the pace of syllables, all together in swells."""
+    count = len(band.track)
+    for voice in range(14):
+        low = 180.0 * 1.17**voice
+        pace = np.maximum(0.0, band_noise(count, 0.3, 5.0, band.chance) + 0.4)
+        band.track += band_noise(count, low, 1.6 * low, band.chance) * pace * 0.9**voice
+    wave = np.sin(2 * np.pi * clock(count) / 5.3) + 0.6 * np.sin(2 * np.pi * clock(count) / 3.1 + 1.0)
+    band.track *= 1 + 0.3 * wave
+
+
 BEDS: dict[str, Bed] = {
     "pad": Bed("Slow warm chords: nature, patience.", 60, _play_pad, 0.4),
     "trailer": Bed("A low ostinato that grows, with drums: something is at stake.", 120, _play_trailer, 0.3),
@@ -248,6 +265,8 @@ BEDS: dict[str, Bed] = {
     "cheerful": Bed("Plucked chords and claps: buy now.", 116, _play_cheerful, 0.15),
     "newsroom": Bed("Sixteenths on one note: this just in.", 118, _play_newsroom, 0.2),
     "lounge": Bed("Electric piano and a shaker: please hold the line.", 96, _play_lounge, 0.2),
+    "room": Bed("The air of a room, for under everything: a film is never quite silent.", 60, _play_room, 0.1),
+    "crowd": Bed("A stadium that murmurs.", 60, _play_crowd, 0.5),
 }
 """Every bed by name."""
 

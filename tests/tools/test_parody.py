@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,8 @@ from configs.errors import EngineError, UsageError
 from configs.settings import load_settings
 from memory.records import Asset
 from tools.editing.outline import outline
-from tools.editing.parody.make_parody import MakeParodyArgs, Voices, starring
+from tools.editing.parody.make_parody import MakeParodyArgs, Voices
+from tools.editing.parody.material import Material
 from tools.editing.parody.topic_scene import set_ups
 from tools.editing.parody.topic_scripts import choose_structure, fill_script, story_of, topic_structures
 from tools.editing.parody.topic_words import write_topic
@@ -196,9 +198,10 @@ def test_a_stopped_parody_keeps_only_what_was_spoken(studio: VoiceStudio, clip: 
 
 @pytest.mark.parametrize("name", topic_structures())
 @pytest.mark.parametrize("language", ["en", "it"])
-def test_a_script_is_read_as_it_is_written(name: str, language: str) -> None:
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_script_is_read_as_it_is_written(name: str, language: str, number: int) -> None:
     """The storyboard's reader gives every line to the one who says it."""
-    script = fill_script(getattr(topic_structures()[name], language), 'office {0} "meetings".')
+    script = fill_script(topic_structures()[name].script(language, number), 'office {0} "meetings".')
     assert "{" not in story_of(script, language)
     story = read_story(story_of(script, language), (), language)
     spoken = [(beat.line.character, beat.line.text) for beat in story.beats if beat.line is not None]
@@ -212,8 +215,21 @@ def test_a_script_is_read_as_it_is_written(name: str, language: str) -> None:
 def test_the_tone_chooses_a_structure_for_a_topic() -> None:
     assert choose_structure("dramatic", "auto", 0)[0] == "the_quest"
     assert choose_structure("satirical", "auto", 0)[0] == "mission"
-    assert choose_structure("", "experts", 0) == ("experts", "it was asked for")
+    assert choose_structure("", "experts", 3) == ("experts", 3, "it was asked for")
     assert {choose_structure("", "auto", seed)[0] for seed in range(20)} == set(topic_structures())
+
+
+def test_another_seed_tells_another_topic_parody() -> None:
+    told = {choose_structure("", "auto", seed)[:2] for seed in range(8)}
+    assert len(told) == 8 and {number for _, number in told} == {0, 1}
+    for structure in topic_structures().values():
+        for language in ("en", "it"):
+            one, two = (structure.script(language, number) for number in (0, 1))
+            assert not {line.say for line in one.lines} & {line.say for line in two.lines} - {"{Topic}."}
+            assert one.stop != two.stop and one.last != two.last
+            # "di {topic}" with an article would read "di il bucato".
+            words = " ".join((one.first, one.last, two.first, two.last, *(x.say for x in (*one.lines, *two.lines))))
+            assert not re.search(r"\b(?:di|a|da|in|su) \{topic", words) or language == "en"
 
 
 TIDYING = {"topic": "tidying up", "tone": "dry", "seconds": 20}
@@ -282,7 +298,7 @@ def test_a_topic_is_filmed_and_stopped_after_its_turn(studio: VoiceStudio, stopp
 
 
 def test_every_speaker_is_filmed_from_one_side(studio: VoiceStudio) -> None:
-    script = fill_script(topic_structures()["five_minutes"].en, "baking bread")
+    script = fill_script(topic_structures()["five_minutes"].script("en"), "baking bread")
     outcome, _ = studio.made("write_storyboard", story=story_of(script, "en"), seconds=20, draw=False)
     shots = Storyboard.model_validate(outcome.result.data["storyboard"]).shots
     alone = [shot for shot in set_ups(shots) if len({line.character for line in shot.lines}) == 1]
@@ -294,7 +310,7 @@ def test_every_speaker_is_filmed_from_one_side(studio: VoiceStudio) -> None:
 def test_a_model_writes_a_topics_words(studio: VoiceStudio) -> None:
     fake = FakeOpenAI()
     structure = topic_structures()["experts"]
-    script = fill_script(structure.en, "tidying up")
+    script = fill_script(structure.script("en"), "tidying up")
     good = [
         {"slot": "first", "kind": "text", "words": "THE DRAWER\nA documentary"},
         {"slot": "line_1", "kind": "say", "words": 'You call this "tidy"?'},
@@ -322,7 +338,7 @@ def test_a_model_writes_a_topics_words(studio: VoiceStudio) -> None:
 
 def test_a_topic_without_a_model_has_the_librarys_words(studio: VoiceStudio) -> None:
     structure = topic_structures()["experts"]
-    script = fill_script(structure.it, "riordinare")
+    script = fill_script(structure.script("it"), "riordinare")
     told = write_topic(studio.studio.settings, structure, script, "riordinare", "", "it", 20.0)
     assert told == (script, frozenset(), "the built-in brain writes no jokes")
 
@@ -338,8 +354,8 @@ def test_the_character_that_is_seen_longest_is_the_subject() -> None:
         figures = tuple(SimpleNamespace(character=name) for name in names)
         return SimpleNamespace(seconds=seconds, composition=SimpleNamespace(figures=figures) if names else None)
 
-    def star(*shots: Any) -> str:
-        return starring(cast("Any", SimpleNamespace(record=SimpleNamespace(shots=shots))))
+    def people(*shots: Any) -> list[str]:
+        return Material(cast("Any", SimpleNamespace(shots=shots)), (), {}, 0.0).people
 
-    assert star(shot(2.0, "Pip", "Pip"), shot(3.0, "Otto"), shot(2.0, "Pip", "")) == "Pip"
-    assert star(shot(2.0), shot(1.0, "")) == ""
+    assert people(shot(2.0, "Pip", "Pip"), shot(3.0, "Otto"), shot(2.0, "Pip", "")) == ["Pip", "Otto"]
+    assert people(shot(2.0), shot(1.0, "")) == []

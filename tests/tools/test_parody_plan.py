@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 from fake_openai import FakeOpenAI, serve
 from parody_clips import jumping_clip
 from pydantic import ValidationError
@@ -16,12 +18,12 @@ from pydantic import ValidationError
 from backends.vision.record import FilmRecord
 from backends.voice.engines.protocol import EMOTIONS
 from configs.errors import UsageError
-from configs.settings import PROMPT_DIR, Settings
+from configs.settings import Settings
 from tools.analysis.reading import Wishes, read_film
 from tools.editing.effects.base import EFFECTS
-from tools.editing.parody.beats import find_beats
+from tools.editing.parody.beats import Beat, find_beats
 from tools.editing.parody.choose import choose
-from tools.editing.parody.jokes import choices, fill, library, subject_names
+from tools.editing.parody.jokes import choices, fields, fill, library, quotation, subject_names
 from tools.editing.parody.material import Material, material
 from tools.editing.parody.measures import in_order
 from tools.editing.parody.recipes import Recipe, parody_presets, tone_of
@@ -82,10 +84,92 @@ def test_a_recipe_has_words_voices_and_effects_that_exist(name: str) -> None:
 
 def test_every_figure_in_the_lines_is_known() -> None:
     known = {"subject", "Subject", "SUBJECT", "length", "at", "count", "earlier", "slow", "calm", "ratio", "moves"}
-    text = (PROMPT_DIR / "parody" / "lines.yaml").read_text(encoding="utf-8")
-    body = text[text.index("\nsubject:") :]
-    assert set(re.findall(r"\{(\w+)\}", body)) <= known
-    assert set(yaml.safe_load(text)) == {"subject", *RECIPES}
+    known |= {"other", "OTHER", "RIVAL", "quote", "still", "thing"}
+    assert set(library()) == {"subject", "rival", *RECIPES}
+    for name in RECIPES:
+        entries = json.dumps({key: value for key, value in library()[name].items() if key != "threads"})
+        assert set(re.findall(r"\{(\w+)\}", entries)) <= known | set(library()[name].get("threads", ())), name
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if library()[name].get("threads")])
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_a_thread_leads_from_a_set_up_to_its_answer(name: str, language: str) -> None:
+    for thread in library()[name]["threads"]:
+        marked = [
+            slot.id
+            for slot in RECIPES[name].slots
+            for kind, entry in (("say", slot.line), ("text", slot.text))
+            if entry and any(thread in fields(one) for one in choices(name, entry, kind, language))  # type: ignore[arg-type]
+        ]
+        # Those of the horror answer the genre.
+        assert len(marked) > 1 or name == "horror_recut", thread
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if library()[name].get("threads")])
+def test_a_call_back_answers_its_own_set_up(name: str, lively: Material) -> None:
+    """Whatever the seed, and however often the turn comes round, one thread goes through what is told once."""
+    names = library()[name]["threads"]
+
+    def thread_of(beat: Beat) -> str:
+        for kind, entry, words in (("say", beat.slot.line, beat.line), ("text", beat.slot.text, beat.text)):
+            for template in choices(name, entry, kind, "en") if words else ():  # type: ignore[arg-type]
+                marks = set(names) & fields(template)
+                if marks and fill(template, {**beat.facts, **dict.fromkeys(names, "")}) == words:
+                    return str(marks.pop())
+        return ""
+
+    seen = set()
+    for seed in range(2 * len(names)):
+        for seconds in (0.0, 30.0):
+            script = told(name, lively, seconds, seed=seed)
+            last = max(beat.round for beat in script.beats)
+            once = [beat for beat in script.beats if beat.slot.show == "card" or beat.round == last]
+            marks = {thread_of(beat) for beat in once} - {""}
+            assert len(marks) <= 1, [(beat.name, beat.line, beat.text) for beat in once]
+            seen |= marks
+    assert len(seen) >= 3
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_the_next_seed_tells_other_jokes(name: str, language: str, planted: Material) -> None:
+    first, second = (told(name, planted, seed=seed, language=language, subject="Pip").beats for seed in (0, 1))
+    other = 0
+    for one, two in zip(first, second, strict=True):
+        for kind, entry, before, after in (
+            ("say", one.slot.line, one.line, two.line),
+            ("text", one.slot.text, one.text, two.text),
+        ):
+            if len({*choices(name, entry, kind, language)}) > 1:  # type: ignore[arg-type]
+                other += 1
+                assert before != after, f"{one.name} says the same twice: {before}"
+    assert other > 2
+
+
+def test_what_is_in_the_clip_is_told_first(planted: Material) -> None:
+    shots = tuple(
+        shot.model_copy(
+            update={
+                "composition": SimpleNamespace(
+                    figures=(SimpleNamespace(character="Otto"), SimpleNamespace(character="Mia")), subject=(0.5, 0.5)
+                )
+            }
+        )
+        for shot in planted.record.shots
+    )
+    seen = replace(
+        planted,
+        record=planted.record.model_copy(update={"shots": shots}),
+        said=((0.0, 1.0, "Mia: I have baked a cake."), (2.5, 4.0, "Otto: Why is it moving? It was not moving before.")),
+    )
+    news = {beat.slot.id: beat for beat in told("breaking_news", seen, subject="Mia").beats}
+    assert news["witness"].text == "WITNESS: “Why is it moving?”"
+    sports = told("sports_replay", seen, subject="Mia").beats
+    assert (sports[0].line, sports[0].text) == ("Mia against Otto! Nobody has told them!", "MIA 0 - OTTO 0")
+    silent = {beat.slot.id: beat.text for beat in told("silent_film", seen, subject="Mia").beats}
+    assert silent["said"] == "“Why is it moving?”" and silent["the_end"] == "The End\n\n(“Why is it moving?”)"
+    assert told("sports_replay", planted).beats[0].text.endswith("BACKGROUND 0")
+    assert quotation([(0, 1, "Hm."), (2, 3, "x" * 80)], 0.5) == ""
 
 
 @pytest.mark.parametrize(
@@ -176,7 +260,8 @@ def test_no_set_up_shows_the_turn(name: str, planted: Material) -> None:
     assert turn is not None
     for beat in before:
         for piece in beat.pieces:
-            assert piece.card or piece.source_in + piece.frames / 24 * piece.speed <= turn.at + 2 / 24
+            end = piece.source_in + (0 if piece.frozen else piece.frames / 24 * piece.speed)
+            assert piece.card or end <= turn.at + 2 / 24
 
 
 @pytest.mark.parametrize("name", RECIPES)

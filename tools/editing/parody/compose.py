@@ -13,7 +13,8 @@ from tools.editing.effects.base import EFFECTS
 from tools.editing.parody.beats import Beat, Piece
 from tools.editing.parody.recipes import parody_presets
 from tools.editing.parody.script import Script
-from tools.editing.parody.soundtrack import Cue, effect_clips, music_clips
+from tools.editing.parody.soundtrack import Cue, air_clips, effect_clips, music_clips
+from tools.editing.parody.timing import END_FADE
 from tools.editing.specs import CaptionSpec, ClipSpec, MarkerSpec, TitleSpec, frame_rate
 from tools.editing.textless import Shown, texts_over
 from tools.editing.timeline import build_timeline
@@ -28,6 +29,10 @@ OWN_LUFS, MOST_LIFT_DB = -21.0, 12.0
 """Where the clip's own sound is brought to before it is kept or ducked: a little under the voices; how far at most."""
 DUCK_DB = -12.0
 """What 'duck' means for the clip's own sound; under a voice the mix takes it further down."""
+DUCKING = {"original": 10.0, "music": 9.0, "ambience": 6.0}
+"""By how many dB what lies under a voice steps back while it speaks."""
+WIDEST_BARS = 1.125
+"""How much wider than the picture the part between cinema bars is at most: a head at its top stays in it."""
 HIGH_SUBJECT = 0.42
 """A subject above this share of the height would be hidden by big letters at the top."""
 
@@ -75,7 +80,7 @@ def compose(
     captions: list[CaptionSpec] = []
     shown: list[Shown] = []
     for beat in script.beats:
-        looks = _looks(script, beat, left_out)
+        looks = _looks(script, beat, clip, left_out)
         at = beat.start
         for number, piece in enumerate(beat.pieces):
             if piece.card and not beat.text:
@@ -88,8 +93,14 @@ def compose(
         captions += _captions(beat, script.fps, focus_of(beat, found)[1] < HIGH_SUBJECT)
     lines = _lines(script, voices)
     cues, effects = effect_clips(script, ctx)
-    music = music_clips(script, ctx)
-    tracks = {"original": own, "dialogue": lines, "effects": effects, "music": music}
+    music, air = music_clips(script, ctx), air_clips(script, ctx)
+    tracks = {
+        "original": own,
+        "dialogue": lines,
+        "effects": effects,
+        "music": music,
+        "ambience": air,
+    }
     markers = [
         MarkerSpec(beat.start / script.fps, f"{beat.slot.role}: {beat.name}", beat.why[:200]) for beat in script.beats
     ]
@@ -103,7 +114,7 @@ def compose(
         [*captions, *_kept(clip, shown, captions)],
         markers,
     )
-    timeline.metadata["studio"]["ducking"] = {"original": -10.0, "music": -9.0}
+    timeline.metadata["studio"]["ducking"] = DUCKING
     cards = [
         CaptionSpec(one.start, one.start + one.seconds, one.text)
         for one in video
@@ -128,7 +139,7 @@ def _kept(clip: Footage, shown: Sequence[Shown], captions: Sequence[CaptionSpec]
     return [one for one in found if not any(one.start < text.end and text.start < one.end for text in captions)]
 
 
-def _looks(script: Script, beat: Beat, left_out: dict[str, None]) -> list[dict[str, Any]]:
+def _looks(script: Script, beat: Beat, clip: Footage, left_out: dict[str, None]) -> list[dict[str, Any]]:
     """The beat's effects, the recipe's around them, as they are named in the registry."""
     slot, recipe = beat.slot, script.recipe
     wanted = [*slot.effects, *(recipe.grade if slot.grade is None else slot.grade)]
@@ -136,6 +147,9 @@ def _looks(script: Script, beat: Beat, left_out: dict[str, None]) -> list[dict[s
         [] if slot.plain else [one for one in recipe.effects if one["name"] not in {e["name"] for e in slot.effects}]
     )
     known = [dict(one) for one in wanted if one["name"] in EFFECTS]
+    for one in known:
+        if one["name"] == "letterbox":
+            one["ratio"] = round(max(1.0, min(one["ratio"], WIDEST_BARS * clip.width / clip.height)), 3)
     left_out.update(dict.fromkeys(str(one["name"]) for one in wanted if one["name"] not in EFFECTS))
     return known
 
@@ -162,6 +176,8 @@ def _picture(
         effects.append({"name": "reverse"})
     for look in looks:
         effects += _placed(look, script, beat, piece, number, at, found)
+    if beat.last and piece is beat.pieces[-1]:
+        effects.append({"name": "fade_out", "seconds": round(min(END_FADE, seconds / 2), 3)})
     return ClipSpec(
         clip.asset.id,
         Path(clip.asset.path),
@@ -219,7 +235,9 @@ def _original(script: Script, beat: Beat, piece: Piece, at: int, clip: Footage) 
     if not clip.has_audio or piece.card or piece.frozen or piece.backwards or wish == "mute" or piece.speed < 0.75:
         return None
     gain = 0.0 if wish == "keep" else DUCK_DB if wish == "duck" else float(wish)
-    effects = ({"name": "speed", "factor": piece.speed},) if piece.speed != 1 else ()
+    effects: list[dict[str, Any]] = [{"name": "speed", "factor": piece.speed}] if piece.speed != 1 else []
+    if beat.last and piece is beat.pieces[-1]:
+        effects.append({"name": "fade_out", "seconds": round(min(END_FADE, piece.frames / script.fps / 2), 3)})
     return ClipSpec(
         clip.asset.id,
         Path(clip.asset.path),
@@ -228,7 +246,7 @@ def _original(script: Script, beat: Beat, piece: Piece, at: int, clip: Footage) 
         source_in=piece.source_in,
         name=f"{beat.name} (original)",
         gain_db=round(gain + level, 2),
-        effects=effects,
+        effects=tuple(effects),
         source_seconds=clip.seconds,
     )
 
@@ -236,15 +254,20 @@ def _original(script: Script, beat: Beat, piece: Piece, at: int, clip: Footage) 
 def _captions(beat: Beat, fps: float, high: bool) -> list[CaptionSpec]:
     """The beat's text on the picture, off its subject, and its line as a subtitle on the side that is free."""
     slot, start, end = beat.slot, beat.start / fps, (beat.start + beat.frames) / fps
+    end -= END_FADE if beat.last else 0.0
     made: list[CaptionSpec] = []
     place = "bottom" if slot.position == "top" and high else slot.position
+    style = slot.style
+    if beat.line and place == "bottom" and style in ("meme", "title"):
+        # Big letters would send the subtitle to the top, over the subject; a label leaves it room below.
+        style = "lower_third"
     if beat.text and slot.show != "card":
         late = beat.hits[0] if slot.at == "moment" and beat.hits else 0.0
-        made.append(CaptionSpec(start + late, end, beat.text, slot.style, place))
+        made.append(CaptionSpec(start + late, end, beat.text, style, place))
     if beat.line and slot.show != "card":
         begin = start + (parody_presets().line_delay(slot) if beat.spoken else 0.0)
         # A lower third makes room for a line below it; big letters at the bottom do not.
-        low = place == "bottom" and beat.text and slot.style != "lower_third"
+        low = place == "bottom" and beat.text and style != "lower_third"
         shown = begin + max(beat.spoken, parody_presets().needed(beat.line))
         made.append(CaptionSpec(begin, min(end, shown), beat.line, "subtitle", "top" if low else "bottom"))
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -32,6 +31,8 @@ ASPECTS: tuple[Aspect, ...] = ("shots", "sound", "composition")
 LOOKED, SPOKEN, RENDERED = 0.3, 0.4, 0.98
 """Shares of the work after which a clip is measured, its lines are spoken, the cut is rendered."""
 LEAST_CLIP_SECONDS = 0.8
+TOLD_BEFORE = 1000
+"""Newest films among which earlier parodies of the same are looked for."""
 
 
 class MakeParodyArgs(ToolArgs):
@@ -46,7 +47,12 @@ class MakeParodyArgs(ToolArgs):
     )
     subject: str = Field("", max_length=60, description="Who or what the clip shows, e.g. 'the rabbit' or a character.")
     language: str = Field("", max_length=20, description="en or it; '' takes the words' own.")
-    seed: int = Field(0, ge=0, lt=2**31, description="Same clip, words and seed, same film.")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        description="Same clip, words and seed, same film; without one each new parody differs.",
+    )
 
 
 class MakeParody(Tool):
@@ -82,6 +88,7 @@ class MakeParody(Tool):
             raise UsageError(
                 f"A parody of {args.seconds:g} s is too short to set anything up", f"{least:g} s is the least"
             )
+        args = args.model_copy(update={"seed": seed_of(args, ctx)})
         if not args.video.strip():
             if not any(letter.isalpha() for letter in args.topic):
                 raise UsageError("There is nothing to make fun of", "neither a clip nor a topic was given", "Give one")
@@ -112,7 +119,7 @@ class _Making:
         paced.part(LOOKED, SPOKEN, "writing and speaking the lines")
         language = language_of(args, ctx)
         if not args.subject.strip() and not args.topic.strip():
-            self.args = args = args.model_copy(update={"subject": starring(found)})
+            self.args = args = args.model_copy(update={"subject": next(iter(found.people), "")[:60]})
         self.voices = Voices(ctx, language, self._known())
         script, choice, ranked, why_words = self._script(found, clip)
         paced.part(SPOKEN, RENDERED, "laying out the beats")
@@ -146,7 +153,7 @@ class _Making:
         first, ranked = choose(found, tone, args.recipe)
         frames = round(args.seconds * clip.fps)
         subject = args.subject or (args.topic if len(args.topic.split()) <= 4 else "")
-        wish = Wish(frames, clip.fps, self.voices.language, args.seed, subject)
+        wish = Wish(frames, clip.fps, self.voices.language, args.seed or 0, subject)
         refused: list[str] = []
         for choice in [first] if args.recipe != "auto" else ranked:
             try:
@@ -190,20 +197,11 @@ class _Making:
         return words, why
 
 
-def starring(found: Material) -> str:
-    """The character that memory knows and that is seen longest; '' where none is recognised."""
-    seen: Counter[str] = Counter()
-    for shot in found.record.shots:
-        figures = shot.composition.figures if shot.composition is not None else ()
-        for name in {figure.character for figure in figures if figure.character}:
-            seen[name] += round(1000 * shot.seconds)
-    return seen.most_common(1)[0][0][:60] if seen else ""
-
-
 def footage(film: Asset, ctx: HeldContext) -> tuple[Footage, Material]:
     """The clip and what it measures; a film of the studio's own without its texts, which are set anew."""
     from tools.editing.parody.compose import Footage
     from tools.editing.parody.material import material
+    from tools.editing.parody.stills import Stills
     from tools.editing.seen import seen
     from tools.editing.sources import SourceFinder
     from tools.editing.specs import frame_rate
@@ -223,7 +221,29 @@ def footage(film: Asset, ctx: HeldContext) -> tuple[Footage, Material]:
     fps = float(frame_rate(facts.fps))
     lufs = record.sound.loudness_lufs if record.sound is not None else None
     texts = () if plain is None else plain.texts
-    return Footage(shown, facts.seconds, fps, width, height, bool(facts.audio_codec), lufs, texts), material(record)
+    clip = Footage(shown, facts.seconds, fps, width, height, bool(facts.audio_codec), lufs, texts)
+    said = [(text.start, text.end, text.text) for text in texts]
+    return clip, material(record, said, Stills(ctx.path(shown), record, ctx.cancel.check).near)
+
+
+def seed_of(args: MakeParodyArgs, ctx: ToolContext) -> int:
+    """The seed asked for, else the first with which this clip or topic has not been told yet."""
+    if args.seed is not None:
+        return args.seed
+    film = ctx.asset(args.video, "video").id if args.video.strip() else ""
+    topic = plain(args.topic)
+    told = {
+        made.seed
+        for made in ctx.memory.list_assets("video", limit=TOLD_BEFORE, include_hidden=True)
+        if made.tool == MakeParody.name
+        and (film in made.parents if film else plain(str(made.params.get("topic", ""))) == topic)
+    }
+    return next(seed for seed in range(TOLD_BEFORE + 1) if seed not in told)
+
+
+def plain(words: str) -> str:
+    """Words as they are compared."""
+    return " ".join(words.casefold().split())
 
 
 def told_tone(args: MakeParodyArgs, ctx: ToolContext) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -41,10 +43,33 @@ class Material:
     features: dict[str, Feature] = field(compare=False)
     median_motion: float
     """Frame widths per second."""
+    said: tuple[tuple[float, float, str], ...] = ()
+    """Words that are said or shown, with their start and end in seconds."""
+    still: Callable[[float, int], float] = field(default=lambda at, shot: at, compare=False)
+    """The time near another at which the picture is best held: (seconds, index of the shot) -> seconds."""
 
     @property
     def seconds(self) -> float:
         return self.record.film.seconds
+
+    @property
+    def people(self) -> list[str]:
+        """Who is recognised, whoever is seen longest first."""
+        seen: Counter[str] = Counter()
+        for shot in self.record.shots:
+            figures = shot.composition.figures if shot.composition is not None else ()
+            for name in {figure.character for figure in figures if figure.character}:
+                seen[name] += round(1000 * shot.seconds)
+        return [name for name, _ in seen.most_common()]
+
+    def shots_of(self, name: str) -> list[tuple[float, float]]:
+        """Start and end, seconds, of the shots in which somebody is recognised; all of the clip for nobody known."""
+        spans = [
+            (shot.start, shot.end)
+            for shot in self.record.shots
+            if shot.composition is not None and any(figure.character == name for figure in shot.composition.figures)
+        ]
+        return spans if name and spans else [(0.0, self.seconds)]
 
     def of(self, *kinds: str) -> list[Moment]:
         return [moment for moment in self.moments if moment.kind in kinds]
@@ -97,12 +122,21 @@ class Material:
         return float(times[best]), float(smooth[best])
 
 
-def material(record: FilmRecord) -> Material:
-    """Measure what a clip offers. A figure that was not measured is 0 and says so."""
+def material(
+    record: FilmRecord,
+    texts: Sequence[tuple[float, float, str]] = (),
+    still: Callable[[float, int], float] | None = None,
+) -> Material:
+    """Measure what a clip offers. A figure that was not measured is 0 and says so.
+
+    texts: what is to be read in it, seconds; still: see `Material.still`.
+    """
+    words = [(word.start, word.end, word.text) for shot in record.shots for word in shot.words]
     found = tuple(replace(moment, at=min(moment.at, record.film.seconds)) for moment in moments(record))
     motion = np.asarray(record.curves.motion, float)
     middle = float(np.median(motion)) if len(motion) else 0.0
-    return Material(record, found, _features(record, found, motion, middle), middle)
+    made = Material(record, found, _features(record, found, motion, middle), middle, (*texts, *words))
+    return made if still is None else replace(made, still=still)
 
 
 def _features(
@@ -128,8 +162,10 @@ def _seen(
     faces = {moment.shot for moment in by.get("face", [])}
     lumas = [shot.luma for shot in record.shots if shot.luma is not None]
     luma = float(np.mean(lumas)) if lumas else 128.0
-    strongest = max(peaks, key=lambda m: (m.strength, -m.at), default=None)
+    # Where nothing lurches, a joke turns on what is loud.
+    strongest = max(peaks or by.get("loud", []), key=lambda m: (m.strength, -m.at), default=None)
     lead = strongest.at if strongest else 0.0
+    kind = "peak" if peaks else "loud moment"
     per_minute = len(peaks) * 60 / seconds
     return {
         "calm": Feature(_share(1 - mean / FULL_MOTION), f"mean motion {mean:.3f} widths/s"),
@@ -138,7 +174,7 @@ def _seen(
             _share((ratio - 1) / (PEAK_RATIO - 1)), f"the highest motion is {ratio:.1f} times the median"
         ),
         "many_peaks": Feature(_share(len(peaks) / 6), f"{len(peaks)} motion peaks ({per_minute:.0f} per minute)"),
-        "lead_up": Feature(_share(lead / 4), f"{lead:.1f} s before the strongest peak"),
+        "lead_up": Feature(_share(lead / 4), f"{lead:.1f} s before the strongest {kind}"),
         "long_takes": Feature(_share((take - 1) / 7), f"the longest shot lasts {take:.1f} s"),
         "many_cuts": Feature(_share(cuts * 60 / seconds / 24), f"{cuts} cuts in {seconds:.1f} s"),
         "short": Feature(_share(1 - (seconds - 4) / 26), f"the clip lasts {seconds:.1f} s"),

@@ -19,7 +19,7 @@ from tools.editing.specs import CaptionStyleName
 Role = Literal["setup", "turn", "payoff", "callback"]
 Show = Literal["play", "freeze", "slow", "again", "reverse", "card"]
 Spot = Literal["start", "moment", "end", "line_end"]
-Bed = Literal["pad", "trailer", "dread", "ragtime", "cheerful", "newsroom", "lounge"]
+Bed = Literal["pad", "trailer", "dread", "ragtime", "cheerful", "newsroom", "lounge", "room", "crowd"]
 FEATURES = (
     "calm",
     "motion",
@@ -140,6 +140,8 @@ class Recipe(Preset):
     grade: tuple[dict[str, Any], ...] = ()
     effects: tuple[dict[str, Any], ...] = ()
     music: Music | None = None
+    air: Music | None = None
+    """What the place sounds like under all of it, instead of the table's own."""
     call_back: str
     slots: tuple[Slot, ...]
 
@@ -179,6 +181,10 @@ class Reading(Preset):
 class VoiceTiming(Preset):
     delay: float = Field(ge=0)
     tail: float = Field(ge=0)
+    breath: float = Field(ge=0)
+    """Seconds after the film's last word, before it ends."""
+    above: float = Field(ge=0)
+    """By how many dB a line is above each sound that goes on under it."""
     gain_db: float
 
 
@@ -191,7 +197,7 @@ class ParodyPresets(Preset):
     reading: Reading
     voice: VoiceTiming
     seconds: Span
-    hold: float = Field(ge=0)
+    air: Music
     tones: dict[str, tuple[str, ...]]
     recipes: dict[str, Recipe]
 

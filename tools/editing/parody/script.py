@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from configs.errors import UsageError
 from tools.editing.parody.beats import Beat, find_beats, most_rounds
-from tools.editing.parody.jokes import choices, figure, fill, ordered, subject_names
+from tools.editing.parody.jokes import (
+    Kind,
+    candidates,
+    choices,
+    fields,
+    figure,
+    fill,
+    library,
+    quotation,
+    rival_names,
+    subject_names,
+    threads,
+    turned,
+)
 from tools.editing.parody.material import Material
 from tools.editing.parody.recipes import ParodyPresets, Recipe, parody_presets
 from tools.editing.parody.timing import allot, lay_out, limits
@@ -17,6 +31,10 @@ Speak = Callable[[str, str], float]
 STRETCH = 1.5
 """How far beyond its longest a beat may be stretched when nothing else fills the time."""
 MOST_ROUNDS = 8
+CALM_SECONDS = 2.0
+"""A shorter calm is nothing to speak of."""
+BRIEF = 1.3
+"""Lines up to so many times the shortest one's length count as short ones too."""
 SPOKEN_PER_SECOND = 12.0
 """Characters of speech per second, a little under what the voices say."""
 
@@ -131,7 +149,7 @@ class _Teller:
 
     def drafts(self) -> Iterator[_Draft]:
         """Ways to tell it, the fullest that suits the length first."""
-        whole = self._told(find_beats(self.recipe, self.found))
+        whole = self._told(find_beats(self.recipe, self.found, star=self._star))
         yield _Draft(whole)
         if self.wish.frames and self.wish.frames > self._longest(whole):
             yield from self._longer()
@@ -139,16 +157,17 @@ class _Teller:
         yield from self._shorter(whole)
 
     def finished(self, timed: list[Beat], notes: Sequence[str]) -> Script:
-        laid = lay_out(timed, self.found.seconds, self.wish.fps)
+        cuts = [shot.start for shot in self.found.record.shots[1:]]
+        laid = lay_out(timed, self.found.seconds, self.wish.fps, cuts)
         beats = tuple(self.late(beat) for beat in laid)
         told = frozenset(beat.slot.id for beat in beats if beat.slot.id in self.words and not beat.round)
         return Script(self.name, self.recipe, beats, self.wish.fps, self.wish.language, tuple(notes), told)
 
     def _longer(self) -> Iterator[_Draft]:
-        most = min(MOST_ROUNDS, most_rounds(self.recipe, self.found))
+        most = min(MOST_ROUNDS, most_rounds(self.recipe, self.found, self._star))
         for rounds in range(2, most + 1):
             note = f"{rounds} turns of the clip, as one does not fill the time"
-            yield _Draft(self._told(find_beats(self.recipe, self.found, rounds=rounds)), notes=[note])
+            yield _Draft(self._told(find_beats(self.recipe, self.found, star=self._star, rounds=rounds)), notes=[note])
 
     def _shorter(self, whole: list[Beat]) -> Iterator[_Draft]:
         brief = self._told(list(whole), brief=True)
@@ -181,50 +200,80 @@ class _Teller:
 
     def _told(self, beats: Sequence[Beat], *, brief: bool = False) -> list[Beat]:
         told: list[Beat] = []
+        last = max(beat.round for beat in beats)
         for beat in beats:
             facts = self._facts(beat)
-            line = self._words(beat, "say", facts, brief) if beat.slot.line else ""
-            text = self._words(beat, "text", facts, brief) if beat.slot.text else ""
+            thread = self._thread(beat, last, facts)
+            line = self._words(beat, "say", facts, thread, brief) if beat.slot.line else ""
+            text = self._words(beat, "text", facts, thread, brief) if beat.slot.text else ""
             spoken = self.speak(beat.slot.voice, line) if line else 0.0
-            told.append(replace(beat, line=line, text=text, spoken=spoken, facts=facts))
+            told.append(replace(beat, line=line, text=text, spoken=spoken, facts=facts, thread=thread))
         return told
 
-    def _words(self, beat: Beat, kind: str, facts: dict[str, str], brief: bool) -> str:
+    def _thread(self, beat: Beat, last: int, facts: dict[str, str]) -> str:
+        """The mark that a beat's words keep to: one for the last round and all that is told once, others before."""
+        names = turned(threads(self.name, self.wish.language, facts), self._clip)
+        if "quoted" in names:
+            names = ["quoted", *(name for name in names if name != "quoted")]
+        once = beat.slot.show == "card" or beat.slot.role == "callback" or beat.round == last
+        return names[(self.wish.seed + (0 if once else 1 + beat.round)) % len(names)] if names else ""
+
+    @property
+    def _star(self) -> str:
+        """Whom it is about, when the clip's record knows that face."""
+        return next((name for name in self.found.people if name.casefold() in self.wish.subject.casefold()), "")
+
+    @property
+    def _clip(self) -> str:
+        """What makes two clips begin with other jokes."""
+        return f"{self.found.record.film.sha256}|{self.wish.subject.casefold()}|{self.name}"
+
+    def _words(self, beat: Beat, kind: Kind, facts: dict[str, str], thread: str, brief: bool) -> str:
         given = self.words.get(beat.slot.id, {}).get(kind, "")
         if given and not beat.round and not beat.number:
             return given
         entry = beat.slot.line if kind == "say" else beat.slot.text
-        templates = choices(self.name, entry, "say" if kind == "say" else "text", self.wish.language)
-        mixed = ordered(templates, f"{self.wish.seed}|{self.name}|{beat.slot.id}|{kind}")
-        turned = mixed[beat.round % len(mixed) :] + mixed[: beat.round % len(mixed)] if mixed else []
-        filled = [text for text in (fill(template, facts) for template in turned) if text]
-        if not filled:
+        templates = choices(self.name, entry, kind, self.wish.language)
+        told = candidates(turned(templates, f"{self._clip}|{entry}"), facts, thread)
+        if not told:
             return ""
-        if brief:
-            return min(filled, key=len)
+        shortest = min(len(text) for _, text in told)
         # A line longer than the film under it would need the same film again.
         spare = beat.most - self.presets.line_delay(beat.slot) - self.presets.voice.tail
-        letters = max(0.0, spare) * SPOKEN_PER_SECOND
-        fitting = [text for text in filled if kind == "text" or len(text) <= letters]
-        return fitting[0] if fitting else min(filled, key=len)
+        letters = max(0.0, spare) * SPOKEN_PER_SECOND if kind == "say" else math.inf
+        if brief or shortest > letters:
+            letters = BRIEF * shortest
+        fitting = [pair for pair in told if len(pair[1]) <= letters]
+        # Seeds go through the lines of a thread each time that they have gone through the threads.
+        number = self.wish.seed // max(1, self._threads) if thread in fields(fitting[0][0]) else self.wish.seed
+        return fitting[(number + beat.round) % len(fitting)][1]
+
+    @property
+    def _threads(self) -> int:
+        return len(library().get(self.name, {}).get("threads", ()))
 
     def _facts(self, beat: Beat) -> dict[str, str]:
         """Figures that lines may tell; those of the layout are guessed here and put right in `late`."""
         language = self.wish.language
         turn = beat.turn
+        others = [name for name in self.found.people if name.casefold() not in self.wish.subject.casefold()]
         facts = {
             **subject_names(self.wish.subject, language),
+            **rival_names(others[0] if others else "", language),
             "length": figure(self.found.seconds, language),
             "at": figure(turn.at, language),
-            "count": str(max(1, len(self.found.of("motion_peak", "loud", "cut")))),
             "earlier": figure(turn.at, language),
             "slow": f"{100 * beat.slot.window / beat.slot.seconds[1]:.0f}",
         }
         if turn.kind == "motion_peak":
             facts["moves"] = ""
+        if (count := len(self.found.of("motion_peak", "loud", "cut"))) > 1:
+            facts["count"] = str(count)
+        if quote := quotation(self.found.said, turn.at):
+            facts["quote"] = quote
         calm = self.found.calm_before(turn)
-        if calm >= 1.0:
-            facts["calm"] = figure(calm, language)
+        if calm >= CALM_SECONDS:
+            facts["calm"], facts["still"] = figure(calm, language), ""
         ratio = self.found.ratio(turn)
         if ratio is not None and ratio >= 1.5:
             facts["ratio"] = figure(ratio, language)
@@ -234,12 +283,10 @@ class _Teller:
         """The beat with texts whose figures are only known once it has its frames."""
         if not beat.text or self.words.get(beat.slot.id, {}).get("text"):
             return beat
-        facts = {**beat.facts}
-        for key in ("earlier",):
-            facts[key] = figure(float(facts[key].replace(",", ".")), self.wish.language)
-        entry = choices(self.name, beat.slot.text, "text", self.wish.language)
-        before = self._facts(beat)
-        for template in entry:
+        facts = {**beat.facts, beat.thread: ""}
+        facts["earlier"] = figure(float(facts["earlier"].replace(",", ".")), self.wish.language)
+        before = {**self._facts(beat), beat.thread: ""}
+        for template in choices(self.name, beat.slot.text, "text", self.wish.language):
             if fill(template, before) == beat.text:
                 return replace(beat, text=fill(template, facts) or beat.text)
         return beat

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from backends.media.audio import read_samples
 from backends.sound.foley import accent, make_sound
 from backends.sound.pcm import RATE, write_pcm
 from memory.records import Asset
 from tools.editing.parody.beats import Beat
 from tools.editing.parody.recipes import SlotSound, parody_presets
 from tools.editing.parody.script import Script
+from tools.editing.parody.timing import END_FADE
 from tools.editing.specs import ClipSpec
 
 if TYPE_CHECKING:
@@ -20,6 +24,12 @@ if TYPE_CHECKING:
     from tools.spec import ToolContext
 
 MUSIC_FADE = 0.25
+STOPS, STOPPED_FADE = frozenset({"record_scratch"}), 0.02
+"""Sounds that stop the music dead, and how long that takes."""
+LEAST_GAIN_DB = -40.0
+SPEECH_DB = -21.0
+"""RMS of a spoken line as it comes from `speak`."""
+WINDOW = RATE // 10
 LINE_GAP = 0.12
 """Seconds between the end of a line and the sound that answers it."""
 
@@ -68,6 +78,9 @@ def effect_clips(script: Script, ctx: ToolContext) -> tuple[list[Cue], list[Clip
                 if left < 2 / script.fps:
                     continue
                 audio = made[key]
+                gain = sound.gain_db - over_lines(script, audio, begin, sound.gain_db, ctx)
+                fade = min(END_FADE, left / 2)
+                ends = begin + cut + left > total - 1 / script.fps and left < seconds - cut - 1e-6
                 clips.append(
                     ClipSpec(
                         audio.id,
@@ -76,12 +89,29 @@ def effect_clips(script: Script, ctx: ToolContext) -> tuple[list[Cue], list[Clip
                         left,
                         source_in=cut,
                         name=sound.name.replace("_", " "),
-                        gain_db=sound.gain_db,
+                        gain_db=round(max(LEAST_GAIN_DB, gain), 2),
+                        effects=({"name": "fade_out", "seconds": fade},) if ends else (),
                         source_seconds=seconds,
                     )
                 )
                 cues.append(Cue(sound.name, beat.name, at, sound.at))
     return cues, clips
+
+
+def over_lines(script: Script, audio: Asset, begin: float, gain_db: float, ctx: ToolContext) -> float:
+    """By how many dB a sound that begins at `begin` seconds is too loud for the lines that it lies under."""
+    above, most = parody_presets().voice.above, 0.0
+    for beat in script.beats:
+        start = beat.start / script.fps + parody_presets().line_delay(beat.slot)
+        low, high = max(start, begin), min(start + beat.spoken, begin + float(audio.params["seconds"]))
+        if not beat.spoken or high - low < 1 / script.fps:
+            continue
+        heard = read_samples(ctx.path(audio), RATE)[round((low - begin) * RATE) : round((high - begin) * RATE)]
+        # What is heard of it while somebody speaks, over a tenth of a second: a short blow hides a word too.
+        power = np.convolve((heard**2).mean(axis=1), np.ones(WINDOW) / WINDOW, "same")
+        level = 10 * np.log10(max(1e-12, float(power.max()))) + gain_db
+        most = max(most, level - (SPEECH_DB + parody_presets().voice.gain_db - above))
+    return float(most)
 
 
 def sound_clip(ctx: ToolContext, name: str, at: float, total: float) -> ClipSpec:
@@ -126,6 +156,7 @@ def music_clips(script: Script, ctx: ToolContext) -> list[ClipSpec]:
     samples = make_bed(music.bed, total)
     audio = _kept(ctx, samples, f"{music.bed} music", {"bed": music.bed, "seconds": total})
     spans: list[list[float]] = []
+    dead = {beat.start / script.fps for beat in script.beats if STOPS & {sound.name for sound in beat.slot.sounds}}
     for beat in script.beats:
         start, end = beat.start / script.fps, (beat.start + beat.frames) / script.fps
         if not beat.slot.music:
@@ -143,8 +174,26 @@ def music_clips(script: Script, ctx: ToolContext) -> list[ClipSpec]:
             source_in=start,
             name=f"{music.bed} music",
             gain_db=music.gain_db,
-            effects=({"name": "fade_out", "seconds": min(MUSIC_FADE, (end - start) / 2)},),
+            effects=(
+                {"name": "fade_out", "seconds": min(STOPPED_FADE if end in dead else MUSIC_FADE, (end - start) / 2)},
+            ),
             source_seconds=total,
         )
         for start, end in spans
     ]
+
+
+def air_clips(script: Script, ctx: ToolContext) -> list[ClipSpec]:
+    """What the place sounds like, under all of the film: where nothing else is heard, it is not dead."""
+    air, total = script.recipe.air or parody_presets().air, script.frames / script.fps
+    audio = air_asset(air.bed, total, ctx)
+    return [
+        ClipSpec(audio.id, Path(audio.path), 0.0, total, name=audio.name, gain_db=air.gain_db, source_seconds=total)
+    ]
+
+
+def air_asset(bed: str, seconds: float, ctx: ToolContext) -> Asset:
+    """The sound of a place, as long as a film."""
+    from backends.sound.beds import make_bed
+
+    return _kept(ctx, make_bed(bed, seconds), f"{bed} tone", {"bed": bed, "seconds": seconds})

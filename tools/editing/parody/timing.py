@@ -8,9 +8,15 @@ from dataclasses import replace
 from tools.editing.parody.beats import SLOWEST_PLAY, Beat, Piece
 from tools.editing.parody.recipes import ParodyPresets
 
+END_FADE = 0.35
+"""Seconds over which the film's last picture goes dark and what still sounds dies away; no text is shown in them."""
 SLOWEST, FASTEST_REVERSE = 0.3, 6.0
+LEAST_SPEED = 0.4
+"""Where it saves running backwards, film is played a little slower still."""
 LEAST_MOVING = 10
 """Fewer frames than these are not played to and fro, but held."""
+SLIVER = 0.7
+"""Seconds that a shot is seen at least, where a window reaches over a cut of the clip."""
 AGAIN_LEAD = 0.35
 """Share of each repetition that comes before its moment."""
 
@@ -21,12 +27,15 @@ def limits(beat: Beat, presets: ParodyPresets) -> tuple[float, float, float]:
     need = 0.0
     if beat.line and beat.spoken:
         # The line is read as a subtitle too, and some voices are quicker than readers.
-        need = presets.line_delay(beat.slot) + max(beat.spoken + presets.voice.tail, presets.needed(beat.line))
+        tail = presets.voice.breath if beat.last else presets.voice.tail
+        need = presets.line_delay(beat.slot) + max(beat.spoken + tail, presets.needed(beat.line))
     elif beat.line:
         need = presets.needed(beat.line)
     if beat.text:
         late = beat.slot.lead if beat.slot.at == "moment" else 0.0
         need = max(need, late + presets.needed(beat.text))
+    if beat.last and beat.slot.show != "card":
+        need += END_FADE
     high = max(need, min(high, beat.most))
     return max(min(low, high), need), max(min(natural, high), need), high
 
@@ -57,13 +66,14 @@ def allot(beats: Sequence[Beat], frames: int, fps: float, presets: ParodyPresets
     return made
 
 
-def lay_out(beats: Sequence[Beat], seconds: float, fps: float) -> list[Beat]:
+def lay_out(beats: Sequence[Beat], seconds: float, fps: float, cuts: Sequence[float] = ()) -> list[Beat]:
     """Which frames of a clip of `seconds` each beat shows.
 
     Beats in a row that end at the same moment continue each other; the pieces of a beat last exactly as long as it.
+    cuts: seconds of the clip's own cuts; where that can be helped, no shot is only seen for a moment beside them.
     """
     made: list[Beat] = list(beats)
-    view = _View(seconds, fps)
+    view = _View(seconds, fps, cuts)
     for index in range(len(made) - 1, -1, -1):
         beat, after = made[index], made[index + 1] if index + 1 < len(made) else None
         if beat.slot.show in ("play", "slow") and beat.slot.lands == "end" and beat.moment is not None:
@@ -101,13 +111,27 @@ def _last(beat: Beat, fps: float) -> float:
 class _View:
     """A clip as a row of frames."""
 
-    def __init__(self, seconds: float, fps: float) -> None:
-        self.fps = fps
+    def __init__(self, seconds: float, fps: float, cuts: Sequence[float]) -> None:
+        self.fps, self.cuts = fps, cuts
         self.frames = max(1, round(seconds * fps))
         self.seconds = self.frames / fps
 
     def snap(self, at: float) -> float:
         return min(max(0, round(at * self.fps)), self.frames - 1) / self.fps
+
+    def whole_shots(self, start: float, eaten: float, at: float, low: float, high: float) -> float:
+        """Where a window begins so that no cut lies right behind its beginning or right before its end.
+
+        at: what must stay in it; low, high: how far it may be moved.
+        """
+        late = [cut for cut in self.cuts if start < cut < start + SLIVER]
+        early = [cut for cut in self.cuts if start + eaten - SLIVER < cut < start + eaten]
+        for moved in (*late[-1:], *(cut - eaten for cut in early[:1])):
+            # A frame is seen for as long as it lasts: the last one must be before the cut.
+            first = self.snap(moved)
+            if low - 1e-6 <= first <= at <= first + eaten <= high + 1e-6:
+                return first
+        return start
 
     def before(self, beat: Beat, end: float) -> Beat:
         """Film that runs up to `end`; where the clip begins too late, slower, and then there and back again."""
@@ -116,9 +140,13 @@ class _View:
             eaten = min(end, max(min(beat.slot.window, length), SLOWEST * length))
         else:
             eaten = min(end, length * beat.slot.speed)
+        starts = [cut for cut in self.cuts if end - eaten < cut < end - eaten + SLIVER]
+        if starts and (end - starts[-1]) / length >= LEAST_SPEED and beat.slot.show == "play":
+            # Rather a little slower than with a glimpse of the shot before.
+            eaten = end - starts[-1]
         speed = eaten / length
         if beat.slot.show == "play" and speed < SLOWEST_PLAY:
-            speed = SLOWEST_PLAY
+            speed = speed if speed >= LEAST_SPEED else SLOWEST_PLAY
         moving = min(beat.frames, int(eaten / speed * self.fps + 1e-6)) if eaten else 0
         facts = {**beat.facts, "slow": f"{100 * speed:.0f}"}
         if moving < LEAST_MOVING:
@@ -168,11 +196,14 @@ class _View:
         else:
             lead = slot.lead or length / 2
             start = self.snap(min(max(low, at - lead * slot.speed), max(low, high - length * slot.speed)))
+            if not slot.lead:
+                start = self.whole_shots(start, length * slot.speed, at, low, high)
         if high < self.seconds and high - start < length * slot.speed - 1e-6:
             made = self.before(beat, high)
             return replace(made, hits=(max(0.0, length - (high - at) / made.pieces[-1].speed),))
         left = high - start
-        speed = slot.speed if left >= length * slot.speed - 1e-6 else max(SLOWEST_PLAY, left / length)
+        speed = slot.speed if left >= length * slot.speed - 1e-6 else left / length
+        speed = speed if speed >= LEAST_SPEED else SLOWEST_PLAY
         moving = min(beat.frames, max(1, int(left / speed * self.fps + 1e-6)))
         pieces, rest, backwards = [Piece(moving, start, speed)], beat.frames - moving, True
         while rest > 0:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UsageError
 from tools.editing.parody.pace import PacedContext
+from tools.editing.parody.recipes import parody_presets
 from tools.editing.parody.sheet import HONEST, sheet_page
+from tools.editing.parody.soundtrack import air_asset
 from tools.editing.parody.topic_plan import CARD_SECONDS, STOP_SECONDS, Filmed, TopicPlan
 from tools.editing.parody.topic_scene import ambience, rehearse, shoot
 from tools.editing.parody.topic_scripts import TopicStructure, choose_structure, fill_script, topic_structures
@@ -62,7 +64,10 @@ def make_topic_parody(args: MakeParodyArgs, ctx: ToolContext) -> ToolResult:
     told = _told(args, paced)
     clips = shoot(told.plan.scene, paced)
     paced.part(MOVED, 0.98, "laying out the beats")
-    filmed = Filmed(clips, ambience(told.plan.scene, paced))
+    plan = told.plan
+    filmed = Filmed(
+        clips, ambience(plan.scene, paced), air_asset(parody_presets().air.bed, plan.total / plan.fps, paced)
+    )
     title = f"{args.topic[:40]} ({told.name.replace('_', ' ')})"
     timeline = told.plan.timeline(title, filmed, told.structure.sound, paced)
     rendered = render(timeline, paced)
@@ -76,9 +81,9 @@ def _told(args: MakeParodyArgs, ctx: ToolContext) -> _Told:
     from tools.editing.parody.make_parody import language_of, told_tone
 
     language, tone = language_of(args, ctx), told_tone(args, ctx)
-    name, why = choose_structure(tone, args.recipe, args.seed)
+    name, number, why = choose_structure(tone, args.recipe, args.seed or 0)
     structure = topic_structures()[name]
-    script = fill_script(getattr(structure, language), args.topic)
+    script = fill_script(structure.script(language, number), args.topic)
     extra = 2 * CARD_SECONDS[1] + STOP_SECONDS[1]
     seconds = max(4.0, args.seconds - extra) if args.seconds else SCENE_SECONDS
     words, written, missing = write_topic(ctx.settings, structure, script, args.topic, tone, language, seconds)
@@ -86,11 +91,11 @@ def _told(args: MakeParodyArgs, ctx: ToolContext) -> _Told:
         ctx.warn(f"Not all words were written by the language model: {missing}")
     if written:
         try:
-            plan = TopicPlan(rehearse(words, seconds, args.seed, language, ctx), words, args.seconds)
+            plan = TopicPlan(rehearse(words, seconds, args.seed or 0, language, ctx), words, args.seconds)
             return _Told(plan, name, why, language, written)
         except UsageError as error:
             ctx.warn(f"The library's words are used: {error.problem} ({error.cause})")
-    plan = TopicPlan(rehearse(script, seconds, args.seed, language, ctx), script, args.seconds)
+    plan = TopicPlan(rehearse(script, seconds, args.seed or 0, language, ctx), script, args.seconds)
     return _Told(plan, name, why, language, frozenset())
 
 

@@ -27,6 +27,8 @@ STOP_SECONDS = (1.3, 1.8, 3.2)
 CAPTION_TAIL = 0.35
 AFTER_LINE = 0.15
 """Seconds after the turn's last word at which the scene stops."""
+BLINK, SHUT = 0.4, 0.05
+"""Seconds after which a blink is over; how far lids may be down in a picture that is held."""
 LINE_END = 0.2
 """Seconds that the scene goes on at least after its last word."""
 PARTS = ("card", "set-up", "turn", "pay-off", "call-back")
@@ -39,6 +41,8 @@ class Filmed:
     clips: Mapping[str, Asset]
     """Per shot."""
     ambience: Asset
+    air: Asset
+    """The tone of a room, where the scene is not heard: under its cards and the picture that is held."""
 
 
 class TopicPlan:
@@ -120,11 +124,28 @@ class TopicPlan:
             yield self._piece(filmed, number, low, (high - low), at + low - begin, shot.id, tuple(effects))
 
     def _held(self, filmed: Filmed) -> ClipSpec:
-        last = self.stop - 1
         spans = [round(end * self.fps) for _, end in self.scene.spans]
-        number = next(number for number, end in enumerate(spans) if last < end)
+        number = next(number for number, end in enumerate(spans) if self.stop - 1 < end)
+        last = self._open_eyed(filmed, number, self.stop - 1, spans[number])
         looks = ({"name": "freeze"}, {"name": "zoom_punch", "strength": 0.3})
         return self._piece(filmed, number, last, self.lengths[2], sum(self.lengths[:2]), "stop", looks)
+
+    def _open_eyed(self, filmed: Filmed, number: int, last: int, end: int) -> int:
+        """The frame nearest to `last`, after the turn's last word and in the same shot, in which nobody blinks."""
+        from tools.film.performance import Performer
+
+        shot, first = self.scene.board.shots[number], round(self.scene.spans[number][0] * self.fps)
+        handle = float(filmed.clips[shot.id].params.get("handle_in", 0.0))
+        people = [
+            Performer(one.name, shot.seconds + handle, (), one.pose, "human", shot.seed % 2**31) for one in shot.actors
+        ]
+        low, high = round(self.turn * self.fps), min(end - 1, last + round(BLINK * self.fps))
+        wide = [
+            frame
+            for frame in range(max(first, low), high + 1)
+            if all(one.blink(handle + (frame - first) / self.fps) < SHUT for one in people)
+        ]
+        return min(wide, key=lambda frame: abs(frame - last), default=last)
 
     def _piece(
         self, filmed: Filmed, number: int, frame: int, frames: int, at: int, name: str,
@@ -149,11 +170,14 @@ class TopicPlan:
             )
 
     def _place(self, filmed: Filmed) -> Iterator[ClipSpec]:
-        sound, whole = filmed.ambience, self.length / self.fps
-        for part, begin in ((1, 0.0), (3, self.stop / self.fps)):
+        for part in range(5):
+            scene, begin = part in (1, 3), 0.0 if part == 1 else self.starts[part]
+            sound = filmed.ambience if scene else filmed.air
             yield ClipSpec(
-                sound.id, Path(sound.path), self.starts[part], self.lengths[part] / self.fps, begin, "Ambience",
-                source_seconds=whole,
+                sound.id, Path(sound.path), self.starts[part], self.lengths[part] / self.fps,
+                self.stop / self.fps if part == 3 else begin, "Ambience" if scene else "Room tone",
+                gain_db=0.0 if scene else parody_presets().air.gain_db,
+                source_seconds=(self.length if scene else self.total) / self.fps,
             )  # fmt: skip
 
     def spoken(self, said: SaidLine) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from functools import cache
 from typing import Literal
 
@@ -41,8 +40,13 @@ class TopicStructure(BaseModel):
     structure: str
     tones: dict[str, float]
     sound: str
-    en: TopicScript
-    it: TopicScript
+    en: tuple[TopicScript, ...] = Field(min_length=1)
+    it: tuple[TopicScript, ...] = Field(min_length=1)
+
+    def script(self, language: str, number: int = 0) -> TopicScript:
+        """One of its scripts; numbers go round."""
+        scripts = self.it if language == "it" else self.en
+        return scripts[number % len(scripts)]
 
 
 @cache
@@ -52,8 +56,11 @@ def topic_structures() -> dict[str, TopicStructure]:
     return {name: TopicStructure.model_validate(entry) for name, entry in loaded.items()}
 
 
-def choose_structure(tone: str, wanted: str, seed: int) -> tuple[str, str]:
-    """A structure's name and why: as asked, by tone, else by the seed. Raises UsageError for an unknown one."""
+def choose_structure(tone: str, wanted: str, seed: int) -> tuple[str, int, str]:
+    """A structure's name, the number of its script, and why: as asked, by tone, else by the seed.
+
+    Seeds go through the structures that would do, then through their scripts. Raises UsageError for an unknown one.
+    """
     known = topic_structures()
     if wanted != "auto":
         if wanted not in known:
@@ -62,11 +69,11 @@ def choose_structure(tone: str, wanted: str, seed: int) -> tuple[str, str]:
                 "that structure needs a clip, or does not exist",
                 f"Use auto or one of {', '.join(known)}",
             )
-        return wanted, "it was asked for"
+        return wanted, seed, "it was asked for"
     best = max((structure.tones.get(tone, 0.0) for structure in known.values()), default=0.0)
     names = sorted(name for name, structure in known.items() if structure.tones.get(tone, 0.0) == best)
-    name = random.Random(seed).choice(names)
-    return name, f"a {tone} tone suits it" if tone and best else "no known tone was given, so the seed chose"
+    why = f"a {tone} tone suits it" if tone and best else "no known tone was given, so the seed chose"
+    return names[seed % len(names)], seed // len(names), why
 
 
 def plain_topic(topic: str) -> str:
