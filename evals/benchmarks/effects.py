@@ -78,7 +78,7 @@ def _overlays(folder: Path) -> dict[str, tuple[Path, Key]]:
         file = folder / f"{name}.mov"
         run_ffmpeg([*args, "-pix_fmt", "argb", "-f", "mov", str(file)], stdin=(f.tobytes() for f in draw(name, loop)))
         found[name] = (file, Key(0, 0.5, 0.5, 1.0, 1.0))
-    bubble = speech_bubble("Never!", 1920, 1080, (0.5, 0.5), None)
+    bubble = speech_bubble("Never!", 1920, 1080, None)
     bubble.image.save(folder / "bubble.png")
     found["speech_bubble"] = (folder / "bubble.png", bubble.key)
     found["picture_in_picture"] = (folder / "clip1.mp4", Key(0, 0.8, 0.8, 0.3))

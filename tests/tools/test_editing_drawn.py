@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backends.media.guard import sniff
 from backends.media.probe import probe
-from tools.editing.drawn.bubble import speech_bubble
+from tools.editing.decision.known import Face
+from tools.editing.drawn.bubble import Bubble, speech_bubble
 from tools.editing.drawn.particles import KINDS, Loop, draw
 from tools.editing.drawn.track import known_path
+from tools.editing.moments import Box
 
 LOOP = Loop(160, 90, 12, 2.0, 0.6, 3)
 
@@ -42,23 +45,72 @@ def test_transparency_is_straight() -> None:
         assert soft.any() and frame[soft][:, 0].min() > 150  # red, not faded into black
 
 
+def placed(bubble: Bubble, width: int, height: int) -> NDArray[np.bool_]:
+    """(height, width): where the bubble covers the frame."""
+    alpha = np.asarray(bubble.image)[..., 3] > 40
+    covered = np.zeros((height, width), bool)
+    top, left = (
+        round(bubble.key.y * height - alpha.shape[0] / 2),
+        round((bubble.key.x - bubble.key.width / 2) * width),
+    )
+    assert top >= -1 and left >= -1 and top + alpha.shape[0] <= height + 1 and left + alpha.shape[1] <= width + 1
+    rows, columns = np.nonzero(alpha)
+    covered[np.clip(rows + top, 0, height - 1), np.clip(columns + left, 0, width - 1)] = True
+    return covered
+
+
+def within(covered: NDArray[np.bool_], box: Box) -> float:
+    """Share of the box that is covered."""
+    high, wide = covered.shape
+    part = covered[
+        max(0, round(box[1] * high)) : round(box[3] * high), max(0, round(box[0] * wide)) : round(box[2] * wide)
+    ]
+    return float(part.mean()) if part.size else 0.0
+
+
 def test_a_bubble_stands_beside_the_face_and_its_tail_points_there() -> None:
-    face = (0.6, 0.4, 0.75, 0.7)
-    bubble = speech_bubble("Never gonna give you up", 640, 360, (0.675, 0.63), face)
-    wide, high = bubble.image.size
-    left, right = bubble.key.x - bubble.key.width / 2, bubble.key.x + bubble.key.width / 2
-    low = bubble.key.y + high / 360 / 2
-    assert left >= 0 and right <= 1 and bubble.key.y - high / 360 / 2 >= 0 and low <= 1
+    face = Face.found((0.6, 0.4, 0.75, 0.7))
+    bubble = speech_bubble("Never gonna give you up", 640, 360, face)
+    covered = placed(bubble, 640, 360)
     assert bubble.key.x < 0.6, "more room is on the left"
-    assert abs(bubble.key.width - wide / 640) < 1e-6
-    alpha = np.asarray(bubble.image)[..., 3] > 128
-    rows = np.flatnonzero(alpha[:, -3:].any(axis=1)) if alpha[:, -3:].any() else np.array([high])
-    assert rows.mean() > 0.4 * high  # the tail is what reaches furthest to the right, and down
+    assert abs(bubble.key.width - bubble.image.width / 640) < 1e-6
+    rows, columns = np.nonzero(covered)
+    away = np.hypot(columns - face.mouth[0] * 640, rows - face.mouth[1] * 360).min()
+    assert 8 < away < 45, "the tail comes to the mouth and ends beside it"
+
+
+@pytest.mark.parametrize("shape", [(640, 360), (360, 640), (426, 238)])
+@pytest.mark.parametrize("size", [0.25, 0.5, 0.7])
+@pytest.mark.parametrize("at", [0.15, 0.5, 0.85])
+def test_a_bubble_covers_no_face_that_leaves_room_and_never_the_eyes(
+    shape: tuple[int, int], size: float, at: float
+) -> None:
+    """Faces from a medium shot to a large close-up, at both sides and in the middle."""
+    width, height = shape
+    wide = size * min(shape) / width
+    x0, y0 = at * (1 - wide), 0.15
+    face = Face.found((x0, y0, x0 + wide, y0 + size * min(shape) / height))
+    bubble = speech_bubble("Wow, this is great!", width, height, face)
+    covered = placed(bubble, width, height)
+    assert face.eyes is not None and within(covered, face.eyes) == 0
+    assert within(covered, face.box) < 0.12, "its tail at most"
+    mouth = (face.mouth[0] - 0.1 * wide, face.mouth[1] - 0.02, face.mouth[0] + 0.1 * wide, face.mouth[1] + 0.02)
+    assert within(covered, mouth) == 0
+
+
+def test_a_bubble_leaves_other_faces_and_the_captions_alone() -> None:
+    speaks, beside = Face.found((0.55, 0.3, 0.7, 0.6)), Face.found((0.2, 0.25, 0.38, 0.6))
+    alone, both = (speech_bubble("Who are you?", 640, 360, speaks, others) for others in ((), (beside,)))
+    assert within(placed(both, 640, 360), beside.box) == 0 < within(placed(alone, 640, 360), beside.box)
+    low = Face.found((0.45, 0.75, 0.55, 0.95))
+    captions = (0.15, 0.83, 0.85, 1.0)
+    assert within(placed(speech_bubble("Down here!", 640, 360, low, (), (captions,)), 640, 360), captions) < 0.03
 
 
 def test_a_long_text_stays_in_the_frame() -> None:
-    for mouth in ((0.02, 0.02), (0.98, 0.98), (0.5, 0.5)):
-        bubble = speech_bubble("what is said here is long and goes on " * 4, 320, 180, mouth, None)
+    for x, y in ((0.02, 0.02), (0.98, 0.98), (0.5, 0.5)):
+        face = Face.found((x - 0.05, y - 0.1, x + 0.05, y + 0.1))
+        bubble = speech_bubble("what is said here is long and goes on " * 4, 320, 180, face)
         wide, high = (side / whole for side, whole in zip(bubble.image.size, (320, 180), strict=True))
         assert wide < 0.95 and high < 0.95
         assert bubble.key.x - wide / 2 >= -0.02 and bubble.key.x + wide / 2 <= 1.02
@@ -84,21 +136,24 @@ def test_the_film_keeps_its_transparency(tmp_path: Path) -> None:
     assert np.array_equal(read[5], drawn[5])
 
 
-def test_known_heads_are_followed_frame_by_frame_over_a_cut() -> None:
+def test_known_faces_are_followed_frame_by_frame_over_a_cut() -> None:
     """In a film of the studio's own nothing is looked for, and nothing glides from one shot to the next."""
 
-    def heads(seconds: float) -> list[tuple[float, float, float, float]]:
-        first, other = (0.3 + 0.1 * seconds, 0.4, 0.2, 0.3), (0.8, 0.5, 0.1, 0.2)
-        return [first, other] if seconds < 1.0 else [(0.7, 0.4, 0.2, 0.3)] if seconds < 2.0 else []
+    def faces(seconds: float) -> list[Face]:
+        first, other = (0.2 + 0.1 * seconds, 0.25, 0.4 + 0.1 * seconds, 0.55), (0.75, 0.4, 0.85, 0.6)
+        boxes = [first, other] if seconds < 1.0 else [(0.6, 0.25, 0.8, 0.55)] if seconds < 2.0 else []
+        return [Face.found(box) for box in boxes]
 
-    track = known_path(heads, 0.0, 2.0, None)
+    track = known_path(faces, 0.0, 2.0, None)
     assert track is not None and track.found == track.looks
     x = {round(key[0], 2): (key[1] + key[3]) / 2 for key in track.keys}
     assert x[0.0] == pytest.approx(0.3) and max(at for at, middle in x.items() if middle < 0.45) > 0.95
     assert min(at for at, middle in x.items() if middle > 0.65) < 1.05
-    beside = known_path(heads, 0.0, 0.9, (0.75, 0.4, 0.85, 0.6))
+    eyes = {round(key[0], 2): key for key in track.eyes}
+    assert 0.3 < eyes[0.0][2] < eyes[0.0][4] < 0.42 and (eyes[0.0][1] + eyes[0.0][3]) / 2 == pytest.approx(0.3)
+    beside = known_path(faces, 0.0, 0.9, (0.75, 0.4, 0.85, 0.6))
     assert beside is not None and all((key[1] + key[3]) / 2 == pytest.approx(0.8) for key in beside.keys)
-    assert known_path(heads, 2.5, 3.0, None) is None
+    assert known_path(faces, 2.5, 3.0, None) is None
 
 
 def test_sparks_are_seen_in_daylight() -> None:

@@ -17,7 +17,7 @@ from tools.editing.arrange import arrange
 from tools.editing.captions import own_cut
 from tools.editing.change.assets import facts_finder
 from tools.editing.cost import seconds_to_draw
-from tools.editing.decision.known import with_heads
+from tools.editing.decision.known import with_faces
 from tools.editing.held import HeldContext
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
@@ -94,7 +94,7 @@ class AddEffects(Tool):
         timeline, base = _timeline(asset, source, ctx)
         board = Board(timeline, facts_finder(held, finder), float(Fraction(str(studio_data(timeline)["fps"]))))
         measured = needs(wishes)
-        record = with_heads(seen(asset, ctx, *measured), asset, ctx) if measured else None
+        record = with_faces(seen(asset, ctx, *measured), asset, ctx) if measured else None
         found = _placed(wishes, record, board.seconds)
         request = Request(asset, args.strength, args.seed, inset, _liveliest(wishes, record, asset, ctx), _box(args))
         done = Doer(board, request, held).do(found)

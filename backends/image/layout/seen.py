@@ -16,6 +16,11 @@ from backends.image.layout.scene import LayoutScene
 
 _POINTS = 3000
 """Vertices of a body that are looked at; enough for a box that is right to a pixel or two."""
+_AWAY = -0.1
+"""Cosine between where an eye looks out of the head and the way to the camera, below which the head hides it."""
+
+Corners = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of the picture."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,12 @@ class Seen:
     """y of the lowest point of the body."""
     head: float
     """Height of the head, pixels."""
+    skull: Corners
+    """The head without hair, ears and what is worn on it."""
+    eyes: Corners | None
+    """The eyeballs that are turned to the camera, together; None when the face looks away from it."""
+    mouth: tuple[float, float]
+    """x, y of its middle, also where the head hides it."""
     points: NDArray[np.float32] = field(repr=False, compare=False)
     """(N, 2) x, y of the body's surface."""
 
@@ -82,7 +93,29 @@ def _seen(model: CharacterModel, facing_deg: float, camera: Camera) -> Seen | No
     feet = camera.project(np.array([subject.centre[0], subject.feet, subject.centre[2]]))
     if not (np.isfinite(cloud).all() and np.isfinite(chin).all() and np.isfinite(feet).all()):
         return None
+    skull = _corners([part.vertices for part in model.parts if part.label.endswith("/head")] or [surface], camera)
+    mouth = camera.project(model.mouth.astype(np.float64)[None])[0]
     size = 2 * camera.focal * model.head_radius / float(chin[2])
     return Seen(
-        model.name, float(chin[1]), max(float(feet[1]), float(cloud[:, 1].max())), size, cloud[:, :2].astype(np.float32)
-    )
+        model.name, float(chin[1]), max(float(feet[1]), float(cloud[:, 1].max())), size, skull, _eyes(model, camera),
+        (float(mouth[0]), float(mouth[1])), cloud[:, :2].astype(np.float32),
+    )  # fmt: skip
+
+
+def _eyes(model: CharacterModel, camera: Camera) -> Corners | None:
+    shown = []
+    for part in model.parts:
+        if not part.label.endswith(("/eye_l", "/eye_r")):
+            continue
+        middle = part.vertices.mean(axis=0)
+        out, way = middle - model.head_center, camera.position - middle
+        if float(out @ way) > _AWAY * float(np.linalg.norm(out) * np.linalg.norm(way)):
+            shown.append(part.vertices)
+    return _corners(shown, camera) if shown else None
+
+
+def _corners(surfaces: Sequence[NDArray[np.float32]], camera: Camera) -> Corners:
+    """Of the surfaces, (V, 3) world metres each, as the camera sees them."""
+    places = camera.project(np.concatenate(surfaces))[:, :2]
+    (left, top), (right, bottom) = places.min(axis=0), places.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)

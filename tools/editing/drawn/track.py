@@ -14,7 +14,7 @@ from tools.editing.moments import Box, area
 if TYPE_CHECKING:
     from backends.vision.composition.figures import FigureFinder
     from memory.records import Asset
-    from tools.editing.decision.known import Heads
+    from tools.editing.decision.known import Face, Faces
     from tools.spec import ToolContext
 
 Grey = NDArray[np.uint8]
@@ -33,22 +33,44 @@ STRAIGHT = 0.004
 """Keys that lie this near to the line between their neighbours are left out, shares of the frame."""
 
 
+Keys = tuple[tuple[float, float, float, float, float], ...]
+"""(seconds of the film, x0, y0, x1, y1 as shares of the picture), in order of time."""
+
+
 @dataclass(frozen=True)
 class Track:
-    """A face's path: (seconds of the film, x0, y0, x1, y1 as shares of the picture), in order of time."""
+    """A face's path."""
 
-    keys: tuple[tuple[float, float, float, float, float], ...]
+    keys: Keys
     found: int
     """In how many of the looks."""
     looks: int
     followed: int = 0
     """In how many more it was followed by its look."""
+    known: tuple[tuple[float, Face], ...] = ()
+    """The face itself at each look, in a film that the studio made."""
 
     @property
     def box(self) -> Box:
         """Its usual size, around the middle of its path."""
         middle = np.median(np.array([key[1:] for key in self.keys]), axis=0)
         return float(middle[0]), float(middle[1]), float(middle[2]), float(middle[3])
+
+    @property
+    def face(self) -> Face:
+        """As it is in the middle of its path."""
+        from tools.editing.decision.known import Face
+
+        return self.known[len(self.known) // 2][1] if self.known else Face.found(self.box)
+
+    @property
+    def eyes(self) -> Keys:
+        """The path of the eyes; where the face looks away, that of where they would be."""
+        from tools.editing.decision.known import Face
+
+        if not self.known:
+            return tuple((key[0], *_eyes(Face.found(key[1:]))) for key in self.keys)
+        return _thinned([(at, *_eyes(face)) for at, face in self.known])
 
 
 def face_track(film: Asset, start: float, end: float, near: Box | None, ctx: ToolContext) -> Track | None:
@@ -57,10 +79,10 @@ def face_track(film: Asset, start: float, end: float, near: Box | None, ctx: Too
     Raises Cancelled when stopped.
     """
     from tools.analysis.characters import finder_for
-    from tools.editing.decision.known import known_heads
+    from tools.editing.decision.known import known_faces
 
-    heads = known_heads(film, ctx)
-    known = known_path(heads, start, end, near) if heads is not None else None
+    faces = known_faces(film, ctx)
+    known = known_path(faces, start, end, near) if faces is not None else None
     if known is not None:
         return known
     finder, _ = finder_for(film, ctx)
@@ -68,28 +90,36 @@ def face_track(film: Asset, start: float, end: float, near: Box | None, ctx: Too
     return path_of(looks, near, pictures)
 
 
-def known_path(heads: Heads, start: float, end: float, near: Box | None) -> Track | None:
-    """The path of a head in a film that the studio made, which knows where each is; None when there is none."""
-    from tools.editing.decision.known import face_of
-
+def known_path(faces: Faces, start: float, end: float, near: Box | None) -> Track | None:
+    """The path of a face in a film that the studio made, which knows where each is; None when there is none."""
     count = max(2, min(MOST_KNOWN, round((end - start) * KNOWN_PER_SECOND) + 1))
-    rows: list[tuple[float, ...]] = []
+    seen: list[tuple[float, Face]] = []
     last = near
     for at in np.linspace(start, max(start, end - 1e-3), count):
-        boxes = [face_of(head) for head in heads(float(at))]
-        if not boxes:
+        here = sorted(faces(float(at)), key=lambda face: face.eyes is None)
+        if not here:
             continue
-        if last is None:
-            last = boxes[0]
-        nearest = min(((_apart(box, last), box) for box in boxes), key=lambda one: one[0])
         # After a cut it is whoever the camera frames then.
-        last = nearest[1] if nearest[0] < 1.0 else boxes[0]
-        rows.append((float(at), *last))
-    if not rows:
+        near_by = [(_apart(face.box, last), face) for face in here] if last is not None else []
+        shift, face = min(near_by, key=lambda one: one[0], default=(0.0, here[0]))
+        face = face if shift < 1.0 else here[0]
+        last = face.box
+        seen.append((float(at), face))
+    if not seen:
         return None
+    return Track(_thinned([(at, *face.box) for at, face in seen]), count, count, known=tuple(seen))
+
+
+def _eyes(face: Face) -> Box:
+    """Where they are, or would be."""
+    from tools.editing.decision.known import Face
+
+    return face.eyes or Face.found(face.box).eyes or face.box
+
+
+def _thinned(rows: Sequence[tuple[float, float, float, float, float]]) -> Keys:
     table = np.array(rows)
-    kept = [rows[n] for n in _corners(table[:, 0], table[:, 1:])]
-    return Track(tuple((row[0], row[1], row[2], row[3], row[4]) for row in kept), count, count)
+    return tuple(rows[n] for n in _corners(table[:, 0], table[:, 1:]))
 
 
 def path_of(

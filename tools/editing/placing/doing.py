@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from configs.errors import UsageError
+from tools.editing.decision.known import Face, Faces, known_faces
 from tools.editing.drawn.bubble import speech_bubble
 from tools.editing.drawn.keep import LOOP_SECONDS, particles, picture
 from tools.editing.drawn.particles import KINDS
@@ -29,6 +33,16 @@ STUTTER_SECONDS = 0.125
 INSET_WIDTH, INSET_MARGIN = 0.3, 0.025
 FADE_SECONDS = 0.25
 """Of insets and bubbles."""
+CAPTIONS = (0.15, 0.83, 0.85, 1.0)
+"""Where captions stand: a bubble leaves that free when it can."""
+LEAST_BAR = 0.75
+"""Widths of a face that a bar over its eyes has at least: of one that looks aside only one eye is seen."""
+CARRIED_STEP = 6
+"""Known frames from one key of a bubble that is carried to the next."""
+BUBBLES = 2
+"""Raise it when the same bubble would look different."""
+MOST_CARRIED = 0.2
+"""Shares of the picture that a bubble moves at most with who speaks."""
 SPEAKS_WITHIN, READ_SECONDS = 4.0, 1.0
 """Seconds in which the face of a bubble is looked for when it is not seen at once; what reading one takes at least."""
 
@@ -199,26 +213,38 @@ class Doer:
         left = self.board.clip_at(begin).end - begin
         if not wish.seconds and READ_SECONDS <= left < length:
             length = left  # who speaks is gone after the cut
-        face = self._speaker(spot, length)
-        mouth = (0.5, 0.6)
-        if face is not None:
-            mouth = ((face[0] + face[2]) / 2, face[1] + 0.78 * (face[3] - face[1]))
-        bubble = speech_bubble(wish.text, width, height, mouth, face)
-        params = {"bubble": wish.text, "size": [width, height], "mouth": list(mouth), "face": list(face or ())}
+        track, face = self._speaker(spot, length)
+        others = self._others(spot.at + 0.5 * length, face)
+        bubble = speech_bubble(wish.text, width, height, face, others, (CAPTIONS,))
+        params = {
+            "bubble": wish.text,
+            "size": [width, height],
+            "face": asdict(face) if face is not None else {},
+            "others": [list(one.box) for one in others],
+            "revision": BUBBLES,
+        }
         made = picture(bubble.image, "speech-bubble.png", params, self.ctx)
         at = {"x": bubble.key.x, "y": bubble.key.y, "width": bubble.key.width}
-        self.board.overlay(made.id, begin, length, _faded(at, length), self._why(wish, spot))
+        keys = _faded(at, length)
+        if track is not None and track.known:
+            keys = _carried(keys, track.known, spot.at, bubble.image.height / height)
+        self.board.overlay(made.id, begin, length, keys, self._why(wish, spot))
         return length
 
     def _censor(self, wish: Wish, spot: Spot) -> float:
         from PIL import Image
 
         begin, length = self._span(spot)
-        size = 0.75 + 0.5 * self.strength(wish)
+        track = self._followed(wish, spot, length)
+        wider, higher = 1.3 + 0.4 * self.strength(wish), 0.7 + 0.4 * self.strength(wish)
+        boxes = track.eyes
+        if not track.looks:  # a given box is hidden whole
+            boxes, wider, higher = track.keys, 1.0, 1.0
+        least = 0.0 if not track.looks else LEAST_BAR * (track.box[2] - track.box[0])
         keys = [
-            {"at": max(0.0, at - spot.at), "x": (x0 + x1) / 2, "y": y0 + 0.4 * (y1 - y0),
-             "width": 1.25 * size * (x1 - x0), "height": 0.3 * size * (y1 - y0)}
-            for at, x0, y0, x1, y1 in self._path(wish, spot, length)
+            {"at": max(0.0, at - spot.at), "x": (x0 + x1) / 2, "y": (y0 + y1) / 2,
+             "width": max(least, wider * (x1 - x0)), "height": higher * (y1 - y0)}
+            for at, x0, y0, x1, y1 in boxes
         ]  # fmt: skip
         bar = picture(Image.new("RGBA", (64, 16), (0, 0, 0, 255)), "censor-bar.png", {"bar": [64, 16]}, self.ctx)
         self.board.overlay(bar.id, begin, length, keys, self._why(wish, spot))
@@ -226,7 +252,7 @@ class Doer:
 
     def _mosaic(self, wish: Wish, spot: Spot) -> float:
         begin, length = self._span(spot)
-        path = self._path(wish, spot, length)
+        path = self._followed(wish, spot, length).keys
         wide = 1.35 * max(x1 - x0 for _, x0, _, x1, _ in path)
         high = 1.45 * max(y1 - y0 for _, _, y0, _, y1 in path)
         for clip in self.board.clips():
@@ -241,8 +267,8 @@ class Doer:
             self.board.effect(effect, spot.at + first - begin, last - first, self._why(wish, spot))
         return length
 
-    def _path(self, wish: Wish, spot: Spot, length: float) -> tuple[tuple[float, float, float, float, float], ...]:
-        """Where the face is, or the box that was given. Raises UsageError when there is neither."""
+    def _followed(self, wish: Wish, spot: Spot, length: float) -> Track:
+        """Where the face is, or the box that was given (0 looks then). Raises UsageError when there is neither."""
         track = None if self.request.box and wish.place not in ("face", "reaction") else self._track(spot, length)
         if track is not None:
             if track.found < track.looks:
@@ -252,13 +278,13 @@ class Doer:
                 self.ctx.warn(
                     f"The face at {spot.at:.2f} s was found in {track.found} of {track.looks} looks{by_look}{guessed}"
                 )
-            return track.keys
-        if spot.where is not None:
+            return track
+        if spot.where is not None and spot.face:
             self.ctx.warn(f"The face at {spot.at:.2f} s could not be followed; it is hidden where it was seen once")
-            return ((spot.at, *spot.where),)
+            return Track(((spot.at, *spot.where),), 1, 1)
         if self.request.box is not None:
             self.ctx.warn(f"No face could be found at {spot.at:.2f} s; the given box is used")
-            return ((spot.at, *self.request.box),)
+            return Track(((spot.at, *self.request.box),), 0, 0)
         raise UsageError(
             f"No face could be found at {spot.at:.2f} s", "only frontal faces are found without a face model",
             "Give a box: x0, y0, x1, y1 as shares of the picture",
@@ -267,22 +293,32 @@ class Doer:
     def _track(self, spot: Spot, length: float) -> Track | None:
         return face_track(self.request.film, spot.at, spot.at + length, spot.where, self.ctx)
 
-    def _speaker(self, spot: Spot, length: float) -> Box | None:
-        """The face that a bubble belongs to, as it is then; what is only near to that is said."""
-        track = self._track(spot, min(length, 1.0))
+    def _speaker(self, spot: Spot, length: float) -> tuple[Track | None, Face | None]:
+        """The face that a bubble belongs to, with its path where it is known; what is only near to that is said."""
+        track = self._track(spot, length if self.known else min(length, 1.0))
         if track is not None:
-            return track.box
+            return track, track.face
         # A face that is found later only was perhaps there before.
         track = self._track(spot, min(length, SPEAKS_WITHIN))
         if track is not None and track.keys[0][0] - spot.at < 1.0:
-            return track.keys[0][1:]
-        found, points = spot.where, "to where one was seen in that shot"
+            return None, Face.found(track.keys[0][1:])
+        found, points = spot.where, "to where one was seen in that shot" if spot.face else "to what stands out there"
         if self.request.box is not None:
             found, points = self.request.box, "to the given box"
         elif found is None:
             points = "to the middle"
         self.ctx.warn(f"No face could be found at {spot.at:.2f} s; the bubble points {points}")
-        return found
+        return None, Face.found(found) if found is not None else None
+
+    def _others(self, at: float, face: Face | None) -> list[Face]:
+        """Faces beside the one that speaks, where the film's making tells of them."""
+        here = self.known(at) if self.known is not None else ()
+        return [one for one in here if face is None or (one.box != face.box and one.name != face.name)]
+
+    @cached_property
+    def known(self) -> Faces | None:
+        """The film's faces by its making."""
+        return known_faces(self.request.film, self.ctx)
 
     def _size(self) -> tuple[int, int]:
         own = studio_data(self.board.timeline)
@@ -300,3 +336,29 @@ def _faded(at: dict[str, float], length: float) -> list[dict[str, float]]:
     soft = min(FADE_SECONDS, length / 3)
     steps = ((0.0, 0.0), (soft, 1.0), (max(soft, length - soft), 1.0), (length, 0.0))
     return [{**at, "at": moment, "opacity": light} for moment, light in steps]
+
+
+def _carried(
+    keys: list[dict[str, float]], known: Sequence[tuple[float, Face]], begin: float, tall: float
+) -> list[dict[str, float]]:
+    """The same, moving with the mouth that it points to, within the frame; in place when that goes far.
+
+    tall: height of what is carried, a share of the frame's.
+    """
+    middle = known[len(known) // 2][1].mouth
+    ways = [(at - begin, one.mouth[0] - middle[0], one.mouth[1] - middle[1]) for at, one in known]
+    if max(max(abs(x), abs(y)) for _, x, y in ways) > MOST_CARRIED:
+        return keys
+    times = [at for at, _, _ in ways]
+    wanted = sorted({*(key["at"] for key in keys), *(at for at in times[::CARRIED_STEP] if at > 0)})
+    light = ([key["at"] for key in keys], [key["opacity"] for key in keys])
+    return [
+        {**keys[0], "at": at, "opacity": float(np.interp(at, *light)),
+         "x": _within(keys[0]["x"] + float(np.interp(at, times, [x for _, x, _ in ways])), keys[0]["width"]),
+         "y": _within(keys[0]["y"] + float(np.interp(at, times, [y for _, _, y in ways])), tall)}
+        for at in wanted if at <= keys[-1]["at"]
+    ]  # fmt: skip
+
+
+def _within(middle: float, size: float) -> float:
+    return min(max(middle, size / 2), 1 - size / 2) if size < 1 else 0.5

@@ -61,7 +61,10 @@ class Spot:
     """0 = at the effect's own length, or to the end for what lasts."""
     why: str
     where: Box | None = None
+    """A face, or what stands out there."""
     shot: int = 0
+    face: bool = True
+    """Whether `where` is a face."""
 
 
 def needs(wishes: Sequence[Wish]) -> tuple[Aspect, ...]:
