@@ -22,6 +22,7 @@ from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
 from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.outline import effects_of
+from tools.editing.remix.cards import Line, cards_for, lines_of, reading_seconds
 from tools.editing.remix.recut import recut
 from tools.editing.remix.repaint import unsteady
 from tools.editing.remix.transfer import Transfer
@@ -68,7 +69,7 @@ def test_a_preset_makes_a_film_a_timeline_and_says_what_it_did(studio: EditingSt
     assert np.abs(picture[..., 0] - picture[..., 2]).mean() < 6
     assert outcome.result.summary.startswith("Remixed film.mp4 as noir")
     names = [effect["name"] for clip in timeline_of(studio, outcome).find_clips() for effect in effects_of(clip)]
-    assert names == ["lut", "vignette", "film_grain", "band"]
+    assert names == ["lut", "vignette", "grain", "band"]
     assert outcome.assets[0].params["style"] == "noir"
 
 
@@ -179,14 +180,18 @@ def test_a_reference_film_also_gives_its_pace_and_captions_go_along(studio: Edit
     assert "median shot 3.0 -> 1.5 s (wanted 1.5)" in outcome.result.summary
 
 
-def test_the_own_timeline_is_kept_and_its_words_become_boxes(studio: EditingStudio, cut: Asset) -> None:
+def test_the_own_timeline_is_kept_and_its_words_stand_in_a_box_where_no_face_is_known(
+    studio: EditingStudio, cut: Asset
+) -> None:
     _, outcome = remix(studio, cut, style="comic")
     timeline = timeline_of(studio, outcome)
-    assert "its own timeline kept" in outcome.result.summary and "1 line as boxes" in outcome.result.summary
+    assert "its own timeline kept" in outcome.result.summary and "1 line as bubbles and boxes" in outcome.result.summary
     pictures = list(timeline.video_tracks()[0].find_clips())
     assert len(pictures) == 2 and all(effects_of(clip)[0]["name"] == "lut" for clip in pictures)
-    captions = [clip for track in timeline.tracks if track.kind == "Subtitle" for clip in track.find_clips()]
-    assert [clip.media_reference.parameters["style"] for clip in captions] == ["comic"]
+    assert not [clip for track in timeline.tracks if track.kind == "Subtitle" for clip in track.find_clips()]
+    box = next(clip for track in timeline.video_tracks()[1:] for clip in track.find_clips())
+    assert box.name == "caption-box" and not effects_of(box), "what is read is not drawn in dots"
+    assert box.trimmed_range_in_parent().start_time.to_seconds() == pytest.approx(0.2, abs=0.03)
 
 
 def test_a_silent_film_has_cards_for_its_words_and_a_piano(studio: EditingStudio, cut: Asset) -> None:
@@ -194,12 +199,40 @@ def test_a_silent_film_has_cards_for_its_words_and_a_piano(studio: EditingStudio
     timeline = timeline_of(studio, outcome)
     clips = list(timeline.video_tracks()[0].find_clips())
     cards = [clip for clip in clips if isinstance(clip.media_reference, otio.schema.GeneratorReference)]
-    assert [card.media_reference.parameters["text"] for card in cards] == ["Where are you going?"]
-    assert probe(made).seconds == pytest.approx(1.0 + 1.6 + 0.3 * 4, abs=0.1)
+    assert [card.media_reference.parameters["text"] for card in cards] == ["“Where are you going?”"]
+    assert next(effect["name"] for effect in effects_of(cards[0])) == "card", "words have a drawn frame"
+    assert probe(made).seconds == pytest.approx(1.0 + reading_seconds("Where are you going?"), abs=0.1)
     roles = [track.metadata["studio"]["role"] for track in timeline.audio_tracks()]
     assert roles == ["music", "surface"]
     assert np.abs(read_samples(made, 48_000)).mean() > 0.001
     assert not [track for track in timeline.tracks if track.kind == "Subtitle" and list(track.find_clips())]
+
+
+def test_two_speakers_never_share_a_card_and_one_speaker_in_a_shot_does() -> None:
+    said = [
+        Line(0.0, 1.0, "Did you sleep well?", who="Anna", until=3.0),
+        Line(1.2, 2.0, "Tell me.", who="Anna", until=3.0),
+        Line(2.3, 2.9, "No.", who="Ben", until=3.0),
+        Line(3.2, 4.0, "The cat snored.", who="Ben", until=6.0),
+    ]
+    texts = [" ".join(card.text.split()) for card in reversed(cards_for(said))]
+    assert texts == ["“Did you sleep well? Tell me.”", "“No.”", "“The cat snored.”"]
+
+
+def test_a_long_speech_becomes_cards_that_can_be_read() -> None:
+    speech = "I came home late. " * 12 + "and " * 60 + "so I slept."
+    cards = list(reversed(cards_for([Line(0.0, 9.0, speech)])))
+    assert len(cards) >= 4 and [card.at for card in cards] == [0.7] * len(cards)
+    assert " ".join(card.text for card in cards).replace("“", "").replace("”", "").split() == speech.split()
+    for card in cards:
+        assert len(card.text) < 150 and len(card.text) / card.seconds < 17
+
+
+def test_titles_are_nobodys_words(studio: EditingStudio, film: Asset) -> None:
+    words = [CaptionSpec(0.0, 0.4, "THE END", style="title"), CaptionSpec(0.4, 0.9, "Who said that?")]
+    clips = [ClipSpec(film.id, Path(film.path), 0, 0.5), ClipSpec(film.id, Path(film.path), 0.5, 0.5, 0.5)]
+    lines = lines_of(build_timeline("cut", 24, 160, 90, clips, {"source": clips}, words), None)
+    assert [(line.text, line.until) for line in lines] == [("Who said that?", 0.5)]
 
 
 def test_what_should_stay_stays(studio: EditingStudio, cut: Asset) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from editing_context import EditingStudio, coloured_film, counting_film, frames, numbers
-from media_fixtures import make_wav
+from media_fixtures import make_video, make_wav
 from numpy.typing import NDArray
 
 from backends.media.audio import read_samples
@@ -80,6 +80,76 @@ def test_a_printers_screen_is_no_finer_than_the_pixels_can_show(tmp_path: Path) 
     for picture in screened:
         smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 5)[20:-20, 20:-20]
         assert np.ptp(picture) > 80 and np.ptp(smooth) < 10, "dots near by, one grey from afar"
+
+
+def steps_film(folder: Path) -> Path:
+    """A black, a dark, a middle, a light and a white stripe, with fine dots on the middle one."""
+    picture = np.repeat(np.array([0, 60, 128, 200, 255], np.uint8), WIDE // 5)[None].repeat(HIGH, axis=0)
+    picture[30:60:4, 64:96:4] = 255
+    return make_video(
+        folder / "steps.mp4", FRAMES / FPS, width=WIDE, height=HIGH, sound=False,
+        frame=lambda at: np.repeat(picture[..., None], 3, axis=2),
+    )  # fmt: skip
+
+
+def test_a_brush_paints_over_what_is_small_and_leaves_edges_where_they_are(tmp_path: Path) -> None:
+    film = steps_film(tmp_path)
+    plain, made = (drawn(film, effects, tmp_path)[6, ..., 1] for effects in ([], [{"name": "brush", "strength": 0.0}]))
+    assert plain[30:60, 68:92].max() > 200 and made[33:57, 68:92].max() < 180, "dots are gone"
+    inner = made[10:-10]
+    for at in (32, 64, 96, 128):
+        assert abs(float(inner[:, at - 6].mean()) - float(inner[:, at + 5].mean())) > 40
+    ridges = drawn(film, [{"name": "brush", "strength": 1.0}], tmp_path)[6, 10:-10, 70:90, 1]
+    assert ridges.std() > 1.5 * made[10:-10, 70:90].std() + 2
+
+
+def test_grain_is_in_the_midtones_and_not_in_black_and_white(tmp_path: Path) -> None:
+    film = steps_film(tmp_path)
+    made = drawn(film, [{"name": "grain", "strength": 0.6}], tmp_path)[..., 1]
+    moving = made[3:15].std(axis=0)[62:]
+    black, middle, white = (float(moving[:, at : at + 20].mean()) for at in (6, 70, 134))
+    assert middle > 3 and max(black, white) < middle / 4
+
+
+def test_few_printed_tones_on_white_paper_are_dots_and_nothing_else(tmp_path: Path) -> None:
+    film = steps_film(tmp_path)
+    effect = {"name": "halftone", "strength": 1.0, "rows": 30, "tones": 5, "paper": 1.0}
+    made = drawn(film, [effect], tmp_path)[6, 62:, :, 1]
+    light, middle, dark = (float(made[:, at : at + 24].mean()) for at in (132, 68, 36))
+    assert light > 230 and dark < middle < light
+    assert np.ptp(made[:, 68:92]) > 150, "a middle grey is dots on white"
+
+
+def test_a_pencil_hatches_the_dark_more_than_the_light(tmp_path: Path) -> None:
+    film = steps_film(tmp_path)
+    lines, hatched = (
+        drawn(film, [{"name": "pencil", "hatching": share}], tmp_path)[6, 62:, :, 1] for share in (0.0, 1.0)
+    )
+    darker = lines - hatched
+    dark, middle, light = (float(darker[:, at : at + 20].mean()) for at in (38, 70, 134))
+    assert dark > middle + 15 and middle > light + 15
+
+
+def test_paper_left_bare_is_white_at_the_edge_and_the_middle_stays(tmp_path: Path) -> None:
+    film = counting_film(tmp_path / "grey.mp4", FRAMES)
+    plain, made = (
+        drawn(film, [{"name": "paper", "strength": 0.1, "edge": share}], tmp_path, (320, 180))[9]
+        for share in (0.0, 0.8)
+    )
+    assert made[:2].mean() > 220 and made[-2:].mean() > 220 and made[:, :2].mean() > 220
+    assert np.abs(made[40:-40, 60:-60] - plain[40:-40, 60:-60]).mean() < 3
+
+
+def test_a_card_has_a_frame_within_the_shape_of_the_picture(tmp_path: Path) -> None:
+    film = counting_film(tmp_path / "grey.mp4", FRAMES, sound=False)
+    plain, made = (drawn(film, effects, tmp_path, (640, 360))[2] for effects in ([], [{"name": "card"}]))
+    changed = np.abs(made - plain).max(axis=2) > 12
+    columns = np.flatnonzero(changed.any(axis=0))
+    assert columns[0] >= 80 and columns[-1] < 560, "inside 4:3"
+    assert not changed[60:-60, 160:-160].any(), "words have room"
+    for wrong in ({"name": "card", "colour": "red"}, {"name": "card", "colour": "#fff@1:t=fill"}):
+        with pytest.raises(UsageError):
+            make_effect(wrong)
 
 
 def test_black_and_white_has_no_colour(film: Path, tmp_path: Path) -> None:

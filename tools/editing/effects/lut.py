@@ -42,13 +42,16 @@ class Lut(ClipEffect):
         pattern="^[a-z0-9][a-z0-9_]{0,63}$", description="A preset of configs/remix.yaml, or a baked table's name."
     )
     strength: float = Field(1.0, ge=0, le=1, description="Of a preset; a baked table has its own.")
+    exposure: float = Field(
+        1.0, ge=0.3, le=4, description="Of a preset: how much more light the film is given first; above 1 lighter."
+    )
 
     def picture(self, canvas: Canvas) -> list[str]:
         grade = _grade(self.table)
         if grade is not None and grade.plain_grey and self.strength == 1:
-            return [f"lutyuv=y='{_grey_levels(self.table)}':u=128:v=128"]
+            return [f"lutyuv=y='{_grey_levels(self.table, self.exposure)}':u=128:v=128"]
         if grade is not None:
-            file = write_cube(_baked(self.table, self.strength), canvas.folder)
+            file = write_cube(_baked(self.table, self.strength, self.exposure), canvas.folder)
         else:
             file = canvas.folder / f"{self.table}.cube"
             if not file.is_file():
@@ -61,7 +64,7 @@ class Lut(ClipEffect):
     def facts(self) -> dict[str, Any]:
         facts = super().facts()
         if _grade(self.table) is not None:
-            facts["cube"] = _digest(self.table, self.strength)
+            facts["cube"] = _digest(self.table, self.strength, self.exposure)
         return facts
 
 
@@ -78,7 +81,7 @@ def _grade(name: str) -> Grade | None:
 
 
 @lru_cache(maxsize=32)
-def _grey_levels(name: str) -> str:
+def _grey_levels(name: str, exposure: float) -> str:
     """Luma in, luma out, as ramps between 17 greys: black and white without a table, for a fifth of its time.
 
     Luma is not quite lightness: on scenes of strong colours the mean is 0.8 to 0.9 CIEDE2000 from the exact grade, the
@@ -86,7 +89,7 @@ def _grey_levels(name: str) -> str:
     """
     from tools.editing.remix.presets import remix_presets
 
-    levels = grey_curve(remix_presets().presets[name].grade)
+    levels = grey_curve(remix_presets().presets[name].grade, exposure=exposure)
     wide = _LUMA[1] / (len(levels) - 1)
     made = [f"{_LUMA[0] + _LUMA[1] * levels[0]:.4f}"]
     for number, (low, high) in enumerate(pairwise(levels)):
@@ -95,24 +98,24 @@ def _grey_levels(name: str) -> str:
     return "+".join(made)
 
 
-def grey_curve(grade: Grade, steps: int = 17) -> list[float]:
+def grey_curve(grade: Grade, steps: int = 17, exposure: float = 1.0) -> list[float]:
     """What a grade makes of even greys from black to white, 0-1."""
     import numpy as np
 
     from tools.editing.remix.grade import graded
 
     greys = np.repeat(np.linspace(0, 1, steps)[:, None], 3, axis=1)
-    return [float(level) for level in graded(greys, grade).mean(axis=1)]
+    return [float(level) for level in graded(greys, grade, 1.0, exposure).mean(axis=1)]
 
 
 @lru_cache(maxsize=32)
-def _baked(name: str, strength: float) -> Any:
+def _baked(name: str, strength: float, exposure: float) -> Any:
     from tools.editing.remix.grade import bake
     from tools.editing.remix.presets import remix_presets
 
-    return bake(remix_presets().presets[name].grade, strength)
+    return bake(remix_presets().presets[name].grade, strength, exposure=exposure)
 
 
 @lru_cache(maxsize=32)
-def _digest(name: str, strength: float) -> str:
-    return hashlib.sha256(cube_text(_baked(name, strength)).encode()).hexdigest()[:16]
+def _digest(name: str, strength: float, exposure: float) -> str:
+    return hashlib.sha256(cube_text(_baked(name, strength, exposure)).encode()).hexdigest()[:16]

@@ -45,15 +45,34 @@ class Pencil(ClipEffect):
 
     strength: float = Field(1.0, ge=0, le=1, description="How much of the picture gives way to the drawing.")
     softness: float = Field(0.4, ge=0, le=1, description="How far the strokes spread.")
+    pressure: float = Field(0.5, ge=0, le=1, description="How dark the lines are.")
+    hatching: float = Field(0.0, ge=0, le=1, description="How dark shadows are hatched, anew on every picture.")
+    seed: int = Field(0, ge=0, le=2**31 - 1)
 
     def picture(self, canvas: Canvas) -> list[str]:
         sigma = max(0.8, canvas.height * (0.002 + 0.012 * self.softness))
+        stroke = max(2.0, canvas.height * 0.013)
+        streaks = (
+            f"lutyuv=y=128,noise=c0s=100:c0f=t:all_seed={canvas.noise_seed(self.seed)},"
+            f"dblur=angle=135:radius={stroke:.2f}:planes=1,"
+            f"lutyuv=y='clip(118+(val-128)*{0.55 * stroke**0.5 + 1.5:.3f},0,255)'"
+        )
+        hatched = f"lutyuv=y='255-(255-val)*{0.75 * self.hatching:.3f}'"
         # Dodged by its own blurred negative, what is even becomes white and what differs from around it stays grey.
         return [
-            f"split=3[under][grey][around];[around]negate=components=y,gblur=sigma={sigma:.3f}:planes=1[light];"
-            f"[grey][light]blend=c0_mode=dodge:{_KEEP_COLOURS},lutyuv=y='pow(val/255,2.2)*235'[strokes];"
-            f"[strokes][under]blend=all_mode=normal:all_opacity={self.strength:.3f}"
+            f"split=5[under][grey][around][tone][grain];[around]negate=components=y,gblur=sigma={sigma:.3f}:planes=1[light];"
+            f"[grey][light]blend=c0_mode=dodge:{_KEEP_COLOURS},lutyuv=y='pow(val/255,{self._dark:.2f})*235'[strokes];"
+            f"[grain]{streaks}[streaks];"
+            f"[tone][streaks]blend=c0_mode=hardmix:{_KEEP_COLOURS},"
+            f"gblur=sigma={max(0.4, canvas.height / 1200):.3f}:planes=1,{hatched}[hatch];"
+            f"[strokes][hatch]blend=c0_mode=multiply:{_KEEP_COLOURS}[drawing];"
+            f"[drawing][under]blend=all_mode=normal:all_opacity={self.strength:.3f}"
         ]
+
+    @property
+    def _dark(self) -> float:
+        """Exponent of the lines' lightness."""
+        return 2.2 + 5.0 * self.pressure
 
 
 @effect
@@ -65,14 +84,21 @@ class Halftone(ClipEffect):
 
     strength: float = Field(0.5, ge=0, le=1, description="How dark the dots are.")
     rows: int = Field(110, ge=30, le=400, description="Dots from top to bottom, where there are pixels for them.")
+    tones: int = Field(0, ge=0, le=12, description="As few tones are printed, black and white among them; 0 = all.")
+    paper: float = Field(0.0, ge=0, le=1, description="How far the picture's own tones give way to the paper's white.")
 
     def picture(self, canvas: Canvas) -> list[str]:
         wide, high = canvas.width, canvas.height
         turn = 2 * math.pi * min(self.rows / high, 1 / _SMALLEST_DOT) / math.sqrt(2)
         dots = f"lum='180+37*(cos((X+Y)*{turn:.6f})+cos((X-Y)*{turn:.6f}))':cb=128:cr=128"
         soft = max(0.4, high / 1600)
+        few = ""
+        if self.tones >= 2:
+            step = 219 / (self.tones - 1)
+            few = f"lutyuv=y='16+clip(round((val-16)/{step:.4f}),0,{self.tones - 1})*{step:.4f}',"
+        white = f"lutyuv=y='val+(235-val)*{self.paper:.4f}'," if self.paper else ""
         return [
-            f"split[flat][tones];nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv420p,geq={dots}[screen];"
+            f"{few}split[under][tones];[under]{white}null[flat];nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv420p,geq={dots}[screen];"
             f"[tones][screen]blend=c0_mode=hardmix:{_KEEP_COLOURS},gblur=sigma={soft:.3f}:planes=1[dots];"
             f"[flat][dots]blend=c0_mode=multiply:c0_opacity={self.strength:.3f}:{_KEEP_COLOURS}"
         ]

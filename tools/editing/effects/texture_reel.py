@@ -64,6 +64,60 @@ class Reel(ClipEffect):
 
 
 @effect
+class Card(ClipEffect):
+    """The drawn frame of an intertitle: two lines, with a square at each corner."""
+
+    name = "card"
+    about = "a drawn frame around the words of a title card"
+    stage: ClassVar[Stage] = Stage.FIT
+
+    ratio: float = Field(4 / 3, ge=0.4, le=2.4, description="Width by height of the picture that it stands in.")
+    colour: str = Field("#cdb98c", pattern="^#[0-9a-fA-F]{6}$")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        high = canvas.height
+        wide = min(canvas.width, round(high * self.ratio))
+        short, ink = min(wide, high), f"0x{self.colour[1:]}"
+        steps = []
+        for away, thick, share in ((0.055, 0.006, 1.0), (0.078, 0.0025, 0.8)):
+            off, line = round(short * away), max(1, round(short * thick))
+            x, y = (canvas.width - wide) // 2 + off, off
+            box = f"x={x}:y={y}:w={wide - 2 * off}:h={high - 2 * off}"
+            steps.append(f"drawbox={box}:c={ink}@{share}:t={line}")
+        off, side = round(short * 0.066), max(4, round(short * 0.036))
+        left, right = (canvas.width - wide) // 2 + off, (canvas.width + wide) // 2 - off
+        for x in (left, right):
+            for y in (off, high - off):
+                corner = f"x={x - side // 2}:y={y - side // 2}:w={side}:h={side}"
+                steps += [f"drawbox={corner}:c=black:t=fill", f"drawbox={corner}:c={ink}:t={max(1, side // 8)}"]
+                dot = max(2, side // 3)
+                steps.append(f"drawbox=x={x - dot // 2}:y={y - dot // 2}:w={dot}:h={dot}:c={ink}:t=fill")
+        return steps
+
+
+@effect
+class Grain(ClipEffect):
+    """Grain of a film stock: soft, larger than a pixel, in the midtones more than in black and white."""
+
+    name = "grain"
+    about = "soft grain, as of a film stock"
+
+    strength: float = Field(0.4, ge=0, le=1)
+    lines: int = Field(400, ge=120, le=2160, description="How fine: grains from top to bottom.")
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        high = min(canvas.height, self.lines) // 2 * 2
+        wide = max(2, round(high * canvas.width / canvas.height / 2) * 2)
+        grain = f"noise=c0s={8 + 56 * self.strength:.0f}:c0f=t:all_seed={canvas.noise_seed(self.seed)}"
+        return [
+            f"split[clean][stock];[stock]scale={wide}:{high}:flags=neighbor,lutyuv=y=128:u=128:v=128,{grain},"
+            f"scale={canvas.width}:{canvas.height}:flags=bilinear[grain];"
+            "[clean][grain]blend=c0_mode=softlight:c1_mode=normal:c2_mode=normal"
+        ]
+
+
+@effect
 class Hold(ClipEffect):
     """Fewer drawings a second, each held until the next: on twos (12), or a hand-cranked camera (16)."""
 

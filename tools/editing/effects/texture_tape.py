@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from pydantic import Field
 
 from tools.editing.effects.base import Canvas, ClipEffect, effect
@@ -25,10 +27,11 @@ class Tape(ClipEffect):
     def picture(self, canvas: Canvas) -> list[str]:
         wide, high, worn = canvas.width, canvas.height, self.strength
         columns = max(2, round(wide * (1 - (1 - _COLUMNS) * worn) / 2) * 2)
+        lines = min(high, 2 * _LINES) // 2 * 2
         bleed, shift = max(1, round(wide * 0.008 * worn)), round(wide * 0.005 * worn)
         grain = f"noise=c0s={4 + 16 * worn:.0f}:c0f=t:c1s={3 + 18 * worn:.0f}:c1f=t:c2s={3 + 18 * worn:.0f}:c2f=t"
         steps = [
-            f"scale={columns}:{high}:flags=area",
+            f"scale={columns}:{lines}:flags=area",
             f"{grain}:all_seed={canvas.noise_seed(self.seed)}",
             f"scale={wide}:{high}:flags=bilinear",
             f"avgblur=sizeX={bleed}:sizeY=1:planes=6",
@@ -36,7 +39,23 @@ class Tape(ClipEffect):
         ]
         if shift:
             steps.append(f"chromashift=cbh={shift}:crh={-shift}")
-        return [*steps, _lines(wide, high, worn), _foot(wide, high, worn)]
+        return [*steps, _lines(wide, high, worn), *_dropouts(wide, high, worn, self.seed), _foot(wide, high, worn)]
+
+
+def _dropouts(wide: int, high: int, worn: float, seed: int) -> list[str]:
+    """Short bright streaks where the tape has lost its coating, on one field in many."""
+    rng = random.Random(seed)
+    made = []
+    for _ in range(round(7 * worn)):
+        every = rng.randrange(23, 61)
+        tall, long = max(2, round(high / _LINES)), round(wide * rng.uniform(0.02, 0.11))
+        x, y = rng.randrange(max(1, wide - long)), rng.randrange(round(high * 0.94))
+        on = f"eq(mod(floor(t*30+0.001)+{rng.randrange(every)},{every}),0)"
+        for start, share, light in ((x, 1.0, "white@0.55"), (x + long, 0.5, "white@0.25")):
+            made.append(
+                f"drawbox=x={start}:y={y}:w={max(2, round(long * share))}:h={tall}:c={light}:t=fill:enable='{on}'"
+            )
+    return made
 
 
 def _lines(wide: int, high: int, worn: float) -> str:

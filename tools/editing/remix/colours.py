@@ -14,7 +14,7 @@ from backends.media.cube import Table, identity, write_cube
 from memory.records import Score
 from tools.editing.effects.lut import CUBES
 from tools.editing.remix.distance import palette_distance, pixels
-from tools.editing.remix.grade import bake
+from tools.editing.remix.grade import bake, exposure_for
 from tools.editing.remix.presets import remix_presets
 from tools.editing.remix.reference import Reference, evenly, pictures
 from tools.editing.remix.transfer import transfer
@@ -51,10 +51,15 @@ def colours_of(
         how = {"statistics": "by statistics", "transport": "by optimal transport"}[made.method]
         return _kept(table, f"from {reference.name} {how}", ctx)
     assert wanted is not None
+    grade = wanted.style.grade
+    exposure = exposure_for(lab_of(film)[:, 0], grade.middle)
+    light = "" if exposure == 1 else f", the film made {'lighter' if exposure > 1 else 'darker'} first"
     if wanted.preset:
-        effect = {"name": "lut", "table": wanted.preset, **({"strength": strength} if strength < 1 else {})}
-        return Colours(effect, None, f"of {wanted.preset}")
-    return _kept(bake(wanted.style.grade, strength), wanted.how, ctx)
+        effect: dict[str, Any] = {"name": "lut", "table": wanted.preset}
+        effect |= {"strength": strength} if strength < 1 else {}
+        effect |= {"exposure": exposure} if exposure != 1 else {}
+        return Colours(effect, None, f"of {wanted.preset}{light}")
+    return _kept(bake(grade, strength, exposure=exposure), f"{wanted.how}{light}", ctx)
 
 
 def kept_as_they_are(reference: Reference) -> Colours:

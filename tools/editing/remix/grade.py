@@ -25,6 +25,12 @@ _SKIN_HUES, _SKIN_SOFT = (25.0, 75.0), 14.0
 _SKIN_CHROMA = (6.0, 12.0, 58.0, 72.0)
 """Photographed skin has up to 40, painted and drawn skin, and skin in warm light, up to 60."""
 _SKIN_LIGHT = (12.0, 28.0, 88.0, 96.0)
+_EXPOSURES = (0.8, 2.6)
+"""How far a film's own light is corrected, as the slope at black; more would show the noise of its shadows."""
+_NEAR = (6.0, 16.0)
+"""So much darker or lighter than its style wants it, CIELAB units, a film keeps its own light."""
+_DEEPER = 0.5
+"""Power to which chroma follows lightness when the light is corrected; without it dark colours would turn grey."""
 _PALETTE_REACH = 26.0
 """CIELAB units over which a palette colour draws others to itself."""
 
@@ -45,6 +51,11 @@ class Grade(BaseModel):
 
     tone: tuple[tuple[float, float], ...] = ((0.0, 0.0), (100.0, 100.0))
     """Lightness in, lightness out, 0-100; rising."""
+    middle: float = Field(0.0, ge=0, le=80)
+    """Lightness that the middle of a film should have before the tone curve, so that a film by night is seen in a style
+    that is dark itself; 0 = as it is."""
+    mix: tuple[float, float, float] | None = None
+    """Black and white through a coloured glass: how much red, green and blue count. None = as light as they look."""
     saturation: float = Field(1.0, ge=0, le=2.5)
     shadows: Tint | None = None
     midtones: Tint | None = None
@@ -62,7 +73,7 @@ class Grade(BaseModel):
     def plain_grey(self) -> bool:
         """Whether all that comes out is untinted grey: then a curve of luma is near enough to a table."""
         tinted = self.shadows or self.midtones or self.highlights or (self.palette and self.pull)
-        return self.saturation == 0 and not tinted
+        return self.saturation == 0 and self.mix is None and not tinted
 
     @field_validator("tone")
     @classmethod
@@ -74,17 +85,27 @@ class Grade(BaseModel):
             raise ValueError("a tone curve only rises, from 0 or more to 100 or less")
         return tone
 
+    @field_validator("mix")
+    @classmethod
+    def _a_mix(cls, mix: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+        if mix is not None and (min(mix) < 0 or abs(sum(mix) - 1) > 1e-6):
+            raise ValueError("red, green and blue count 0 or more, and 1 together")
+        return mix
 
-def bake(grade: Grade, strength: float = 1.0, size: int = SIZE) -> Table:
+
+def bake(grade: Grade, strength: float = 1.0, size: int = SIZE, exposure: float = 1.0) -> Table:
     """The grade as a table (size, size, size, 3) of sRGB 0-1; strength 0 changes nothing."""
-    return np.asarray(graded(identity(size), grade, strength), np.float64)
+    return np.asarray(graded(identity(size), grade, strength, exposure), np.float64)
 
 
-def graded(rgb: Floats, grade: Grade, strength: float = 1.0) -> Floats:
-    """(..., 3) sRGB 0-1 graded exactly, without a table."""
+def graded(rgb: Floats, grade: Grade, strength: float = 1.0, exposure: float = 1.0) -> Floats:
+    """(..., 3) sRGB 0-1 graded exactly, without a table, after the film's own light was corrected by `exposure`."""
     lab = lab_of(rgb)
-    light, chroma = lab[..., 0], np.hypot(lab[..., 1], lab[..., 2])
     goal = lab.copy()
+    goal[..., 0] = exposed(_through_glass(rgb, grade.mix) if grade.mix else lab[..., 0], exposure)
+    deeper = (goal[..., 0] + 1) / (lab[..., 0] + 1)
+    goal[..., 1:] *= (deeper**_DEEPER if exposure != 1 else np.ones_like(deeper))[..., None]
+    light, chroma = goal[..., 0], np.hypot(goal[..., 1], goal[..., 2])
     goal[..., 0] = curve(grade.tone)(light)
     spared = 1 - grade.skin * skin(lab)
     # Black and white is black and white, skin included.
@@ -105,6 +126,31 @@ def graded(rgb: Floats, grade: Grade, strength: float = 1.0) -> Floats:
             colour = _labs((tint.colour,))[0, 1:]
             goal[..., 1:] += (tint.amount * weight * grey * (0.5 + 0.5 * spared))[..., None] * colour
     return within_srgb(lab + strength * (goal - lab))
+
+
+def exposure_for(light: Floats, middle: float) -> float:
+    """How much lighter (above 1) or darker a film with these lightnesses (N,) has to be made for its middle to lie at
+    `middle`: the slope at black of `exposed`. Films that are near enough stay as they are."""
+    have = float(np.mean(np.quantile(light, [0.3, 0.5, 0.7])))
+    if not middle or -_NEAR[0] < have - middle < _NEAR[1] or not 0 < have < 100:
+        return 1.0
+    slope = 1 / max(1e-3, 1 + (have / middle - 1) / (1 - have / 100))
+    return round(float(np.clip(slope, *_EXPOSURES)), 2)
+
+
+def exposed(light: Floats, exposure: float) -> Floats:
+    """Lightness 0-100 in more or less light: black and white stay, `exposure` is the slope at black (Schlick 1994)."""
+    return np.asarray(light / (1 + (1 / exposure - 1) * (1 - light / 100)), np.float64)
+
+
+def _through_glass(rgb: Floats, mix: tuple[float, float, float]) -> Floats:
+    """Lightness of what a black and white film sees through a coloured glass."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ np.array(mix)
+    return lab_of(np.repeat(_encoded(linear)[..., None], 3, axis=-1))[..., 0]
+
+
+def _encoded(linear: Floats) -> Floats:
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055)
 
 
 def curve(points: tuple[tuple[float, float], ...]) -> Any:
@@ -173,4 +219,17 @@ def steepest(table: Table) -> float:
     return float((np.diff(light) / np.diff(flat)).max())
 
 
-__all__ = ["Grade", "Tint", "bake", "curve", "graded", "hex_of", "lightness_falls", "rgb_of", "skin", "steepest"]
+__all__ = [
+    "Grade",
+    "Tint",
+    "bake",
+    "curve",
+    "exposed",
+    "exposure_for",
+    "graded",
+    "hex_of",
+    "lightness_falls",
+    "rgb_of",
+    "skin",
+    "steepest",
+]

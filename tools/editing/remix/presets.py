@@ -88,10 +88,10 @@ def remix_presets() -> RemixPresets:
 
 @cache
 def palette_table(name: str) -> Table:
-    """A table that gives every colour the nearest one of a palette; lightness counts for half as much as hue."""
+    """A table that gives every colour the nearest one of a palette, in CIELAB."""
     colours = remix_presets().palettes[name]
     palette = np.array([[int(code[at : at + 2], 16) / 255 for at in (1, 3, 5)] for code in colours])
     table = identity()
     away = lab_of(table)[..., None, :] - lab_of(palette)
-    nearest = ((away * (0.75, 1, 1)) ** 2).sum(axis=-1).argmin(axis=-1)
+    nearest = (away**2).sum(axis=-1).argmin(axis=-1)
     return np.asarray(palette[nearest], np.float64)

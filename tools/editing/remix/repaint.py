@@ -30,7 +30,7 @@ INSTRUCTION = "repaint it as a {about} picture"
 LOW_STRENGTH = 0.32
 """How much of each picture is drawn anew: above it faces change from picture to picture."""
 _LOOKED_WIDTH = 320
-DRAWN = ("wash", "ink", "halftone", "pencil")
+DRAWN = ("wash", "brush", "ink", "halftone", "pencil")
 """Textures that only imitate what the engine then has drawn."""
 _UNSTEADY = ("boil", "flicker", "wobble")
 """Faults of coherence that redrawing makes; the others are the film's own."""

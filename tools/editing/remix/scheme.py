@@ -15,7 +15,8 @@ from tools.editing.change.apply import apply
 from tools.editing.change.assets import facts_finder
 from tools.editing.change.model import AnyChange
 from tools.editing.outline import CAPTION_KIND, studio_data
-from tools.editing.remix.cards import changes_for, lines_of
+from tools.editing.remix.boxes import boxes_for
+from tools.editing.remix.cards import GROUND, cards_for, lines_of, without_captions
 from tools.editing.remix.original import BED, undress
 from tools.editing.remix.presets import Captions
 from tools.editing.remix.recut import Stretch
@@ -92,17 +93,39 @@ def over_stretches(stretches: Sequence[Stretch], film: Textless) -> tuple[Captio
     return texts_over(shown, {film.asset.id: film.texts}, Fraction(fps).limit_denominator(1001))
 
 
-def write_words(scheme: Scheme, captions: Captions, record: FilmRecord | None, ctx: ToolContext) -> int:
-    """Cards or boxes in place of the captions; how many lines there are."""
+def write_words(
+    scheme: Scheme, captions: Captions, record: FilmRecord | None, film: Asset | None, ctx: ToolContext
+) -> int:
+    """Cards, or bubbles and boxes, in place of the captions; how many lines there are.
+
+    film: whose times the timeline has, for faces to be looked for; None when its shots were cut anew.
+    """
     lines = lines_of(scheme.timeline, record) if captions != "keep" else []
-    changes: list[AnyChange] = changes_for(lines, captions)
+    changes: list[AnyChange] = without_captions(lines)
+    if captions == "cards":
+        changes += cards_for(lines)
+    elif captions == "boxes":
+        own = studio_data(scheme.timeline)
+        changes += boxes_for(lines, film, int(own.get("width", 1280)), int(own.get("height", 720)), ctx)
     if changes:
         applied = apply(scheme.timeline, changes, facts_finder(ctx))
         scheme.timeline = applied.timeline
         scheme.said += [
             text for text, change in zip(applied.said, changes, strict=True) if change.op != "ripple_delete"
         ]
+    if captions == "cards":
+        _framed(scheme.timeline)
     return len(lines)
+
+
+def _framed(timeline: otio.schema.Timeline) -> None:
+    """A drawn frame around the words of each card, in place."""
+    import opentimelineio as otio
+
+    for clip in timeline.find_clips():
+        media = clip.media_reference
+        if isinstance(media, otio.schema.GeneratorReference) and media.parameters.get("ground") == GROUND:
+            clip.effects.append(otio.schema.Effect(name="card", effect_name="studio.card", metadata={"studio": {}}))
 
 
 def repainted(scheme: Scheme, painted: Asset) -> None:

@@ -154,7 +154,8 @@ class _Remix:
         heard = args.strength >= _HEARD
         lines = 0
         if args.captions == "auto" and heard and self.style.captions != "keep":
-            lines = write_words(scheme, self.style.captions, self._words(scheme), self.held)
+            film = None if stretches else self.asset
+            lines = write_words(scheme, self.style.captions, self._words(scheme), film, self.held)
         effects = self._dress(scheme, colours, heard, painted=painted is not None)
         rendered = render(scheme.timeline, self.held)
         if reference is not None:
@@ -297,7 +298,7 @@ class _Remix:
             score = rendered.scores[-1]
             what.append(f"colour distance to {reference.name} {score.note.split(' before')[0]} -> {score.value:g}")
         if lines:
-            shown = "intertitles" if self.style.captions == "cards" else "boxes"
+            shown = "intertitles" if self.style.captions == "cards" else "bubbles and boxes"
             what.append(f"{lines} line{'' if lines == 1 else 's'} as {shown}")
         if scheme.base:
             what.append("its own timeline kept")
