@@ -112,7 +112,9 @@ def _put(memory: Memory, file: Path, target: Path, asset: Asset) -> Asset:
         file.replace(target)
     except OSError as error:
         raise StudioError(
-            f"'{asset.name}' could not be stored", error.strerror or str(error), "Free space in the studio's folder"
+            f"'{asset.name}' could not be stored",
+            error.strerror or str(error),
+            "Free space in the studio's folder, or check its permissions",
         ) from error
     try:
         return memory.add_asset(asset)

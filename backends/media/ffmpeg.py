@@ -290,6 +290,7 @@ _EMPTY_WORDS = (
     "Error opening output file",
     "Error selecting",
     "Error while",
+    "Last message repeated",
     "Nothing was",
     "Task",
     "Terminating thread",
@@ -300,6 +301,10 @@ _EMPTY_WORDS = (
 def _explain(errors: str, code: int) -> StudioError:
     if "No space left on device" in errors:
         return StudioError("The disk is full", "ffmpeg could not write its output", "Free some space, then try again")
+    if "File too large" in errors or code == -signal.SIGXFSZ:
+        return StudioError(
+            "The file grew too large", "this system or the studio allows no larger one", "Make it shorter or smaller"
+        )
     lines = [_PREFIX.sub("", line).strip() for line in errors.splitlines() if line.strip()]
     # The reason comes first in ffmpeg's last words; complaints about damaged frames may fill what is above them.
     telling = [line for line in lines[-_LAST_WORDS:] if not line.startswith(_EMPTY_WORDS)]

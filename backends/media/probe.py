@@ -25,8 +25,12 @@ VFR_TOLERANCE = 0.25
 
 _ENDS_NOT_LENGTHS = "matroska"
 """What it calls its duration is the time of its end, also when its first picture comes late."""
-_GUESSES_ITS_LENGTH = frozenset({"aac", "mp3"})
-"""Their lengths are worked out from the rate of the first piece: a changing rate makes them wrong by any factor."""
+_HEARSAY = frozenset({"aac", "mp3", "flac", "aiff", "flv"})
+"""Their lengths are worked out from the rate of the first piece, which may change, or told by a header that knows
+nothing of what was lost since: packets are counted instead."""
+_SEGMENT = b"\x18\x53\x80\x67"
+_HEADER_BYTES = 4096
+"""Within so many bytes the first of Matroska's data begin."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class MediaInfo:
     rotation: int = 0
     """0, 90, 180 or 270 degrees counter-clockwise, that a player must turn the stored pictures."""
     has_audio: bool = False
+    sound_tracks: int = 0
+    """That can be decoded; the first is the one that is heard."""
     vfr: bool = False
     """True when frames are not evenly spaced."""
 
@@ -88,12 +94,13 @@ def probe_streams(path: Path, media: OpenMedia, limits: MediaLimits | None = Non
         if seconds and media.found.format == _ENDS_NOT_LENGTHS and media.pts and film.time_base:
             stream_seconds = seconds = seconds - max(0.0, float(min(media.pts) * film.time_base))
         fps = float(film.average_rate or film.base_rate or 0) or (1 / gap if gap else float(film.guessed_rate or 0))
-        if not seconds:
+        if not seconds or media.found.format in _HEARSAY or _is_torn(path, media.found.format):
             counted, seconds = _counted(path, media.found.format, "video", limits)
-        frames = film.frames or counted or round((stream_seconds or seconds) * fps)
+            stream_seconds = seconds
+        frames = counted or film.frames or round((stream_seconds or seconds) * fps)
         rotation = round(media.first.rotation / 90) * 90 % 360 if isinstance(media.first, av.VideoFrame) else 0
         width, height = (film.height, film.width) if rotation in (90, 270) else (film.width, film.height)
-    elif sound is not None and (not seconds or media.found.format in _GUESSES_ITS_LENGTH):
+    elif sound is not None and (not seconds or media.found.format in _HEARSAY or _is_torn(path, media.found.format)):
         seconds = _counted(path, media.found.format, "audio", limits)[1] or seconds
     return MediaInfo(
         kind=media.found.kind,
@@ -109,6 +116,7 @@ def probe_streams(path: Path, media: OpenMedia, limits: MediaLimits | None = Non
         channels=sound.channels if sound is not None else 0,
         rotation=rotation,
         has_audio=sound is not None,
+        sound_tracks=sum(stream.codec_context is not None for stream in media.container.streams.audio),
         vfr=vfr,
     )
 
@@ -134,6 +142,27 @@ def _timing(path: Path, media: OpenMedia, film: VideoStream) -> tuple[float, boo
     middle = gaps[len(gaps) // 2] if gaps else 0
     vfr = middle > 0 and any(abs(gap - middle) > max(VFR_TOLERANCE * middle, 1) for gap in gaps)
     return middle * float(film.time_base or 0), vfr
+
+
+def _is_torn(path: Path, demuxer: str) -> bool:
+    """Whether a Matroska file (WebM too) or an AVI is shorter than it says, as a broken download is."""
+    if demuxer not in (_ENDS_NOT_LENGTHS, "avi"):
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if demuxer == "avi":
+        return 8 + int.from_bytes(head[4:8], "little") > path.stat().st_size + 1  # a last odd byte may be missing
+    at = head.find(_SEGMENT)
+    if at < 0 or at + 12 > len(head):
+        return False
+    at += len(_SEGMENT)
+    length = 9 - head[at].bit_length()
+    if length > 8:
+        return False
+    bits = 7 * length
+    size = int.from_bytes(head[at : at + length], "big") & ((1 << bits) - 1)
+    unknown = size == (1 << bits) - 1  # it was recorded in one go, and its length is counted anyway
+    return not unknown and at + length + size > path.stat().st_size
 
 
 def _counted(path: Path, demuxer: str, kind: str, limits: MediaLimits | None) -> tuple[int, float]:

@@ -72,6 +72,21 @@ def test_probe_of_sounds_and_pictures(tmp_path, film):
         probe(text)
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.avi", "a.flv", "a.flac", "a.aiff"])
+def test_what_is_lost_at_the_end_is_not_counted(film, name):
+    """Their headers still tell the whole length; a cut of it would end with a picture that stands, or in silence."""
+    codecs = ("-c:v", "libvpx", "-b:v", "300k", "-c:a", "libopus") if name == "a.webm" else ()
+    whole = convert(film, name, *(("-c:a", "aac") if name == "a.flv" else codecs))
+    info = probe(whole)
+    assert info.seconds == pytest.approx(3.0, abs=0.08)
+    raw = whole.read_bytes()
+    whole.write_bytes(raw[: len(raw) // 2])
+    torn = probe(whole)
+    assert 0.5 < torn.seconds < 2.5
+    if info.frames:
+        assert torn.frames == pytest.approx(torn.seconds * 24, abs=2)
+
+
 def test_frames_by_time_and_by_rate(film):
     every = [at for at, _ in read_frames(film)]
     assert len(every) == 72 and every[0] == 0 and every[-1] == pytest.approx(71 / 24)

@@ -18,6 +18,7 @@ from editing_context import EditingStudio, coloured_film, numbers
 from media_fixtures import make_video, make_wav
 from numpy.typing import NDArray
 
+from backends.media import ffmpeg
 from backends.media.audio import read_samples
 from backends.media.ffmpeg import FfmpegKilled, hardware_encoder, run_ffmpeg
 from backends.media.frames import read_frames
@@ -296,3 +297,9 @@ def test_short_captions_that_fade_in_are_seen_in_their_middle(studio: EditingStu
     _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
     scores = {score.name: score for score in outcome.assets[0].scores}
     assert scores["captions_in_frame"].value == 1.0, scores["captions_in_frame"].note
+
+
+def test_a_file_that_grows_too_large_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ffmpeg, "MAX_OUTPUT_BYTES", 20_000)
+    with pytest.raises(StudioError, match="The file grew too large"):
+        run_ffmpeg(["-f", "lavfi", "-i", "testsrc2=d=5", "-c:v", "mjpeg", "-f", "mpegts", str(tmp_path / "a.ts")])

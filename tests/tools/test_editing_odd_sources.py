@@ -120,6 +120,17 @@ def test_two_fields_become_one_picture(studio: EditingStudio, tmp_path: Path) ->
     assert min(combed) > 20 and left < 4
 
 
+def test_of_several_tracks_of_sound_the_first_is_heard_and_that_is_said(studio: EditingStudio, film: Path) -> None:
+    """As recorders write them, the voice often on the second."""
+    two = made_of(film, "two.mkv", "-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy")
+    _, outcome = studio.make("edit_video", video=studio.attach(two).id, instruction="keep the first 0.5 seconds")
+    assert (
+        outcome.result is not None and "'two.mkv' has 2 tracks of sound; the first is heard" in outcome.result.warnings
+    )
+    _, outcome = studio.make("edit_video", video=studio.attach(film).id, instruction="keep the first 0.5 seconds")
+    assert outcome.result is not None and not any("tracks of sound" in text for text in outcome.result.warnings)
+
+
 def moving(path: Path, size: tuple[int, int] = (160, 90)) -> Path:
     """Red, green and blue, 40, 80 and 40 ms long."""
     pictures = [Image.new("RGB", size, colour) for colour in ((200, 40, 40), (40, 200, 40), (40, 40, 200))]

@@ -85,6 +85,8 @@ class SourceFinder:
         if source.info.kind == "image" and _moves(path, facts.st_mtime_ns):
             source = replace(source, **_first_picture(path, asset, self._ctx.workspace.cache / STILLS))
             self._ctx.warn(f"'{asset.name}' is an animation; its first picture is shown. Attach it again as a film")
+        if source.info.sound_tracks > 1:
+            self._ctx.warn(f"'{asset.name}' has {source.info.sound_tracks} tracks of sound; the first is heard")
         self._known[asset.id] = source
         self.assets[asset.id] = asset
         return source
