@@ -196,6 +196,43 @@ def test_bars_are_no_colours() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("cold and grey", "cold_grey"),
+        ("freddo e grigio", "cold_grey"),
+        ("like a dream", "dreamy"),
+        ("triste e cupo", "sad_gloomy"),
+        ("a lume di candela", "candlelight"),
+        ("make it look like an old photo", "vintage"),
+        ("un film in bianco e nero", "black_and_white"),
+        ("a black and white film", "black_and_white"),
+        ("less colourful", "less_colourful"),
+        ("not too dark, warm", "less_dark_warm"),
+    ],
+)
+def test_moods_in_other_words_and_less_of_them(said: str, name: str) -> None:
+    assert read_style(said).name == name
+
+
+def test_less_of_a_mood_is_its_opposite() -> None:
+    rgb = np.random.default_rng(3).uniform(0.2, 0.8, (300, 3))
+    chroma = [
+        float(np.hypot(*lab_of(graded(rgb, read_style(said).style.grade)).T[1:]).mean())
+        for said in ("less colourful", "bright", "colourful")
+    ]
+    assert chroma[0] < 0.9 * chroma[1] and chroma[2] > 1.15 * chroma[1]
+
+
+def test_black_and_white_is_no_more_than_that_and_takes_the_tint_off_a_style() -> None:
+    rgb = np.random.default_rng(3).uniform(0.1, 0.9, (300, 3))
+    for said in ("black and white", "a black and white silent film"):
+        style = read_style(said).style
+        assert np.hypot(*lab_of(graded(rgb, style.grade)).T[1:]).max() < 0.5
+    assert not read_style("black and white").style.texture and not read_style("black and white").style.sound
+    assert any(step["name"] == "reel" for step in read_style("a black and white silent film").style.texture)
+
+
+@pytest.mark.parametrize(
     ("said", "preset"),
     [
         ("noir", "noir"),
@@ -210,7 +247,6 @@ def test_bars_are_no_colours() -> None:
         ("techniclor", "technicolor"),
         ("in stile acquerello", "watercolour"),
         ("come un film muto", "silent_film"),
-        ("a black and white film", "noir"),
         ("manga", "manga"),
         ("claymation", "stop_motion"),
     ],

@@ -24,6 +24,9 @@ _GREY = 6.0
 """CIELAB chroma below which a colour's name asks for no tint."""
 _NAMED, _MOOD = 0.6, 0.45
 """Amounts of a tint that is a colour's name, and of one that a mood brings."""
+_LESS = "less|not|not so|not too|without|no|meno|senza|non|non troppo"
+_MIDDLE = 46.0
+"""Where the middle of a film has to be before moods make it darker: night on a film by night is not black."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,7 @@ class Wanted:
 
 def read_style(text: str) -> Wanted:
     """The style that `text` names. Raises UsageError, naming the presets, when no word of it is known."""
-    same = remix_presets().same
-    said = " ".join(same.get(word, word) for word in _plain(text).split())
+    said = _translated(_plain(text))
     presets = remix_presets().presets
     found = _preset(said)
     rest = said
@@ -50,7 +52,9 @@ def read_style(text: str) -> Wanted:
         rest = rest.replace(phrase, " ")
     base = presets[found[0]] if found is not None else Style(about=said)
     colours, rest = _colours(rest)
-    moods = _moods(rest)
+    moods, less = _moods(rest)
+    if found is not None and _untinted(base.grade):
+        moods = [word for word in moods if not _takes_colour(remix_presets().words[word])]
     if found is None and not moods and not colours:
         raise UsageError(
             f"There is no style '{text.strip()[:60]}'",
@@ -61,8 +65,10 @@ def read_style(text: str) -> Wanted:
         name, phrase = found
         how = "" if phrase in (_plain(name), *map(_plain, presets[name].words)) else f"'{phrase}' was taken as {name}"
         return Wanted(name, base, name, how)
-    heard = [*moods, *colours]
-    style = _changed(base, [remix_presets().words[word] for word in moods], [_hex(colour) for colour in colours])
+    heard = [*(f"less {word}" if word in less else word for word in moods), *colours]
+    known = remix_presets().words
+    meant = [_opposite(known[word]) if word in less else known[word] for word in moods]
+    style = _changed(base, meant, [_hex(colour) for colour in colours])
     whole = "_".join([*([found[0]] if found else []), *heard])[:60]
     how = f"{found[0]} with {', '.join(heard)}" if found else f"a look built from {', '.join(heard)}"
     return Wanted(whole.replace(" ", "_"), style, "", how)
@@ -86,8 +92,39 @@ def _preset(said: str) -> tuple[str, str] | None:
     return None
 
 
-def _moods(said: str) -> list[str]:
-    return [word for word in dict.fromkeys(said.split()) if word in remix_presets().words]
+def _translated(said: str) -> str:
+    """The text with other words for moods and colours replaced, longer ones first."""
+    same = remix_presets().same
+    longest = sorted((_plain(key) for key in same), key=len, reverse=True)
+    known = {_plain(key): value for key, value in same.items()}
+    return re.sub(r"\b(?:" + "|".join(map(re.escape, longest)) + r")\b", lambda found: known[found.group()], said)
+
+
+def _moods(said: str) -> tuple[list[str], set[str]]:
+    """Moods in the text, in its order, and those among them of which less is wanted."""
+    names = sorted(remix_presets().words, key=len, reverse=True)
+    found = re.finditer(rf"(?:\b({_LESS}) )?\b({'|'.join(map(re.escape, names))})\b", said)
+    moods, less = [], set()
+    for match in found:
+        moods.append(match.group(2))
+        if match.group(1):
+            less.add(match.group(2))
+    return list(dict.fromkeys(moods)), less
+
+
+def _untinted(grade: Grade) -> bool:
+    return grade.saturation == 0 and not (grade.shadows or grade.midtones or grade.highlights)
+
+
+def _takes_colour(word: Word) -> bool:
+    """Whether a mood is black and white, and nothing else."""
+    return word.saturation == 0 and word.colour is None
+
+
+def _opposite(word: Word) -> Word:
+    """What less of a mood is: its light and contrast the other way, colour where it takes some; no tint of its own."""
+    saturation = min(2.0, 1 / word.saturation) if word.saturation else 1.0
+    return Word(light=-word.light, contrast=-word.contrast, saturation=saturation)
 
 
 def _colours(said: str) -> tuple[list[str], str]:
@@ -95,10 +132,10 @@ def _colours(said: str) -> tuple[list[str], str]:
     found: list[tuple[int, str]] = []
     for name in sorted(named_colours()[0], key=len, reverse=True):
         match = re.search(rf"\b{re.escape(name)}\b", said)
-        if match:
+        if match and _chroma(name) > _GREY:
             found.append((match.start(), name))
             said = said[: match.start()] + " " * len(name) + said[match.end() :]
-    return [name for _, name in sorted(found) if _chroma(name) > _GREY], said
+    return [name for _, name in sorted(found)], said
 
 
 def _chroma(name: str) -> float:
@@ -119,6 +156,10 @@ def _changed(base: Style, moods: Sequence[Word], colours: Sequence[str]) -> Styl
     named = list(colours)
     made = grade.model_dump()
     made |= {"tone": _tone(grade, light, contrast), "saturation": min(2.5, saturation), "neutrals": 0.15}
+    if any(map(_takes_colour, moods)):
+        made |= {"shadows": None, "midtones": None, "highlights": None, "pull": 0.0}
+    if light < 0 and not grade.middle:
+        made["middle"] = _MIDDLE
     if tints or named:
         amount = _NAMED if named else _MOOD
         tint = Tint(colour=_mean([*named, *named, *tints]), amount=amount)
