@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from configs.errors import UsageError
+from tools.editing import wishes as w
 from tools.editing.arrangement import Arrangement, Part, between, picture_seconds
 from tools.editing.lexicon import lexicon
 from tools.editing.operations import (
@@ -38,6 +39,9 @@ MOST_FPS = 60.0
 MOST_PIXELS = 4096
 """Longest side of a rendered film."""
 
+MOST_TRIES = 6
+"""To find the pieces that are as long as was asked for when transitions overlap them."""
+
 Lively = Callable[[Source, float], tuple[float, float]]
 """Finds (start, end) in seconds of a source's liveliest stretch of that length."""
 
@@ -62,7 +66,32 @@ def arrange(
         max(2, int(info.width * scale) // 2 * 2),
         max(2, int(info.height * scale) // 2 * 2),
     )
-    return apply_all(made, operations, lively, known)
+    done = apply_all(made, operations, lively, known)
+    return _as_asked(made, operations, done, lively, known)
+
+
+def _as_asked(
+    made: Arrangement, operations: Sequence[Operation], done: Arrangement, lively: Lively, known: Looking | None
+) -> Arrangement:
+    """What was done, chosen anew a little longer where transitions have taken something of the length asked for."""
+    asked = next((one.seconds for one in operations if isinstance(one, (w.Best, w.Target, w.Montage))), 0.0)
+    if not asked or not any(isinstance(one, w.Transitions) for one in operations):
+        return done
+    wanted, longer = round(Fraction(asked).limit_denominator(10_000) * made.rate) / made.rate, asked
+    for _ in range(MOST_TRIES):
+        lack = wanted - done.seconds
+        if not lack:
+            return done
+        longer += float(lack)
+        again = [
+            replace(one, seconds=longer) if isinstance(one, (w.Best, w.Target, w.Montage)) else one
+            for one in operations
+        ]
+        try:
+            done = apply_all(made, again, lively, known)
+        except UsageError:  # the footage is not that long
+            break
+    return done
 
 
 def apply_all(

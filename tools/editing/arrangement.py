@@ -46,6 +46,8 @@ class Part:
     transition_seconds: float = 0.0
     why: str = ""
     """Why this stretch was chosen, with what was measured; '' where the user named it."""
+    spare: tuple[Fraction, Fraction] | None = None
+    """From when to when in the source the same shot goes on, for transitions; None = all of the source."""
 
     @property
     def seconds(self) -> Fraction:
@@ -141,7 +143,7 @@ class Arrangement:
         if at == 0 or part.transition == "cut":
             return Fraction(0)
         last, half = self.parts[at - 1], part.transition_seconds / 2
-        room = min(_after(last), _before(part))
+        room = room_between(last, part)
         if room >= half:
             return Fraction(0)
         shortest = min(last.seconds, part.seconds)
@@ -221,15 +223,22 @@ class Arrangement:
         )
 
 
+def room_between(last: Part, following: Part) -> float:
+    """Seconds on each side of the cut between two parts that a transition can show without taking from them."""
+    return min(_after(last), _before(following))
+
+
 def _after(part: Part) -> float:
     """Seconds on the timeline that the source holds beyond the part's last frame."""
-    left = part.begin if part.backwards else picture_seconds(part.source) - part.end
-    return float(left / part.speed)
+    first, last = part.spare or (Fraction(0), picture_seconds(part.source))
+    left = part.begin - first if part.backwards else last - part.end
+    return max(0.0, float(left / part.speed))
 
 
 def _before(part: Part) -> float:
-    left = picture_seconds(part.source) - part.end if part.backwards else part.begin
-    return float(left / part.speed)
+    first, last = part.spare or (Fraction(0), picture_seconds(part.source))
+    left = last - part.end if part.backwards else part.begin - first
+    return max(0.0, float(left / part.speed))
 
 
 def picture_seconds(source: Source) -> Fraction:

@@ -79,7 +79,11 @@ def decide(instruction: str) -> list[Operation]:
         inside = sorted((item for item in found if begin <= item.at < end), key=lambda item: item.at)
         rest = _rest(text[begin:end], lex)
         lengths = [item for item in unplaced if begin <= item.at < end]
-        if len(lengths) == 1 and not inside and not _rest(text[begin:end].replace(lengths[0].said, " "), lex):
+        alone = len(lengths) == 1 and not inside and not _rest(text[begin:end].replace(lengths[0].said, " "), lex)
+        if alone and operations and (lasting := _lasting(operations[-1], lengths)) != operations[-1]:
+            operations[-1] = lasting
+            continue
+        if alone:
             # 'make it 5 seconds', or 'vertical, 12 seconds': a clause that is nothing but a length
             operations.append(w.Target(lengths[0].said, float(lengths[0].value)))
             continue
@@ -99,8 +103,10 @@ CHOOSERS = (Highlight, w.Best, w.Target, w.Pace, w.ToBeat, w.MatchMusic, w.Trail
 
 
 def _lasting(operation: Operation, lengths: list[Found]) -> Operation:
-    """A title card for as long as is said beside it."""
+    """A title card, a still frame or a transition for as long as is said beside it."""
     if isinstance(operation, w.TitleCard) and len(lengths) == 1:
+        return replace(operation, seconds=float(lengths[0].value))
+    if isinstance(operation, (w.Still, w.Transitions)) and len(lengths) == 1:
         return replace(operation, seconds=float(lengths[0].value))
     return operation
 
@@ -111,7 +117,7 @@ TIMED = (w.Best, w.Target, w.ToBeat, w.Trailer, w.Montage)
 def _lengths(found: list[Found]) -> tuple[list[Found], list[Found]]:
     """Lengths and quick cuts said beside a wish become its own, wherever they stand; and the lengths nothing takes."""
     quick = any(item.kind == "quick" for item in found)
-    at = next((n for n, item in enumerate(found) if isinstance(item.value, TIMED) and not item.value.seconds), None)
+    at = next((n for n, item in enumerate(found) if isinstance(item.value, TIMED) and not _sized(item.value)), None)
     said = [item for item in found if item.kind == "length" or item.form == "limit"]
     made, unplaced = list(found), [item for item in found if item.kind == "length"]
     if at is not None and len(said) == 1:
@@ -238,9 +244,9 @@ def _hole(text: str, begin: int, end: int) -> str:
 
 _ORDER: tuple[type[Operation], ...] = (
     Join, w.ClipOrder, w.BestTakes, Keep, w.Shots, w.Dark, w.Matching, Highlight, Remove, w.DropSilences, w.Tighten,
-    w.MatchCuts, w.Order, w.Best, w.Target, w.ToBeat, w.MatchMusic, w.Montage, w.Trailer, Reverse, Grade, Volume, Mute,
-    w.Pace, Speed, Loop, w.Seamless, w.Rotate, w.Mirror, w.Zoom, w.Reframe, w.Transitions, FadeIn, FadeOut, Caption,
-    w.TitleCard, w.Still,
+    w.MatchCuts, w.ShotLength, w.Order, w.Best, w.Target, w.ToBeat, w.MatchMusic, w.Montage, w.Trailer, Reverse,
+    Grade, Volume, Mute, w.Pace, Speed, Loop, w.LoopUntil, w.Seamless, w.Rotate, w.Mirror, w.Zoom, w.Reframe,
+    w.Transitions, FadeIn, FadeOut, Caption, w.TitleCard, w.Still, w.UnderMusic,
 )  # fmt: skip
 """Parts are chosen before they are changed, whatever comes first in the sentence; captions lie over the result."""
 
@@ -249,6 +255,9 @@ def _ordered(operations: list[Operation]) -> list[Operation]:
     made = [_titled(operation, operations) for operation in operations]
     titles = {one.text for one in made if isinstance(one, w.Trailer)}
     made = [one for one in made if not (titles and _titles(one, titles))]
+    timed = {type(one) for one in made if isinstance(one, TIMED) and one.seconds}
+    # 'a teaser trailer of 20 seconds' says the same twice, once without the length.
+    made = [one for one in made if not (type(one) in timed and isinstance(one, TIMED) and not _sized(one))]
     picks = {(type(one), one.seconds if hasattr(one, "seconds") else 0) for one in made if isinstance(one, CHOOSERS)}
     spans = any(isinstance(one, Keep) for one in made)
     lively = any(isinstance(one, Highlight) for one in made) and any(isinstance(one, Remove) for one in made)
@@ -265,6 +274,11 @@ def _ordered(operations: list[Operation]) -> list[Operation]:
         # 'speed it up so that it lasts 5 seconds' says one thing
         kept = [one for one in kept if not isinstance(one, Speed)]
     return sorted(dict.fromkeys(kept), key=lambda operation: _ORDER.index(type(operation)))
+
+
+def _sized(operation: Operation) -> bool:
+    """Whether a length is said, in seconds or in another way."""
+    return bool(getattr(operation, "seconds", 0) or getattr(operation, "share", 0) or getattr(operation, "less", 0))
 
 
 def _titled(operation: Operation, operations: list[Operation]) -> Operation:

@@ -29,6 +29,7 @@ class Lexicon:
         wishes = self.data
         filled = (
             pattern.replace("{ordinal}", rf"(?:{_any(wishes['ordinals'])})")
+            .replace("{cardinal}", rf"(?:\d{{1,4}}|(?:{_any(wishes['cardinals'])})\b)")
             .replace("{unit}", rf"(?:{wishes['shot_words']})")
             .replace("{drop}", str(wishes["drop"]))
             .replace("{keep}", str(wishes["keep"]))
@@ -62,6 +63,7 @@ class Lexicon:
     def ordinals(self, text: str) -> tuple[int, ...]:
         """The numbers that 'first and last', '2nd', '3 and 4' say: 1 the first, -1 the last."""
         table = {str(word): int(number) for word, number in self.data["ordinals"].items()}
+        table |= {str(word): int(number) for word, number in self.data["cardinals"].items()}
         known = "|".join(re.escape(word) for word in sorted(table, key=len, reverse=True))
         said = re.findall(rf"\b(?:{known})\b|\b\d+\b", text.lower())
         return tuple(table[word] if word in table else int(word) for word in said)

@@ -40,9 +40,14 @@ class Rule:
         return self.make(match, lex, match.group().strip())
 
 
-SIDES: dict[str, str] = {"left": "right", "right": "left", "top": "down", "bottom": "up"}
+SIDES: dict[str, str] = {
+    "left": "left", "right": "right", "top": "up", "bottom": "down",
+    "sinistra": "left", "destra": "right", "alto": "up", "basso": "down",
+}  # fmt: skip
+AWAY = {"left": "right", "right": "left", "up": "down", "down": "up"}
 """'From the left' is a movement to the right."""
 STILL_S = 2.0
+MOST_SHOTS = 1000
 CARD_S = 2.0
 
 
@@ -86,7 +91,9 @@ def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) 
         case "best":
             return w.Best(said, seconds, bool(entry.get("quick")))
         case "target":
-            return w.Target(said, seconds)
+            if entry.get("less"):
+                return w.Target(said, less=seconds)
+            return w.Target(said, seconds, float(entry.get("share", 0.0)))
         case "pace":
             return w.Pace(said, seconds)
         case "tighten":
@@ -108,7 +115,7 @@ def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) 
         case "shots":
             return w.Shots(said, entry["action"], _which(groups, lex, entry), unit)
         case "order":
-            return w.Order(said, entry["how"], lex.ordinals(groups.get("which", "")), unit)
+            return w.Order(said, entry["how"], _numbers(groups, lex), unit)
         case "dark":
             return w.Dark(said, bool(entry.get("keep")))
         case "matching":
@@ -117,8 +124,10 @@ def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) 
             at = lex.seconds(groups["at"]) if "at" in groups else 0.0
             return w.Still(said, entry["where"], at, seconds or STILL_S)
         case "transitions":
-            side: Any = SIDES.get(groups.get("side", ""), "left")
-            return w.Transitions(said, entry["kind"], seconds, side)
+            both = _numbers(groups, lex)
+            near = (1, 2) if entry.get("placed") and not both else both
+            shots = re.search(rf"\b(?:{lex.data['shot_words']})\b", said, re.IGNORECASE) is not None
+            return w.Transitions(said, entry["kind"], seconds, _side(groups), near, shots)
         case "zoom":
             return w.Zoom(said, bool(entry.get("out")))
         case "rotate":
@@ -129,7 +138,30 @@ def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) 
             return w.Reframe(said, *entry["shape"])
         case "seamless":
             return w.Seamless(said)
+        case "loop_until":
+            return w.LoopUntil(said, seconds)
+        case "under_music":
+            return w.UnderMusic(said)
+        case "shot_length":
+            verb = (groups.get("more") or groups["more2"]).lower()
+            longer = re.match("longer|lengthen|extend|allunga|(?:più )?lung", verb) is not None
+            return w.ShotLength(said, _numbers(groups, lex)[0], seconds if longer else -seconds)
     raise ValueError(f"wishes.yaml has an unknown wish: {entry['wish']}")
+
+
+def _side(groups: dict[str, str]) -> Any:
+    """The direction of the movement that 'from the left', 'to the right' say; 'left' when nothing is said."""
+    if to := groups.get("to", "").lower():
+        return SIDES[to]
+    since = (groups.get("side") or groups.get("side2") or "").lower()
+    return AWAY[SIDES[since]] if since else "left"
+
+
+def _numbers(groups: dict[str, str], lex: Lexicon) -> tuple[int, ...]:
+    """The shots that are named: the one, and the other one where there are two."""
+    one = groups.get("which") or groups.get("which2") or ""
+    other = groups.get("other") or groups.get("other2") or groups.get("other3") or ""
+    return (*lex.ordinals(one), *lex.ordinals(other))
 
 
 def _which(groups: dict[str, str], lex: Lexicon, entry: dict[str, Any]) -> tuple[int, ...]:
@@ -138,6 +170,11 @@ def _which(groups: dict[str, str], lex: Lexicon, entry: dict[str, Any]) -> tuple
         number = max(1, round(lex.number(count)))
         first = side.lower() in ("first", "prime")
         return tuple(range(1, number + 1)) if first else tuple(range(-number, 0))
+    if "from" in groups:
+        first_one, last_one = lex.ordinals(groups["from"])[0], lex.ordinals(groups["until"])[0]
+        if not 0 < last_one - first_one < MOST_SHOTS:
+            raise UsageError(f"'{groups['from']} to {groups['until']}' names no shots", fix="Say 'shots 2 to 4'")
+        return tuple(range(first_one, last_one + 1))
     return tuple(entry["which"]) if "which" in entry else lex.ordinals(groups["which"])
 
 

@@ -30,6 +30,10 @@ class Target(Operation):
     """Cut down to a length: the shots that tell least go, the others are shortened; 0 = a third."""
 
     seconds: float = 0.0
+    share: float = 0.0
+    """Of the clip's own length, instead of seconds."""
+    less: float = 0.0
+    """Seconds that go, instead of the length."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,19 @@ class Reframe(Operation):
 class Shots(Operation):
     """Shots or scenes by number (1 the first, -1 the last)."""
 
-    action: Literal["keep", "drop", "from", "until"] = "keep"
+    action: Literal["keep", "drop", "from", "until", "repeat"] = "keep"
     which: tuple[int, ...] = (1,)
     unit: Literal["shot", "scene"] = "shot"
 
 
+OrderHow = Literal["reverse", "swap", "last_first", "first_last", "lively", "front", "back", "before", "after"]
+
+
 @dataclass(frozen=True)
 class Order(Operation):
-    how: Literal["reverse", "swap", "last_first", "first_last", "lively"] = "reverse"
+    how: OrderHow = "reverse"
     which: tuple[int, ...] = ()
+    """The shots that are swapped; or the one that moves and, with 'before' and 'after', the one that it goes to."""
     unit: Literal["shot", "scene"] = "shot"
 
 
@@ -140,12 +148,17 @@ class Matching(Operation):
 
 @dataclass(frozen=True)
 class Transitions(Operation):
-    """Between all pieces."""
+    """Between all pieces, or between two neighbours."""
 
     kind: TransitionName = "dissolve"
     seconds: float = 0.0
     """0 = the usual length of that kind."""
     direction: Direction = "left"
+    """Of the movement: 'left' comes in from the right."""
+    between: tuple[int, ...] = ()
+    """Numbers of two neighbours (1 the first); () = everywhere."""
+    shots: bool = False
+    """Between the shots of each clip too, not only between the clips."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +201,26 @@ class Seamless(Operation):
     """The end flows into the beginning, for a loop without a jump."""
 
 
+@dataclass(frozen=True)
+class LoopUntil(Operation):
+    """Again and again until it lasts so long, to the frame."""
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ShotLength(Operation):
+    """One shot made shorter (`seconds` below 0) or longer at its end."""
+
+    which: int = 1
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class UnderMusic(Operation):
+    """The music that was given lies under it; it does so in any case, this one says that it was asked for."""
+
+
 def wish_in_words(operation: Operation) -> str:
     """The wish as a person would say it."""
     match operation:
@@ -195,6 +228,8 @@ def wish_in_words(operation: Operation) -> str:
             said = f"the best moments{_long(seconds)}" + (", quick cuts" if quick else "")
         case Target(seconds=seconds):
             said = f"cut down to {seconds:g} s" if seconds else "cut down to a third"
+            said = f"cut down to {operation.share:.0%} of it" if operation.share else said
+            said = f"made {operation.less:g} s shorter" if operation.less else said
         case Pace(seconds=seconds):
             said = f"played at the speed that makes it {seconds:g} s"
         case Tighten(boring=boring):
@@ -226,7 +261,8 @@ def wish_in_words(operation: Operation) -> str:
         case Matching(theme=theme, keep=keep):
             said = f"{'keep' if keep else 'take out'} the shots with '{theme}'"
         case Transitions(kind=kind, seconds=seconds):
-            said = f"{kind.replace('_', ' ')} between the pieces{_long(seconds)}"
+            where = f"{operation.between[0]} and {operation.between[1]}" if operation.between else "the pieces"
+            said = f"{kind.replace('_', ' ')} between {where}{_long(seconds)}"
         case TitleCard(text=text, place=place):
             said = f"title card '{text[:60]}' at the {place}"
         case Still(where=where, at=at, seconds=seconds):
@@ -242,6 +278,12 @@ def wish_in_words(operation: Operation) -> str:
             said = f"mirror {'left and right' if axis == 'horizontal' else 'top and bottom'}"
         case Seamless():
             said = "a loop without a jump"
+        case LoopUntil(seconds=seconds):
+            said = f"repeated until it lasts {seconds:g} s"
+        case ShotLength(which=number, seconds=seconds):
+            said = f"the {_ordinal(number)} shot {abs(seconds):g} s {'shorter' if seconds < 0 else 'longer'}"
+        case UnderMusic():
+            said = "music under it"
         case _:
             said = type(operation).__name__
     return said
@@ -254,6 +296,10 @@ def _long(seconds: float) -> str:
 def _order(how: str, which: tuple[int, ...], unit: str) -> str:
     if how == "swap":
         return f"swap the {' and the '.join(_ordinal(number) for number in which)} {unit}"
+    if how in ("front", "back"):
+        return f"the {_ordinal(which[0])} {unit} {'first' if how == 'front' else 'last'}"
+    if how in ("before", "after"):
+        return f"the {_ordinal(which[0])} {unit} {how} the {_ordinal(which[1])}"
     ways = {"reverse": f"{unit}s last to first", "last_first": f"last {unit} first", "first_last": f"first {unit} last"}
     return ways.get(how, f"liveliest {unit}s first")
 
@@ -265,6 +311,7 @@ def _shots(action: str, which: tuple[int, ...], unit: str) -> str:
         "drop": "take out the {} {}",
         "from": "begin with the {} {}",
         "until": "end with the {} {}",
+        "repeat": "the {} {} twice",
     }
     return verbs[action].format(said, unit)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UsageError
 from tools.editing import wishes as w
-from tools.editing.arrangement import Arrangement, Card, Hold, Part, Shape
+from tools.editing.arrangement import Arrangement, Card, Hold, Part, Shape, between
 from tools.editing.decision import music, select, shots, silence, takes, theme, trailer
 from tools.editing.decision.facts import Facts
+from tools.editing.decision.joining import joined
 from tools.editing.decision.pieces import plain
 from tools.editing.decision.reframe import follow
 from tools.editing.presets import editing_presets
@@ -25,19 +27,19 @@ MONTAGE_S = 20.0
 SHARE = 1 / 3
 """Of the footage that an excerpt without a length is made of, at most."""
 QUICK_PIECE = 1.0
+MOST_LOOPS = 400
 ZOOM = 0.4
 """Strength of a slow zoom when none is said."""
-TRANSITION_S = {"dissolve": 0.5, "fade": 0.8, "fade_white": 0.8, "wipe": 0.5, "push": 0.4, "whip": 0.3, "zoom": 0.4}
 MADE = re.compile(r"(?:(?<=\w)-(?:edit|captions|effects))+$")
 """What the studio's own tools add to the name of a film."""
 WISHES = (
     w.Best, w.Target, w.Tighten, w.DropSilences, w.ToBeat, w.MatchMusic, w.MatchCuts, w.Trailer, w.Montage,
     w.BestTakes, w.Pace, w.Reframe, w.Shots, w.Order, w.ClipOrder, w.Dark, w.Matching, w.Transitions, w.TitleCard,
-    w.Still, w.Zoom, w.Rotate, w.Mirror, w.Seamless,
+    w.Still, w.Zoom, w.Rotate, w.Mirror, w.Seamless, w.LoopUntil, w.ShotLength, w.UnderMusic,
 )  # fmt: skip
 MEASURED = (
     w.Best, w.Target, w.Tighten, w.DropSilences, w.ToBeat, w.MatchMusic, w.MatchCuts, w.Trailer, w.Montage,
-    w.BestTakes, w.Shots, w.Order, w.Dark, w.Matching,
+    w.BestTakes, w.Shots, w.Order, w.Dark, w.Matching, w.ShotLength,
 )  # fmt: skip
 """Wishes that choose from footage as it was filmed: a piece already retimed or turned round cannot be measured."""
 
@@ -47,8 +49,13 @@ def fulfil(made: Arrangement, wish: w.Operation, known: Looking, tables: dict[st
     if isinstance(wish, MEASURED) and not plain(made.parts):
         raise UsageError("Parts are chosen before they are retimed or reversed", "the wishes contradict each other")
     match wish:
-        case w.Transitions(kind=kind, seconds=seconds, direction=direction):
-            return _joined(made, kind, seconds or TRANSITION_S.get(kind, 0.5), direction)
+        case w.Transitions():
+            return joined(made, wish, known)
+        case w.LoopUntil(seconds=seconds):
+            return _looped(made, seconds)
+        case w.UnderMusic():
+            known.bed()  # that it is there
+            return made
         case w.ClipOrder(first=first, second=second):
             return _clip_order(made, first, second)
         case w.TitleCard(text=text, place=place, seconds=seconds):
@@ -86,9 +93,10 @@ def _chosen(made: Arrangement, wish: w.Operation, known: Looking, tables: dict[s
             wanted = seconds or min(HIGHLIGHT_S, SHARE * there)
             length = QUICK_PIECE if quick else select.MOMENT
             found = select.best_moments(parts, facts, rate, wanted, length=length)
-            return found, f"the {len(found)} best moments, {wanted:g} s", {}
+            many = "best moment" if len(found) == 1 else f"{len(found)} best moments"
+            return found, f"the {many}, {wanted:g} s", {}
         case w.Target(seconds=seconds):
-            wanted = seconds or SHARE * there
+            wanted = seconds or (there - wish.less if wish.less else (wish.share or SHARE) * there)
             found = select.cut_down(parts, facts, rate, wanted)
             return found, f"cut down from {there:.2f} s to {float(sum(p.seconds for p in found)):.2f} s", {}
         case w.Tighten(boring=boring):
@@ -111,6 +119,8 @@ def _chosen(made: Arrangement, wish: w.Operation, known: Looking, tables: dict[s
             return *takes.best_takes(parts, known.close, rate), {}
         case w.Shots(action=action, which=which, unit=unit):
             return *shots.choose_units(shots.units(parts, facts, rate, unit), which, unit, action, rate), {}
+        case w.ShotLength(which=number, seconds=seconds):
+            return *shots.shortened(shots.units(parts, facts, rate, "shot"), number, seconds, rate), {}
         case w.Order(how=how, which=which, unit=unit):
             return *shots.reorder(shots.units(parts, facts, rate, unit), how, which, rate), {}
         case w.Dark(keep=keep):
@@ -179,16 +189,23 @@ def _long(made: Arrangement, chosen: dict[str, float], known: Looking) -> float:
     return float(sum(piece.frames for one in found if one.name in chosen for piece in one.pieces) / made.rate)
 
 
-def _joined(made: Arrangement, kind: Any, seconds: float, direction: Any) -> Arrangement:
-    if len(made.parts) < 2:
+def _looped(made: Arrangement, seconds: float) -> Arrangement:
+    """Again and again until it lasts so long. Raises UsageError when it does already."""
+    wanted = round(Fraction(seconds).limit_denominator(10_000) * made.rate) / made.rate
+    if wanted <= made.seconds:
         raise UsageError(
-            f"There is nothing to put a {kind.replace('_', ' ')} between",
-            "the cut is one piece",
-            "Name two clips, or ask for shots to be cut out first",
+            f"It need not be repeated to last {seconds:g} s",
+            f"it lasts {float(made.seconds):.2f} s",
+            f"Ask for more than that, or 'cut it to {seconds:g} seconds'",
         )
-    first, *rest = made.parts
-    changed = [replace(p, transition=kind, transition_seconds=seconds, direction=direction) for p in rest]
-    return replace(made, parts=(first, *changed))
+    times = math.ceil(wanted / made.seconds)
+    if times > MOST_LOOPS:
+        raise UsageError(
+            f"It would be repeated {times} times to last {seconds:g} s", f"{MOST_LOOPS} times can be", "Ask for less"
+        )
+    parts = tuple(between(made.parts * times, Fraction(0), wanted))
+    note = f"{float(made.seconds):.2f} s repeated {float(wanted / made.seconds):.3g} times"
+    return replace(made, parts=parts, notes=(*made.notes, note))
 
 
 def _paced(made: Arrangement, seconds: float) -> Arrangement:
@@ -281,8 +298,6 @@ def _zoom(part: Part, facts: Facts, *, out: bool) -> dict[str, Any]:
 
 def _seamless(made: Arrangement) -> Arrangement:
     """The end dissolves into the beginning: what is played first is a dissolve's length into the clip."""
-    from tools.editing.arrangement import between
-
     length = min(Fraction(1), made.seconds / 4)
     length = round(length * made.rate) / made.rate
     if length < 2 / made.rate:

@@ -164,13 +164,15 @@ def exactly(
         why = _why(facts_of(part), start, frames, rate) + ", needed for the length"
         order.append((at, Piece(part, start, frames, why)))
         lack -= frames
-    made: list[Piece] = []
-    for piece in _given_back(sorted(order, key=lambda item: (item[0], item[1].first)), -lack, facts_of, rate):
-        if made and made[-1].part is piece.part and made[-1].last == piece.first:
-            made[-1] = replace(made[-1], frames=made[-1].frames + piece.frames)
+    order.sort(key=lambda item: (item[0], item[1].first))
+    made: list[tuple[int, Piece]] = []
+    for (at, _), piece in zip(order, _given_back(order, -lack, facts_of, rate), strict=True):
+        # Two shots that follow each other in the clip are two pieces still: each has its reason, and its cut.
+        if made and made[-1][0] == at and made[-1][1].last == piece.first:
+            made[-1] = (at, replace(made[-1][1], frames=made[-1][1].frames + piece.frames))
         else:
-            made.append(piece)
-    return made
+            made.append((at, piece))
+    return [piece for _, piece in made]
 
 
 def _spare(used: set[int], open_: list[Open], facts_of: FactsOf, rate: Fraction, shortest: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +12,7 @@ from configs.errors import UsageError
 from tools.editing.arrangement import Part
 from tools.editing.decision.facts import Facts
 from tools.editing.decision.pieces import FactsOf, Piece, room, shots_of
+from tools.editing.wishes import OrderHow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,11 +67,39 @@ def units(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, unit: Unit) 
     return found
 
 
+def shortened(found: list[Unitary], which: int, seconds: float, rate: Fraction) -> tuple[list[Part], str]:
+    """One shot shorter at its end by `seconds` (below 0). Raises UsageError when it is not there, or cannot be."""
+    at = which - 1 if which > 0 else len(found) + which
+    if not 0 <= at < len(found):
+        raise UsageError(f"There is no shot {abs(which)}", f"{len(found)} can be told apart", "Nothing was changed")
+    one = found[at]
+    frames, there = round(Fraction(seconds).limit_denominator(10_000) * rate), sum(p.frames for p in one.pieces)
+    if frames > 0:
+        raise UsageError(
+            f"{one.name} cannot be made {seconds:g} s longer",
+            "the film holds no more of it",
+            "Slow it down, or freeze its last frame",
+        )
+    if there + frames < 1:
+        raise UsageError(
+            f"{one.name} cannot be made {-seconds:g} s shorter", f"it lasts {float(there / rate):.2f} s", "Ask for less"
+        )
+    gone, kept = -frames, list(one.pieces)
+    while gone:
+        piece = kept.pop()
+        if piece.frames > gone:
+            kept.append(replace(piece, frames=piece.frames - gone))
+        gone -= min(gone, piece.frames)
+    cut = replace(one, pieces=tuple(kept))
+    note = f"{one.name} lasts {float((there + frames) / rate):.2f} s instead of {float(there / rate):.2f} s"
+    return [part for unit in [*found[:at], cut, *found[at + 1 :]] for part in unit.made(rate, unit.name)], note
+
+
 def choose_units(
     found: list[Unitary],
     which: Sequence[int],
     unit: Unit,
-    action: Literal["keep", "drop", "from", "until"],
+    action: Literal["keep", "drop", "from", "until", "repeat"],
     rate: Fraction,
 ) -> tuple[list[Part], str]:
     """Keep or drop the units of these numbers (1 the first, -1 the last), or all before or behind one.
@@ -92,6 +121,8 @@ def choose_units(
         kept = list(range(numbers[0] + 1))
     elif action == "keep":
         kept = numbers
+    elif action == "repeat":
+        kept = sorted([*range(len(found)), *numbers])
     else:
         kept = [at for at in range(len(found)) if at not in numbers]
     if not kept:
@@ -100,12 +131,14 @@ def choose_units(
         )
     gone = [one.name for at, one in enumerate(found) if at not in kept]
     note = f"{len(kept)} of {len(found)} {unit}s kept" + (f", without {', '.join(gone[:6])}" if gone else "")
+    if action == "repeat":
+        note = f"{', '.join(found[at].name for at in numbers[:6])} played twice"
     return [part for at in kept for part in found[at].made(rate, f"{found[at].name} as asked")], note
 
 
 def reorder(
     found: list[Unitary],
-    how: Literal["reverse", "swap", "last_first", "first_last", "lively"],
+    how: OrderHow,
     which: Sequence[int],
     rate: Fraction,
 ) -> tuple[list[Part], str]:
@@ -125,16 +158,32 @@ def reorder(
         values = [_interest(one, rate) for one in found]
         order.sort(key=lambda at: (-values[at], at))
     else:
-        one, other = (number - 1 if number > 0 else len(found) + number for number in which[:2])
-        for at in (one, other):
+        places = [number - 1 if number > 0 else len(found) + number for number in which[:2]]
+        for at in places:
             if not 0 <= at < len(found):
                 raise UsageError(
-                    f"There is no shot {at + 1} to swap", f"{len(found)} were found", "Nothing was changed"
+                    f"There is no shot {at + 1} to {'swap' if how == 'swap' else 'move'}",
+                    f"{len(found)} were found",
+                    "Nothing was changed",
                 )
-        order[one], order[other] = order[other], order[one]
+        order = _moved(order, how, places)
     note = "in the order " + ", ".join(found[at].name for at in order[:12]) + (" ..." if len(order) > 12 else "")
     why = {at: f"{found[at].name}, was at place {at + 1}" for at in order}
     return [part for at in order for part in found[at].made(rate, why[at])], note
+
+
+def _moved(order: list[int], how: str, places: list[int]) -> list[int]:
+    one, other = places[0], places[-1]
+    if how == "swap":
+        order[one], order[other] = order[other], order[one]
+        return order
+    if one == other and how in ("before", "after"):
+        raise UsageError("A shot cannot be moved beside itself", fix="Name two shots; nothing was changed")
+    rest = [at for at in order if at != one]
+    to = {"front": 0, "back": len(rest)}.get(how, 0)
+    if how in ("before", "after"):
+        to = rest.index(other) + (how == "after")
+    return [*rest[:to], one, *rest[to:]]
 
 
 def _interest(one: Unitary, rate: Fraction) -> float:

@@ -111,7 +111,12 @@ class Fade(ClipEffect):
 
     def picture(self, canvas: Canvas) -> list[str]:
         kind, begin, length = self.span(canvas.seconds)
-        return [f"fade=t={kind}:st={begin:.6f}:d={length:.6f}"]
+        # A transition shows frames from before the clip's beginning, and to ffmpeg's fade a time below 0 is a late one.
+        ahead = max(0.0, -canvas.shown[0] / float(canvas.fps)) if canvas.shown is not None else 0.0
+        if not ahead:
+            return [f"fade=t={kind}:st={begin:.6f}:d={length:.6f}"]
+        fade = f"fade=t={kind}:st={begin + ahead:.6f}:d={length:.6f}"
+        return [f"setpts=PTS+{ahead:.6f}/TB", fade, f"setpts=PTS-{ahead:.6f}/TB"]
 
     def sound(self, seconds: float) -> list[str]:
         kind, begin, length = self.span(seconds)
