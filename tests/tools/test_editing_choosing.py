@@ -17,6 +17,7 @@ from tools.editing.arrangement import Part
 from tools.editing.cut import Source
 from tools.editing.decision.closer import ACROSS
 from tools.editing.decision.facts import Facts
+from tools.editing.decision.intercut import taking_turns
 from tools.editing.decision.music import Music, to_beat
 from tools.editing.decision.pieces import kept_frames
 from tools.editing.decision.reframe import calmest
@@ -92,7 +93,9 @@ def test_every_cut_on_the_beat_is_seen_as_one() -> None:
     made = to_beat(whole(facts), lambda _: facts, RATE, song(20.0, 0.53))
     edges = {round(shot.start * RATE) for shot in facts.record.shots}
     cuts = spans(made.parts)
-    assert all(later[0] >= before[1] + 5 or later[0] in edges for before, later in pairwise(cuts)), cuts
+    assert all(
+        later[0] >= before[1] + 5 or later[0] in edges or later[1] <= before[0] for before, later in pairwise(cuts)
+    ), cuts
     assert not any(first < edge < last for first, last in cuts for edge in edges), "no shot flashes up inside a piece"
 
 
@@ -263,3 +266,34 @@ def test_kept_spans_lie_in_the_part_that_is_looked_at() -> None:
     made = kept_frames(replace(part, begin=Fraction(1), end=Fraction(3)), [(0.2, 1.5), (2.5, 3.9)], RATE, str)
     assert [(piece.first, piece.last) for piece in made] == [(25, 38), (62, 75)]
     assert made[0].why == "(1.0, 1.5)"
+
+
+@pytest.mark.parametrize(
+    ("shots", "turns"),
+    [
+        ([1, 2, 3], [1, 2, 3]),
+        ([1, 1, 2], [1, 2, 1]),
+        ([1, 1, 1, 2, 2, 3], [1, 2, 1, 2, 1, 3]),
+        ([1, 2, 2, 2], [2, 1, 2, 2]),
+        ([1, 1], [1, 1]),
+    ],
+)
+def test_two_shots_take_turns(shots: list[int], turns: list[int]) -> None:
+    assert taking_turns(shots) == turns
+
+
+def test_quick_cuts_change_the_shot_where_they_can() -> None:
+    facts = facts_of([3.0, 2.5, 3.5, 2.0, 3.0, 2.5])
+    beats = tuple(0.6 * n for n in range(1, 40))
+    sound = Sound(seconds=24.0, beats=beats, bpm=100.0)
+    made = to_beat(whole(facts), lambda _: facts, RATE, Music("song", sound), quick=True)
+    shown = spans(made.parts)
+    assert [last - first for first, last in shown] == [15] * len(shown)
+    edges = [0, 75, 138, 225, 275, 350, 412]
+    shots = [next(n for n, edge in enumerate(edges) if first < edge) for first, _ in shown]
+    again = sum(one == other for one, other in pairwise(shots))
+    assert again <= 1, shots
+    # No frame is shown twice, and each shot goes on in its own order.
+    for shot in set(shots):
+        own = [span for span, at in zip(shown, shots, strict=True) if at == shot]
+        assert all(one[1] <= other[0] for one, other in pairwise(own))

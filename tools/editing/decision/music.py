@@ -12,6 +12,7 @@ import numpy as np
 
 from configs.errors import UsageError
 from tools.editing.arrangement import Part
+from tools.editing.decision.intercut import taking_turns
 from tools.editing.decision.pieces import FactsOf, Piece, shots_of
 from tools.editing.decision.select import window
 
@@ -157,13 +158,16 @@ def _filled(
     slots = [last - first for first, last in pairwise(frames)]
     line = _line(parts, facts_of, rate, shots)
     whole, cursor, wanted, done = sum(last - first for _, first, last, _ in line), 0, sum(slots), 0
-    made: list[Part] = []
-    for number, length in enumerate(slots):
+    runs: list[_Run] = []
+    for length in slots:
         done += length
         # What the slots still to come need stays for them.
         latest = whole - (wanted - done)
         share = max(cursor + length, min(latest, round(whole * done / wanted)))
         run, cursor = _next(line, facts_of, rate, cursor, min(share, latest), latest, length)
+        runs.append(run)
+    made: list[Part] = []
+    for number, run in enumerate(_intercut(runs, line, facts_of, rate)):
         why = f"{run.why}; cut on the beat at {marks[number]:.2f} s" if number else f"{run.why}; opens the film"
         made += [Piece(p.part, p.first, p.frames, why).made(rate) for p in _split(run, line)]
     return OnBeats(tuple(made), float(frames[-1] / rate), tuple(marks[1:-1]), note)
@@ -239,6 +243,36 @@ def _within(
             best, score = (_Run(at, start - first, length, ""), base + start - first + length), value
             why = f"{name}: {value:.1f} times as lively as the clip is on the whole"
     return None if best is None else (replace(best[0], why=why), best[1])
+
+
+def _intercut(runs: list[_Run], line: Line, facts_of: FactsOf, rate: Fraction) -> list[_Run]:
+    """The runs with shots that would be shown twice in a row taking turns with their neighbours, each going on in its
+    own order; as they were where a shot has not enough frames for its new places, or runs over its end."""
+    if any(run.inside + run.frames > line[run.at][2] - line[run.at][1] for run in runs):
+        return runs
+    order = taking_turns([run.at for run in runs])
+    if order == [run.at for run in runs]:
+        return runs
+    lengths = [run.frames for run in runs]
+    made: dict[int, _Run] = {}
+    for at in set(order):
+        places = [number for number, shot in enumerate(order) if shot == at]
+        part, first, last, name = line[at]
+        facts, left = facts_of(part), sum(lengths[number] for number in places)
+        spare = last - first - left
+        if spare < 0:
+            return runs
+        cursor = first
+        for count, number in enumerate(places):
+            length = lengths[number]
+            left -= length
+            until = min(last - left, cursor + length + spare // (len(places) - count))
+            start, interest = window((part, cursor, until), length, facts, rate)
+            spare -= start - cursor
+            why = f"{name}: {interest / facts.mean_interest:.1f} times as lively as the clip is on the whole"
+            made[number] = _Run(at, start - first, length, why)
+            cursor = start + length
+    return [made[number] for number in range(len(runs))]
 
 
 def _bases(line: Line) -> list[int]:
