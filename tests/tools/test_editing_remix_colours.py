@@ -195,6 +195,25 @@ def test_bars_are_no_colours() -> None:
     assert (pixels([picture]) * 255).round().astype(int).min(axis=0).tolist() == [200, 40, 40]
 
 
+def test_a_wall_of_one_colour_is_a_tint_and_no_fog() -> None:
+    film = scene((0.6, 0.55, 0.5), (0.4, 0.6, 0.35))
+    blue = np.repeat([[0.16, 0.24, 0.63]], 3000, axis=0)
+    made = transfer(film, blue)
+    after = lab_of(look_up(made.table, film))
+    assert made.after < 0.5 * made.before
+    assert after[:, 0].std() > 0.45 * lab_of(film)[:, 0].std(), "what is seen stays seen"
+    hue = np.degrees(np.arctan2(after[:, 2], after[:, 1]))
+    lit = (after[:, 0] > 20) & (after[:, 0] < 85)
+    assert np.abs(hue[lit] - np.degrees(np.arctan2(*lab_of(blue[:1])[0, :0:-1]))).max() < 30, "skin is no patch in it"
+
+
+def test_a_black_and_white_reference_leaves_no_colour() -> None:
+    film = scene((0.9, 0.6, 0.5), (0.3, 0.6, 0.35))
+    grey = np.repeat(np.random.default_rng(2).uniform(0.05, 0.95, (3000, 1)), 3, axis=1)
+    after = lab_of(look_up(transfer(film, grey).table, film))
+    assert np.hypot(after[:, 1], after[:, 2]).max() < 1.0
+
+
 @pytest.mark.parametrize(
     ("said", "name"),
     [

@@ -46,16 +46,16 @@ class Pencil(ClipEffect):
     strength: float = Field(1.0, ge=0, le=1, description="How much of the picture gives way to the drawing.")
     softness: float = Field(0.4, ge=0, le=1, description="How far the strokes spread.")
     pressure: float = Field(0.5, ge=0, le=1, description="How dark the lines are.")
-    hatching: float = Field(0.0, ge=0, le=1, description="How dark shadows are hatched, anew on every picture.")
+    hatching: float = Field(0.0, ge=0, le=1, description="How dark shadows are hatched.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
 
     def picture(self, canvas: Canvas) -> list[str]:
         sigma = max(0.8, canvas.height * (0.002 + 0.012 * self.softness))
         stroke = max(2.0, canvas.height * 0.013)
         streaks = (
-            f"lutyuv=y=128,noise=c0s=100:c0f=t:all_seed={canvas.noise_seed(self.seed)},"
+            f"lutyuv=y=128,noise=c0s=100:all_seed={self.seed},"
             f"dblur=angle=135:radius={stroke:.2f}:planes=1,"
-            f"lutyuv=y='clip(118+(val-128)*{0.55 * stroke**0.5 + 1.5:.3f},0,255)'"
+            f"lutyuv=y='clip(140+(val-128)*{0.55 * stroke**0.5 + 1.5:.3f},0,255)'"
         )
         hatched = f"lutyuv=y='255-(255-val)*{0.75 * self.hatching:.3f}'"
         # Dodged by its own blurred negative, what is even becomes white and what differs from around it stays grey.

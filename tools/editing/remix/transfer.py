@@ -33,6 +33,13 @@ _NODES = 17
 _SPARED_GREY, _GREY_CHROMA = 0.3, 9.0
 _THIN = 4
 """Every fourth pixel's displacement is enough to average."""
+_GREY = 4.0
+"""CIELAB chroma below which nearly all of a reference lies that is black and white."""
+_OWN_CONTRAST = 0.7
+"""How much of its own contrast a film keeps towards a reference of one flat lightness."""
+_MANY_COLOURS = (3.0, 14.0)
+"""Spread of a reference's colours, CIELAB units, from which skin begins to be spared: among many hues it stays skin, in
+black and white and in one colour it would stand out as a patch."""
 _BETTER = 0.97
 """Transport must come nearer than this share of what statistics reach, or the simpler table is taken."""
 
@@ -51,17 +58,20 @@ class Transfer:
 
 def transfer(film: Floats, reference: Floats, spared_skin: float = 0.4, size: int = SIZE) -> Transfer:
     """The table for (N, 3) and (M, 3) sRGB 0-1 pixels. Same pixels, same table."""
-    film_lab, goal_lab = lab_of(film), lab_of(reference)
+    film_lab, wanted = lab_of(film), lab_of(reference)
+    goal_lab = _readable(film_lab, wanted)
+    spared_skin *= float(smoothstep(np.hypot(*wanted[:, 1:].std(axis=0)), *_MANY_COLOURS))
+    grey = bool(np.quantile(np.hypot(wanted[:, 1], wanted[:, 2]), 0.95) < _GREY)
     statistics = _statistics(film_lab, goal_lab)
     nodes = lab_of(identity(size))
-    plain = _table(nodes, statistics(nodes), spared_skin)
+    plain = _table(nodes, statistics(nodes), spared_skin, grey)
     moved = _transported(statistics(film_lab), goal_lab) - statistics(film_lab)
     spread = statistics(nodes) + _spread(nodes, film_lab, moved)
     spread[..., 0] = _rising(spread[..., 0])
-    fine = _table(nodes, spread, spared_skin)
-    before = palette_distance(film_lab, goal_lab)
+    fine = _table(nodes, spread, spared_skin, grey)
+    before = palette_distance(film_lab, wanted)
     near = {
-        name: palette_distance(lab_of(look_up(table, film)), goal_lab)
+        name: palette_distance(lab_of(look_up(table, film)), wanted)
         for name, table in (("statistics", plain), ("transport", fine))
     }
     if near["transport"] < _BETTER * near["statistics"]:
@@ -69,8 +79,23 @@ def transfer(film: Floats, reference: Floats, spared_skin: float = 0.4, size: in
     return Transfer(plain, "statistics", before, near["statistics"])
 
 
-def _table(lab: Floats, goal: Floats, spared_skin: float) -> Table:
-    """Skin and greys keep a part of their own colour."""
+def _readable(film: Floats, goal: Floats) -> Floats:
+    """The reference with contrast from the film where it has much less: a wall of one blue is a tint, not a fog."""
+    ratio = float(goal[:, 0].std() / max(1e-6, film[:, 0].std()))
+    kept = _OWN_CONTRAST * max(0.0, 1 - ratio)
+    if not kept:
+        return goal
+    ranks = goal[:, 0].argsort(kind="stable").argsort(kind="stable")
+    own = ordered(film[:, :1], len(goal))[:, 0] - np.median(film[:, 0])
+    made = goal.copy()
+    made[:, 0] = (goal[:, 0] + kept * own[ranks]).clip(0, 100)
+    return made
+
+
+def _table(lab: Floats, goal: Floats, spared_skin: float, black_and_white: bool = False) -> Table:
+    """Skin and greys keep a part of their own colour; of black and white nothing keeps any."""
+    if black_and_white:
+        return np.asarray(within_srgb(goal * (1.0, 0.0, 0.0)), np.float64)
     grey = np.exp(-((np.hypot(lab[..., 1], lab[..., 2]) / _GREY_CHROMA) ** 2))
     spared = 1 - np.maximum(spared_skin * skin(lab), _SPARED_GREY * grey)
     mixed = goal.copy()
