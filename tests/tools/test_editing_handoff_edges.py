@@ -66,3 +66,39 @@ def test_what_gets_lost_is_found_in_one_pass_over_the_film(monkeypatch: pytest.M
     lost = lost_in(Desk(build_timeline("many", 24, 160, 90, shots, {"source": shots})), EDL)
     assert any(one.startswith("fade in on 40 clips: lost") for one in lost), "a picture and its sound fade as one"
     assert len(asked) <= 40
+
+
+def spoiled(studio: EditingStudio, counting: Asset, name: str, old: str, new: str) -> Path:
+    clips = [ClipSpec(counting.id, Path(counting.path), 0, 0.5), ClipSpec(counting.id, Path(counting.path), 0.5, 0.5)]
+    file = save_timeline(build_timeline("t", 24, 160, 90, clips, {}), studio.workspace.home / name)
+    file.write_text(file.read_text().replace(old, new))
+    return file
+
+
+@pytest.mark.parametrize("form", ["edl", "fcpxml", "fcp7", "otio"])
+def test_what_could_not_be_rendered_is_not_exported(
+    studio: EditingStudio, counting: Asset, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    spoiled(studio, counting, "wide.otio", '"width": 160', '"width": "160:movie=x"')
+    error = studio.run("export_timeline", timeline="wide.otio", format=form).error
+    assert isinstance(error, UsageError) and error.problem == "The timeline has no usable size"
+    spoiled(studio, counting, "long.otio", "", "")
+    for module in ("tools.editing.export", "tools.editing.program"):
+        monkeypatch.setattr(f"{module}.MAX_CLIPS", 1)
+    error = studio.run("export_timeline", timeline="long.otio", format=form).error
+    assert isinstance(error, UsageError) and error.problem == "The timeline 't' has more than 1 clips"
+
+
+def test_refusals_name_what_the_user_knows_and_are_short(studio: EditingStudio, counting: Asset) -> None:
+    spoiled(studio, counting, "odd.otio", f'"{counting.path}"', "5")
+    error = studio.run("render_timeline", timeline="odd.otio").error
+    assert isinstance(error, UsageError) and error.problem == "'odd.otio' is not a timeline"
+    assert "(of type" not in error.sentence
+    spoiled(studio, counting, "far.otio", f'"{counting.path}"', f'"{"a" * 50_000}.mp4"')
+    far = studio.workspace.home / "far.otio"
+    far.write_text(re.sub(r'"asset": "[^"]*"', '"asset": ""', far.read_text()))
+    error = studio.run("render_timeline", timeline="far.otio").error
+    assert isinstance(error, UsageError) and len(error.sentence) < 400
+    far.write_text(far.read_text().replace("a" * 50_000 + ".mp4", ""))
+    error = studio.run("render_timeline", timeline="far.otio").error
+    assert isinstance(error, UsageError) and error.problem == "A clip of the timeline names no file"

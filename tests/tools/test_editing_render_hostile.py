@@ -124,7 +124,7 @@ def test_a_ribbon_of_a_picture_is_still_shown(studio: EditingStudio, counting: A
     assert outcome.result is not None and outcome.result.measurements["frames"] == 36
 
 
-@pytest.mark.parametrize("text", ["   ", "\u202e", "\u200e\n\u2066"])
+@pytest.mark.parametrize("text", ["   ", "\u202e", "\u200e\n\u2066", "\u200b\u2060"])
 @pytest.mark.parametrize("op", ["title", "caption"])
 def test_words_that_no_render_could_draw_make_no_version(
     studio: EditingStudio, counting: Asset, op: str, text: str

@@ -16,7 +16,7 @@ from tools.editing.change.desk import OVERLAY, Desk
 from tools.editing.change.slots import Slot
 from tools.editing.handoff.carries import transition_kind
 from tools.editing.outline import CAPTION_KIND, outline, studio_data
-from tools.editing.program import Program, Source, read_program
+from tools.editing.program import MAX_CLIPS, Program, Source, noted_size, read_program
 from tools.editing.sources import SourceFinder, cut_of
 from tools.editing.specs import CaptionSpec
 from tools.editing.srt import write_srt, write_vtt
@@ -109,7 +109,10 @@ def _foreign(
     from tools.editing.handoff.read_back import check_read_back
     from tools.editing.handoff.written import write_edl, write_fcp7
 
+    noted_size(studio_data(timeline))
     desk = Desk(timeline)
+    if sum(len(lane.slots) for lane in desk.lanes) > MAX_CLIPS:
+        raise UsageError(f"The timeline '{str(timeline.name)[:60]}' has more than {MAX_CLIPS} clips")
 
     def source_of(slot: Slot) -> Source:
         return finder.find(str(studio_data(slot.clip).get("asset", "")), str(slot.clip.media_reference.target_url))

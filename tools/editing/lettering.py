@@ -100,7 +100,7 @@ def _letters(text: str) -> Iterator[str]:
 def checked(text: str) -> str:
     """The text as it will be drawn. Raises UsageError when it is empty or too long for one caption."""
     plain, most = clean(text), caption_presets().characters
-    if not plain:
+    if all(unicodedata.category(letter)[0] in "CZ" for letter in plain):  # spaces, and letters without width
         raise UsageError("The caption has no text", fix="Say what it should read")
     if len(plain) > most:
         raise UsageError(

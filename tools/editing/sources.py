@@ -17,6 +17,7 @@ from backends.media.probe import probe, probe_streams
 from backends.media.scaling import SD_LINES
 from backends.media.seeking import beginnings
 from configs.errors import UsageError
+from memory.names import shown_name
 from memory.records import Asset
 from tools.editing.drafts import draft_of
 from tools.editing.drawing.colours import RGB
@@ -67,10 +68,12 @@ class SourceFinder:
                 reason = error.problem
                 continue
             return self._found.setdefault((asset_id, url), self.open(asset))
+        if not (name or asset_id):
+            raise UsageError("A clip of the timeline names no file", fix="Name it there, or leave the clip out")
         raise UsageError(
-            f"The source '{name or asset_id}' of the timeline is not in the studio",
-            reason,
-            "Attach that file, then render again",
+            f"The source '{shown_name(name or asset_id)[:80]}' of the timeline is not in the studio",
+            reason[:160],
+            "Attach that file, then try again",
         )
 
     def open(self, asset: Asset) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 MAX_BYTES = 32 * 1024 * 1024
 MAX_NESTING = 64
 """Deeper JSON than this is no timeline; OTIO's parser would recurse into it."""
+ASSET_ID = re.compile(r"^[a-z]{3}-[0-9a-f]{10}-")
+"""What the studio puts before a file's own name."""
+TYPE_NAME = re.compile(r" \(of type '[^']*'\)")
+"""What only the makers of OpenTimelineIO understand of its complaints."""
 BUNDLED = "content.otio"
 """Where a bundle (.otioz, a zip) holds its timeline."""
 
@@ -49,11 +54,12 @@ def load_timeline(path: Path, *, whole: bool = True) -> otio.schema.Timeline:
     """
     import opentimelineio as otio
 
-    problem, fix = f"'{path.name}' is not a timeline", "Give an .otio file, or a timeline that the studio made"
+    shown = ASSET_ID.sub("", path.name)
+    problem, fix = f"'{shown}' is not a timeline", "Give an .otio file, or a timeline that the studio made"
     try:
         raw = _read(path, problem, fix)
     except OSError as error:
-        raise UsageError(f"'{path.name}' cannot be read", error.strerror or str(error), fix) from error
+        raise UsageError(f"'{shown}' cannot be read", error.strerror or str(error), fix) from error
     if not raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         if raw.lstrip().startswith((b"<", b"TITLE:")):
             fix = "Import an EDL or another editor's XML with import_timeline first"
@@ -72,9 +78,10 @@ def load_timeline(path: Path, *, whole: bool = True) -> otio.schema.Timeline:
         timeline = otio.adapters.read_from_string(text, "otio_json")
     except otio.exceptions.UnsupportedSchemaError as error:
         fix = f"Save it for version {otio.__version__} there, or as an EDL or FCP XML, and import that"
-        raise UsageError(f"'{path.name}' cannot be read", "a newer OpenTimelineIO wrote it", fix) from error
+        raise UsageError(f"'{shown}' cannot be read", "a newer OpenTimelineIO wrote it", fix) from error
     except (otio.exceptions.OTIOError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(problem, f"OpenTimelineIO refuses it ({str(error)[:160]})", fix) from error
+        words = TYPE_NAME.sub("", " ".join(str(error).split()))
+        raise UsageError(problem, f"OpenTimelineIO refuses it ({words[:160]})", fix) from error
     if not isinstance(timeline, otio.schema.Timeline):
         raise UsageError(problem, "its schema is unknown", fix)
     if timeline.tracks is None:

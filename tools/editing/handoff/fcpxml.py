@@ -90,6 +90,7 @@ class _Writer:
         for name in ("width", "height"):
             if data.get(name):
                 shape.set(name, str(data[name]))
+        self._sounds: dict[Slot, list[Slot]] = {}
         self._assets: dict[Path, str] = {}
         self._formats: dict[tuple[int, int, Fraction], str] = {}
         self._dissolve = ""
@@ -105,7 +106,8 @@ class _Writer:
 
     def spine(self) -> Element:
         spine, desk = Element("spine"), self._desk
-        linked = {id(sound) for slot in desk.main.slots for _, sound in desk.linked(slot)}
+        self._sounds = {slot: [sound for _, sound in desk.linked(slot)] for slot in desk.main.slots if slot.media}
+        linked = {id(sound) for sounds in self._sounds.values() for sound in sounds}
         shots: list[_Shot] = []
         cursor = 0
         for slot in [slot for slot in desk.main.slots if slot.media]:
@@ -147,7 +149,7 @@ class _Writer:
         return _Shot(made, begin, end, Fraction(0))
 
     def _shot(self, slot: Slot) -> _Shot:
-        sounds = [sound for _, sound in self._desk.linked(slot)]
+        sounds = self._sounds[slot]
         made, clock = self._clip(slot, "all" if sounds else "video")
         made.set("offset", self.time(slot.start))
         if sounds:
