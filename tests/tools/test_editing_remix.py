@@ -23,7 +23,7 @@ from configs.settings import Settings
 from memory.records import Asset
 from tools.editing.outline import effects_of
 from tools.editing.remix.cards import Line, cards_for, lines_of, reading_seconds
-from tools.editing.remix.recut import recut
+from tools.editing.remix.recut import recut, untouched
 from tools.editing.remix.repaint import unsteady
 from tools.editing.remix.transfer import Transfer
 from tools.editing.specs import CaptionSpec, ClipSpec
@@ -313,6 +313,13 @@ def test_short_shots_are_slowed_a_little_and_only_in_silence() -> None:
     assert [stretch.speed for stretch in recut(record([2.0, 2.0]), 4.0)] == [0.8, 0.8]
     music = Sound(seconds=4.0, segments=(SoundSegment(start=0.0, end=2.0, label="music", confidence=0.9),))
     assert [stretch.speed for stretch in recut(record([2.0, 2.0], music), 4.0)] == [1.0, 0.8]
+
+
+def test_shots_that_cannot_change_are_known() -> None:
+    music = Sound(seconds=4.0, segments=(SoundSegment(start=0.0, end=4.0, label="music", confidence=0.9),))
+    still, lively = record([2.0, 2.0], music), record([2.0, 2.0])
+    assert untouched(recut(still, 4.0), still)
+    assert not untouched(recut(lively, 4.0), lively) and not untouched(recut(still, 1.0), still)
 
 
 def test_without_a_gpu_the_pictures_are_not_drawn_again_and_that_is_said(studio: EditingStudio, film: Asset) -> None:

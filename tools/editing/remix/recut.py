@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,6 +17,8 @@ _SLOWEST = 0.8
 _ROOM = 0.15
 """Seconds of air around what is said."""
 _LEAST = 0.4
+_SEEN = 0.1
+"""Seconds by which a shot has to change for it to matter."""
 _KEPT = 0.4
 """A shot keeps at least this share of itself, however fast the pace."""
 
@@ -50,6 +53,12 @@ def recut(record: FilmRecord, target: float) -> list[Stretch]:
         wanted = max(_LEAST, _KEPT * length, target * (length / max(usual, 1e-6)) ** _KEEPS)
         made.append(_shortened(shot, wanted, record) if wanted < length else _stretched(shot, wanted, record))
     return made
+
+
+def untouched(stretches: Sequence[Stretch], record: FilmRecord) -> bool:
+    """Whether every shot is as it was, but for a little that nobody would see."""
+    lengths = [shot.end - shot.start for shot in record.shots]
+    return all(abs(one.seconds - length) < _SEEN for one, length in zip(stretches, lengths, strict=True))
 
 
 def _stretched(shot: Shot, wanted: float, record: FilmRecord) -> Stretch:

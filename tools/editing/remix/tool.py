@@ -22,7 +22,7 @@ from tools.editing.remix.distance import pixels
 from tools.editing.remix.dress import dress, picture_effects, sound_effects
 from tools.editing.remix.original import note_style, original_of, take_off
 from tools.editing.remix.presets import Style
-from tools.editing.remix.recut import MUSIC, Stretch, recut
+from tools.editing.remix.recut import MUSIC, Stretch, recut, untouched
 from tools.editing.remix.reference import Reference, evenly, pictures, read_reference, typical_shot
 from tools.editing.remix.repaint import DRAWN, repaint, unavailable
 from tools.editing.remix.scheme import (
@@ -207,9 +207,13 @@ class _Remix:
         record = self._record()
         now = typical_shot(record)
         target = now + self.args.strength * (target - now)
-        if record.sound is not None and any(part.label in MUSIC for part in record.sound.segments):
-            self.ctx.warn("The film has music, which jumps where shots were shortened")
         stretches = recut(record, target)
+        if untouched(stretches, record):
+            self.ctx.warn(
+                f"The shots stay as long as they are, {now:.1f} s in the median ({target:.1f} s wanted): none can be "
+                "slowed down under speech or music, nor shortened by much"
+            )
+            return []
         then = median(stretch.seconds for stretch in stretches)
         if abs(then - target) > abs(now - target):
             self.ctx.warn(
@@ -217,6 +221,8 @@ class _Remix:
                 f"farther from the {target:.1f} s that are wanted"
             )
             return []
+        if record.sound is not None and any(part.label in MUSIC for part in record.sound.segments):
+            self.ctx.warn("The film has music, which jumps where shots were shortened")
         self.pace = f"median shot {now:.1f} -> {then:.1f} s (wanted {target:.1f})"
         return stretches
 
