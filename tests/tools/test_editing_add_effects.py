@@ -88,6 +88,18 @@ READ: dict[str, list[dict[str, Any]]] = {
         {"effect": "zoom_punch", "place": "beat", "every": True}, {"effect": "snow"},
     ],
     "glitch between 1 and 2 seconds": [{"effect": "glitch", "times": (1.0,), "seconds": 1.0}],
+    "make it explode": [{"effect": "explosion"}],
+    "fallo esplodere a 2 secondi": [{"effect": "explosion", "times": (2.0,)}],
+    "a big zoom when he jumps": [{"effect": "zoom_punch", "place": "motion_peak", "strength": 0.85}],
+    "un grande zoom quando salta": [{"effect": "zoom_punch", "place": "motion_peak"}],
+    "put a heart on every beat": [{"effect": "hearts", "place": "beat", "every": True}],
+    "cover her eyes": [{"effect": "censor"}],
+    "copri gli occhi": [{"effect": "censor"}],
+    "hide his face": [{"effect": "mosaic"}],
+    "copri il viso": [{"effect": "mosaic"}],
+    "zoom in slowly on her face": [{"effect": "slow_zoom", "place": "face"}],
+    "a slow zoom out at the end": [{"effect": "pull_back", "place": "end"}],
+    "effetto disturbo su ogni stacco": [{"effect": "glitch", "place": "cut", "every": True}],
     "una scossa forte sui colpi": [{"effect": "shake", "place": "loud", "strength": 0.85}],
 }  # fmt: skip
 
@@ -265,7 +277,7 @@ def test_a_bubble_needs_words_and_shows_them(studio: EditingStudio) -> None:
 
 def test_a_bubble_without_a_face_says_where_it_points(studio: EditingStudio) -> None:
     box = [0.6, 0.2, 0.8, 0.6]
-    for more, points in (({}, "to the middle"), ({"box": box}, "to the given box")):
+    for more, points in (({}, "to what stands out there"), ({"box": box}, "to the given box")):
         _, outcome = studio.make("add_effects", video="bang.mp4", effect="speech bubble", at="0.5", text="Boo!", **more)
         assert outcome.result is not None
         warned = [warning for warning in outcome.result.warnings if "No face could be found at 0.50 s" in warning]

@@ -45,6 +45,8 @@ class Moment:
     """x0, y0, x1, y1 as shares of the picture: the face, or what moves."""
     note: str = ""
     """Why, in words with figures: 'motion 0.82 widths/s, 3.1 times the median'."""
+    who: str = ""
+    """Whose face it is, where that is known."""
 
 
 def moments(record: FilmRecord, *kinds: MomentKind) -> list[Moment]:
@@ -208,7 +210,7 @@ def _faces(record: FilmRecord) -> Iterator[Moment]:
     seen = [(shot, one) for shot, one in seen if one.kind == "face"]
     for (shot, face), strength in zip(seen, ranks([area(face.box) for _, face in seen]), strict=True):
         note = f"{face.character or 'a face'}, {area(face.box):.1%} of the picture (by {face.by or 'measurement'})"
-        yield Moment("face", shot.start, shot.seconds, strength, shot.index, face.box, note)
+        yield Moment("face", shot.start, shot.seconds, strength, shot.index, face.box, note, face.character)
 
 
 def _words(record: FilmRecord) -> Iterator[Moment]:

@@ -126,7 +126,8 @@ def _sized(cut: Cut, source: Source, size: Frame, files: Files, now: str, span: 
 def _effects(layer: Layer, width: int, height: int, number: int, frame: Frame, files: Files) -> list[str]:
     """The overlay's effects on its colours; its shape (alpha) stays as it is."""
     cut = layer.piece.cut
-    drawn = picture_filters(cut.effects, Canvas(width, height, frame.fps, cut.frames, files.tables))
+    shown = (layer.piece.first, layer.piece.first + layer.frames)
+    drawn = picture_filters(cut.effects, Canvas(width, height, frame.fps, cut.frames, files.tables, shown))
     if not drawn:
         return []
     steps = ",".join(shifted(["format=yuv420p", *drawn], layer.piece.first, frame))

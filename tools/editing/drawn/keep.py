@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.media.ffmpeg import run_ffmpeg
+from tools.editing.drawn.explosion import SECONDS, explosion
 from tools.editing.drawn.particles import Loop, Rgba, draw
 from tools.editing.held import HeldContext
 
@@ -20,6 +21,8 @@ LOOP_SECONDS = 5.0
 LOOP_WIDTH = 960
 """Pixels: particles are soft, and a quarter of the pixels is drawn in a quarter of the time."""
 MOST_FPS = 30.0
+BLAST_SIDE = 640
+"""Pixels: smoke is soft."""
 ENGINE = "studio drawing"
 REVISION = 2
 """Raise it when the same particles would look different."""
@@ -48,6 +51,25 @@ def particles(name: str, shape: float, fps: float, strength: float, seed: int, c
     file = ctx.scratch(".mov")
     write_film(_reported(draw(name, loop), frames, name, ctx), loop, file, ctx)
     return ctx.save(file, "video", f"{name}.mov", engine=ENGINE, params=params, seed=seed, summary=f"{name}, a loop")
+
+
+def blast(fps: float, strength: float, seed: int, ctx: ToolContext) -> Asset:
+    """An explosion with transparency, a square QuickTime film; drawn once and then found again.
+
+    Raises Cancelled when stopped.
+    """
+    rate = min(MOST_FPS, fps)
+    frames = round(SECONDS * rate)
+    loop = Loop(BLAST_SIDE, BLAST_SIDE, rate, frames / rate, round(strength, 3), seed)
+    params = {"explosion": BLAST_SIDE, "fps": round(rate, 4), "strength": loop.strength, "seed": seed, "revision": 1}
+    made = _made("video", "explosion.mov", params, ctx)
+    if made is not None:
+        return made
+    file = ctx.scratch(".mov")
+    write_film(_reported(explosion(loop), frames, "an explosion", ctx), loop, file, ctx)
+    return ctx.save(
+        file, "video", "explosion.mov", engine=ENGINE, params=params, seed=seed, summary="an explosion"
+    )  # fmt: skip
 
 
 def picture(image: Image, name: str, params: dict[str, Any], ctx: ToolContext) -> Asset:

@@ -28,8 +28,8 @@ HAIR = 0.45
 """Heights of a face that are hair above it."""
 MIDDLE = (0.5, 0.6)
 """Where a mouth is taken to be when nobody is known."""
-FREE = 12.0
-"""A place that costs less covers no face and crosses no eyes."""
+FREE = 2.5
+"""A place that costs less is beside the mouth and over nobody: no narrower text is tried."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Standing:
         way = math.dist(self.mouth, self._border(box))
         cost = 4.0 * way / tall + 0.5 * box[1] / tall
         cost += 8.0 * max(0.0, way - self.gap - TAIL * self.letters) / tall
-        cost += 1.5 if box[1] + box[3] > 2 * self.mouth[1] + self.letters else 0.0
+        cost += 3.0 if box[1] + box[3] > 2 * self.mouth[1] + self.letters else 0.0
         cost += sum(15.0 + 40.0 * _share(box, face) for face in self.own if _meet(box, face))
         cost += sum(15.0 + 25.0 * _share(box, face) for face in self.others if _meet(box, face))
         cost += sum(4.0 * _share(box, _hair(face)) for face in (*self.own, *self.others))
@@ -110,7 +110,7 @@ class Standing:
         tail = self._tail(box)
         cost += sum(25.0 for eyes in self.eyes if any(_holds(eyes, point) for point in tail))
         cost += sum(15.0 for face in self.others if any(_holds(face, point) for point in tail))
-        return cost + (3.0 if way < self.gap + 0.6 * self.letters else 0.0)
+        return cost + (2.0 if way < self.gap + 0.6 * self.letters else 0.0)
 
     def _tail(self, box: Pixels) -> list[Point]:
         """Points of the tail outside the body, as wide as it is drawn."""

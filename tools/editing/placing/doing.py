@@ -7,18 +7,17 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from configs.errors import UsageError
 from tools.editing.decision.known import Face, Faces, known_faces
 from tools.editing.drawn.bubble import speech_bubble
-from tools.editing.drawn.keep import LOOP_SECONDS, particles, picture
+from tools.editing.drawn.keep import picture
 from tools.editing.drawn.particles import KINDS
 from tools.editing.drawn.track import Track, face_track
 from tools.editing.effects import EFFECTS, ClipEffect
 from tools.editing.moments import Box
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
+from tools.editing.placing.laid import POPS, carried, faded, lay_explosion, lay_heart, lay_particles
 from tools.editing.placing.places import LONGEST, WHOLE, Spot
 from tools.editing.placing.wishes import Wish
 from tools.editing.presets import editing_presets
@@ -31,18 +30,12 @@ TIMED = ("freeze", "stutter", "reverse", "speed_ramp")
 """Effects that make the film longer; they come first, the last of them first."""
 STUTTER_SECONDS = 0.125
 INSET_WIDTH, INSET_MARGIN = 0.3, 0.025
-FADE_SECONDS = 0.25
-"""Of insets and bubbles."""
 CAPTIONS = (0.15, 0.83, 0.85, 1.0)
 """Where captions stand: a bubble leaves that free when it can."""
 LEAST_BAR = 0.75
 """Widths of a face that a bar over its eyes has at least: of one that looks aside only one eye is seen."""
-CARRIED_STEP = 6
-"""Known frames from one key of a bubble that is carried to the next."""
 BUBBLES = 2
 """Raise it when the same bubble would look different."""
-MOST_CARRIED = 0.2
-"""Shares of the picture that a bubble moves at most with who speaks."""
 SPEAKS_WITHIN, READ_SECONDS = 4.0, 1.0
 """Seconds in which the face of a bubble is looked for when it is not seen at once; what reading one takes at least."""
 
@@ -82,6 +75,7 @@ class Doer:
     board: Board
     request: Request
     ctx: ToolContext
+    _hearts: int = 0
 
     def do(self, wishes: Sequence[tuple[Wish, Sequence[Spot]]]) -> list[Done]:
         """All of them; in order of time. Raises UsageError when one cannot be put where it should."""
@@ -106,6 +100,7 @@ class Doer:
             "censor": self._censor,
             "mosaic": self._mosaic,
             "speech_bubble": self._bubble,
+            "explosion": self._explosion,
         }
         make = own.get(wish.effect) or (self._particles if wish.effect in KINDS else self._filter)
         return Done(wish.effect, spot.at, make(wish, spot), spot.why)
@@ -115,12 +110,12 @@ class Doer:
             return self.request.strength
         return wish.strength if wish.strength is not None else 0.5
 
-    def _why(self, wish: Wish, spot: Spot) -> str:
+    def why(self, wish: Wish, spot: Spot) -> str:
         return f"{wish.effect.replace('_', ' ')} at {spot.at:.2f} s: {spot.why}"[:400]
 
     def _filter(self, wish: Wish, spot: Spot) -> float:
         effect, kind = self._values(wish, spot)
-        why = self._why(wish, spot)
+        why = self.why(wish, spot)
         if spot.why == LONGEST:
             return self.board.longest(effect, why).seconds
         if spot.why == WHOLE and not spot.seconds:
@@ -129,7 +124,11 @@ class Doer:
         if "at" not in kind.model_fields:
             name = wish.effect.replace("_", " ")
             raise UsageError(f"'{name}' is a look of the whole film", "it has no moments", "Ask for it without a place")
-        self.board.effect(effect, spot.at, spot.seconds, why)
+        seconds = spot.seconds
+        if spot.until > spot.at + seconds > spot.at:
+            effect["moves"] = seconds / (spot.until - spot.at)
+            seconds = spot.until - spot.at
+        self.board.effect(effect, spot.at, seconds, why)
         return spot.seconds or float(kind.model_fields["seconds"].default)
 
     def _values(self, wish: Wish, spot: Spot) -> tuple[dict[str, Any], type[ClipEffect]]:
@@ -141,15 +140,16 @@ class Doer:
         wanted: dict[str, Any] = {"strength": self.strength(wish), "seed": self.request.seed}
         if spot.where is not None:
             x0, y0, x1, y1 = spot.where
-            wanted["focus"] = [round((x0 + x1) / 2, 4), round((y0 + y1) / 2, 4)]
+            wanted["focus"] = [round(min(1.0, max(0.0, side)), 4) for side in ((x0 + x1) / 2, (y0 + y1) / 2)]
         return {"name": wish.effect, **{k: v for k, v in wanted.items() if k in kind.model_fields}}, kind
 
     def _freeze(self, wish: Wish, spot: Spot) -> float:
-        why, seconds = self._why(wish, spot), spot.seconds or 1.6
+        why, seconds = self.why(wish, spot), spot.seconds or 1.6
         held = self.board.freeze(spot.at, seconds, why)
         zoom = {"name": "slow_zoom", "strength": 0.2 * self.strength(wish), "seed": self.request.seed}
         if spot.where is not None:
-            zoom["focus"] = [(spot.where[0] + spot.where[2]) / 2, (spot.where[1] + spot.where[3]) / 2]
+            x0, y0, x1, y1 = spot.where
+            zoom["focus"] = [min(1.0, max(0.0, side)) for side in ((x0 + x1) / 2, (y0 + y1) / 2)]
         self.board.effect(zoom, spot.at, held.seconds, why)
         if wish.text:
             self.board.caption(wish.text, held.start, held.seconds, "meme", why)
@@ -157,59 +157,53 @@ class Doer:
 
     def _stutter(self, wish: Wish, spot: Spot) -> float:
         times = 2 + round(4 * self.strength(wish))
-        return times * self.board.stutter(spot.at, STUTTER_SECONDS, times, self._why(wish, spot))
+        return times * self.board.stutter(spot.at, STUTTER_SECONDS, times, self.why(wish, spot))
 
     def _reverse(self, wish: Wish, spot: Spot) -> float:
-        first, last = self.board.boomerang(spot.at, spot.seconds or 0.9, self._why(wish, spot))
+        first, last = self.board.boomerang(spot.at, spot.seconds or 0.9, self.why(wish, spot))
         return last - first
 
     def _ramp(self, wish: Wish, spot: Spot) -> float:
         slowest = 0.75 - 0.55 * self.strength(wish)
-        first, last = self.board.ramp(spot.at, spot.seconds or 1.2, slowest, self._why(wish, spot))
+        first, last = self.board.ramp(spot.at, spot.seconds or 1.2, slowest, self.why(wish, spot))
         return last - first
 
-    def _span(self, spot: Spot) -> tuple[float, float]:
+    def span(self, spot: Spot) -> tuple[float, float]:
         """Begin and length of a spot on the timeline as it is now; one without a length reaches to the end."""
         begin = self.board.now(spot.at) if spot.at > 0 else 0.0
         room = self.board.seconds - begin
         return begin, min(spot.seconds, room) if spot.seconds else room
 
     def _particles(self, wish: Wish, spot: Spot) -> float:
-        width, height = self._size()
-        made = particles(
-            wish.effect, width / height, self.board.fps, self.strength(wish), self.request.seed, self.ctx
-        )  # fmt: skip
-        begin, length = self._span(spot)
-        whole = self.board.find(made.id).seconds or LOOP_SECONDS
-        done = 0.0
-        while length - done > 0.5 / self.board.fps:
-            part = min(whole, length - done)
-            key = {"at": 0.0, "x": 0.5, "y": 0.5, "width": 1.0, "height": 1.0}
-            self.board.overlay(made.id, begin + done, part, [key], self._why(wish, spot))
-            done += part
-        return length
+        if wish.effect == "hearts" and wish.every and wish.place in POPS:
+            self._hearts += 1
+            return lay_heart(self, wish, spot, self._hearts)
+        return lay_particles(self, wish, spot)
+
+    def _explosion(self, wish: Wish, spot: Spot) -> float:
+        return lay_explosion(self, wish, spot)
 
     def _inset(self, wish: Wish, spot: Spot) -> float:
         shown = self.request.inset or self.request.film
         facts = self.board.find(shown.id)
-        begin, length = self._span(spot)
+        begin, length = self.span(spot)
         first = 0.0
         if facts.kind == "video":
             length = min(length, facts.seconds)
             if self.request.inset is None:
                 first = max(0.0, min(self.request.liveliest, facts.seconds - length))
-        width, height = self._size()
+        width, height = self.size
         wide = INSET_WIDTH * (0.6 + 0.8 * self.strength(wish))
         tall = wide * width / height / self._shape(shown)
         at = {"x": 1 - INSET_MARGIN - wide / 2, "y": 1 - INSET_MARGIN * width / height - tall / 2, "width": wide}
-        self.board.overlay(shown.id, begin, length, _faded(at, length), self._why(wish, spot), first)
+        self.board.overlay(shown.id, begin, length, faded(at, length), self.why(wish, spot), first)
         return length
 
     def _bubble(self, wish: Wish, spot: Spot) -> float:
         if not wish.text:
             raise UsageError("A speech bubble needs words", fix="Say what it should read, in quotation marks")
-        width, height = self._size()
-        begin, length = self._span(spot)
+        width, height = self.size
+        begin, length = self.span(spot)
         left = self.board.clip_at(begin).end - begin
         if not wish.seconds and READ_SECONDS <= left < length:
             length = left  # who speaks is gone after the cut
@@ -225,16 +219,16 @@ class Doer:
         }
         made = picture(bubble.image, "speech-bubble.png", params, self.ctx)
         at = {"x": bubble.key.x, "y": bubble.key.y, "width": bubble.key.width}
-        keys = _faded(at, length)
+        keys = faded(at, length)
         if track is not None and track.known:
-            keys = _carried(keys, track.known, spot.at, bubble.image.height / height)
-        self.board.overlay(made.id, begin, length, keys, self._why(wish, spot))
+            keys = carried(keys, track.known, spot.at, bubble.image.height / height)
+        self.board.overlay(made.id, begin, length, keys, self.why(wish, spot))
         return length
 
     def _censor(self, wish: Wish, spot: Spot) -> float:
         from PIL import Image
 
-        begin, length = self._span(spot)
+        begin, length = self.span(spot)
         track = self._followed(wish, spot, length)
         wider, higher = 1.3 + 0.4 * self.strength(wish), 0.7 + 0.4 * self.strength(wish)
         boxes = track.eyes
@@ -247,11 +241,11 @@ class Doer:
             for at, x0, y0, x1, y1 in boxes
         ]  # fmt: skip
         bar = picture(Image.new("RGBA", (64, 16), (0, 0, 0, 255)), "censor-bar.png", {"bar": [64, 16]}, self.ctx)
-        self.board.overlay(bar.id, begin, length, keys, self._why(wish, spot))
+        self.board.overlay(bar.id, begin, length, keys, self.why(wish, spot))
         return length
 
     def _mosaic(self, wish: Wish, spot: Spot) -> float:
-        begin, length = self._span(spot)
+        begin, length = self.span(spot)
         path = self._followed(wish, spot, length).keys
         wide = 1.35 * max(x1 - x0 for _, x0, _, x1, _ in path)
         high = 1.45 * max(y1 - y0 for _, _, y0, _, y1 in path)
@@ -264,7 +258,7 @@ class Doer:
             ]  # fmt: skip
             effect = {"name": "mosaic", "keys": keys, "width": min(1.0, wide), "height": min(1.0, high),
                       "strength": self.strength(wish)}  # fmt: skip
-            self.board.effect(effect, spot.at + first - begin, last - first, self._why(wish, spot))
+            self.board.effect(effect, spot.at + first - begin, last - first, self.why(wish, spot))
         return length
 
     def _followed(self, wish: Wish, spot: Spot, length: float) -> Track:
@@ -320,7 +314,8 @@ class Doer:
         """The film's faces by its making."""
         return known_faces(self.request.film, self.ctx)
 
-    def _size(self) -> tuple[int, int]:
+    @property
+    def size(self) -> tuple[int, int]:
         own = studio_data(self.board.timeline)
         return int(own.get("width", 1280)), int(own.get("height", 720))
 
@@ -329,36 +324,3 @@ class Doer:
 
         info = probe(self.ctx.path(shown))
         return info.width / info.height if info.width and info.height else 16 / 9
-
-
-def _faded(at: dict[str, float], length: float) -> list[dict[str, float]]:
-    """Keys that come and go softly at one place."""
-    soft = min(FADE_SECONDS, length / 3)
-    steps = ((0.0, 0.0), (soft, 1.0), (max(soft, length - soft), 1.0), (length, 0.0))
-    return [{**at, "at": moment, "opacity": light} for moment, light in steps]
-
-
-def _carried(
-    keys: list[dict[str, float]], known: Sequence[tuple[float, Face]], begin: float, tall: float
-) -> list[dict[str, float]]:
-    """The same, moving with the mouth that it points to, within the frame; in place when that goes far.
-
-    tall: height of what is carried, a share of the frame's.
-    """
-    middle = known[len(known) // 2][1].mouth
-    ways = [(at - begin, one.mouth[0] - middle[0], one.mouth[1] - middle[1]) for at, one in known]
-    if max(max(abs(x), abs(y)) for _, x, y in ways) > MOST_CARRIED:
-        return keys
-    times = [at for at, _, _ in ways]
-    wanted = sorted({*(key["at"] for key in keys), *(at for at in times[::CARRIED_STEP] if at > 0)})
-    light = ([key["at"] for key in keys], [key["opacity"] for key in keys])
-    return [
-        {**keys[0], "at": at, "opacity": float(np.interp(at, *light)),
-         "x": _within(keys[0]["x"] + float(np.interp(at, times, [x for _, x, _ in ways])), keys[0]["width"]),
-         "y": _within(keys[0]["y"] + float(np.interp(at, times, [y for _, _, y in ways])), tall)}
-        for at in wanted if at <= keys[-1]["at"]
-    ]  # fmt: skip
-
-
-def _within(middle: float, size: float) -> float:
-    return min(max(middle, size / 2), 1 - size / 2) if size < 1 else 0.5

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from configs.errors import UsageError
@@ -45,7 +46,13 @@ INSIDE, EDGE = {"speed_ramp", "reverse", "stutter", "freeze"}, 0.3
 WHOLE, LONGEST = "all of it", "the longest shot"
 """Places that are no moments."""
 MOVES = {"slow_zoom", "pull_back"}
-"""Effects that would start anew with every clip: without a place they go to the longest one."""
+"""Effects that belong to one shot and last to its end: without a place they go to the longest one."""
+LEAST_MOVE, GOOD_MOVE = 2.0, 3.5
+"""Seconds: where less is left of a shot, a slow move begins earlier, so long before its end."""
+AIMED = MOVES | {"zoom_punch", "freeze", "speech_bubble", "hearts", "explosion"}
+"""Effects that fly to somebody, or to what stands out where nobody is known."""
+AROUND = 0.06
+"""Half the width and height of what stands out, shares of the picture: only its middle is measured."""
 WAITING = {"freeze", "zoom_punch", "deep_fry"}
 WAIT, MOST_WAIT = 0.35, 0.6
 """Share of a shot, and seconds at most, after which these come."""
@@ -65,12 +72,16 @@ class Spot:
     shot: int = 0
     face: bool = True
     """Whether `where` is a face."""
+    until: float = 0.0
+    """To where it stays as it has become; 0 = it ends when it is over."""
 
 
 def needs(wishes: Sequence[Wish]) -> tuple[Aspect, ...]:
     """What must be measured for these wishes; () when their places are known without."""
     found: set[Aspect] = set()
     for wish in wishes:
+        if wish.effect in AIMED:
+            found |= {"shots", "composition"}
         if wish.times:
             continue
         for place in (wish.place,) if wish.place else entries()[wish.effect].auto:
@@ -88,12 +99,14 @@ def spots(wish: Wish, record: FilmRecord | None, seconds: float, taken: Sequence
     entry = entries()[wish.effect]
     length = wish.seconds or entry.seconds
     if wish.times:
-        return _thinned(wish, [_given(wish, at, length, seconds, record) for at in sorted(wish.times)])
+        given = [_given(wish, at, length, seconds, record) for at in sorted(wish.times)]
+        return [_moving(wish, spot, record, seconds) for spot in _thinned(wish, given)]
     tried: list[str] = []
-    for place in (wish.place,) if wish.place else entry.auto:
+    auto = ("face", *entry.auto) if whom(record, wish) and wish.effect in AIMED else entry.auto
+    for place in (wish.place,) if wish.place else auto:
         found = list(_of(place, wish, record, length, seconds, taken))
         if found:
-            return _thinned(wish, found)
+            return [_moving(wish, spot, record, seconds) for spot in _thinned(wish, found)]
         tried.append(place)
     raise UsageError(
         f"The film has no place for '{wish.effect}'",
@@ -121,21 +134,40 @@ def _given(wish: Wish, at: float, length: float, seconds: float, record: FilmRec
     if not 0 <= at < seconds:
         raise UsageError(f"{at:g} s lies outside the film", f"it lasts {seconds:.2f} s", "Give an earlier time")
     shot = shot_at(record, at) if record is not None else 0
-    return Spot(at, length, "as asked", _face_in(record, shot), shot)
+    return _aimed(Spot(at, length, "as asked", None, shot), record, wish)
+
+
+def _moving(wish: Wish, spot: Spot, record: FilmRecord | None, seconds: float) -> Spot:
+    """A slow move begins so early that it is slow, and stays where it got to until the shot ends: a picture that
+    jumps back in the middle of a shot is a fault."""
+    if wish.effect not in MOVES or spot.why in (WHOLE, LONGEST):
+        return spot
+    shots = record.shots if record is not None else ()
+    begin, end = next(((one.start, one.end) for one in shots if one.start - 1e-6 <= spot.at < one.end), (0.0, seconds))
+    if wish.seconds:
+        return replace(spot, until=end) if spot.at + wish.seconds < end - 1e-6 else spot
+    at = spot.at if end - spot.at >= LEAST_MOVE else max(begin, end - GOOD_MOVE)
+    return replace(spot, at=at, seconds=end - at)
 
 
 def _of(
     place: str, wish: Wish, record: FilmRecord | None, length: float, seconds: float, taken: Sequence[float]
 ) -> Iterator[Spot]:
     if place == "whole":
-        yield Spot(0.0, wish.seconds, LONGEST if wish.effect in MOVES and not wish.seconds else WHOLE)
+        whole = Spot(0.0, wish.seconds, LONGEST if wish.effect in MOVES and not wish.seconds else WHOLE)
+        if whole.why == LONGEST and record is not None and record.shots:
+            shot = max(record.shots, key=lambda one: (one.seconds, -one.start))
+            why = f"the longest shot, {shot.seconds:.1f} s"
+            whole = _aimed(Spot(shot.start, shot.seconds, why, None, shot.index), record, wish)
+        yield whole
         return
     if place == "start":
-        yield Spot(0.0, length, "the start")
+        yield _aimed(Spot(0.0, length, "the start", None, 1 if record is not None else 0), record, wish)
         return
     if place == "end":
         span = length or 1.0
-        yield Spot(max(0.0, seconds - span), span, "the end")
+        last = record.shots[-1].index if record is not None and record.shots else 0
+        yield _aimed(Spot(max(0.0, seconds - span), span, "the end", None, last), record, wish)
         return
     if record is None:
         return
@@ -147,11 +179,14 @@ def _of(
         found = [moment for moment in found if _plain(moment.note) in wanted]
     else:
         found = [moment for moment in found if moment.at < seconds - 0.05]
+    named = whom(record, wish)
+    if place == "face" and named:
+        found = [moment for moment in found if moment.who in named]
     free = [moment for moment in found if all(abs(moment.at - other) > ELBOW for other in taken)]
     if wish.effect in INSIDE:
         free = [moment for moment in free if EDGE < moment.at < seconds - EDGE] or free
-    for moment in _chosen(place, wish, free or found):
-        yield _spot(place, moment, length, record, wish.effect in WAITING)
+    for moment in _chosen(place, wish, free or found, bool(named)):
+        yield _aimed(_spot(place, moment, length, wish.effect in WAITING), record, wish)
 
 
 def _most_motion(record: FilmRecord) -> list[Moment]:
@@ -165,11 +200,11 @@ def _most_motion(record: FilmRecord) -> list[Moment]:
     return [Moment("motion_peak", at, 0.0, 0.5, shot_at(record, at), note=note)]
 
 
-def _chosen(place: str, wish: Wish, found: list[Moment]) -> list[Moment]:
+def _chosen(place: str, wish: Wish, found: list[Moment], named: bool) -> list[Moment]:
     most = entries()[wish.effect].most
     if wish.every or most == "each":
         return found
-    count = 1 if wish.place else most
+    count = 1 if wish.place or named else most
     if place in ("cut", "word", "beat"):
         # They are equals: spread over the film rather than the first ones.
         step = max(1, len(found) // count)
@@ -178,7 +213,7 @@ def _chosen(place: str, wish: Wish, found: list[Moment]) -> list[Moment]:
     return sorted(best[:count], key=lambda moment: moment.at)
 
 
-def _spot(place: str, moment: Moment, length: float, record: FilmRecord, waits: bool) -> Spot:
+def _spot(place: str, moment: Moment, length: float, waits: bool) -> Spot:
     """A moment as a place; what lasts (a face, a stillness) gives its own length."""
     lasting = moment.seconds if moment.kind in ("face", "stillness", "silence", "reaction") else 0.0
     span = length or (lasting if place in ("face", "stillness", "silence") else 0.0)
@@ -188,9 +223,7 @@ def _spot(place: str, moment: Moment, length: float, record: FilmRecord, waits: 
     later = min(MOST_WAIT, WAIT * moment.seconds) if moment.kind in ("reaction", "repetition", "face") else 0.0
     name = SPOKEN.get(place, place.replace("_", " "))
     why = f"{name}: {moment.note}" if place != "word" else f"the word '{moment.note.strip('.,;:!?')}'"
-    return Spot(
-        moment.at + (later if waits else 0.0), span, why, moment.where or _face_in(record, moment.shot), moment.shot
-    )
+    return Spot(moment.at + (later if waits else 0.0), span, why, moment.where, moment.shot)
 
 
 def _thinned(wish: Wish, found: list[Spot]) -> list[Spot]:
@@ -203,11 +236,26 @@ def _thinned(wish: Wish, found: list[Spot]) -> list[Spot]:
     return kept[:MOST]
 
 
-def _face_in(record: FilmRecord | None, shot: int) -> Box | None:
-    if record is None:
-        return None
-    faces = [moment for moment in moments(record, "face") if moment.shot == shot and moment.where]
-    return max(faces, key=lambda moment: moment.strength).where if faces else None
+def _aimed(spot: Spot, record: FilmRecord | None, wish: Wish) -> Spot:
+    """With the face of its shot: of whom the wish names, else the largest; else with what draws the eye there."""
+    if record is None or (spot.where is not None and not whom(record, wish)):
+        return spot
+    faces = [one for one in moments(record, "face") if one.shot == spot.shot and one.where]
+    faces = [one for one in faces if one.who in whom(record, wish)] or faces
+    if faces:
+        return replace(spot, where=max(faces, key=lambda one: one.strength).where)
+    looks = [shot.composition for shot in record.shots if shot.index == spot.shot]
+    if spot.where is not None or not looks or looks[0] is None:
+        return spot
+    x, y = looks[0].subject
+    return replace(spot, where=(x - AROUND, y - AROUND, x + AROUND, y + AROUND), face=False)
+
+
+def whom(record: FilmRecord | None, wish: Wish) -> set[str]:
+    """Characters of the film whom the wish names."""
+    faces = moments(record, "face") if record is not None and wish.said else []
+    words = set(re.findall(r"\w+", wish.said))
+    return {one.who for one in faces if one.who and set(re.findall(r"\w+", one.who.lower())) <= words}
 
 
 def _plain(word: str) -> str:

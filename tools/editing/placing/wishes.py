@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from configs.errors import UsageError
 from tools.editing.placing.words import PLACES, effect_words, entries, found, split
@@ -49,6 +49,8 @@ class Wish:
     text: str = ""
     word: str = ""
     """The word on which it comes, with place 'word'."""
+    said: str = field(default="", compare=False)
+    """What it was read from, lower case: it may name whom it is about."""
 
 
 def read_wishes(wish: str) -> list[Wish]:
@@ -60,15 +62,14 @@ def read_wishes(wish: str) -> list[Wish]:
     made: list[Wish] = []
     for part in split(BETWEEN_NUMBERS.sub(r"\1 - \2", plain), effect_words().between):
         effects = _effects_in(part)
-        if not effects:
-            _refuse_missing(part)
+        _refuse_missing(part, _hits(part))
         if made and made[-1].times and (more := re.fullmatch(r"\s*([\d:]+(?:[.,]\d+)?)\s*(?:s\w*)?\s*", part)):
             made[-1] = replace(made[-1], times=(*made[-1].times, _seconds(more.group(1))))
         elif not effects and made:
             # "... on every beat, at 3 seconds": more about the effect before.
             made[-1] = _told(made[-1], part, texts)
         for effect in effects:
-            made.append(_told(Wish(effect), part, texts))
+            made.append(_told(Wish(effect, said=part.strip()), part, texts))
     if not made:
         raise UsageError(
             f"There is no effect in '{wish.strip()[:60]}'", _nearest(plain), f"Ask for one of {', '.join(known())}"
@@ -106,10 +107,16 @@ def place_of(at: str, wish: Wish) -> Wish:
     )
 
 
-def _refuse_missing(part: str) -> None:
-    """Raise UsageError for an effect that is asked for by name and is not there, with what comes nearest."""
+def _refuse_missing(part: str, hits: list[tuple[int, int, str]]) -> None:
+    """Raise UsageError for an effect that is asked for by name and is not there, with what comes nearest.
+
+    hits: effects in the part; 'blur the background' is none of them, though it holds the name of one.
+    """
     for name, entry in effect_words().missing.items():
-        if any(found(part, entry.words)):
+        for match in found(part, entry.words):
+            inside = [hit for hit in hits if match.start() <= hit[0] and hit[1] <= match.end()]
+            if hits and not any(hit[1] - hit[0] < len(match.group()) for hit in inside):
+                continue
             if entry.tool:
                 raise UsageError(f"'{name}' is no effect of add_effects", f"{entry.tool} does it", "Ask for it there")
             near = " or ".join(f"'{one.replace('_', ' ')}'" for one in entry.near)
@@ -117,7 +124,12 @@ def _refuse_missing(part: str) -> None:
 
 
 def _effects_in(part: str) -> list[str]:
-    """Effects named in a part of the text; where names overlap, the longer one is meant."""
+    """Effects named in a part of the text."""
+    return list(dict.fromkeys(name for _, _, name in _hits(part)))
+
+
+def _hits(part: str) -> list[tuple[int, int, str]]:
+    """Begin, end and name of each effect in a part of the text; where names overlap, the longer one is meant."""
     hits: list[tuple[int, int, str]] = []
     for name, entry in entries().items():
         spelled = (*entry.words, name, name.replace("_", "[ -]"))
@@ -126,7 +138,7 @@ def _effects_in(part: str) -> list[str]:
     for hit in sorted(hits, key=lambda one: (one[0] - one[1], one[0])):
         if all(hit[1] <= other[0] or hit[0] >= other[1] for other in kept):
             kept.append(hit)
-    return list(dict.fromkeys(name for _, _, name in sorted(kept)))
+    return sorted(kept)
 
 
 def _told(wish: Wish, part: str, texts: list[str]) -> Wish:
