@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +19,9 @@ from backends.media.probe import probe
 from configs.errors import UsageError
 from configs.settings import Settings
 from evals.footage.edits import music, write_wave
+from tools.editing.arrangement import Part
+from tools.editing.decision.pieces import Piece
+from tools.editing.decision.shots import Unitary, edge
 
 FPS = 24
 COLOURS = ((200, 40, 40), (40, 60, 210), (40, 190, 70), (220, 200, 40))
@@ -149,3 +155,38 @@ def test_music_that_is_asked_for_must_be_there(studio: EditingStudio) -> None:
         cut(studio, "put the music under it")
     film, _ = cut(studio, "put the music under it", music="song.wav")
     assert probe(film).frames == 4 * SHOT
+
+
+LAYOUTS = ("left", "top", "left", "right", "top", "right")
+"""Where the light lies in each of six clips."""
+
+
+def lit(number: int, seconds: float) -> NDArray[np.uint8]:
+    picture = np.full((90, 160, 3), 30, np.uint8)
+    place = {"left": np.s_[:, :70], "right": np.s_[:, 90:], "top": np.s_[:40, :]}[LAYOUTS[number]]
+    picture[place] = (150 + 12 * number, 150, 170 - 12 * number)
+    at = (round(seconds * FPS) * 2) % 150
+    picture[75:85, at : at + 8] = 250 - 30 * number
+    return picture
+
+
+def test_match_cuts_bring_alike_pictures_together(studio: EditingStudio, tmp_path: Path) -> None:
+    names = [f"light{number}.mp4" for number in range(len(LAYOUTS))]
+    for number, name in enumerate(names):
+        draw = partial(lit, number)
+        studio.attach(make_video(tmp_path / name, 1.5, fps=FPS, width=160, height=90, frame=draw))
+    _, result = cut(studio, "match cuts", video=names)
+    order = [LAYOUTS[int(fact["name"].removeprefix("light"))] for fact in result.data["cuts"]]
+    assert order[0] == "left" and sum(one == other for one, other in pairwise(order)) == 3, order
+    assert "pictures" in result.data["cuts"][1]["why"]
+
+
+def test_a_shot_is_looked_at_in_its_own_pictures() -> None:
+    """Cuts may fall anywhere between the looks, five in a second."""
+    for cut_at in range(30, 60):
+        part = Part(cast("Any", None), "", "", Fraction(0), Fraction(90, FPS))
+        before, after = (
+            Unitary("", (Piece(part, first, last - first),), None, cast("Any", None))
+            for first, last in ((0, cut_at), (cut_at, 90))
+        )
+        assert edge(before, Fraction(FPS), end=True) < cut_at / FPS <= edge(after, Fraction(FPS), end=False) + 1e-6

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("studio.editing")
 RATE = 5.0
 """Samples per second."""
-VERSION = 7
+VERSION = 8
 BLURRED, BLURRED_SHARE = 0.4, 0.65
 """A stretch is blurred that is less sharp than this (0-1), and than this share of the clip's usual sharpness. Measured
 on photographs and drawings: 0.58-0.72 sharp, 0.15-0.28 after a Gaussian of 3 to 7 pixels at 320 wide."""
@@ -60,6 +60,15 @@ class Closer:
     """(N, DOWN) the same from top to bottom."""
     view: NDArray[np.float64] = field(default_factory=lambda: np.zeros(GRID))
     """Mean luma (0-255) over the clip in cells of `GRID`: how it is framed, whatever moves in it."""
+    numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(K,) the samples of `pictures`: those that were asked for by their seconds."""
+    pictures: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, *GRID, 3)))
+    """(K, *GRID, 3) CIELAB of their cells."""
+
+    def picture_at(self, seconds: float) -> NDArray[np.float64] | None:
+        """(*GRID, 3) CIELAB of the sample that was asked for at these seconds, None when none was."""
+        found = np.flatnonzero(self.numbers == round(seconds * RATE))
+        return self.pictures[found[0]] if len(found) else None
 
     def like(self, other: Closer) -> float:
         """How alike two clips are framed, -1 to 1: the correlation of their views, whatever the light."""
@@ -133,6 +142,7 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int], heads:
     places: list[tuple[float, float]] = []
     view = np.zeros(GRID)
     drawn: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    pictures: dict[int, NDArray[np.float64]] = {}
     faces, seen, face = CascadeFaces(), -FACE_HOLD, (0.5, 0.5, 0.1, 0.1)
     last: NDArray[np.uint8] | None = None
     trail, opening = _Trail(), list[int]()
@@ -145,6 +155,8 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int], heads:
             drawn.append(_at_face((*places[-1], 0.1, 0.1)))
             last = grey
             continue
+        if only:
+            pictures[number] = _cells(rgb)
         blur = float(blur_effect(grey)) if not only and grey.min() < grey.max() else np.nan
         sharpness.append(1 - blur if np.isfinite(blur) else sharpness[-1] if sharpness else 1.0)
         seen_as = View(rgb)
@@ -183,7 +195,18 @@ def _measure(path: Path, check: Callable[[], None], only: frozenset[int], heads:
         np.stack([across for across, _ in drawn]),
         np.stack([down for _, down in drawn]),
         view / count,
+        np.asarray(list(pictures), np.int64),
+        np.stack(list(pictures.values())) if pictures else np.zeros((0, *GRID, 3)),
     )
+
+
+def _cells(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(*GRID, 3) CIELAB: what a picture looks like from afar, each colour where it is."""
+    import cv2
+    from skimage.color import rgb2lab
+
+    small = cv2.resize(rgb, GRID[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(rgb2lab(small / 255.0).astype(np.float64), (0, 0), 0.8), np.float64)
 
 
 def _at_face(face: tuple[float, float, float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

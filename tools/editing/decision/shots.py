@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from configs.errors import UsageError
 from tools.editing.arrangement import Part
+from tools.editing.decision.closer import RATE as LOOKS
 from tools.editing.decision.facts import Facts
 from tools.editing.decision.pieces import FactsOf, Piece, room, shots_of
 from tools.editing.wishes import OrderHow
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 Unit = Literal["shot", "scene"]
 ORDER = 7
 """So many shots are ordered by trying every way; more are ordered by always taking the nearest next one."""
+UNLIKE = 25.0
+"""Distance of two pictures place by place (CIE76) that counts as much as a subject a whole picture away: scenes that
+have nothing in common are 30 to 60 apart."""
 SCALES = ("ECU", "CU", "MCU", "MS", "MLS", "LS", "ELS")
 
 
@@ -220,7 +225,8 @@ def drop_dark(found: list[Unitary], rate: Fraction, *, keep: bool = False) -> tu
 def match_cuts(found: list[Unitary], rate: Fraction) -> tuple[list[Part], str]:
     """Every shot once, the first one first, so ordered that neighbours look alike where they meet.
 
-    Compared are the subject's place at the cut, the shot scale, the colours and the direction of the camera.
+    Compared are both pictures as they are seen from afar, the subject's place at the cut, the shot scale, the colours
+    and the direction of the camera.
     Raises UsageError when there are fewer than three shots.
     """
     if len(found) < 3:
@@ -235,7 +241,7 @@ def match_cuts(found: list[Unitary], rate: Fraction) -> tuple[list[Part], str]:
 
     def apart(a: int, b: int) -> tuple[float, str]:
         colours = _distance(means[a], means[b])
-        return _apart(found[a], found[b], ends[a], begins[b], colours)
+        return _apart(found[a], found[b], ends[a], begins[b], colours, _unlike(found[a], found[b], rate))
 
     cost = [[apart(a, b)[0] if a != b else 0.0 for b in range(count)] for a in range(count)]
     before = sum(cost[a][a + 1] for a in range(count - 1))
@@ -296,24 +302,32 @@ def edges(found: Sequence[Unitary], rate: Fraction) -> dict[str, list[float]]:
     for one in found:
         for end in (False, True):
             piece = one.pieces[-1] if end else one.pieces[0]
-            made.setdefault(piece.part.source.asset_id, []).append(_edge(one, rate, end=end))
+            made.setdefault(piece.part.source.asset_id, []).append(edge(one, rate, end=end))
     return made
 
 
 def _apart(
-    one: Unitary, other: Unitary, here: tuple[float, float], there: tuple[float, float], colours: float
+    one: Unitary,
+    other: Unitary,
+    here: tuple[float, float],
+    there: tuple[float, float],
+    colours: float,
+    unlike: float | None,
 ) -> tuple[float, str]:
     """How different the end of one shot and the beginning of another look, 0 alike to about 3, and in words.
 
     here, there: where their subjects are; colours: how far apart theirs are (CIE76: 2 is hardly
-    seen, 50 is another colour).
+    seen, 50 is another colour). unlike: the same of the two pictures, place by place; None where they were not seen.
     """
     moved = ((here[0] - there[0]) ** 2 + (here[1] - there[1]) ** 2) ** 0.5
-    total, said = 2 * moved, [f"subject at ({here[0]:.2f}, {here[1]:.2f}) and ({there[0]:.2f}, {there[1]:.2f})"]
+    total, said = moved, [f"subject at ({here[0]:.2f}, {here[1]:.2f}) and ({there[0]:.2f}, {there[1]:.2f})"]
+    if unlike is not None:
+        total += unlike / UNLIKE
+        said.insert(0, f"pictures {unlike:.0f} apart place by place")
     if one.shot is not None and other.shot is not None:
         first, second = one.shot.composition, other.shot.composition
         if first is not None and second is not None:
-            total += colours / 60
+            total += colours / 120
             said.append(f"colours {colours:.0f} apart (CIE76)")
             if first.scale in SCALES and second.scale in SCALES:
                 total += 0.15 * abs(SCALES.index(first.scale) - SCALES.index(second.scale))
@@ -331,14 +345,26 @@ def _apart(
 
 def _subject(one: Unitary, rate: Fraction, *, end: bool) -> tuple[float, float]:
     if one.facts.closer is not None:
-        return one.facts.closer.subject_at(_edge(one, rate, end=end))
+        return one.facts.closer.subject_at(edge(one, rate, end=end))
     return one.shot.composition.subject if one.shot is not None and one.shot.composition is not None else (0.5, 0.5)
 
 
-def _edge(one: Unitary, rate: Fraction, *, end: bool) -> float:
-    """Seconds of the clip just inside a shot's end or beginning."""
+def _unlike(one: Unitary, other: Unitary, rate: Fraction) -> float | None:
+    """Mean distance (CIE76) of the last picture of one shot and the first of another, place by place."""
+    import numpy as np
+
+    if one.facts.closer is None or other.facts.closer is None:
+        return None
+    here = one.facts.closer.picture_at(edge(one, rate, end=True))
+    there = other.facts.closer.picture_at(edge(other, rate, end=False))
+    return None if here is None or there is None else float(np.sqrt(((here - there) ** 2).sum(axis=-1)).mean())
+
+
+def edge(one: Unitary, rate: Fraction, *, end: bool) -> float:
+    """Seconds of the clip just inside a shot's end or beginning, at which it is looked at: never in the shot beside."""
     begin, last = (one.pieces[-1] if end else one.pieces[0]).seconds(rate)
-    return max(begin, last - 0.1) if end else begin + 0.1
+    first, latest = math.ceil(begin * LOOKS - 1e-3), math.ceil(last * LOOKS - 1e-3) - 1
+    return (max(first, latest) if end else min(first, max(latest, 0))) / LOOKS
 
 
 def _distance(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> float:
