@@ -158,36 +158,83 @@ class Board:
         new = NewClip(asset=asset, seconds=seconds, track="overlay", source_start=source_start)
         self._waiting.append(AddOverlay(at=at, new=new, keys=keys, rationale=why))
 
+    def tear(self, at: float, why: str) -> None:
+        """Cut the sound and the captions at a time as it is now, so that what is put in there stops them.
+
+        A voice that went on over a held picture would be out of step with the mouth ever after. Sound that belongs to
+        a clip of the picture is cut with it anyway.
+        """
+        own = {(clip.asset, round(clip.start, 3), round(clip.end, 3)) for clip in self.clips()}
+        cuts = []
+        for track in outline(self.timeline)["tracks"]:
+            if track["kind"] == "Video":
+                continue
+            for clip in track["clips"]:
+                start, end = float(clip.get("start", 0.0)), float(clip.get("start", 0.0)) + float(clip["seconds"])
+                linked = (str(clip["asset"]), round(start, 3), round(end, 3)) in own
+                if not linked and start + 0.5 / self.fps < at < end - 0.5 / self.fps:
+                    cuts.append(Split(clip=str(clip["id"]), inside=at - start, rationale=why))
+        if cuts:
+            self.change(*cuts)
+
     def freeze(self, at: float, seconds: float, why: str) -> Shown:
         """Hold the frame at a moment of the film; the clip that holds it."""
         begin, before = self.now(at), self.seconds
+        self.tear(begin, why)
         clip = self.clip_at(begin)
         self.change(Freeze(clip=clip.id, inside=max(0.0, begin - clip.start), seconds=seconds, rationale=why))
         self.longer(at, before)
         return self.clip_at(begin + 0.5 * seconds)
 
-    def stutter(self, at: float, piece: float, times: int, why: str) -> float:
-        """Repeat the `piece` seconds before a moment (behind it, at a clip's beginning); how long each is."""
+    def stutter(self, at: float, piece: float, times: int, film: str, why: str) -> float:
+        """Repeat the `piece` seconds before a moment (behind it, at a clip's beginning); how long each is.
+
+        film: the asset whose time `at` is of.
+        """
         begin, before = self.now(at), self.seconds
-        clip = self._plain(self.clip_at(begin), "a stutter")
+        clip = self._again(self.clip_at(begin), film, "a stutter")
         first = begin - piece if begin - piece >= clip.start - EDGE else begin
         piece = min(piece, clip.end - first)
-        new = NewClip(asset=clip.asset, source_start=max(0.0, clip.source_in + first - clip.start), seconds=piece)
+        self.tear(max(begin, first), why)
+        source = self._source(clip, film, first, at - begin)
+        new = NewClip(asset=film, source_start=source, seconds=piece)
         self.change(*(Insert(at=max(begin, first), new=new, rationale=why) for _ in range(times)))
         self.longer(at, before)
         return piece
 
-    def boomerang(self, at: float, seconds: float, why: str) -> tuple[float, float]:
-        """A stretch around a moment is played, played backwards, and played again; its begin and end."""
+    def boomerang(self, at: float, seconds: float, film: str, why: str) -> tuple[float, float]:
+        """A stretch around a moment is played, played backwards, and played again; its begin and end.
+
+        film: the asset whose time `at` is of.
+        """
         middle, before = self.now(at), self.seconds
-        clip = self._plain(self.clip_at(middle), "a reverse")
+        clip = self._again(self.clip_at(middle), film, "a reverse")
         first, last = self._around(clip, middle, seconds)
-        source = max(0.0, clip.source_in + first - clip.start)
-        new = NewClip(asset=clip.asset, source_start=source, seconds=last - first)
+        self.tear(last, why)
+        source = self._source(clip, film, first, at - middle)
+        new = NewClip(asset=film, source_start=source, seconds=last - first)
         self.change(*(Insert(at=last, new=new, rationale=why) for _ in range(2)))
         self.change(ReverseClip(clip=self.clip_at(last + 0.5 / self.fps).id, rationale=why))
         self.longer(at, before)
         return first, last
+
+    def shown_again(self, film: str) -> dict[str, tuple[float, float]]:
+        """The sounds that came with stretches of the film itself, by their ids: begin and end in the film."""
+        tracks = [track for track in outline(self.timeline)["tracks"] if track["kind"] == "Audio"]
+        found = [clip for track in tracks for clip in track["clips"] if str(clip["asset"]) == film]
+        spans = [(float(clip["source_in"]), float(clip["seconds"])) for clip in found]
+        return {str(clip["id"]): (at, at + length) for clip, (at, length) in zip(found, spans, strict=True)}
+
+    def _again(self, clip: Shown, film: str, what: str) -> Shown:
+        """The clip whose picture is shown again: of the film itself where it is one of several tracks and clips, so
+        that music, voices, looks and captions come again too."""
+        return self._plain(clip, what) if clip.asset == film else clip
+
+    def _source(self, clip: Shown, film: str, first: float, earlier: float) -> float:
+        """Where in the film a time as it is now lies. earlier: what is to be added to come to times as they were."""
+        if clip.asset == film:
+            return max(0.0, clip.source_in + first - clip.start)
+        return max(0.0, first + earlier)
 
     def ramp(self, at: float, seconds: float, slowest: float, why: str) -> tuple[float, float]:
         """Slow down towards a moment and speed up again behind it; the stretch's begin and end."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from backends.media.audio import sound_levels
 from configs.errors import UsageError
+from tools.editing.change.model import AudioGain
 from tools.editing.decision.known import Face, Faces, known_faces
 from tools.editing.drawn.bubble import speech_bubble
 from tools.editing.drawn.keep import picture
 from tools.editing.drawn.particles import KINDS
 from tools.editing.drawn.track import Track, face_track
 from tools.editing.effects import EFFECTS, ClipEffect
+from tools.editing.level import finished_sound
+from tools.editing.mix import audible
 from tools.editing.moments import Box
 from tools.editing.outline import studio_data
 from tools.editing.placing.board import Board
@@ -21,6 +26,8 @@ from tools.editing.placing.laid import POPS, carried, faded, lay_explosion, lay_
 from tools.editing.placing.places import LONGEST, WHOLE, Spot
 from tools.editing.placing.wishes import Wish
 from tools.editing.presets import editing_presets
+from tools.editing.program import read_program
+from tools.editing.sources import SourceFinder
 
 if TYPE_CHECKING:
     from memory.records import Asset
@@ -28,6 +35,11 @@ if TYPE_CHECKING:
 
 TIMED = ("freeze", "stutter", "reverse", "speed_ramp")
 """Effects that make the film longer; they come first, the last of them first."""
+AGAIN = ("stutter", "reverse")
+"""Those that show the film again, with its sound."""
+LEVEL_STEP = 0.02
+"""Seconds."""
+EVEN = "as loud as the tracks around it"
 STUTTER_SECONDS = 0.125
 INSET_WIDTH, INSET_MARGIN = 0.3, 0.025
 CAPTIONS = (0.15, 0.83, 0.85, 1.0)
@@ -83,10 +95,14 @@ class Doer:
         timed = sorted((one for one in order if one[0].effect in TIMED), key=lambda one: -one[1].at)
         others = [one for one in order if one[0].effect not in TIMED]
         made: list[Done] = []
+        levels = self._levels() if any(wish.effect in AGAIN for wish, _ in timed) else None
         for number, (wish, spot) in enumerate([*timed, *others]):
             self.ctx.cancel.check()
             self.ctx.progress(number, len(order), f"placing {wish.effect.replace('_', ' ')}")
             made.append(self._one(wish, spot))
+        if levels is not None:
+            again = self.board.shown_again(self.request.film.id)
+            self.board.change(*(AudioGain(clip=id, db=levels(*span), rationale=EVEN) for id, span in again.items()))
         self.board.settle()
         return sorted(made, key=lambda done: done.at)
 
@@ -104,6 +120,30 @@ class Doer:
         }
         make = own.get(wish.effect) or (self._particles if wish.effect in KINDS else self._filter)
         return Done(wish.effect, spot.at, make(wish, spot), spot.why)
+
+    def _levels(self) -> Callable[[float, float], float] | None:
+        """By how many dB a stretch of the film (begin and end, seconds) is to be raised so that it is as loud as the
+        tracks that it was mixed from, between which it is shown again; None where the film is its only clip.
+
+        The finished film is louder than its tracks are together, and its loud parts less so: a limiter held them.
+        """
+        film, ctx = self.request.film, self.ctx
+        if any(clip.asset == film.id for clip in self.board.clips()):
+            return None
+        program = read_program(self.board.timeline, SourceFinder(ctx).find)
+        cuts = audible(program)
+        if not cuts:
+            return None
+        mixed = finished_sound(program, cuts, None, ctx.workspace.cache, ctx.cancel.check).file
+        before, after = (sound_levels(path, LEVEL_STEP) for path in (mixed, ctx.path(film)))
+
+        def change(begin: float, end: float) -> float:
+            first = min(round(begin / LEVEL_STEP), len(before) - 1, len(after) - 1)
+            last = max(first + 1, round(end / LEVEL_STEP))
+            mix, master = (float((10 ** (levels[first:last] / 10)).mean()) for levels in (before, after))
+            return min(12.0, max(-40.0, 10 * math.log10(mix / master)))
+
+        return change
 
     def strength(self, wish: Wish) -> float:
         if self.request.strength is not None:
@@ -157,10 +197,11 @@ class Doer:
 
     def _stutter(self, wish: Wish, spot: Spot) -> float:
         times = 2 + round(4 * self.strength(wish))
-        return times * self.board.stutter(spot.at, STUTTER_SECONDS, times, self.why(wish, spot))
+        film = self.request.film.id
+        return times * self.board.stutter(spot.at, STUTTER_SECONDS, times, film, self.why(wish, spot))
 
     def _reverse(self, wish: Wish, spot: Spot) -> float:
-        first, last = self.board.boomerang(spot.at, spot.seconds or 0.9, self.why(wish, spot))
+        first, last = self.board.boomerang(spot.at, spot.seconds or 0.9, self.request.film.id, self.why(wish, spot))
         return last - first
 
     def _ramp(self, wish: Wish, spot: Spot) -> float:
