@@ -351,7 +351,7 @@ def test_arguments_have_their_limits() -> None:
 
 def test_the_character_that_is_seen_longest_is_the_subject() -> None:
     def shot(seconds: float, *names: str) -> Any:
-        figures = tuple(SimpleNamespace(character=name) for name in names)
+        figures = tuple(SimpleNamespace(character=name, box=(0.2, 0.1, 0.6, 0.9)) for name in names)
         return SimpleNamespace(seconds=seconds, composition=SimpleNamespace(figures=figures) if names else None)
 
     def people(*shots: Any) -> list[str]:

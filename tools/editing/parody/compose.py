@@ -33,8 +33,8 @@ DUCKING = {"original": 10.0, "music": 9.0, "ambience": 6.0}
 """By how many dB what lies under a voice steps back while it speaks."""
 WIDEST_BARS = 1.125
 """How much wider than the picture the part between cinema bars is at most: a head at its top stays in it."""
-HIGH_SUBJECT = 0.42
-"""A subject above this share of the height would be hidden by big letters at the top."""
+HIGH_SUBJECT, HIGH_HEAD = 0.42, 0.2
+"""A subject whose middle, or whose head, is above this share of the height would be hidden by letters at the top."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def compose(
             own += [sound] if sound is not None else []
             shown += _shown(script, piece, at, clip)
             at += piece.frames
-        captions += _captions(beat, script.fps, focus_of(beat, found)[1] < HIGH_SUBJECT)
+        captions += _captions(beat, script.fps, _is_high(beat, found), clip.width < clip.height)
     lines = _lines(script, voices)
     cues, effects = effect_clips(script, ctx)
     music, air = music_clips(script, ctx), air_clips(script, ctx)
@@ -147,9 +147,12 @@ def _looks(script: Script, beat: Beat, clip: Footage, left_out: dict[str, None])
         [] if slot.plain else [one for one in recipe.effects if one["name"] not in {e["name"] for e in slot.effects}]
     )
     known = [dict(one) for one in wanted if one["name"] in EFFECTS]
+    widest = WIDEST_BARS * clip.width / clip.height
+    if widest < 1:
+        known = [one for one in known if one["name"] != "letterbox"]
     for one in known:
         if one["name"] == "letterbox":
-            one["ratio"] = round(max(1.0, min(one["ratio"], WIDEST_BARS * clip.width / clip.height)), 3)
+            one["ratio"] = round(min(one["ratio"], widest), 3)
     left_out.update(dict.fromkeys(str(one["name"]) for one in wanted if one["name"] not in EFFECTS))
     return known
 
@@ -228,6 +231,13 @@ def focus_of(beat: Beat, found: Material) -> tuple[float, float]:
     return 0.5, 0.5
 
 
+def _is_high(beat: Beat, found: Material) -> bool:
+    moment = beat.moment
+    shots = [shot for shot in found.record.shots if moment is not None and shot.index == moment.shot]
+    figures = [figure for shot in shots if shot.composition is not None for figure in shot.composition.figures]
+    return focus_of(beat, found)[1] < HIGH_SUBJECT or any(figure.box[1] < HIGH_HEAD for figure in figures)
+
+
 def _original(script: Script, beat: Beat, piece: Piece, at: int, clip: Footage) -> ClipSpec | None:
     """The clip's own sound under a piece; none under held, reversed and slowed pictures."""
     wish: str | float = beat.slot.original or script.recipe.original
@@ -251,7 +261,7 @@ def _original(script: Script, beat: Beat, piece: Piece, at: int, clip: Footage) 
     )
 
 
-def _captions(beat: Beat, fps: float, high: bool) -> list[CaptionSpec]:
+def _captions(beat: Beat, fps: float, high: bool, tall: bool) -> list[CaptionSpec]:
     """The beat's text on the picture, off its subject, and its line as a subtitle on the side that is free."""
     slot, start, end = beat.slot, beat.start / fps, (beat.start + beat.frames) / fps
     end -= END_FADE if beat.last else 0.0
@@ -261,9 +271,10 @@ def _captions(beat: Beat, fps: float, high: bool) -> list[CaptionSpec]:
     if beat.line and place == "bottom" and style in ("meme", "title"):
         # Big letters would send the subtitle to the top, over the subject; a label leaves it room below.
         style = "lower_third"
-    if beat.text and slot.show != "card":
+    text = beat.text.replace(": ", "\n", 1) if tall and style == "lower_third" and "\n" not in beat.text else beat.text
+    if text and slot.show != "card":
         late = beat.hits[0] if slot.at == "moment" and beat.hits else 0.0
-        made.append(CaptionSpec(start + late, end, beat.text, style, place))
+        made.append(CaptionSpec(start + late, end, text, style, place))
     if beat.line and slot.show != "card":
         begin = start + (parody_presets().line_delay(slot) if beat.spoken else 0.0)
         # A lower third makes room for a line below it; big letters at the bottom do not.

@@ -15,7 +15,7 @@ from tools.editing.moments import SPEAKER
 
 Kind = Literal["say", "text"]
 Facts = Mapping[str, str]
-SPECIFIC = frozenset({"other", "OTHER", "quote"})
+SPECIFIC = frozenset({"other", "OTHER", "quote", "nothing"})
 """Figures that only this clip has: what names them is told before what would fit any."""
 QUOTE_CHARACTERS = (6, 34)
 """A quotation shorter than this says nothing, a longer one cannot be read on a label."""
@@ -82,11 +82,11 @@ def fill(template: str, facts: Facts) -> str | None:
 
 
 def subject_names(subject: str, language: str) -> dict[str, str]:
-    """{subject}, {Subject} and {SUBJECT}: who it is about, as the user or the library calls it; {thing} for no name."""
+    """Who it is about: {subject}, {Subject}, {SUBJECT}, {name} without an article; {thing} where it is no name."""
     name = " ".join(subject.split())[:60] or str(library()["subject"].get(language, library()["subject"]["en"])[0])
     article = next((one for one in ARTICLES if name.casefold().startswith(one)), "")
     bare = name[len(article) :]
-    names = {"subject": name, "Subject": name[:1].upper() + name[1:], "SUBJECT": bare.upper()}
+    names = {"subject": name, "Subject": name[:1].upper() + name[1:], "SUBJECT": bare.upper(), "name": bare}
     return {**names, "thing": ""} if article or bare[:1].islower() else names
 
 

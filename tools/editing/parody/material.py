@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tools.editing.moments import Moment, moments, shot_at
 
 if TYPE_CHECKING:
-    from backends.vision.record import FilmRecord
+    from backends.vision.record import FilmRecord, Shot
 
 SPREAD_SECONDS = 0.5
 """The motion curve is looked at in windows of this length."""
@@ -22,6 +22,8 @@ PEAK_RATIO = 6.0
 FULL_MOTION = 0.5
 """Frame widths per second that count as lively throughout."""
 STILL_MOTION = 0.02
+LARGE = 0.3
+"""Whoever takes less than this share of the largest figure's place is only in somebody else's picture."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,13 @@ class Material:
         """Who is recognised, whoever is seen longest first."""
         seen: Counter[str] = Counter()
         for shot in self.record.shots:
-            figures = shot.composition.figures if shot.composition is not None else ()
-            for name in {figure.character for figure in figures if figure.character}:
+            for name in _in_view(shot):
                 seen[name] += round(1000 * shot.seconds)
         return [name for name, _ in seen.most_common()]
 
     def shots_of(self, name: str) -> list[tuple[float, float]]:
         """Start and end, seconds, of the shots in which somebody is recognised; all of the clip for nobody known."""
-        spans = [
-            (shot.start, shot.end)
-            for shot in self.record.shots
-            if shot.composition is not None and any(figure.character == name for figure in shot.composition.figures)
-        ]
+        spans = [(shot.start, shot.end) for shot in self.record.shots if name in _in_view(shot)]
         return spans if name and spans else [(0.0, self.seconds)]
 
     def of(self, *kinds: str) -> list[Moment]:
@@ -76,11 +73,14 @@ class Material:
 
     def ratio(self, moment: Moment) -> float | None:
         """Motion around a moment against the clip's median; None when motion was not measured."""
+        motion = self.motion(moment)
+        return motion / self.median_motion if motion is not None and self.median_motion > 0 else None
+
+    def motion(self, moment: Moment) -> float | None:
+        """Most motion around a moment, frame widths per second; None when it was not measured."""
         curve = self.record.curves
-        if not curve.seconds or self.median_motion <= 0:
-            return None
         near = [m for t, m in zip(curve.seconds, curve.motion, strict=True) if abs(t - moment.at) <= SPREAD_SECONDS / 2]
-        return max(near) / self.median_motion if near else None
+        return max(near, default=None)
 
     def calm_before(self, moment: Moment) -> float:
         """Seconds right before a moment in which motion stays under half of what the moment has."""
@@ -120,6 +120,15 @@ class Material:
         kept = np.where(inside, smooth, np.inf if least else -np.inf)
         best = int(kept.argmin() if least else kept.argmax())
         return float(times[best]), float(smooth[best])
+
+
+def _in_view(shot: Shot) -> list[str]:
+    """Who is recognised in a shot and more than a shoulder or a hat at its edge, in order of name."""
+    figures = shot.composition.figures if shot.composition is not None else ()
+    sizes = [(figure.box[2] - figure.box[0]) * (figure.box[3] - figure.box[1]) for figure in figures]
+    large = max(sizes, default=0.0) * LARGE
+    names = {one.character for one, size in zip(figures, sizes, strict=True) if one.character and size >= large}
+    return sorted(names)
 
 
 def material(

@@ -22,7 +22,7 @@ from tools.editing.parody.jokes import (
     threads,
     turned,
 )
-from tools.editing.parody.material import Material
+from tools.editing.parody.material import STILL_MOTION, Material
 from tools.editing.parody.recipes import ParodyPresets, Recipe, parody_presets
 from tools.editing.parody.timing import allot, lay_out, limits
 
@@ -33,6 +33,8 @@ STRETCH = 1.5
 MOST_ROUNDS = 8
 CALM_SECONDS = 2.0
 """A shorter calm is nothing to speak of."""
+LEAST_RATIO = 1.5
+"""Less than so many times the usual motion is no movement to speak of."""
 BRIEF = 1.3
 """Lines up to so many times the shortest one's length count as short ones too."""
 SPOKEN_PER_SECOND = 12.0
@@ -265,8 +267,6 @@ class _Teller:
             "earlier": figure(turn.at, language),
             "slow": f"{100 * beat.slot.window / beat.slot.seconds[1]:.0f}",
         }
-        if turn.kind == "motion_peak":
-            facts["moves"] = ""
         if (count := len(self.found.of("motion_peak", "loud", "cut"))) > 1:
             facts["count"] = str(count)
         if quote := quotation(self.found.said, turn.at):
@@ -275,8 +275,14 @@ class _Teller:
         if calm >= CALM_SECONDS:
             facts["calm"], facts["still"] = figure(calm, language), ""
         ratio = self.found.ratio(turn)
-        if ratio is not None and ratio >= 1.5:
+        motion = self.found.motion(turn)
+        moved = motion is None or (motion >= STILL_MOTION and (ratio is None or ratio >= LEAST_RATIO))
+        if moved and ratio is not None:
             facts["ratio"] = figure(ratio, language)
+        marks = {"happens": ""} if moved or turn.kind != "motion_peak" else {"nothing": ""}
+        if moved and turn.kind == "motion_peak":
+            marks["moves"] = ""
+        facts |= marks
         return facts
 
     def late(self, beat: Beat) -> Beat:
