@@ -120,6 +120,15 @@ def test_few_printed_tones_on_white_paper_are_dots_and_nothing_else(tmp_path: Pa
     assert np.ptp(made[:, 68:92]) > 150, "a middle grey is dots on white"
 
 
+def test_a_miniature_is_sharp_in_the_middle_and_soft_above(tmp_path: Path) -> None:
+    checks = (np.indices((HIGH, WIDE)).sum(axis=0) // 2 % 2 * 160 + 40).astype(np.uint8)[..., None].repeat(3, axis=2)
+    film = make_video(
+        tmp_path / "checks.mp4", FRAMES / FPS, width=WIDE, height=HIGH, sound=False, frame=lambda at: checks
+    )
+    made = drawn(film, [{"name": "miniature", "strength": 1.0}], tmp_path)[6, ..., 1]
+    assert made[40:46].std() > 1.6 * made[:6].std()
+
+
 def test_a_pencil_hatches_the_dark_more_than_the_light(tmp_path: Path) -> None:
     film = steps_film(tmp_path)
     lines, hatched = (

@@ -7,6 +7,7 @@ import math
 from pydantic import Field
 
 from tools.editing.effects.base import Canvas, ClipEffect, effect
+from tools.editing.effects.texture_paper import shorter
 
 _KEEP_COLOURS = "c1_mode=normal:c2_mode=normal"
 _SMALLEST_DOT = 5.0
@@ -25,7 +26,7 @@ class Ink(ClipEffect):
     threshold: float = Field(0.3, ge=0, le=1, description="Fainter edges get no line.")
 
     def picture(self, canvas: Canvas) -> list[str]:
-        sigma = max(0.5, (0.0006 + 0.0022 * self.width) * canvas.height)
+        sigma = max(0.5, (0.0006 + 0.0022 * self.width) * shorter(canvas))
         # Blurred edges are flatter: the gain gives them back what the blur took.
         gain = 2.6 * sigma
         floor = 255 * self.threshold
@@ -50,8 +51,8 @@ class Pencil(ClipEffect):
     seed: int = Field(0, ge=0, le=2**31 - 1)
 
     def picture(self, canvas: Canvas) -> list[str]:
-        sigma = max(0.8, canvas.height * (0.002 + 0.012 * self.softness))
-        stroke = max(2.0, canvas.height * 0.013)
+        sigma = max(0.8, shorter(canvas) * (0.002 + 0.012 * self.softness))
+        stroke = max(2.0, shorter(canvas) * 0.013)
         streaks = (
             f"lutyuv=y=128,noise=c0s=100:all_seed={self.seed},"
             f"dblur=angle=135:radius={stroke:.2f}:planes=1,"
@@ -64,7 +65,7 @@ class Pencil(ClipEffect):
             f"[grey][light]blend=c0_mode=dodge:{_KEEP_COLOURS},lutyuv=y='pow(val/255,{self._dark:.2f})*235'[strokes];"
             f"[grain]{streaks}[streaks];"
             f"[tone][streaks]blend=c0_mode=hardmix:{_KEEP_COLOURS},"
-            f"gblur=sigma={max(0.4, canvas.height / 1200):.3f}:planes=1,{hatched}[hatch];"
+            f"gblur=sigma={max(0.4, shorter(canvas) / 1200):.3f}:planes=1,{hatched}[hatch];"
             f"[strokes][hatch]blend=c0_mode=multiply:{_KEEP_COLOURS}[drawing];"
             f"[drawing][under]blend=all_mode=normal:all_opacity={self.strength:.3f}"
         ]
@@ -83,15 +84,15 @@ class Halftone(ClipEffect):
     about = "printed dots in the shadows, as in old comics"
 
     strength: float = Field(0.5, ge=0, le=1, description="How dark the dots are.")
-    rows: int = Field(110, ge=30, le=400, description="Dots from top to bottom, where there are pixels for them.")
+    rows: int = Field(110, ge=30, le=400, description="Dots along the shorter side, where there are pixels for them.")
     tones: int = Field(0, ge=0, le=12, description="As few tones are printed, black and white among them; 0 = all.")
     paper: float = Field(0.0, ge=0, le=1, description="How far the picture's own tones give way to the paper's white.")
 
     def picture(self, canvas: Canvas) -> list[str]:
         wide, high = canvas.width, canvas.height
-        turn = 2 * math.pi * min(self.rows / high, 1 / _SMALLEST_DOT) / math.sqrt(2)
+        turn = 2 * math.pi * min(self.rows / shorter(canvas), 1 / _SMALLEST_DOT) / math.sqrt(2)
         dots = f"lum='180+37*(cos((X+Y)*{turn:.6f})+cos((X-Y)*{turn:.6f}))':cb=128:cr=128"
-        soft = max(0.4, high / 1600)
+        soft = max(0.4, shorter(canvas) / 1600)
         few = ""
         if self.tones >= 2:
             step = 219 / (self.tones - 1)

@@ -9,6 +9,11 @@ from pydantic import Field
 from tools.editing.effects.base import Canvas, ClipEffect, effect
 
 
+def shorter(canvas: Canvas) -> int:
+    """The shorter side in pixels, by which dots, lines and strokes are measured: as fine on upright films."""
+    return min(canvas.width, canvas.height)
+
+
 @effect
 class Wash(ClipEffect):
     """Areas of one colour with clear borders, as a brush leaves them."""
@@ -21,7 +26,7 @@ class Wash(ClipEffect):
     def picture(self, canvas: Canvas) -> list[str]:
         # At half the size: four times as fast, and a brush has no finer detail.
         wide, high = (max(2, side // 4 * 2) for side in (canvas.width, canvas.height))
-        reach, tones = max(1.0, high * (0.006 + 0.012 * self.strength)), 0.06 + 0.14 * self.strength
+        reach, tones = max(1.0, shorter(canvas) / 2 * (0.006 + 0.012 * self.strength)), 0.06 + 0.14 * self.strength
         smooth = f"bilateral=sigmaS={reach:.2f}:sigmaR={tones:.3f}:planes=7"
         sharp = f"unsharp=lx=13:ly=13:la={0.3 + 0.5 * self.strength:.3f}"
         full = f"scale={canvas.width}:{canvas.height}:flags=bicubic"
@@ -44,7 +49,7 @@ class Brush(ClipEffect):
 
     def picture(self, canvas: Canvas) -> list[str]:
         wide, high = (max(2, round(side * 0.75 / 2) * 2) for side in (canvas.width, canvas.height))
-        reach = max(2.0, high * (0.006 + 0.0065 * self.width))
+        reach = max(2.0, 0.75 * shorter(canvas) * (0.006 + 0.0065 * self.width))
         size = 2 * math.ceil(reach) + 1
         middle, thick = size // 2, max(0.75, 0.17 * reach)
         inside = (
@@ -82,7 +87,7 @@ class Paper(ClipEffect):
 
     def picture(self, canvas: Canvas) -> list[str]:
         wide, high = canvas.width, canvas.height
-        sigma = max(0.5, high * (0.0007 + 0.0022 * self.coarse))
+        sigma = max(0.5, shorter(canvas) * (0.0007 + 0.0022 * self.coarse))
         # A blur by sigma leaves 1 / (2 sqrt(pi) sigma) of white noise: this brings it back to the same strength.
         gain = 3.5 * sigma * (0.25 + 0.75 * self.strength)
         grain = f"noise=c0s=60:all_seed={self.seed},gblur=sigma={sigma:.3f}:planes=1"
@@ -96,16 +101,16 @@ class Paper(ClipEffect):
             lift = 60 * self.light
             steps.insert(0, f"lutyuv=y='val+{lift:.1f}*(1-val/235)'")
         if self.edge:
-            steps.insert(len(steps) - 1, self._border(wide, high))
+            steps.insert(len(steps) - 1, self._border(wide, high, shorter(canvas)))
         return steps
 
-    def _border(self, wide: int, high: int) -> str:
+    def _border(self, wide: int, high: int, short: int) -> str:
         """White where the brush did not come, as a mask of one frame."""
-        reach, uneven = high * 0.07 * self.edge, max(1.0, high * 0.02)
+        reach, uneven = short * 0.07 * self.edge, max(1.0, short * 0.02)
         inside = f"min(min(X,{wide}-1-X),min(Y,{high}-1-Y))"
         # The blur leaves little of the noise: 2 sqrt(pi) sigma brings it back to tens of levels.
         rough = f"(lum(X,Y)-128)*{1.3 * uneven * reach / 128:.4f}"
-        level = f"lum='255*clip(({reach:.2f}+{rough}-{inside})/{max(1.0, high * 0.012):.3f},0,1)'"
+        level = f"lum='255*clip(({reach:.2f}+{rough}-{inside})/{max(1.0, short * 0.012):.3f},0,1)'"
         mask = (
             f"color=c=0x808080:s={wide}x{high}:r=25:d=0.04,format=yuv444p,lutyuv=y=128,"
             f"noise=c0s=90:all_seed={self.seed + 5},gblur=sigma={uneven:.3f}:planes=1,geq={level}:cb=128:cr=128,"

@@ -118,6 +118,29 @@ class Grain(ClipEffect):
 
 
 @effect
+class Miniature(ClipEffect):
+    """Sharp in a band from side to side, soft above and below: as a lens sees a small set from near by."""
+
+    name = "miniature"
+    about = "a small set seen from near by: soft above and below"
+
+    strength: float = Field(0.5, ge=0, le=1)
+    sharp: float = Field(0.45, ge=0.1, le=0.9, description="Share of the picture's height that is sharp.")
+    middle: float = Field(0.48, ge=0, le=1, description="Where the sharp band lies, from the top.")
+
+    def picture(self, canvas: Canvas) -> list[str]:
+        wide, high = canvas.width, canvas.height
+        sigma = max(0.5, min(wide, high) * 0.009 * self.strength)
+        away = f"(abs(Y/{high}-{self.middle:.4f})-{self.sharp / 2:.4f})/0.22"
+        level = f"255*clip({away},0,1)"
+        mask = f"nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv444p,geq=lum='{level}':cb='{level}':cr='{level}'[mask]"
+        return [
+            f"format=yuv444p,split[sharp][far];[far]gblur=sigma={sigma:.3f}[soft];{mask};"
+            "[sharp][soft][mask]maskedmerge,format=yuv420p"
+        ]
+
+
+@effect
 class Hold(ClipEffect):
     """Fewer drawings a second, each held until the next: on twos (12), or a hand-cranked camera (16)."""
 

@@ -299,14 +299,18 @@ class _Remix:
     ) -> str:
         program = rendered.program
         what = [f"colours {colours.method}"] if colours.method else []
-        what += [name for name in (self.style.about,) if name]
+        what += [self.style.about] if self.style.about and self.args.strength else []
+        if 0 < self.args.strength < _HEARD:
+            what.append(f"at strength {self.args.strength:g} words, sound and pictures a second stay as they are")
         if reference is not None:
             score = rendered.scores[-1]
             what.append(f"colour distance to {reference.name} {score.note.split(' before')[0]} -> {score.value:g}")
         if lines:
             shown = "intertitles" if self.style.captions == "cards" else "bubbles and boxes"
             what.append(f"{lines} line{'' if lines == 1 else 's'} as {shown}")
-        if scheme.base:
+        elif self.style.captions != "keep" and self.args.captions == "auto" and self.args.strength >= _HEARD:
+            what.append("nothing that is said was found to be written")
+        if scheme.base and self.args.strength:
             what.append("its own timeline kept")
         elif self.pace:
             what.append(self.pace)
