@@ -126,9 +126,28 @@ def run_ffmpeg(
     cancel: called about ten times a second in the caller's thread; what it raises stops ffmpeg and goes on to the
         caller. on_progress: called with the seconds written so far. stdin: chunks of bytes for `-i pipe:0`, taken
         as fast as ffmpeg reads them.
+    When it is ended by somebody, or by a system that is out of memory for a moment, it is started once more, unless
+    it is fed by `stdin`.
     Raises StudioError with ffmpeg's own words in one sentence; however it ends, the whole process group is gone.
     """
     _check_inputs(args)
+    try:
+        _run(args, cancel, on_progress, timeout_s, stdin)
+    except FfmpegKilled:
+        if stdin is not None:
+            raise
+        if cancel is not None:
+            cancel()
+        _run(args, cancel, on_progress, timeout_s, None)
+
+
+def _run(
+    args: Sequence[str],
+    cancel: Callable[[], None] | None,
+    on_progress: Callable[[float], None] | None,
+    timeout_s: float,
+    stdin: Iterable[bytes] | None,
+) -> None:
     command = [
         *_dies_with_us(),
         ffmpeg_path(),
@@ -284,6 +303,8 @@ _PREFIX = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 _LAST_WORDS = 6
 _ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that come from outside; a limit of ours or a fault of ffmpeg's sends others."""
+_TOLD_TO_STOP = 255
+"""ffmpeg's own end after SIGTERM or SIGINT, whatever it complains of then."""
 _EMPTY_WORDS = (
     "Codec (",
     "Conversion failed",
@@ -308,6 +329,8 @@ def _explain(errors: str, code: int) -> StudioError:
     lines = [_PREFIX.sub("", line).strip() for line in errors.splitlines() if line.strip()]
     # The reason comes first in ffmpeg's last words; complaints about damaged frames may fill what is above them.
     telling = [line for line in lines[-_LAST_WORDS:] if not line.startswith(_EMPTY_WORDS)]
+    if code == _TOLD_TO_STOP and "not permitted" not in errors:
+        return FfmpegKilled("ffmpeg was ended from outside", "it was told to stop", "Try again")
     if code < 0 and -code in _ENDED_BY:
         return FfmpegKilled("ffmpeg was ended from outside", f"signal {-code}, as when the memory is full", "Try again")
     silent = f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"

@@ -1,9 +1,12 @@
 """ffmpeg as a process: output, progress, cancel, time limit, errors, captions without system fonts."""
 
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from media_fixtures import gradient, make_png, make_video, make_wav
 
 from backends.media.ffmpeg import (
     HARDWARE_ENCODERS,
+    FfmpegKilled,
     encode_args,
     ffmpeg_path,
     filter_value,
@@ -253,3 +257,32 @@ def test_importing_loads_nothing_heavy():
         "print([name for name in ('av', 'PIL', 'cv2', 'scipy', 'filetype') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_ended_from_outside_is_started_once_more(tmp_path, how, times):
+    """Told to stop, ffmpeg ends by itself with a code, and with complaints about what it was reading then."""
+    out, ended, over = tmp_path / "out.mkv", [], threading.Event()
+
+    def end() -> None:
+        while not over.is_set() and len(ended) < times:
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    if child.pid not in ended and str(out) in child.cmdline() and child.cpu_times().user > 0.05:
+                        child.send_signal(how)
+                        ended.append(child.pid)
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    try:
+        call = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=24:d=2", "-c:v", "ffv1", str(out)]
+        with pytest.raises(FfmpegKilled, match="ended from outside") if times == 2 else nullcontext():
+            run_ffmpeg(call)
+    finally:
+        over.set()
+        thread.join()
+    assert len(ended) == times
+    if times == 1:
+        assert probe(out).frames == 48

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from backends.media.ffmpeg import FfmpegKilled, input_args, run_ffmpeg
+from backends.media.ffmpeg import input_args, run_ffmpeg
 from backends.media.guard import open_container, sniff
 from configs.errors import Cancelled, StudioError
 from tools.editing.ass import font_folder, script
@@ -211,12 +211,7 @@ def _encode(
         args += [*encoder, "-f", "mp4", str(draft), *seen_args(segment, small)]
         if spare.frames and spare.file is not None:
             args += spare_args(spare.frames, spare.file)
-        try:
-            run_ffmpeg(args, cancel=check, on_progress=note, timeout_s=PIECE_SECONDS)
-        except FfmpegKilled:
-            # Somebody ended it, or the memory was full for a moment: once more, from the beginning.
-            check()
-            run_ffmpeg(args, cancel=check, on_progress=note, timeout_s=PIECE_SECONDS)
+        run_ffmpeg(args, cancel=check, on_progress=note, timeout_s=PIECE_SECONDS)
         if not whole(small, segment, frame):
             raise StudioError("A piece of the film came out too short", "its sources hold no picture there")
         small.replace(seen_file(path))
