@@ -246,7 +246,7 @@ _ORDER: tuple[type[Operation], ...] = (
     Join, w.ClipOrder, w.BestTakes, Keep, w.Shots, w.Dark, w.Matching, Highlight, Remove, w.DropSilences, w.Tighten,
     w.MatchCuts, w.ShotLength, w.Order, w.Best, w.Target, w.ToBeat, w.MatchMusic, w.Montage, w.Trailer, Reverse,
     Grade, Volume, Mute, w.Pace, Speed, Loop, w.LoopUntil, w.Seamless, w.Rotate, w.Mirror, w.Zoom, w.Reframe,
-    w.Transitions, FadeIn, FadeOut, Caption, w.TitleCard, w.Still, w.UnderMusic,
+    w.Transitions, FadeIn, FadeOut, Caption, w.TitleCard, w.Still, w.UnderMusic, w.Level, w.Ducked,
 )  # fmt: skip
 """Parts are chosen before they are changed, whatever comes first in the sentence; captions lie over the result."""
 

@@ -70,9 +70,27 @@ class EditVideo(Tool):
         if not refs or len(refs) > MAX_SOURCES:
             raise UsageError(f"{len(refs)} clips cannot be edited at once", f"1 to {MAX_SOURCES} can")
         held = HeldContext(ctx)
+        if (changed := _on_its_timeline(args, refs, ctx)) is not None:
+            return changed
         wanted = _Wanted.of(args, refs, held)
         edit = _decided(args.instruction, wanted, held)
         return _finish(edit, wanted, held, ctx)
+
+
+def _on_its_timeline(args: EditVideoArgs, refs: Sequence[str], ctx: ToolContext) -> ToolResult | None:
+    """What is asked of the shots and sounds of one film that the studio has a timeline of; None for anything else."""
+    from tools.editing.change.worded import worded
+
+    if len(refs) != 1 or args.music:
+        return None
+    film = ctx.asset(refs[0], "video", "audio")
+    if film.kind != "video":
+        return None
+    try:
+        operations = decide(args.instruction)
+    except UsageError:
+        return None
+    return worded(operations, film, ctx)
 
 
 @dataclass(frozen=True)

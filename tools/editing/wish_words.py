@@ -47,6 +47,7 @@ SIDES: dict[str, str] = {
 AWAY = {"left": "right", "right": "left", "up": "down", "down": "up"}
 """'From the left' is a movement to the right."""
 STILL_S = 2.0
+LEVEL_DB = 6.0
 MOST_SHOTS = 1000
 CARD_S = 2.0
 
@@ -140,6 +141,11 @@ def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) 
             return w.Seamless(said)
         case "loop_until":
             return w.LoopUntil(said, seconds)
+        case "level":
+            amount = lex.number(groups["number"]) if "number" in groups else LEVEL_DB
+            return w.Level(said, entry["role"], amount if entry.get("up") else -amount)
+        case "ducked":
+            return w.Ducked(said, entry["role"], lex.number(groups["number"]) if "number" in groups else 0.0)
         case "under_music":
             return w.UnderMusic(said)
         case "shot_length":

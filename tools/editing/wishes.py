@@ -217,6 +217,22 @@ class ShotLength(Operation):
 
 
 @dataclass(frozen=True)
+class Level(Operation):
+    """One kind of sound louder or softer: 'music', 'ambience' or 'voices'."""
+
+    role: str = "music"
+    db: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ducked(Operation):
+    """A sound steps back while somebody speaks; `db` 0 = as usual."""
+
+    role: str = "music"
+    db: float = 0.0
+
+
+@dataclass(frozen=True)
 class UnderMusic(Operation):
     """The music that was given lies under it; it does so in any case, this one says that it was asked for."""
 
@@ -282,6 +298,10 @@ def wish_in_words(operation: Operation) -> str:
             said = f"repeated until it lasts {seconds:g} s"
         case ShotLength(which=number, seconds=seconds):
             said = f"the {_ordinal(number)} shot {abs(seconds):g} s {'shorter' if seconds < 0 else 'longer'}"
+        case Level(role=role, db=db):
+            said = f"{role} {db:+g} dB"
+        case Ducked(role=role):
+            said = f"{role} softer under speech"
         case UnderMusic():
             said = "music under it"
         case _:

@@ -35,7 +35,8 @@ MADE = re.compile(r"(?:(?<=\w)-(?:edit|captions|effects))+$")
 WISHES = (
     w.Best, w.Target, w.Tighten, w.DropSilences, w.ToBeat, w.MatchMusic, w.MatchCuts, w.Trailer, w.Montage,
     w.BestTakes, w.Pace, w.Reframe, w.Shots, w.Order, w.ClipOrder, w.Dark, w.Matching, w.Transitions, w.TitleCard,
-    w.Still, w.Zoom, w.Rotate, w.Mirror, w.Seamless, w.LoopUntil, w.ShotLength, w.UnderMusic,
+    w.Still, w.Zoom, w.Rotate, w.Mirror, w.Seamless, w.LoopUntil, w.ShotLength, w.UnderMusic, w.Level,
+    w.Ducked,
 )  # fmt: skip
 MEASURED = (
     w.Best, w.Target, w.Tighten, w.DropSilences, w.ToBeat, w.MatchMusic, w.MatchCuts, w.Trailer, w.Montage,
@@ -53,6 +54,12 @@ def fulfil(made: Arrangement, wish: w.Operation, known: Looking, tables: dict[st
             return joined(made, wish, known)
         case w.LoopUntil(seconds=seconds):
             return _looped(made, seconds)
+        case w.Level(role=role) | w.Ducked(role=role):
+            raise UsageError(
+                f"The {role} of '{made.parts[0].name}' cannot be told from the rest of its sound",
+                "it is one mix",
+                "Ask for all of it, for example 'make it quieter', or give the music as a file of its own",
+            )
         case w.UnderMusic():
             known.bed()  # that it is there
             return made
