@@ -19,6 +19,7 @@ HISTORY_MESSAGES = 6
 ASSETS_SHOWN = 12
 CHARACTERS_SHOWN = 60
 TEXT_LIMIT = 240
+ARGUMENT_LIMIT = 2000
 EXPOSED_TOOLS = 8
 SENSITIVE = frozenset(
     {
@@ -65,9 +66,16 @@ def collect_facts(state: State, ctx: TurnContext) -> dict[str, Any]:
         ],
         "styles": [e.name for e in memory.list_entries("style")[:CHARACTERS_SHOWN]],
         "memory": list(state.get("recalled", [])),
+        "calls": [_call(c) for c in state.get("earlier", ())],
         "open_question": state.get("open_question"),
         "language": state.get("understanding", {}).get("language", ""),
     }
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    """An earlier call without arguments that are data of their own, such as a storyboard."""
+    args = {k: v for k, v in call["args"].items() if not isinstance(v, dict) and len(str(v)) <= ARGUMENT_LIMIT}
+    return {"tool": call["tool"], "args": args}
 
 
 def exposed_tools(wanted: Iterable[str]) -> list[str]:

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 class State(TypedDict, total=False):
-    """One thread's state. Everything below `history` and `open_question` belongs to the current turn."""
+    """One thread's state. Everything below `earlier` belongs to the current turn."""
 
     history: Annotated[list[AnyMessage], add_messages]
     """The conversation: the user's messages and the replies."""
     open_question: dict[str, Any] | None
     """{text, choices, wish} of the last turn when it ended with a question."""
+    earlier: list[dict[str, Any]]
+    """Calls of the turns before that did their work, oldest first: {turn, tool, args}."""
     turn: int
     job: str
     """Under which finished steps are kept; that of the stopped turn when its wish is said again."""

@@ -15,6 +15,9 @@ from configs.errors import QuestionOpen
 from configs.headlines import shortened
 
 TITLE_LIMIT = 60
+TURNS_KEPT = 5
+CALLS_KEPT = 12
+DONE = ("done", "reused")
 
 
 async def reply(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
@@ -36,8 +39,16 @@ async def reply(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
     if error:
         ctx.emit(Failed(thread=ctx.thread, **{k: error[k] for k in ("problem", "cause", "fix", "exit_code")}))
     await asyncio.to_thread(_remember, state, ctx)
-    answer = {"reply": text, "error": error, "open_question": question, "history": [AIMessage(text)]}
+    answer = {"reply": text, "error": error, "open_question": question, "history": [AIMessage(text)],
+              "earlier": _earlier(state)}  # fmt: skip
     return {**answer, "question": question} if asked else answer
+
+
+def _earlier(state: State) -> list[dict[str, Any]]:
+    """What was done in the turns that the brain is still shown, this one included."""
+    now = [{"turn": state["turn"], "tool": c["tool"], "args": c["args"]} for c in state["calls"] if c["status"] in DONE]
+    known = [c for c in state.get("earlier", ()) if c["turn"] > state["turn"] - TURNS_KEPT]
+    return [*known, *now][-CALLS_KEPT:]
 
 
 def _asked(state: State, error: dict[str, Any] | None) -> dict[str, Any] | None:

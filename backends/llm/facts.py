@@ -41,6 +41,13 @@ class MemoryFact(_Fact):
     text: str = ""
 
 
+class CallFact(_Fact):
+    """A tool call of an earlier turn that did its work."""
+
+    tool: str
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
 class OpenQuestion(_Fact):
     """The question that the studio asked last, and the wish that it belongs to."""
 
@@ -59,6 +66,8 @@ class Facts(_Fact):
     characters: tuple[CharacterFact, ...] = ()
     styles: tuple[str, ...] = ()
     memory: tuple[MemoryFact, ...] = ()
+    calls: tuple[CallFact, ...] = ()
+    """Of the turns before, oldest first."""
     open_question: OpenQuestion | None = None
     language: str = ""
     extra: dict[str, Any] = Field(default_factory=dict)

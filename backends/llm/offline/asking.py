@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.wish import Wish, find_quotes, skip_openers
+from backends.llm.offline.wish import Wish, find_quotes, skip_openers, without_closer
 
 _BREAK = re.compile(
     r"(?<=[.!?;…])\s+|\s*,\s+(?:so\s+|and\s+)?|\s+[–—-]\s+|\s+so\s+(?=(?:please|can|could|would|will)\b)|\s+because\s+",
@@ -23,8 +23,10 @@ _SUBJECT = re.compile(
 _STATES = re.compile(
     r"(?:oh|ah|well|hm+|sorry|hi|hello|dear|what a \w+|my \w+|it['’]?s|that['’]?s|there(?:['’]s| is| are)|"
     r"here(?:['’]s| is| are)|i(?:['’]m| am| can['’]?t| can ?not| could ?n['’]t| don['’]?t| do not| did ?n['’]t| think|"
-    r" find| feel| like| love| hate| believe| guess| made| took| filmed| shot| have| had| just)|we (?:can['’]?t|"
-    r"don['’]?t|think|find|have|made|filmed|shot)|non (?:mi|si|sento|vedo)|è|mi (?:sembra|pare))\b",
+    r" find| feel| like| love| hate| believe| guess| made| took| filmed| shot| have| had| just| kept| keep| was|"
+    r" got| forgot| messed| stopped| paused| stumbled| said)|we (?:can['’]?t|"
+    r"don['’]?t|think|find|have|made|filmed|shot)|non (?:mi|si|sento|vedo)|si (?:sente|vede)|c['’]è|ci sono|sono|è|"
+    r"mi (?:sembra|pare))\b",
     re.IGNORECASE,
 )
 _WANTS = re.compile(
@@ -32,7 +34,9 @@ _WANTS = re.compile(
     r"vorrei|voglio",
     re.IGNORECASE,
 )
-_MODAL = re.compile(r"(?:can|could|would|will|may|might|shall|should|si può|può|puoi|potresti)\b", re.IGNORECASE)
+_MODAL = re.compile(
+    r"(?:can|could|would|will|may|might|shall|should|si può|può|puoi|potresti|riesci|mi)\b", re.IGNORECASE
+)
 _WHOLE = re.compile(
     r"(?:the|my|that|this|il|la|lo)\s+(?:attached\s+|last\s+)?(?:video|clip|film|movie|footage|picture|photo|image|"
     r"drawing|recording|sound file|one|thing|result|filmato|immagine|foto)",
@@ -51,7 +55,8 @@ def essential(wish: Wish) -> Wish | None:
 
     Parts that are no wish tell how things are: 'the intro is boring, cut it' asks to cut the intro.
     """
-    blank = wish.text
+    whole = without_closer(wish.text)
+    blank = whole
     for quote in find_quotes(blank):
         blank = blank[: quote.start] + "\u25ae" * (quote.end - quote.start) + blank[quote.end :]
     if ":" in blank or "\n" in blank:
@@ -66,7 +71,7 @@ def essential(wish: Wish) -> Wish | None:
         return None
     if any(_WRITTEN.search(blank[slice(*span)]) for span in telling):
         return None  # 'the title is too small, make it bigger' must not become a title of its own
-    text = wish.text[slice(*asking[0])].strip(" ,;–—-")
+    text = whole[slice(*asking[0])].strip(" ,;–—-")
     text = _named(text, [blank[slice(*span)] for span in telling if span[0] < asking[0][0]])
     return Wish(text, text)
 
@@ -98,7 +103,7 @@ def _verbs() -> re.Pattern[str]:
     verbs = "|".join(entry[1:] for entry in lexicon().words["command_verbs"])
     return re.compile(
         rf"(?:{verbs}|brighten|darken|lighten|crop|rotate|flip|sharpen|remove|delete|drop|lose|kill|fix|clean|level|"
-        r"normali[sz]e|boost|lower|raise|duck|crank|tighten|move|swap|replace|keep|take|call|name|use|loop|mute|zoom|"
+        r"normali[sz]e|bring|pull|push|lift|boost|lower|raise|duck|crank|tighten|move|swap|replace|keep|take|call|name|use|loop|mute|zoom|"
         r"punch|blur|hide|shake|grade|go|schiarisci|togli|abbassa|alza)\b",
         re.IGNORECASE,
     )

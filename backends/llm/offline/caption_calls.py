@@ -9,6 +9,7 @@ from typing import Any
 from backends.llm.offline import slots
 from backends.llm.offline.effect_calls import CAPTIONS_FIRST, add_effects
 from backends.llm.offline.effect_words import effects_in
+from backends.llm.offline.follow_up_words import steps
 from backends.llm.offline.references import find_file, kind_of_extension, need_file
 from backends.llm.offline.request import Ask, Call, Made, Refer, Request
 from backends.llm.offline.wish import FILE_NAME, Wish
@@ -73,13 +74,17 @@ def add_captions(request: Request) -> list[Call]:
         args["subtitles"] = subtitles
     elif text:
         args["text"] = text
-    elif not re.search(r"\b(?:captions|subtitles?|sottotitol\w+|srt|spoken)\b", request.text, re.I) and not re.match(
-        r"\s*caption\b", request.command, re.I
-    ):
+    elif not re.search(
+        r"\b(?:captions|subtitles?|subs|sottotitol\w+|srt|spoken)\b", request.text, re.I
+    ) and not re.match(r"\s*caption\b", request.command, re.I):
         raise Ask("caption", "need_caption")
     outside = request.wish.blank_quotes.replace(text, " ") if text else request.wish.blank_quotes
     if place := slots.position(outside):
         args["position"] = place
+    if (style := _style(outside)) and not subtitles:
+        args["style"] = style
+        if style == "lower_third":
+            args.pop("position", None)  # it has a place of its own
     return [Call("add_captions", args)]
 
 
@@ -88,10 +93,26 @@ def _subtitles(request: Request) -> str | None:
     named = any(
         (kind_of_extension(match.group("ext")) or "") == "subtitle" for match in FILE_NAME.finditer(request.text)
     )
-    spoken_of = re.search(r"\b(?:captions|subtitles?|sottotitol\w+|srt)\b", request.wish.blank_quotes, re.I)
+    spoken_of = re.search(r"\b(?:captions|subtitles?|subs|sottotitol\w+|srt)\b", request.wish.blank_quotes, re.I)
     if named or (spoken_of and not request.wish.quotes and not re.search(r":\s*\S", request.text)):
         return find_file(request, "subtitle")
     return None
+
+
+_NAMED_AS = re.compile(
+    r"^(?:the (?:year|date|words?|name|text|line)|l['’]anno|la data|la parola|il nome)\s+(?=\S)", re.IGNORECASE
+)
+"""'The year 1998' is written as 1998."""
+
+
+def _style(text: str) -> str:
+    """The style of captions that a wish names; '' for none. Sizes are none here: what is big needs no other look."""
+    for style, pattern in steps("caption_styles"):
+        if style not in ("title", "subtitle", "silent") and re.search(
+            rf"(?<!\w)(?:{pattern.pattern})", text, re.IGNORECASE
+        ):
+            return style
+    return ""
 
 
 def caption_text(request: Request) -> str:
@@ -109,11 +130,11 @@ def caption_text(request: Request) -> str:
         text,
         re.I,
     )
-    colon = re.search(r":\s*(.+)$", text)
+    colon = re.search(r"(?::|\s[-–—])\s+(.+)$", text) or re.search(r":\s*(.+)$", text)
     capitals = re.search(r"(?<!\w)[A-Z][A-Z0-9'’!?]*(?:[\s,]+[A-Z0-9][A-Z0-9'’!?]*)*(?!\w)", text)
     middle = re.match(
         (
-            r"(?:put|write|add|place|overlay|show|display|stamp|slap|type|insert|scrivi|metti|"
+            r"(?:put|write|add|place|overlay|show|display|stamp|slap|stick|type|insert|scrivi|metti|"
             r"aggiungi)\s+(?!(?:a|an|the|some|in)?\s*(?:\w+\s+)?(?:captions?|subtitles?|titles?|text|"
             rf"sottotitoli|didascali\w+|scritta|testo)\b)(.+?)\s+{_PLACE_WORDS}\s+(?:top\b|the\b|this\b|"
             r"my\b|it\b|them\b|bottom\b|alto|basso|video|filmato|clip)"
@@ -128,5 +149,5 @@ def caption_text(request: Request) -> str:
         middle = None  # a mistyped 'subtitles' is no text
     for found in (after, colon, middle):
         if found:
-            return found.group(1).strip(" .\"'")
+            return _NAMED_AS.sub("", found.group(1).strip(" .\"'"))
     return ""

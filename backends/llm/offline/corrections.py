@@ -50,7 +50,7 @@ _STRONGER = re.compile(
     r"(?:[\s,.!]*(?:please|so|then|though|per favore))*[\s.!]*",
     re.IGNORECASE,
 )
-_DEGREE = re.compile(
+DEGREE = re.compile(
     r"\b(?:very |much |a (?:little|bit|touch) (?:of )?)?(?:subtle|slight|soft|gentle|light|weak|strong|heavy|hard|big|"
     r"intense|huge)\s+",
     re.IGNORECASE,
@@ -98,7 +98,7 @@ def _exchanged(words: str, rest: str) -> str | None:
 def _strength(command: str, last: Call) -> Call | None:
     """The effect once more, stronger or weaker; it is laid on the film as it was before."""
     step = _STRONGER.fullmatch(command) if last.tool == "add_effects" else None
-    effect = _DEGREE.sub("", str(last.args.get("effect", ""))).strip() if step else ""
+    effect = DEGREE.sub("", str(last.args.get("effect", ""))).strip() if step else ""
     if step is None or not effect:
         return None
     return Call("add_effects", {**last.args, "effect": f"{'heavy' if step['more'] else 'light'} {effect}"})

@@ -70,7 +70,7 @@ def decide(reader: Reader, raw: str, facts: Facts, earlier: Sequence[str] = (), 
 
 def _recent(reader: Reader, wish: Wish, facts: Facts, earlier: Sequence[str], said: Sequence[Call]) -> tuple[Call, ...]:
     """Calls of the turns before, where the message goes on with them."""
-    recent = tuple(said)
+    recent = tuple(said) or tuple(Call(call.tool, dict(call.args)) for call in facts.calls)
     if not recent and earlier and (_POINTS_BACK.search(wish.blank_quotes) or len(wish.match.split()) <= _SHORT):
         for text in earlier[-3:]:
             recent += decide(reader, text, facts).calls

@@ -51,8 +51,17 @@ def add_effects(request: Request) -> list[Call]:
     if named and not answer and all(name in _CUTS for name, _ in named):
         raise Refer("edit_video")
     found = lexicon().group("effects").names(text)
+    if not answer and not request.wish.quotes and _hides_faces(text):
+        said = _HIDES.sub("mosaic", without_names(request.command), count=1).strip(" .!")
+        whole = says_more(re.sub(r"^.*?mosaic\b", "", said))
+        return [Call("add_effects", {"video": need_file(request, "video", "which_video"),
+                                     "effect": said if whole else "mosaic"})]  # fmt: skip
     effect = answer or (found[0] if found else named[0][1] if named else _named_effect(text))
+    if effect == "picture in picture" and (pair := _inset(request)):
+        return [Call("add_effects", {"video": pair[0], "effect": effect, "inset": pair[1]})]
     video = need_file(request, "video", "which_video")
+    if not effect and says_more(text):  # the tool names the nearest that it has
+        return [Call("add_effects", {"video": video, "effect": without_names(request.command).strip(" .!")})]
     if not effect:
         raise Ask("effect", "need_effect", ("film grain", "vignette", "vhs", "glow"))
     if named and not answer and _tells_more(text, named, bool(request.wish.quotes)):
@@ -67,6 +76,34 @@ def add_effects(request: Request) -> list[Call]:
     if request.wish.quotes and effect in ("freeze", "speech bubble"):
         args["text"] = request.wish.quotes[0].content
     return [Call("add_effects", args)]
+
+
+_UNDER = r"\b(?:corner of|over|onto|on top of|inside|into|of|on|angolo d\w+|sopra|su|sul)\s+(?:the\s+|il\s+|la\s+)?"
+
+
+def _inset(request: Request) -> tuple[str, str] | None:
+    """(film, what lies in its corner) of two films; the one that the other is put over is the film."""
+    films = [file for file in request.facts.attachments if file.kind in ("video", "image")]
+    if len(films) != 2:
+        return None
+    text = request.wish.blank_quotes
+    stems = [re.escape(re.sub(r"\.\w{2,5}$", "", file.name)) for file in films]
+    under = [bool(re.search(rf"{_UNDER}{stem}(?!\w)", text, re.IGNORECASE)) for stem in stems]
+    below = under.index(True) if sum(under) == 1 else 0
+    return films[below].id, films[1 - below].id
+
+
+_HIDES = re.compile(
+    r"\b(?:blur\w*|hide|hides|hidden|obscur\w+|anonymi[sz]e\w*|mask\w*|cover\w*|disguis\w+|pixel\w*|oscura\w*|copri\w*|sfoca\w*|"
+    r"nascond\w*|maschera\w*)\b(?!.*\b(?:bars?|barra)\b).{0,30}\b(?:faces?|volt[oi]|facc(?:ia|e)|vis[oi]|identit\w+)\b|"
+    r"\bunrecogni[sz]able\b|\b(?:not|n['’]?t)\s+be\s+recogni[sz]\w+|\banonymi[sz]e\b|\birriconoscibil\w+",
+    re.IGNORECASE,
+)
+
+
+def _hides_faces(text: str) -> bool:
+    """'Blur everybody's faces', 'oscura le facce': blocks over the faces, and no blur of the whole picture."""
+    return _HIDES.search(text) is not None and not re.search(r"\bcensor", text, re.IGNORECASE)
 
 
 def without_names(text: str) -> str:

@@ -8,6 +8,7 @@ import re
 from backends.llm.facts import CharacterFact, Facts
 from backends.llm.offline import dialogue
 from backends.llm.offline.asking import essential
+from backends.llm.offline.at_hand import of_the_film
 from backends.llm.offline.corrections import corrected, subtitles_in
 from backends.llm.offline.film_follow_ups import (
     said_in_its_language,
@@ -15,6 +16,7 @@ from backends.llm.offline.film_follow_ups import (
     untranslated,
     weather_in_the_film,
 )
+from backends.llm.offline.follow_ups import asked_more, followed_up, last_work
 from backends.llm.offline.introductions import Introductions, introductions, named_instead
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lines import holds_script, is_script
@@ -46,8 +48,8 @@ _USES_OF_LINES = frozenset({"make_film", "write_storyboard", "make_parody", "rem
 
 
 _FORMS = (
-    voice_samples, other_file, adjusted, moved_caption, renamed_character, renamed, weather_in_the_film,
-    sound_for_the_film, said_in_its_language, corrected,
+    voice_samples, other_file, adjusted, followed_up, asked_more, moved_caption, renamed_character, renamed,
+    weather_in_the_film, sound_for_the_film, said_in_its_language, corrected,
 )  # fmt: skip
 """What the form of a message decides alone, first come first served."""
 
@@ -78,7 +80,7 @@ def fresh(
         return Decision(CHAT, text=dialogue.chat_reply(key, facts, language, intent), language=language)
     if not forced and (told := introductions(wish.raw)) and told.certain:
         return _introduced(reader, told, wish, facts, recent, answers)
-    if not forced and (text := untranslated(request) or subtitles_in(request)):
+    if not forced and (text := (untranslated(request) if last_work(request) is None else "") or subtitles_in(request)):
         return Decision(CHAT, text=text, language=language)
     if not forced and (again := next((calls for form in _FORMS if (calls := form(request))), None)):
         return Decision(again[0].tool, tuple(again), language=language)
@@ -96,6 +98,10 @@ def fresh(
             forced, reading = "", offered(reading, facts.tools)
     reading = reading if forced else offered(reading, facts.tools)
     intent = reading.intent
+    tool = "" if forced or reading.matched == "rule" else _film_tool(request, reading)
+    if tool:
+        reading = Reading(((tool, 1.0),), "rule")
+        intent = tool
     if intent == DECLINE and _says_nothing(reader, wish):
         return unclear(facts, language, reading)
     if intent == CHAT and reading.clear:
@@ -114,6 +120,19 @@ def fresh(
             return unclear(facts, language, reading)
         return _unsure(facts, language, reading)
     return plan(steps, request)
+
+
+def _film_tool(request: Request, reading: Reading) -> str:
+    """What a wish does to the film at hand where the reading is in doubt, or takes it for no work at all."""
+    if reading.intent == CLARIFY:
+        return of_the_film(request, ())
+    if reading.p < _DOUBTED and reading.matched == "classifier" and (tool := of_the_film(request, ())):
+        return tool  # its own words weigh more than a guess
+    if reading.intent in (CHAT, DECLINE) and reading.clear:
+        terse = reading.intent == DECLINE and len(request.wish.text.split()) <= _TERSE
+        shown = any(file.kind == "video" for file in request.facts.attachments)
+        return of_the_film(request, ()) if shown else of_the_film(request, reading.ranking) if terse else ""
+    return "" if reading.clear else of_the_film(request, reading.ranking)
 
 
 def _introduced(
@@ -147,6 +166,10 @@ def _says_nothing(reader: Reader, wish: Wish) -> bool:
     return not any(word in known for word in re.findall(r"[^\W\d_]{2,}", f"{wish.text.lower()} {wish.match}"))
 
 
+_DOUBTED = 0.6
+"""A guess below this gives way to the words of the film's tools."""
+_TERSE = 4
+"""Words of a wish that is too short to be known as none of the studio's business."""
 _REPEATS = re.compile(
     r"(?:(?:(?:do|make|try) (?:it|that|this|the (?:picture|drawing|line|film)) )?(?:again|once more|"
     r"one more time)|(?:do |try )?(?:the )?same\b|"

@@ -38,6 +38,7 @@ class Decision:
 _DRAWN = ("generate_image", "generate_batch")
 _LOOKED_AT = ("analyze_video", "analyze_image", "analyze_audio")
 """'Have a look at it and tell me where it gets shaky' is one look with its question."""
+_FREEZES = re.compile(r"\b(?:freez\w+|record scratch|fermo immagine|congela\w*)\b", re.IGNORECASE)
 _FEW = 5
 """Words of a clause that names a size and nothing else."""
 
@@ -102,6 +103,10 @@ def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
             same = True  # 'and show me a preview with the fox's face' is no picture of its own
         if merged and _only_size(wish.text[slice(*span)], reading) and merged[-1][1].intent in _DRAWN:
             same = True  # 'draw a lion. Make it 1024x768.' is one picture
+        if merged and reading.intent == "add_captions" and _FREEZES.search(wish.text[slice(*merged[-1][0])]):
+            held = Reading((("add_effects", merged[-1][1].p),), "rule")
+            merged[-1] = ((merged[-1][0][0], span[1]), held)  # 'freeze it when he falls and write OOPS' is one effect
+            continue
         if merged and (weak or same):
             merged[-1] = ((merged[-1][0][0], span[1]), merged[-1][1])
         else:

@@ -285,7 +285,12 @@ def _named(request: Request, kinds: tuple[str, ...]) -> list[str]:
             found[match.group()] = None
     for file in files:
         stem = re.sub(r"\.\w{2,6}$", "", file.name)
-        if file.kind in kinds and len(stem) >= 3 and "." in file.name and _has_words(text, stem, people):
+        if (
+            file.kind in kinds
+            and (len(stem) >= 3 or (len(stem) == 2 and stem[1].isdigit()))
+            and "." in file.name
+            and _has_words(text, stem, people)
+        ):
             found[file.id] = None
     return list(found)
 

@@ -6,7 +6,10 @@ import re
 from typing import Any
 
 from backends.llm.offline import slots
+from backends.llm.offline.cut_words import cutters_words
+from backends.llm.offline.file_orders import ordered_first
 from backends.llm.offline.lexicon import lexicon
+from backends.llm.offline.look_words import look_names
 from backends.llm.offline.references import SUITABLE, find_file, find_files, kind_of_extension, need_file
 from backends.llm.offline.request import Ask, Call, Refer, Request
 from backends.llm.offline.voice_calls import WHO_SPEAKS
@@ -14,7 +17,11 @@ from backends.llm.offline.wish import FILE_NAME
 
 _JOIN = re.compile(
     r"\b(?:join|merge|concatenate|combine|stitch|splice|glue|append|one after the other|back to "
-    r"back|together|unisci|attacca|insieme|incolla|both (?:clips|videos)|these (?:two|three|\d) (?:clips|videos)|"
+    r"back|together|string (?:them|these)|(?:unisci|attacca|incolla)(?:l[ie])?|insieme|both (?:clips|videos)|"
+    r"these (?:two|three|four|\d)\b|"
+    r"(?:quest[ie]|tutt[ie] e|tutt[ie]) (?:due|tre|quattro|\d)\b|all (?:of )?(?:them|these|those|two|three|four|\d|"
+    r"(?:the )?clips)\b|"
+    r"which of (?:these|the|them)|"
     r"(?:the|all|my|these|both) (?:two |three |four |attached |\d )?(?:clips|videos|takes)|best takes?|"
     r"with a (?:crossfade|dissolve|wipe) between|crossfade from|transition between|between (?:the (?:two|three)|them|"
     r"these|both)\b|"
@@ -63,16 +70,31 @@ def edit_video(request: Request) -> list[Call]:
         if len(several) < 2:
             choices = tuple(a.name for a in request.facts.assets if a.kind in SUITABLE["video"])[:5]
             raise Ask("file", "need_two_videos" if several else "which_video", choices)
-        video = several
+        video = ordered(request, several)
     else:
         video = need_file(request, "video", "which_video")
-    instruction = request.answers.get("instruction") or instruction_of(request)
+    music = _music(request)
+    here = {file.id: file for file in (*request.facts.attachments, *request.facts.assets)}
+    several_files = [here[one] for one in video if one in here] if isinstance(video, list) else []
+    wanted = request.answers.get("instruction") or instruction_of(request)
+    instruction = cutters_words(wanted, music, several_files)
+    if music and not instruction and isinstance(video, str):
+        laid = {"op": "insert", "at": 0, "new": {"asset": music, "track": "music"}}
+        return [Call("change_timeline", {"timeline": video, "changes": [laid], "render": "full"})]
+    instruction = instruction or ("join them" if isinstance(video, list) else wanted)
     if _BARE_EDIT.fullmatch(FILE_NAME.sub("", instruction).strip(" .!")):
         raise Ask("instruction", "need_instruction_video")
     args: dict[str, Any] = {"video": video, "instruction": instruction}
-    if music := _music(request):
+    if music:
         args["music"] = music
     return [Call("edit_video", args)]
+
+
+def ordered(request: Request, files: list[str]) -> list[str]:
+    """Files in the order that the wish says: 'dog first', 'b, then a'; as they are when it says none."""
+    here = {file.id: file for file in (*request.facts.attachments, *request.facts.assets)}
+    known = [here[one] for one in files if one in here]
+    return (ordered_first(request.wish.blank_quotes, known) or files) if len(known) == len(files) else files
 
 
 def _music(request: Request) -> str | None:
@@ -89,11 +111,21 @@ def instruction_of(request: Request) -> str:
     return request.command.strip(" .!")
 
 
+_ROUGH = re.compile(
+    r"\b(?:preview|draft|low[- ]res(?:olution)?|rough(?:ly)?|quick(?:ly)? (?:look|version|one)|small version|"
+    r"real quick|anteprima|bozza|"
+    r"bassa risoluzione)\b",
+    re.IGNORECASE,
+)
+
+
 def render_timeline(request: Request) -> list[Call]:
     """timeline."""
     args: dict[str, Any] = {"timeline": need_file(request, "timeline", "which_timeline")}
     if size := slots.size(request.wish.blank_quotes):
         args["width"], args["height"] = size[0], size[1]
+    if _ROUGH.search(request.wish.blank_quotes):
+        args["preview"] = True
     return [Call("render_timeline", args)]
 
 
@@ -123,13 +155,17 @@ def remix_style(request: Request) -> list[Call]:
     style = request.answers.get("style", "").strip() or (found[0] if found else looks[0] if looks else "")
     if not style:
         like = re.search(
-            r"\b(?:look like|as|into|in)\s+(?:an?\s+|the\s+)?([^,.;]+?)(?:\s+(?:version|style|look))?[.!]?$",
+            r"\b(?:(?:look|feel|seem)s? (?:more )?like|sembrare|sembri|come (?:se fosse|fosse)|as|into|in|stile|"
+            r"tipo)\s+(?:an?\s+|the\s+|un[oa]?\s+)?([^,.;?!]+?)(?:\s+(?:version|style|look))?[.!?]*$",
             request.command,
             re.I,
         )
         style = like.group(1) if like and not re.search(r"\b(?:video|clip|film|style)\b", like.group(1), re.I) else ""
-    video = need_file(request, "video", "which_video")
-    reference = _reference(request, video)
+    if not style and (named := look_names().search(text)):
+        style = named.group()
+    two = _film_like_another(request)
+    video = two[0] if two else need_file(request, "video", "which_video")
+    reference = two[1] if two else _reference(request, video)
     if reference:
         style = found[0] if found else ""
     elif not style:
@@ -139,7 +175,27 @@ def remix_style(request: Request) -> list[Call]:
         args["style"] = style
     if reference:
         args["reference"] = reference
+    if two and _PACE.search(text):
+        args["pacing"] = "recut"
     return [Call("remix_style", args)]
+
+
+_PACE = re.compile(r"\b(?:pac(?:e|ing)|rhythm|cutting|shot lengths?|tempo|ritmo|montaggio)\b", re.IGNORECASE)
+_ALIKE = re.compile(
+    r"\b(?:match\w*|like|same|look of|style of|colou?rs (?:of|from)|come|stess[oi]|uguale|colori d\w+|stile d\w+)\b",
+    re.I,
+)
+
+
+def _film_like_another(request: Request) -> tuple[str, str] | None:
+    """(film, its model) of 'make a.mp4 match the look of b.mp4': two films by name, the second is the model."""
+    text = request.wish.text
+    names = [m for m in FILE_NAME.finditer(text) if kind_of_extension(m["ext"]) == "video"]
+    if len(names) != 2 or not (like := _ALIKE.search(text)) or not names[0].start() < like.start() < names[1].start():
+        return None
+    files = {file.name.casefold(): file.id for file in (*request.facts.attachments, *request.facts.assets)}
+    first, second = (files.get(m.group().casefold(), m.group()) for m in names)
+    return first, second
 
 
 def _reference(request: Request, video: str) -> str | None:
@@ -213,7 +269,7 @@ _LIKE = re.compile(
 
 def _topic(request: Request) -> str:
     match = re.search(
-        r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|take|fun|advert|"
+        r"\b(?:parody|spoof|satire|send-up|version|mockumentary|parodia|satira|presa in giro|take|fun|advert|"
 r"broadcast|video)\s+(?:of|about|on|for|at|su|sui|sulle|di|del|dei|delle|della|un|in "
 r"giro)\s+(.+)$|"
         r"^\W*(?:spoof|parody|parodize|ridicule|mock)\s+(.+)$|\b(?:prendi in giro)\s+(.+)$",

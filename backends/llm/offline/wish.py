@@ -162,7 +162,14 @@ def _language_words() -> tuple[frozenset[str], frozenset[str]]:
 _OPENERS = re.compile(rf"\s*(?:{patterns(lexicon().words['openers'])})\s*", re.IGNORECASE)
 _MAKING = re.compile(rf"\s*(?:{patterns(lexicon().words['making_verbs'])})\b", re.IGNORECASE)
 """What follows these verbs is content: a sum in it is to be drawn or said."""
-_CLOSER = re.compile(rf"[\s,]*\b(?:{patterns(lexicon().words['polite'])}|for me|per me)[\s!.?]*$", re.IGNORECASE)
+_CLOSER = re.compile(
+    rf"(?:[\s,.;!?–-]*\b(?:{patterns(lexicon().words['polite'])}|for me|per me))+[\s!.?:;)<>3^-]*$", re.IGNORECASE
+)
+
+
+def without_closer(text: str) -> str:
+    """The text without 'please', 'thank you so much', 'nothing fancy' at its end."""
+    return _CLOSER.sub("", text)
 
 
 def skip_openers(text: str) -> int:
@@ -186,6 +193,10 @@ def matching_form(command: str) -> str:
     text = ASSET_ID.sub(_noun_of_id, text)
     if not _MAKING.match(text):
         text = _EQUATION.sub(" equation ", text)
+    text = _INFINITIVE.sub(
+        lambda match: f"{_IMPERATIVE.get(match['stem'].lower(), match['stem'])} {match['what']}", text
+    )
+    text = _CLITIC.sub(_parted, text)
     text = _SHORTHAND.sub(lambda short: _LONG[short.group()], text.lower().replace("’", "'"))
     text = re.sub(r"\b(?:an?|the)\s+(?=the (?:video|audio|picture|timeline|file)\b)", "", text)
     text = _number_words().sub(_digit, text)
@@ -207,6 +218,42 @@ _LONG = {
 }  # fmt: skip
 _SHORTHAND = re.compile(rf"(?<![\w'.-])(?:{'|'.join(_LONG)})(?![\w'.-])")
 """How people in a hurry write the small words."""
+
+
+_CLITIC = re.compile(
+    r"\b(?P<verb>taglia|togli|rallenta|velocizza|accelera|accorcia|allunga|monta|unisci|metti|aggiungi|scrivi|rendi|ruota|gira|"
+    r"specchia|ritaglia|stringi|abbassa|alza|silenzia|esporta|salva|analizza|guarda|controlla|commenta|trasforma|elimina|"
+    r"rimuovi|leva|inverti|scambia|sposta|ferma|congela|oscura|sfoca|copri|cancella|inserisci|applica|sottotitola|schiarisci|"
+    r"scurisci|prova|usa|cambia|colora|riduci|ripeti|mostra|incolla|attacca|tieni|lascia|prendi|sfuma|porta|sistema|fa)(?P<to>mm?i|cc?i|ll?e(?=l)|gli|me(?=l)|ce(?=l)|glie(?=l))?"
+    r"(?P<what>ll?[oaie]|nn?e)?\b",
+    re.IGNORECASE,
+)
+"""An Italian imperative with its pronouns: 'rallentalo', 'toglimi', 'fanne', 'mettici'."""
+
+
+_IMPERATIVE = {"toglie": "togli", "mette": "metti", "uni": "unisci", "rende": "rendi", "fa": "fai", "scrive": "scrivi",
+               "aggiunge": "aggiungi",
+               "ridu": "riduci", "stringe": "stringi", "inseri": "inserisci", "capovolge": "capovolgi"}  # fmt: skip
+_INFINITIVE = re.compile(
+    r"\b(?P<stem>taglia|toglie|rallenta|velocizza|accelera|accorcia|allunga|monta|uni|mette|aggiunge|scrive|rende|ruota|gira|ritaglia|"
+    r"stringe|abbassa|alza|silenzia|esporta|salva|analizza|commenta|trasforma|elimina|sposta|ferma|oscura|sfoca|copri|cancella|inseri|"
+    r"cambia|colora|capovolge|fa)r(?P<what>l[oaie]|ne|ci)\b",
+    re.IGNORECASE,
+)
+"""'Riesci ad alzarlo?' asks for the same as 'alzalo'."""
+
+
+def _parted(match: re.Match[str]) -> str:
+    """'rallentalo' -> 'rallenta lo'; a pronoun for who wants it says nothing."""
+    if not (match["to"] or match["what"]):
+        return match.group()
+    verb = match["verb"].lower()
+    if verb == "fa" and not re.match(r"mm|cc|ll|nn|gli", match.group()[2:], re.IGNORECASE):
+        return match.group()
+    verb = "fai" if verb == "fa" else verb
+    what = (match["what"] or "").lower()
+    what = what[1:] if what[:2] in ("ll", "nn") else what
+    return f"{verb} {what}".strip()
 
 
 def _noun_of_id(match: re.Match[str]) -> str:
@@ -262,7 +309,7 @@ def _correct(
     position = shift = 0
     for match in _WORD.finditer(raw):
         word, low = match.group(), match.group().lower()
-        if len(word) < 4 or low in vocabulary or low in known or low in name_words:
+        if len(word) < 4 or _CLITIC.fullmatch(low) or low in vocabulary or low in known or low in name_words:
             continue
         if any(start <= match.start() < end for start, end in protected):
             continue
