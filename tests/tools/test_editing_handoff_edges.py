@@ -102,3 +102,15 @@ def test_refusals_name_what_the_user_knows_and_are_short(studio: EditingStudio, 
     far.write_text(far.read_text().replace("a" * 50_000 + ".mp4", ""))
     error = studio.run("render_timeline", timeline="far.otio").error
     assert isinstance(error, UsageError) and error.problem == "A clip of the timeline names no file"
+
+
+def test_an_edl_of_more_events_than_it_can_count_is_told(
+    studio: EditingStudio, counting: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled(studio, counting, "two.otio", "", "")
+    _, outcome = studio.make("export_timeline", timeline="two.otio", format="edl")
+    assert outcome.result is not None and not any("counts to" in text for text in outcome.result.warnings)
+    monkeypatch.setattr("tools.editing.handoff.written.MOST_EVENTS", 1)
+    _, outcome = studio.make("export_timeline", timeline="two.otio", format="edl")
+    assert outcome.result is not None
+    assert "2 clips: the format counts to 1, and some programs read no further" in outcome.result.warnings

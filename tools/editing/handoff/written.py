@@ -22,6 +22,8 @@ EDL = Carries(speed=True, freeze=True, sound_tracks=0)
 FCP7 = Carries(markers=True, overlays=True, size=True)
 EVENT = re.compile(r"(?P<head>\d+\s+(?P<reel>\S+)\s+V\s+(?P<kind>[CD]).*?)" + r"\s(\d\d:\d\d:\d\d[:;]\d\d)" * 4)
 SPEED = re.compile(r"M2 .*?\s(?P<fps>-?[\d.]+)\s+(?P<at>\d\d:\d\d:\d\d[:;]\d\d)")
+MOST_EVENTS = 999
+"""A CMX 3600 numbers its events with three digits."""
 REEL_LETTERS = 8
 """What every reader of CMX 3600 takes (the adapter cuts longer names)."""
 
@@ -49,7 +51,10 @@ def write_edl(desk: Desk, file_of: FileOf) -> Written:
     text = _mended(_adapted(film, "cmx_3600", desk, rate=rate), rate)
     title, _, events = text.partition("\n")
     counted = "DROP FRAME" if ";" in otio.opentime.to_timecode(desk.moment(0)) else "NON-DROP FRAME"
-    return Written(f"{title}\nFCM: {counted}\n{events}", lost_in(desk, EDL))
+    lost = lost_in(desk, EDL)
+    if (count := sum(slot.media != "" for slot in desk.main.slots)) > MOST_EVENTS:
+        lost.append(f"{count} clips: the format counts to {MOST_EVENTS}, and some programs read no further")
+    return Written(f"{title}\nFCM: {counted}\n{events}", lost)
 
 
 def write_fcp7(desk: Desk, file_of: FileOf) -> Written:
