@@ -11,7 +11,7 @@ import numpy as np
 import opentimelineio as otio
 import pytest
 from editing_context import EditingStudio, coloured_film, frames, stop_at
-from media_fixtures import make_png, make_video
+from media_fixtures import make_png, make_video, make_wav
 from numpy.typing import NDArray
 
 from backends.media.audio import read_samples
@@ -21,7 +21,8 @@ from backends.sound.result import Sound, SoundSegment, Words
 from backends.vision.record import Curves, FilmFile, FilmRecord, Shot
 from configs.settings import Settings
 from memory.records import Asset
-from tools.editing.outline import effects_of
+from tools.editing.outline import effects_of, gain_of
+from tools.editing.remix.beds import bed_gain
 from tools.editing.remix.cards import Line, cards_for, lines_of, reading_seconds
 from tools.editing.remix.recut import recut, untouched
 from tools.editing.remix.repaint import unsteady
@@ -233,6 +234,19 @@ def test_titles_are_nobodys_words(studio: EditingStudio, film: Asset) -> None:
     clips = [ClipSpec(film.id, Path(film.path), 0, 0.5), ClipSpec(film.id, Path(film.path), 0.5, 0.5, 0.5)]
     lines = lines_of(build_timeline("cut", 24, 160, 90, clips, {"source": clips}, words), None)
     assert [(line.text, line.until) for line in lines] == [("Who said that?", 0.5)]
+
+
+def test_hiss_lies_as_far_below_a_soft_film(studio: EditingStudio, tmp_path: Path) -> None:
+    tone = 0.4 * np.sin(2 * np.pi * 440 * np.arange(2 * 48_000) / 48_000)
+    loud, soft = (make_wav(tmp_path / f"{name}.wav", samples=tone * by) for name, by in (("loud", 1.0), ("soft", 0.03)))
+    assert bed_gain(loud) == 0.0 and bed_gain(soft) == pytest.approx(-25.4, abs=0.5)
+    film = studio.attach(coloured_film(tmp_path / "quiet.mp4", 1.0))
+    _, outcome = remix(studio, film, style="vhs")
+    hiss = next(track for track in timeline_of(studio, outcome).audio_tracks() if track.name == "surface")
+    assert gain_of(next(iter(hiss.find_clips()))) == bed_gain(studio.path(film))
+    mute = studio.attach(make_video(tmp_path / "mute.mp4", 0.5, width=160, height=90, sound=False))
+    made, _ = studio.make("remix_style", video=mute.id, style="vhs")
+    assert 0 < np.abs(read_samples(made, 48_000)).max() < 0.05
 
 
 def test_what_should_stay_stays(studio: EditingStudio, cut: Asset) -> None:

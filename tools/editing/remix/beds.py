@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.media.audio import read_samples
+from backends.media.probe import probe
 from backends.sound.pcm import RATE, write_pcm
 from tools.editing.remix.presets import Bed
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from tools.spec import ToolContext
 
 _LONGEST_PIANO = 900.0
+_LOOKED_RATE = 8000
+_USUAL, _MOST_DOWN = -16.0, -30.0
+"""Loud moments (the 95th percentile of tenths of a second, dBFS) of a film at the studio's loudness, and dB at most."""
 PARTS: dict[str, tuple[tuple[str, str], ...]] = {
     "hiss": (("surface", "hiss"),),
     "crackle": (("surface", "crackle"),),
@@ -35,6 +41,22 @@ def make_beds(bed: Bed, seconds: float, seed: int, ctx: ToolContext) -> list[tup
         )  # fmt: skip
         made.append((role, asset))
     return made
+
+
+def bed_gain(film: Path) -> float:
+    """By how many dB a bed is turned down under a film, 0 or less: as far below a soft film as below a loud one.
+
+    A film without sound gets it soft. Raises UsageError for a damaged sound track.
+    """
+    if not probe(film).has_audio:
+        return _MOST_DOWN / 2
+    samples = read_samples(film, _LOOKED_RATE, 1)[:, 0]
+    step = round(_LOOKED_RATE * 0.1)
+    whole = samples[: len(samples) // step * step].reshape(-1, step)
+    if not len(whole):
+        return 0.0
+    levels = 10 * np.log10((whole.astype(np.float64) ** 2).mean(axis=1) + 1e-12)
+    return round(float(np.clip(np.quantile(levels, 0.95) - _USUAL, _MOST_DOWN, 0.0)), 1)
 
 
 def _samples(name: str, seconds: float, seed: int) -> NDArray[np.float32]:

@@ -148,8 +148,8 @@ def without_sound(scheme: Scheme) -> None:
     scheme.timeline.tracks[:] = [deepcopy(track) for track in kept]
 
 
-def lay_beds(scheme: Scheme, beds: Sequence[tuple[str, Asset]]) -> None:
-    """Put sounds under the whole film, each on a track of its own."""
+def lay_beds(scheme: Scheme, beds: Sequence[tuple[str, Asset]], gain_db: float = 0.0) -> None:
+    """Put sounds under the whole film, each on a track of its own, turned down by `gain_db`."""
     import opentimelineio as otio
 
     rate = scheme.timeline.duration().rate
@@ -160,6 +160,8 @@ def lay_beds(scheme: Scheme, beds: Sequence[tuple[str, Asset]]) -> None:
         media.name = asset.id
         clip = otio.schema.Clip(name=Path(asset.name).stem, media_reference=media, source_range=whole)
         clip.metadata["studio"] = {"id": f"{BED}{asset.id[-8:]}-{number}", "asset": asset.id}
+        if gain_db:
+            clip.metadata["studio"]["gain_db"] = gain_db
         track = otio.schema.Track(name=role, kind=otio.schema.TrackKind.Audio)
         track.metadata["studio"] = {"role": role}
         track.append(clip)

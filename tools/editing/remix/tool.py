@@ -16,7 +16,7 @@ from memory.records import Asset
 from tools.editing.arrangement import picture_seconds
 from tools.editing.cost import seconds_to_draw
 from tools.editing.held import HeldContext
-from tools.editing.remix.beds import make_beds
+from tools.editing.remix.beds import bed_gain, make_beds
 from tools.editing.remix.colours import Colours, colours_of, distance_before, kept_as_they_are, nearness
 from tools.editing.remix.distance import pixels
 from tools.editing.remix.dress import dress, picture_effects, sound_effects
@@ -255,7 +255,10 @@ class _Remix:
         if args.sound == "auto" and heard:
             if self.style.mute:
                 without_sound(scheme)
-            lay_beds(scheme, make_beds(self.style.bed, scheme.seconds, args.seed, self.held))
+            beds = make_beds(self.style.bed, scheme.seconds, args.seed, self.held)
+            # A film with a timeline of its own is brought to the studio's loudness, the piano is all that is heard.
+            soft = beds and not scheme.base and not self.style.mute
+            lay_beds(scheme, beds, bed_gain(self.ctx.path(self.asset)) if soft else 0.0)
         textures = picture_effects(self.style, args.strength, args.seed, paced=args.pacing != "keep")
         textures = [each for each in textures if not (painted and each["name"] in DRAWN)]
         picture = [*([colours.effect] if colours.effect is not None else []), *textures]
