@@ -25,8 +25,8 @@ FORMATS = ("GIF", "WEBP", "PNG")
 CLOCK = Fraction(1, 1000)
 HURRIED_MS, USUAL_MS = 10, 100
 """Shorter delays are shown as a tenth of a second, as browsers do."""
-MAX_SHOWN_PIXELS = 1_000_000_000
-"""Of all pictures together: 800x600 for a minute and more at 30 a second."""
+MAX_SHOWN_PIXELS = 400_000_000
+"""Of all pictures together: 640x360 for two minutes at 15 a second. It takes about a minute to write so many."""
 EVEN = 1.25
 """Delays that differ by less than this share are even: clocks of milliseconds say 16, 17, 17 for 60 a second."""
 FINEST_MS, SLOWEST_MS, GRID_MS = 16, 100, 20
