@@ -29,6 +29,8 @@ MAX_SHOWN_PIXELS = 400_000_000
 """Of all pictures together: 640x360 for two minutes at 15 a second. It takes about a minute to write so many."""
 EVEN = 1.25
 """Delays that differ by less than this share are even: clocks of milliseconds say 16, 17, 17 for 60 a second."""
+NEAR = 0.01
+"""So near to a whole rate, it is meant."""
 FINEST_MS, SLOWEST_MS, GRID_MS = 16, 100, 20
 """Films change their pictures between 10 and 60 times a second; what has no common measure in that goes on a grid."""
 MAX_PICTURES = 20_000
@@ -74,7 +76,7 @@ def make_film(path: Path, target: Path, limits: MediaLimits, shown: str) -> Anim
         delays, clear = _looked_at(path, named, limits)
         size = _written(path, target, named, _even(delays), clear, limits)
         if size > limits.max_mib * 2**20:  # pictures that stand for long, repeated
-            size = _written(path, target, named, ([1] * len(delays), delays), clear, limits)
+            size = _written(path, target, named, _as_it_is(delays), clear, limits)
     except _BROKEN as error:
         target.unlink(missing_ok=True)
         raise damaged(named) from error
@@ -112,44 +114,60 @@ def _looked_at(path: Path, named: Path, limits: MediaLimits) -> tuple[list[int],
     return delays, clear
 
 
-def _even(delays: list[int]) -> tuple[list[int], list[int]]:
-    """How often each picture is shown, and for how many milliseconds each time, so that a film of it is even and not
-    too slow to be cut.
+@dataclass(frozen=True)
+class _Plan:
+    """When the pictures of a film change."""
+
+    clock: Fraction
+    """Seconds of one tick."""
+    times: list[int]
+    """How often each picture is shown."""
+    ticks: list[int]
+    """For how long each time."""
+
+
+def _as_it_is(delays: list[int]) -> _Plan:
+    return _Plan(CLOCK, [1] * len(delays), delays)
+
+
+def _even(delays: list[int]) -> _Plan:
+    """Pictures that change evenly and not too slowly to be cut: of 15 a second, where clocks of hundredths say 7, 7, 6,
+    and otherwise by showing some of them several times.
     """
     if max(delays) <= min(EVEN * min(delays), SLOWEST_MS):
-        return [1] * len(delays), delays
+        rate = 1000 * len(delays) / sum(delays)
+        if max(delays) > min(delays) and abs(rate - round(rate)) <= NEAR * rate:
+            return _Plan(Fraction(1, round(rate)), [1] * len(delays), [1] * len(delays))
+        return _as_it_is(delays)
     step = gcd(*delays)
     if step > SLOWEST_MS:
         step = next((part for part in range(SLOWEST_MS, FINEST_MS, -1) if step % part == 0), GRID_MS)
     step = step if step >= FINEST_MS else GRID_MS
     ends = [round(end / step) for end in accumulate(delays)]
-    return [end - begin for begin, end in pairwise([0, *ends])], [step] * len(delays)
+    return _Plan(CLOCK, [end - begin for begin, end in pairwise([0, *ends])], [step] * len(delays))
 
 
-def _written(
-    path: Path, target: Path, named: Path, shown: tuple[list[int], list[int]], clear: bool, limits: MediaLimits
-) -> int:
-    """Bytes of the film; it stops growing soon after it is too large. shown: how often each picture, how long each."""
+def _written(path: Path, target: Path, named: Path, plan: _Plan, clear: bool, limits: MediaLimits) -> int:
+    """Bytes of the film; it stops growing soon after it is too large."""
     import av
     from PIL import Image
 
     pixels = "rgba" if clear else "rgb24"
-    times, lengths = shown
     with Image.open(path) as image, av.open(str(target), "w", format="mov", options={"fflags": "+bitexact"}) as film:
-        stream = film.add_stream("png", rate=Fraction(1000, min(lengths)))
+        stream = film.add_stream("png", rate=1 / (plan.clock * min(plan.ticks)))
         stream.width, stream.height, stream.pix_fmt = image.width, image.height, pixels
-        stream.time_base = stream.codec_context.time_base = CLOCK
+        stream.time_base = stream.codec_context.time_base = plan.clock
         stream.codec_context.thread_count = 1  # a packet for each picture at once
         at = written = 0
-        for picture, often, length in zip(_pictures(image, limits, named), times, lengths, strict=True):
+        for picture, often, length in zip(_pictures(image, limits, named), plan.times, plan.ticks, strict=True):
             frame = av.VideoFrame.from_ndarray(
                 picture if clear else np.ascontiguousarray(picture[..., :3]), format=pixels
             )  # fmt: skip
-            frame.pts, frame.time_base = at, CLOCK
+            frame.pts, frame.time_base = at, plan.clock
             coded = b"".join(bytes(packet) for packet in stream.encode(frame))
             for _ in range(often):
                 packet = av.Packet(coded)
-                packet.stream, packet.time_base, packet.is_keyframe = stream, CLOCK, True
+                packet.stream, packet.time_base, packet.is_keyframe = stream, plan.clock, True
                 packet.pts = packet.dts = at
                 packet.duration = length
                 film.mux(packet)

@@ -58,6 +58,7 @@ def test_every_pixel_at_its_moment(tmp_path: Path, ending: str, clear: bool) -> 
         ([0] * 4, 10, 4),  # as browsers do
         ([50] * 4, 20, 4),
         ([3000, 3000], 10, 60),  # too slow to be cut
+        ([70, 60, 70, 70, 60, 70], 15, 6),  # as a GIF says 15
         ([30, 50, 30], 50, 6),  # 110 ms on a grid of 20
     ],
 )
