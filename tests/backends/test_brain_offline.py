@@ -98,7 +98,14 @@ def test_redo_is_no_undo(brain: OfflineBrain, wish: str) -> None:
     [
         ("spoof this clip as a nature documentary", {"video": BUNNY["id"], "recipe": "nature_documentary"}),
         ("make a parody about mondays, deadpan, 10 seconds", {"topic": "mondays", "tone": "deadpan", "seconds": 10}),
-        ("fai una parodia di questo video, tono epico", {"video": BUNNY["id"], "tone": "dramatic"}),
+        (
+            "fai una parodia di questo video, tono epico",
+            {"video": BUNNY["id"], "tone": "dramatic", "language": "it"},
+        ),
+        ("make a parody of this clip in Italian", {"video": BUNNY["id"], "language": "it"}),
+        ("a meme of this video", {"video": BUNNY["id"]}),
+        ("make this clip a meme", {"video": BUNNY["id"]}),
+        ("fammi un meme di questo video", {"video": BUNNY["id"], "language": "it"}),
     ],
 )
 def test_a_parody_has_its_film_structure_and_tone(brain: OfflineBrain, wish: str, args: dict[str, Any]) -> None:

@@ -225,7 +225,7 @@ _OF_FILM = re.compile(
 
 
 def make_parody(request: Request) -> list[Call]:
-    """video or topic, tone, seconds."""
+    """video or topic, recipe, tone, seconds, language."""
     text = request.wish.blank_quotes
     args: dict[str, Any] = {}
     refers = re.search(
@@ -254,6 +254,9 @@ def make_parody(request: Request) -> list[Call]:
         args["tone"] = tone
     if length := slots.seconds(text):
         args["seconds"] = int(length) if length.is_integer() else length
+    # It speaks the language that is asked for, else the one of the wish; English is what it has without a word.
+    if language := slots.language(text) or (request.wish.language if request.wish.language == "it" else None):
+        args["language"] = language
     return [Call("make_parody", args)]
 
 
