@@ -83,6 +83,26 @@ def test_a_ramp_comes_back_as_a_ramp(studio: EditingStudio, rich: Asset) -> None
     assert [slot.start for slot in Desk(read).main.slots] == [0, 12, 24, 48]
 
 
+@pytest.mark.parametrize("form", ["fcpxml", "fcp7"])
+def test_what_markers_say_comes_back(studio: EditingStudio, rich: Asset, form: str) -> None:
+    file, _ = studio.make("export_timeline", timeline=rich.id, format=form)
+    read, _ = read_cut(file)
+    (marker,) = read.tracks.markers
+    assert (marker.name, marker.comment, marker.marked_range.start_time.value) == ("here", "a note", 18)
+
+
+def test_fcp7_says_what_apple_wants_said(studio: EditingStudio, rich: Asset) -> None:
+    file, _ = studio.make("export_timeline", timeline=rich.id, format="fcp7")
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n<xmeml version="4">')
+    root = ElementTree.fromstring(text)
+    assert {len(clip.findall("rate")) for clip in root.iter("clipitem")} == {1}
+    heard = root.findall(".//sequence/media/audio/track/clipitem")
+    assert heard and all(clip.findtext("sourcetrack/mediatype") == "audio" for clip in heard)
+    assert not root.findall(".//sequence/media/video/track/clipitem/sourcetrack")
+    assert [spot.findtext("out") for spot in root.iter("marker")] == ["-1"]
+
+
 def fcpxml(spine: str, path: Path, rate: str = "1/24s") -> Path:
     path.write_text(
         f'<fcpxml version="1.11"><resources><format id="r1" frameDuration="{rate}"/>'

@@ -43,7 +43,8 @@ class _Film:
     tracks: dict[str, list[_Placed]] = field(default_factory=dict)
     joins: list[tuple[int, int]] = field(default_factory=list)
     """(first frame, frames) on the spine."""
-    markers: list[tuple[int, str]] = field(default_factory=list)
+    markers: list[tuple[int, str, str]] = field(default_factory=list)
+    """(frame, name, note)."""
     notes: list[str] = field(default_factory=list)
     end: int = 0
     """Frames of the spine, black at its end included."""
@@ -87,8 +88,8 @@ class _Reader:
         order = sorted(self._film.tracks, key=lambda key: (key != "0", key == SOURCE, key.startswith("-"), key))
         for key in order:
             timeline.tracks.append(self._track(key))
-        for at, name in self._film.markers:
-            timeline.tracks.markers.append(otio.schema.Marker(name=name, marked_range=self._span(at, 0)))
+        for at, name, note in self._film.markers:
+            timeline.tracks.markers.append(otio.schema.Marker(name=name, marked_range=self._span(at, 0), comment=note))
         own = {"fps": str(self._rate)}
         if all(value and value.isdigit() for value in self._size):
             timeline.metadata["studio"] = {**own, "width": int(str(self._size[0])), "height": int(str(self._size[1]))}
@@ -133,7 +134,7 @@ class _Reader:
         for child in item:
             if child.tag in ("marker", "chapter-marker"):
                 at = self._frame(start + (_time(child.get("start")) - own) / self._conformed(item))
-                self._film.markers.append((at, str(child.get("value", ""))))
+                self._film.markers.append((at, str(child.get("value", "")), str(child.get("note", ""))))
             elif child.get("lane"):
                 begin = start + _time(child.get("offset")) - own
                 if child.tag == "spine":

@@ -78,6 +78,8 @@ def _xml(text: str, path: Path) -> tuple[otio.schema.Timeline, list[str]]:
     except Exception as error:  # the adapter's parser fails in many ways on what it does not know
         raise UsageError(f"'{path.name}' cannot be read", _why(error), FIX) from error
     timeline, notes = _first(found, path)
+    for marker in timeline.tracks.markers:
+        marker.comment = str(dict(marker.metadata.get("fcp_xml", {})).get("comment", "") or "")
     _add_black_end(timeline, root)
     return timeline, notes
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from configs.errors import UsageError
 from memory.names import shown_name
@@ -69,10 +70,30 @@ def write_fcp7(desk: Desk, file_of: FileOf) -> Written:
         film.metadata["fcp_xml"] = {"media": {"video": {"format": {"samplecharacteristics": size}}}}
     for marker, at in zip(desk.timeline.tracks.markers, desk.markers, strict=True):
         spot = otio.opentime.TimeRange(desk.moment(at), desk.moment(0))
-        film.tracks.markers.append(
-            otio.schema.Marker(name=clean(marker.name), marked_range=spot, comment=clean(str(marker.comment)))
-        )
-    return Written(_adapted(film, "fcp_xml", desk), lost_in(desk, FCP7))
+        film.tracks.markers.append(otio.schema.Marker(name=clean(marker.name), marked_range=spot))
+    return Written(_finished(_adapted(film, "fcp_xml", desk), desk), lost_in(desk, FCP7))
+
+
+def _finished(text: str, desk: Desk) -> str:
+    """The adapter's XML with what Apple's "Final Cut Pro XML Interchange Format" wants and it leaves out: the document
+    type, which track of a file is heard, one rate for each clip, and what markers say.
+    """
+    root = ElementTree.fromstring(text)
+    for clip in root.iter("clipitem"):
+        for again in clip.findall("rate")[1:]:
+            clip.remove(again)
+    for clip in root.iterfind(".//sequence/media/audio/track/clipitem"):
+        heard = ElementTree.SubElement(clip, "sourcetrack")
+        ElementTree.SubElement(heard, "mediatype").text = "audio"
+        ElementTree.SubElement(heard, "trackindex").text = "1"
+    for spot, marker in zip(root.iterfind(".//sequence/marker"), desk.timeline.tracks.markers, strict=False):
+        if comment := clean(str(marker.comment)):
+            ElementTree.SubElement(spot, "comment").text = comment
+        for end in spot.iterfind("out"):
+            end.text = "-1"  # it is a moment
+    ElementTree.indent(root)
+    body = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n{body}\n'
 
 
 def _mended(text: str, rate: float) -> str:
