@@ -23,7 +23,7 @@ from configs.errors import EngineError, UsageError
 from configs.settings import load_settings
 from memory.records import Asset
 from tools.editing.outline import outline
-from tools.editing.parody.make_parody import MakeParodyArgs, Voices
+from tools.editing.parody.make_parody import MakeParodyArgs, Voices, seed_of
 from tools.editing.parody.material import Material
 from tools.editing.parody.topic_scene import set_ups
 from tools.editing.parody.topic_scripts import choose_structure, fill_script, story_of, topic_structures
@@ -102,8 +102,37 @@ def test_the_turn_is_seen_on_the_planted_moment(horror: tuple[Any, Path]) -> Non
 
 
 def test_a_second_run_gives_the_same_film(horror: tuple[Any, Path], studio: VoiceStudio, clip: Asset) -> None:
-    _, film = studio.made("make_parody", video=clip.id, recipe="horror_recut", seconds=11.5, subject="the square")
+    args = {"video": clip.id, "recipe": "horror_recut", "seconds": 11.5, "subject": "the square"}
+    _, film = studio.made("make_parody", **args, seed=horror[0].assets[0].params["seed"])
     assert studio.file(film).read_bytes() == horror[1].read_bytes()
+
+
+def test_without_a_seed_a_film_is_not_told_the_same_way_twice(
+    horror: Any, studio: VoiceStudio, clip: Asset, tmp_path: Path
+) -> None:
+    """Nor when it is attached once more; another film begins with the first jokes again."""
+    again = tmp_path / "again.mp4"
+    again.write_bytes(studio.file(clip).read_bytes())
+    copy = attach(again, studio.studio.workspace, studio.studio.memory, studio.studio.settings, "other")
+    other = attach(
+        jumping_clip(tmp_path / "other.mp4", 5.0), studio.studio.workspace, studio.studio.memory,
+        studio.studio.settings, "t",
+    )  # fmt: skip
+    tool = SimpleNamespace(
+        memory=studio.studio.memory, asset=lambda ref, *kinds: {one.id: one for one in (clip, copy, other)}[ref]
+    )
+    context = cast("Any", tool)
+    used = {
+        made.params["seed"]
+        for made in studio.studio.memory.list_assets("video", limit=100)
+        if made.tool == "make_parody"
+    }
+    free = min(set(range(100)) - used)
+    assert seed_of(MakeParodyArgs(video=clip.id), context) == free > 0
+    assert seed_of(MakeParodyArgs(video=copy.id), context) == free
+    assert seed_of(MakeParodyArgs(video=other.id), context) == 0
+    assert seed_of(MakeParodyArgs(video=clip.id, seed=0), context) == 0
+    assert seed_of(MakeParodyArgs(topic="Tidying  UP"), context) == 0
 
 
 def test_captions_of_a_film_do_not_lie_under_those_of_its_parody(studio: VoiceStudio, clip: Asset) -> None:

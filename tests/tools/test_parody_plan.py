@@ -418,6 +418,7 @@ def test_a_model_writes_the_words_and_is_asked_once_more(
         {"slot": "rewind", "kind": "text", "words": "EARLIER"},
         {"slot": "again", "kind": "say", "words": "x" * 400},
         {"slot": "nowhere", "kind": "say", "words": "ignored"},
+        {"slot": "still_me", "kind": "say", "words": 12},
     ]
     mended = [
         {"slot": "again", "kind": "say", "words": "It all began calmly."},
@@ -439,6 +440,7 @@ def test_a_model_writes_the_words_and_is_asked_once_more(
     assert "motion peak at" in first
     script = write_script("freeze_frame", recipe, planted, Wish(0, 24.0, "en", 0), speak, words)
     assert script.written == {"turn", "rewind", "again"}
+    assert script.words_by == "a language model and the studio's library"
     assert next(beat.line for beat in script.beats if beat.slot.id == "again") == "It all began calmly."
 
 

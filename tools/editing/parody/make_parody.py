@@ -230,13 +230,13 @@ def seed_of(args: MakeParodyArgs, ctx: ToolContext) -> int:
     """The seed asked for, else the first with which this clip or topic has not been told yet."""
     if args.seed is not None:
         return args.seed
-    film = ctx.asset(args.video, "video").id if args.video.strip() else ""
-    topic = plain(args.topic)
+    # The same film attached once more is another asset with the same bytes.
+    what = "clip" if args.video.strip() else "topic"
+    own = ctx.asset(args.video, "video").sha256 if what == "clip" else plain(args.topic)
     told = {
-        made.seed
+        made.params.get("seed")
         for made in ctx.memory.list_assets("video", limit=TOLD_BEFORE, include_hidden=True)
-        if made.tool == MakeParody.name
-        and (film in made.parents if film else plain(str(made.params.get("topic", ""))) == topic)
+        if made.tool == MakeParody.name and plain(str(made.params.get(what, ""))) == own
     }
     return next(seed for seed in range(TOLD_BEFORE + 1) if seed not in told)
 
@@ -327,6 +327,7 @@ def keep(
     facts = sheet_data(script, choice, told.ranked, made, rendered.scores, film.name)
     params = {
         "recipe": script.name,
+        "clip": film.sha256,
         "tone": args.tone,
         "seconds": facts["seconds"],
         "language": script.language,
@@ -363,7 +364,7 @@ def keep(
 def _summary(script: Script, choice: Choice, film: Asset, rendered: Rendered) -> str:
     turn = next(beat for beat in script.beats if beat.slot.role == "turn")
     structure = f"{'an' if script.name[0] in 'aeiou' else 'a'} {script.name.replace('_', ' ')} parody"
-    by = "a language model wrote the words" if script.written else "words from the studio's library"
+    by = f"words by {script.words_by}"
     return (
         f"Made {structure} of {film.name}: {rendered.program.seconds:.2f} s, "
         f"{len(script.beats)} beats, "

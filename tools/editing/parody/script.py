@@ -67,6 +67,14 @@ class Script:
     """Beats whose words a language model wrote."""
 
     @property
+    def words_by(self) -> str:
+        """Who wrote the words."""
+        spoken = {beat.slot.id for beat in self.beats if beat.line or beat.text}
+        if not self.written:
+            return "the studio's library"
+        return "a language model" if spoken <= self.written else "a language model and the studio's library"
+
+    @property
     def frames(self) -> int:
         return sum(beat.frames for beat in self.beats)
 
@@ -236,7 +244,9 @@ class _Teller:
             return given
         entry = beat.slot.line if kind == "say" else beat.slot.text
         templates = choices(self.name, entry, kind, self.wish.language)
-        told = candidates(turned(templates, f"{self._clip}|{entry}"), facts, thread)
+        mixed = turned(templates, f"{self._clip}|{entry}")
+        # What a model wrote is no thread of the library's: what it left out is filled with what answers nothing.
+        told = (candidates(mixed, facts, "") if self.words else []) or candidates(mixed, facts, thread)
         if not told:
             return ""
         shortest = min(len(text) for _, text in told)

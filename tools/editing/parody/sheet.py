@@ -38,7 +38,7 @@ def sheet_data(
         "seconds": round(script.frames / script.fps, 4),
         "fps": script.fps,
         "language": script.language,
-        "words_by": "a language model" if script.written else "the studio's library",
+        "words_by": script.words_by,
         "beats": [_beat(script, index, cues) for index in range(len(script.beats))],
         "measures": {score.name: score.value for score in scores},
         "notes": [*script.notes, HONEST],

@@ -84,7 +84,7 @@ def ask_for_words(
                 words.setdefault(slot, {}).update(texts)
     except StudioError as error:
         return {}, error.sentence
-    missing = [slot["id"] for slot in slots if slot["kind"] not in words.get(slot["id"], {})]
+    missing = dict.fromkeys(slot["id"] for slot in slots if slot["kind"] not in words.get(slot["id"], {}))
     return words, f"the library filled in {', '.join(missing)}" if missing else ""
 
 
@@ -149,7 +149,8 @@ def read_words(message: AIMessage, slots: Sequence[Mapping[str, Any]]) -> tuple[
             slot = known.get(key)
             if slot is None:
                 continue
-            text = _clean(str(line.get("words", "")), bool(slot.get("line_break")))
+            given = line.get("words", "")
+            text = _clean(given, bool(slot.get("line_break"))) if isinstance(given, str) else ""
             fault = _fault(text, int(slot["most_characters"]))
             if fault:
                 wrong.append(f"{key[0]} ({key[1]}) {fault}")
