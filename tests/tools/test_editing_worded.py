@@ -114,6 +114,16 @@ def test_only_the_music_gets_softer(studio: EditingStudio, film: str) -> None:
     assert timeline.metadata["studio"]["ducking"]["music"] == 15
 
 
+def test_silences_go_between_the_lines_though_music_plays(studio: EditingStudio, film: str) -> None:
+    path, outcome = studio.make("edit_video", video=film, instruction="remove the silences")
+    # The line lasts from 1.1 to 1.9 s; 0.15 s stay beside it.
+    assert 0 <= len(frames(path)) - round(1.1 * FPS) <= 2
+    assert set(shots_of(frames(path))) == {0, 1, 2}
+    timeline = load_timeline(studio.path(outcome.assets[1]))
+    lanes = {studio_data(track).get("role", track.name): track for track in timeline.tracks}
+    assert len(list(lanes["music"].find_clips())) == 1 and len(list(lanes["dialogue"].find_clips())) == 1
+
+
 def test_a_sound_that_is_not_there_is_refused(studio: EditingStudio, film: str, tmp_path: Path) -> None:
     outcome = studio.run("edit_video", video=film, instruction="turn the ambience down")
     assert isinstance(outcome.error, UsageError) and "no ambience" in outcome.error.sentence

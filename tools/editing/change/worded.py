@@ -16,11 +16,13 @@ from memory.records import Asset
 from tools.editing import wishes as w
 from tools.editing.change.apply import apply
 from tools.editing.change.assets import facts_finder
-from tools.editing.change.desk import Desk
+from tools.editing.change.desk import BEDS, Desk
 from tools.editing.change.model import AnyChange, AudioGain, Duck, Move, RippleDelete, SetTransition, Trim
 from tools.editing.change.slots import Slot
 from tools.editing.change.uncut import base_of
+from tools.editing.decision.facts import PAUSE_S, union, without
 from tools.editing.decision.joining import TRANSITION_S
+from tools.editing.decision.silence import HANDLE
 from tools.editing.operations import in_words
 from tools.editing.program import read_program
 from tools.editing.render import render
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 ON_SHOTS = (w.Order, w.Shots, w.ShotLength, w.Transitions)
 ON_SOUNDS = (w.Level, w.Ducked)
+ON_VOICES = (w.DropSilences,)
+"""Where lines lie apart from the music: no music is heard into them."""
 DUCK_DB = 12.0
 VOICES = ("dialogue", "voice", "narration")
 
@@ -43,7 +47,7 @@ def worded(operations: Sequence[w.Operation], film: Asset, ctx: ToolContext) -> 
 
     Raises UsageError when a wish does not fit; nothing has been written then.
     """
-    if not operations or not all(isinstance(one, (*ON_SHOTS, *ON_SOUNDS)) for one in operations):
+    if not operations or not all(isinstance(one, (*ON_SHOTS, *ON_SOUNDS, *ON_VOICES)) for one in operations):
         return None
     if cut_of(film, ctx) is None:
         return None
@@ -79,6 +83,8 @@ def _changes(wish: w.Operation, timeline: otio.schema.Timeline) -> list[AnyChang
     desk = Desk(timeline)
     if isinstance(wish, ON_SOUNDS):
         return _sounds(wish, desk)
+    if isinstance(wish, ON_VOICES):
+        return _pauses(wish, desk)
     shots = [slot for slot in desk.main.slots if slot.media]
     if len({slot.media for slot in shots}) < 2:
         return None
@@ -106,8 +112,31 @@ def _sounds(wish: w.Operation, desk: Desk) -> list[AnyChange]:
             "Ask for all of its sound, for example 'make it quieter'; nothing was changed",
         )
     if isinstance(wish, w.Ducked):
+        if not any(lane.slots for lane in desk.lanes if lane.is_sound and lane.role in VOICES):
+            raise UsageError("Nobody speaks in the film", f"so the {wish.role} has nothing to step back under")
         return [Duck(track=wish.role, db=wish.db or DUCK_DB, rationale=wish.rationale)]
     return [AudioGain(clip=slot.id, db=wish.db, rationale=wish.rationale) for slot in here]
+
+
+def _pauses(wish: w.Operation, desk: Desk) -> list[AnyChange] | None:
+    """The stretches of half a second and more in which nobody speaks, the last one first; None without voices of their
+    own or without a bed that hides its pauses."""
+    lanes = [lane for lane in desk.lanes if lane.is_sound and lane.slots]
+    if not any(lane.role in BEDS for lane in lanes):
+        return None
+    said = union(
+        (float(slot.start / desk.rate) - HANDLE, float(slot.end / desk.rate) + HANDLE)
+        for lane in lanes
+        if lane.role in VOICES
+        for slot in lane.slots
+    )
+    if not said:
+        return None
+    whole = float(desk.length / desk.rate)
+    gone = [span for span in without([(0.0, whole)], said) if span[1] - span[0] >= PAUSE_S - HANDLE]
+    if not gone:
+        raise UsageError("Nobody is silent for half a second or more", "so there is nothing to remove")
+    return [RippleDelete(start=start, end=end, rationale=wish.rationale) for start, end in reversed(gone)]
 
 
 def _at(number: int, shots: Sequence[Slot]) -> Slot:

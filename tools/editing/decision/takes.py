@@ -55,7 +55,8 @@ def best_takes(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction) -> tupl
     made, said = [], []
     for group in groups:
         takes = _judged([(part, facts_of(part)) for part in group])
-        best = max(takes, key=lambda take: take.score)
+        # Of takes that cannot be told apart the first one.
+        best = max(takes, key=lambda take: round(take.score, 2))
         others = ", ".join(f"{take.facts.name} {take.score:.2f}" for take in takes if take is not best)
         figures = ", ".join(f"{name} {value:.2f}" for name, value in best.figures.items())
         why = f"best of {len(takes)} takes with {best.score:.2f} ({figures})" + (f"; {others}" if others else "")

@@ -29,6 +29,10 @@ PLACE_OR_FACE = 0.4
 """What a wide shot or a face is worth as a beginning."""
 SHORTEST = 0.6
 """Seconds of a piece that can still be read."""
+STEP = 3
+"""Frames by which pieces get longer in turn."""
+DARK = 0.5
+"""What it costs to show a shot that is too dark to be seen well."""
 WIDE = frozenset({"LS", "ELS"})
 
 
@@ -76,6 +80,7 @@ def best_of(
     for one in open_:
         facts = facts_of(one.part)
         bonus = PLACE_OR_FACE * (opening and _introduces(facts, one.shot))
+        bonus -= DARK * any(shot.index == one.shot for shot in facts.dark)
         if after is not None and facts.shot_at(float(after.first / rate)).index != one.shot:
             bonus += NEW_SHOT
         for first, count in _windows(one, facts, rate, frames):
@@ -91,26 +96,38 @@ def best_of(
 
 
 def fitted(
-    pieces: Sequence[Piece], open_: Sequence[Stretch], facts_of: FactsOf, rate: Fraction, frames: int
+    pieces: Sequence[Piece],
+    open_: Sequence[Stretch],
+    facts_of: FactsOf,
+    rate: Fraction,
+    frames: int,
+    lengths: Sequence[int] = (),
 ) -> list[Piece] | None:
     """The pieces, in their order, made longer or shorter until they have so many frames; None where that cannot be.
 
-    Lines stay whole as long as anything else can give.
+    Lines stay whole as long as anything else can give. lengths: frames that each should have, about: those that lack
+    most of theirs get longer first.
     """
     made = list(pieces)
     if not made:
         return None
     lack = frames - sum(piece.frames for piece in made)
     for tearing in (False, True):
-        for number in range(len(made)):
-            if lack <= 0:
-                break
+        full: set[int] = set()
+        while lack > 0 and len(full) < len(made):
+            number = max(
+                (n for n in range(len(made)) if n not in full),
+                key=lambda n: ((lengths[n] if lengths else 0) - made[n].frames, -n),
+            )
             before, behind = _room(made, number, open_, facts_of, rate, tearing=tearing)
-            later = min(lack, behind)
-            earlier = min(lack - later, before)
+            step = min(lack, STEP)
+            later = min(step, behind)
+            earlier = min(step - later, before)
             piece = made[number]
             made[number] = replace(piece, first=piece.first - earlier, frames=piece.frames + earlier + later)
             lack -= earlier + later
+            if not earlier + later:
+                full.add(number)
     for tearing in (False, True):
         while lack < 0:
             can = [n for n, one in enumerate(made) if _can_give(one, facts_of, rate, tearing=tearing)]

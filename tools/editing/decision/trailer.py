@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from configs.errors import UsageError
 from tools.editing.arrangement import Card, Part, between
@@ -62,8 +63,9 @@ def trailer(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, *, seconds
         Card(first, float(card), title, "the title, after the hook"),
         Card(last, float(card), title, "the title again, before the button"),
     )
+    shorter = " that get shorter" if all(one.seconds >= other.seconds for one, other in pairwise(middle)) else ""
     note = (
-        f"hook {float(first):.1f} s, build-up {float(last - first):.1f} s in {len(middle)} pieces that get shorter, in "
+        f"hook {float(first):.1f} s, build-up {float(last - first):.1f} s in {len(middle)} pieces{shorter}, in "
         f"the film's order, button {float(sum(p.seconds for p in button)):.1f} s; two title cards of {float(card):.1f} "
         f"s; nothing of the last {1 - SPOILER_SHARE:.0%}"
         + (" but the button" if sum((part.seconds for part in _outside(button, open_)), Fraction(0)) else "")
@@ -125,7 +127,7 @@ def _build_up(
         found = best_of(slot, facts_of, rate, length, after=after, quiet_from=_second(said_until, slot, button))
         if found is not None:
             chosen.append(found)
-    made = fitted(chosen, open_, facts_of, rate, frames)
+    made = fitted(chosen, open_, facts_of, rate, frames, _lengths(frames, len(chosen), rate))
     if made is None:
         return best_moments(footage, facts_of, rate, float(frames / rate), length=(slow + quick) / 2)
     return [piece.made(rate) for piece in made]
