@@ -16,6 +16,7 @@ from memory.store import Memory
 from tools.embedding import studio_embedder
 from tools.engine_room import EngineRoom
 from tools.executor import Executor
+from tools.publish import remove_unrecorded
 from tools.spec import Studio
 
 _open: Counter[Path] = Counter()
@@ -26,13 +27,16 @@ _DRAFT = re.compile(r"\.[0-9a-f]{16,64}\..*|.*\.part|tmp[a-z0-9_]{8}\.wav")
 """Names that files in the cache have until they are whole."""
 
 
-def remove_leftovers(workspace: Workspace, *, killed: bool = False) -> None:
+def remove_leftovers(workspace: Workspace, memory: Memory | None = None, *, killed: bool = False) -> None:
     """Delete temporary files that a killed studio left, and what was set aside days ago.
 
     The memory's lock keeps other processes out, so what lies there is nobody's while this process has no executor open.
-    killed: the former owner ended without closing; then drafts may lie in the cache too.
+    memory: to know which file was being recorded then. killed: the former owner ended without closing; then drafts may
+    lie in the cache too.
     """
     if not _open[workspace.home]:
+        if memory is not None:
+            remove_unrecorded(workspace, memory)
         drafts = [f for f in workspace.cache.rglob("*") if _DRAFT.fullmatch(f.name) and f.is_file()] if killed else []
         for entry in (*workspace.tmp.iterdir(), *drafts):
             with suppress(OSError):
@@ -47,7 +51,7 @@ def open_executor(settings: Settings) -> Executor:
     """
     workspace = Workspace.open(settings.home)
     memory = Memory.open(workspace, index=settings.memory.index, embedder=studio_embedder(settings.memory.embedder))
-    remove_leftovers(workspace, killed=memory.was_killed)
+    remove_leftovers(workspace, memory, killed=memory.was_killed)
 
     try:
         room = EngineRoom.open(settings, workspace)

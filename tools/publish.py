@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,10 @@ PREFIX: dict[str, str] = {
     "file": "fil",
 }
 
+ID_LETTERS = 14
+"""Of an asset's id, with which its file's name begins."""
+BEING_PUT = ".being-put"
+"""Ending of an empty file of the temporary folder: the asset's file that is called so is not recorded yet."""
 _PUTTING = Lock()
 """Held from moving a file to recording it: two runs of one step have one target. One process owns a home."""
 
@@ -100,15 +105,29 @@ def publish(
         created_at=time.time(),
     )
     with _PUTTING:
-        return _put(memory, file, target, asset)
+        note = workspace.tmp / f"{target.name}{BEING_PUT}"
+        try:
+            return _put(memory, file, target, asset, note)
+        finally:
+            with suppress(OSError):
+                note.unlink(missing_ok=True)
 
 
-def _put(memory: Memory, file: Path, target: Path, asset: Asset) -> Asset:
+def remove_unrecorded(workspace: Workspace, memory: Memory) -> None:
+    """Delete the file that a studio was putting in place when it was killed, if it came to no record."""
+    for note in workspace.tmp.glob(f"*{BEING_PUT}"):
+        name = note.name.removesuffix(BEING_PUT)
+        if memory.get_asset(name[:ID_LETTERS]) is None:
+            (workspace.assets / name).unlink(missing_ok=True)
+
+
+def _put(memory: Memory, file: Path, target: Path, asset: Asset, note: Path) -> Asset:
     """Move and record. What cannot be recorded goes again, unless a record (one undone, too) has its file there."""
     owned = memory.get_asset(asset.id) is not None
     try:
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())
+        note.touch()
         file.replace(target)
     except OSError as error:
         raise StudioError(
