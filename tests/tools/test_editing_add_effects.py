@@ -9,16 +9,21 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from editing_context import EditingStudio, frames
+from editing_context import EditingStudio, build, clip, frames, render
 from made_record import made_record
 from media_fixtures import gradient, make_video, make_wav
+from timelines import FPS, a_cut, find_asset, places
 
+from backends.media.audio import sound_levels
 from backends.media.ffmpeg import input_args, run_ffmpeg
 from backends.media.guard import sniff
+from backends.vision.composition.result import Composition, Figure
 from backends.vision.record import Curves
 from configs.errors import UsageError
 from configs.settings import Settings
 from tools.editing.drawn.track import path_of
+from tools.editing.outline import studio_data
+from tools.editing.placing.board import Board
 from tools.editing.placing.places import Spot, funny, needs, spots
 from tools.editing.placing.wishes import Wish, place_of, read_wishes
 from tools.editing.placing.words import effect_words, entries
@@ -124,6 +129,7 @@ def test_an_unknown_effect_is_refused_with_the_nearest(wish: str, near: str) -> 
         ("add a lens flare", "nearest are 'glow' or 'flash'"),
         ("snow and fog", "nearest are 'blur' or 'dreamy'"),
         ("fade out", "edit_video does it"),
+        ("blur the background", "nearest are 'vignette' or 'blur'"),
     ],
 )
 def test_an_effect_that_is_not_there_is_refused_with_what_comes_nearest(wish: str, said: str) -> None:
@@ -265,6 +271,113 @@ def test_a_bar_without_a_face_needs_a_box_and_says_so(studio: EditingStudio) -> 
     assert outcome.result is not None and any("box" in warning for warning in outcome.result.warnings)
     picture = frames(made)[40]
     assert picture[74:84, 100:220].max() < 40 and picture[10:30].mean() > 60
+
+
+def test_an_explosion_is_where_it_is_loud_with_a_flash_and_a_shake(studio: EditingStudio) -> None:
+    made, outcome = studio.make("add_effects", video="bang.mp4", effect="make it explode")
+    assert outcome.result is not None
+    (placed,) = outcome.result.data["placed"]
+    assert placed["effect"] == "explosion" and abs(placed["at"] - BANG) < 0.15
+    plain, picture = frames(studio.path(studio.memory.find_asset("bang.mp4"))), frames(made)
+    changed = np.abs(picture - plain).mean(axis=(1, 2, 3))
+    first = round(24 * placed["at"])
+    assert changed[: first - 1].max() < 3 and changed[first : first + 3].max() > 20 and changed[first + 8] > 8
+    clip = outline(load_timeline(studio.path(outcome.assets[1])))["tracks"][0]["clips"][0]
+    assert {effect["name"] for effect in clip["effects"]} == {"flash", "shake"}
+
+
+def test_a_heart_on_every_bang_comes_and_goes_alone(studio: EditingStudio) -> None:
+    made, outcome = studio.make("add_effects", video="bang.mp4", effect="a heart on every loud moment")
+    assert outcome.result is not None
+    times = [one["at"] for one in outcome.result.data["placed"]]
+    plain, picture = frames(studio.path(studio.memory.find_asset("bang.mp4"))), frames(made)
+    red = (picture[..., 0] - picture[..., 1] - (plain[..., 0] - plain[..., 1]) > 60).sum(axis=(1, 2))
+    first = round(24 * times[0])
+    assert len(times) == 1 and red[first + 5] > 60 and red[: first - 1].max() < 10 and red[first + 16 :].max() < 10
+
+
+def test_particles_of_a_moment_come_and_go_softly(studio: EditingStudio) -> None:
+    _, outcome = studio.make("add_effects", video="bang.mp4", effect="confetti from 0.5 to 2 s")
+    (laid,) = [one for one in load_timeline(studio.path(outcome.assets[1])).find_clips() if "confetti" in one.name]
+    keys = [(round(key["at"], 2), round(key.get("opacity", 1.0), 2)) for key in studio_data(laid)["place"]["keys"]]
+    assert keys == [(0.0, 0.0), (0.3, 1.0), (1.0, 1.0), (1.5, 0.0)]
+
+
+def test_a_slow_zoom_lasts_to_the_end_of_its_shot_and_goes_to_whom_it_names() -> None:
+    record = made_record()
+    shot = record.shots[2]
+    faces = [
+        Figure(kind="face", box=(0.1, 0.2, 0.3, 0.5), character="Nora"),
+        Figure(kind="face", box=(0.6, 0.2, 0.7, 0.4), character="Boo"),
+    ]
+    look = Composition(figures=tuple(faces), subject=(0.2, 0.3))
+    shots = [one.model_copy(update={"composition": look if one is shot else None}) for one in record.shots]
+    record = record.model_copy(update={"shots": tuple(shots)})
+    (wish,) = read_wishes("a slow zoom on Boo")
+    (spot,) = spots(wish, record, 10.0)
+    assert spot.where == (0.6, 0.2, 0.7, 0.4) and spot.face
+    assert [spot.at, spot.at + spot.seconds] == pytest.approx([shot.start, shot.end])
+    (late,) = spots(Wish("slow_zoom", times=(shot.end - 0.5,)), record, 10.0)
+    assert late.at == pytest.approx(shot.start) and late.where == (0.1, 0.2, 0.3, 0.5), "half a second is not slow"
+    (short,) = spots(Wish("slow_zoom", times=(shot.start + 0.2,), seconds=0.6), record, 10.0)
+    assert short.seconds == 0.6 and short.until == pytest.approx(shot.end), "it does not jump back"
+    (wish,) = read_wishes("censor Boo's face")
+    assert [one.where for one in spots(wish, record, 10.0)] == [(0.6, 0.2, 0.7, 0.4)]
+    assert len(spots(Wish("censor"), record, 10.0)) == 2
+    calm = record.model_copy(
+        update={
+            "shots": tuple(one.model_copy(update={"composition": Composition(subject=(0.2, 0.3))}) for one in shots)
+        }
+    )
+    (aimed,) = spots(Wish("zoom_punch", times=(1.0,)), calm, 10.0)
+    assert aimed.where is not None and not aimed.face and sum(aimed.where[::2]) / 2 == pytest.approx(0.2)
+
+
+def test_time_that_is_put_in_stops_every_track() -> None:
+    """a 0-2, b 2-5 with a voice 2.5-4 and music under all: nothing goes on over the held picture."""
+    board = Board(a_cut(), find_asset, FPS)
+    held = board.freeze(3.0, 1.0, "why")
+    assert held.start == 3.0 and board.seconds == pytest.approx(7.0)
+    voice, music = (
+        [(at, at + long) for _, at, long, _ in places(board.timeline, role)] for role in ("dialogue", "music")
+    )
+    assert voice == [(60, 72), (96, 120)] and music == [(0, 72), (96, 168)]
+    caption = [(at, at + long) for _, at, long, _ in places(board.timeline, "captions")]
+    assert (60, 72) in caption and (96, 120) in caption
+
+
+def test_a_stutter_shows_the_film_with_all_its_tracks_again() -> None:
+    board = Board(a_cut(), find_asset, FPS)
+    board.freeze(5.5, 0.5, "later")
+    assert board.stutter(3.5, 0.125, 2, "vid-film", "why") == pytest.approx(0.125)
+    again = [side for one in board.clips() if one.asset == "vid-film" for side in (one.start, one.source_in)]
+    assert again == pytest.approx([3.5, 3.375, 3.625, 3.375])
+    spans = board.shown_again("vid-film").values()
+    assert [side for span in spans for side in span] == pytest.approx([3.375, 3.5] * 2)
+    begin, _ = board.boomerang(1.0, 0.8, "vid-film", "why")
+    assert begin == pytest.approx(14 / 24)
+    turned = [clip for clip in board.clips() if "reverse" in clip.effects]
+    assert [side for one in turned for side in (one.start, one.seconds, one.source_in)] == pytest.approx(
+        [34 / 24, 20 / 24, 14 / 24], abs=1e-3
+    )
+
+
+def test_a_film_of_tracks_stutters_as_loud_as_it_is(studio: EditingStudio) -> None:
+    """The film was made louder than its tracks; between them it is put back to their level."""
+    bang = studio.memory.find_asset("bang.mp4")
+    assert bang is not None
+    film, _ = render(
+        studio, build([clip(bang, 0, 1.2), clip(bang, 1.2, 1.8, 1.2)], {"music": [clip(bang, 0, 3, gain_db=-24)]})
+    )
+    asset = next(one for one in studio.memory.list_assets("video", None, 9) if studio.path(one) == film)
+    made, outcome = studio.make("add_effects", video=asset.id, effect="stutter at 0.8 s")
+    sounds = [
+        track for track in outline(load_timeline(studio.path(outcome.assets[1])))["tracks"] if track["kind"] == "Audio"
+    ]
+    gains = [one["gain_db"] for track in sounds for one in track["clips"] if one["asset"] == asset.id]
+    assert len(gains) == 4 and all(gain < -10 for gain in gains)
+    levels = sound_levels(made, 0.1)
+    assert abs(levels[8:13].mean() - levels[2:7].mean()) < 2.5
 
 
 def test_a_bubble_needs_words_and_shows_them(studio: EditingStudio) -> None:

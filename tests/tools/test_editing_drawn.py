@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from backends.media.guard import sniff
 from backends.media.probe import probe
 from tools.editing.decision.known import Face
-from tools.editing.drawn.bubble import Bubble, speech_bubble
+from tools.editing.drawn.bubble import ROOMS, Bubble, _text, speech_bubble
+from tools.editing.drawn.explosion import explosion
+from tools.editing.drawn.hearts import heart
 from tools.editing.drawn.particles import KINDS, Loop, draw
 from tools.editing.drawn.track import known_path
 from tools.editing.moments import Box
@@ -163,3 +165,45 @@ def test_sparks_are_seen_in_daylight() -> None:
     meadow = np.full(frame[..., :3].shape, (150.0, 180.0, 60.0))
     changed = np.abs(alpha * (frame[..., :3] - meadow)).max(axis=2) > 60
     assert 0.001 < changed.mean() < 0.02
+
+
+def test_an_explosion_is_fire_then_smoke_then_nothing() -> None:
+    loop = Loop(160, 160, 20, 1.6, 0.5, 3)
+    made = np.stack(list(explosion(loop))).astype(float)
+    assert made.shape == (32, 160, 160, 4) and np.array_equal(made, np.stack(list(explosion(loop))))
+    alpha, light = made[..., 3], made[..., :3].mean(axis=3)
+    middle = np.s_[70:90, 70:90]
+    assert alpha[0][middle].mean() > 200 and light[0][middle].mean() > 200, "white heat at once"
+    assert made[6][middle][..., 0].mean() > 1.8 * made[6][middle][..., 2].mean(), "fire"
+    assert light[20][alpha[20] > 60].mean() < 90, "smoke"
+    assert alpha[-1].max() < 20 and alpha[:, [0, -1]].max() < 30 > alpha[:, :, [0, -1]].max()
+    sizes = [(one > 80).mean() for one in alpha]
+    assert sizes[8] > 3 * sizes[0]
+    strong = np.stack(list(explosion(Loop(160, 160, 20, 1.6, 1.0, 3))))
+    assert (strong[8, ..., 3] > 80).mean() > 1.1 * sizes[8]
+
+
+def test_a_heart_is_red_with_a_dark_edge_and_clear_around_it() -> None:
+    drawn_heart = np.asarray(heart())
+    assert tuple(drawn_heart[160, 160, :3]) == (244, 43, 84) and drawn_heart[160, 160, 3] == 255
+    alpha = drawn_heart[..., 3]
+    assert alpha[:8].max() == 0 == alpha[:, :8].max() and 0.35 < (alpha > 128).mean() < 0.6
+    low = np.flatnonzero(alpha[:, 160] > 128)[-1]
+    assert drawn_heart[low - 3, 160, 0] < 200, "its edge"
+
+
+@pytest.mark.parametrize("name", ["rain", "snow"])
+def test_rain_and_snow_are_seen_before_a_white_sky(name: str) -> None:
+    frame = next(iter(draw(name, Loop(960, 540, 25.0, 5.0, 0.5, 0))))
+    alpha = frame[..., 3:] / 255
+    assert (np.abs(alpha * (frame[..., :3] - 250.0)).max(axis=2) > 24).mean() > 0.001
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (640, 360), (240, 426)])
+def test_no_word_of_a_bubble_is_broken(width: int, height: int) -> None:
+    for room in ROOMS:
+        lines, size = _text("Good morning, everybody!", width, height, room)
+        assert (
+            " ".join("".join(part for _, part in line) for line in lines).split() == ["GOOD", "MORNING,", "EVERYBODY!"]
+        )
+        assert size >= 8

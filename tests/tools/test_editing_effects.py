@@ -56,7 +56,7 @@ def test_an_effect_changes_its_window_only(name: str, plain: Frames, tmp_path: P
     assert changed[:10].max() < 0.3 and changed[19:].max() < 0.3
 
 
-@pytest.mark.parametrize("name", sorted(set(OWN) - {"letterbox"}))
+@pytest.mark.parametrize("name", OWN)
 def test_strength_makes_it_stronger(name: str, plain: Frames, tmp_path: Path) -> None:
     weak, strong = (
         float(np.abs(drawn([{"name": name, "strength": force}], tmp_path) - plain).mean()) for force in (0.05, 1.0)
@@ -93,6 +93,41 @@ def test_a_zoom_keeps_its_focus_in_place(tmp_path: Path) -> None:
     )
     columns = np.flatnonzero(made[20].mean(axis=(0, 2)) > 8)
     assert abs((columns[0] + columns[-1]) / 2 - 39.5) <= 2 and len(columns) > 9
+
+
+def test_a_slow_move_goes_between_the_pixels_and_eases(tmp_path: Path) -> None:
+    """The middle of a dot: an eye sees a step of one pixel in a slow push."""
+    dot = f"color=black:s={WIDE}x{HIGH}:r={FPS},drawbox=x=104:y=42:w=12:h=12:c=white:t=fill,gblur=sigma=3"
+    for name in ("slow_zoom", "pull_back"):
+        made = drawn([{"name": name, "strength": 0.1, "focus": [0.5, 0.5]}], tmp_path, source=dot)
+        light = made.mean(axis=(1, 3))
+        light = np.maximum(light - light.min(axis=1, keepdims=True) - 1, 0)
+        middle = (light * np.arange(WIDE)).sum(axis=1) / light.sum(axis=1)
+        steps = np.diff(middle) * (1 if name == "slow_zoom" else -1)
+        assert 1.5 < steps.sum() < 4 and steps.min() > -0.05 and steps.max() < 0.3
+        assert steps[10:15].mean() > 1.3 * steps[[0, 1, 2, -3, -2, -1]].mean(), "softly at both ends"
+
+
+def test_a_slow_move_stays_where_it_got_to(tmp_path: Path) -> None:
+    bar = f"color=black:s={WIDE}x{HIGH}:r={FPS},drawbox=x=70:y=30:w=20:h=30:c=white:t=fill"
+    made = drawn([{"name": "slow_zoom", "strength": 1.0, "moves": 0.4}], tmp_path, source=bar)
+    assert np.abs(made[24] - made[11]).mean() < 0.2 and np.abs(made[8] - made[4]).mean() > 1
+    assert (made[24, 45].mean(axis=1) > 128).sum() == 28
+
+
+def test_a_punch_reaches_its_size_and_springs_back(plain: Frames, tmp_path: Path) -> None:
+    at = {"name": "zoom_punch", "at": 0.2, "seconds": 0.4, "strength": 1.0}
+    bar = f"color=black:s={WIDE}x{HIGH}:r={FPS},drawbox=x=70:y=30:w=20:h=30:c=white:t=fill"
+    wide = [(drawn([at], tmp_path, source=bar)[n, 45].mean(axis=1) > 128).sum() for n in range(FRAMES)]
+    assert wide[4] == 20 == wide[16] and max(wide) >= 0.95 * 20 * 1.36
+    assert int(np.argmax(wide)) in (6, 7, 8) and wide[11] < 0.85 * max(wide)
+
+
+def test_bars_leave_no_slit_of_an_upright_picture(tmp_path: Path) -> None:
+    (upper, _) = make_effect({"name": "letterbox"}).picture(Canvas(360, 640, Fraction(FPS), 25, tmp_path))
+    assert 80 < int(upper.split("h=")[1].split(":")[0]) < 100
+    wide = make_effect({"name": "letterbox"}).picture(Canvas(1280, 536, Fraction(FPS), 25, tmp_path))
+    assert len(wide) == 2, "a film that is as wide gets some too"
 
 
 def test_many_punches_are_one_chain(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from tools.editing.specs import Place
 
 __all__ = ["Files", "Frame", "Piece", "Segment", "plan", "scripts_of", "segment_args", "segment_key"]
 
-RECIPE = 11
+RECIPE = 12
 """Raised when the same segment would be drawn differently: older cached pieces are then left alone."""
 SNAP = 0.3
 """Share of a piece's length by which its end may move to the border of a caption or an overlay."""

@@ -23,6 +23,9 @@ STYLE = "comic"
 """Caption style whose letters it uses."""
 ROOMS = ((0.42, 0.5), (0.28, 0.6), (0.2, 0.7))
 """Shares of the frame's width and height that its text may take: narrower ones when there is no room beside a face."""
+UPRIGHT = 1.5
+SCALES = (1.0, 0.75, 0.55)
+"""Sizes of the letters that are tried until no word is broken."""
 TEXT_HEIGHT = 0.55
 """Of the size that the caption style has."""
 FINE = 2
@@ -82,11 +85,19 @@ def speech_bubble(
 def _text(
     text: str, width: int, height: int, room: tuple[float, float]
 ) -> tuple[list[list[tuple[FreeTypeFont, str]]], float]:
-    """Each line of the set text as (font, part), and the size of the letters in pixels."""
+    """Each line of the set text as (font, part), and the size of the letters in pixels: smaller ones where a word
+    would be broken."""
     from PIL import ImageFont
 
-    setting = set_text(text, STYLE, max(2, round(width * room[0])), max(2, round(height * room[1])))
-    size = max(8.0, min(setting.size, height * 0.16 * TEXT_HEIGHT))
+    # Letters are as high on an upright picture as on one that lies; there they may take more of its width.
+    tall, share = min(width, height), room[0] if width >= height else UPRIGHT * room[0]
+    for scale in SCALES:
+        setting = set_text(
+            text, STYLE, max(2, round(width * share / scale)), max(2, round(tall * room[1] / scale))
+        )  # fmt: skip
+        size = max(8.0, min(setting.size * scale, tall * 0.16 * TEXT_HEIGHT * scale))
+        if len(" ".join("".join(part for _, part in line) for line in setting.lines).split()) <= len(text.split()):
+            break
     lines = [[(ImageFont.truetype(str(face.file), round(size)), part) for face, part in line] for line in setting.lines]
     return lines, size
 

@@ -14,6 +14,8 @@ SHIFT = 4
 """Fractional bits of OpenCV's coordinates: slow flakes would jump from pixel to pixel."""
 ONE = 1 << SHIFT
 CONFETTI = ((255, 92, 92), (255, 196, 61), (92, 214, 128), (77, 163, 255), (199, 125, 255), (255, 255, 255))
+SHADE = (96, 112, 140)
+"""The dark side of snow and rain."""
 HEARTS = ((255, 77, 109), (255, 117, 143), (201, 24, 74), (255, 143, 163))
 
 
@@ -101,22 +103,28 @@ def _snow(picture: Rgba, swarm: Swarm, time: float, loop: Loop) -> None:
         radius = max(1, round(loop.height * (0.0022 + 0.0075 * size) * ONE))
         light = round(255 * (0.45 + 0.5 * size))
         cv2.circle(far if size < 0.55 else near, _fixed(x, y), radius, light, -1, cv2.LINE_AA, SHIFT)
-    picture[..., 3] = np.maximum(far, cv2.GaussianBlur(near, (0, 0), loop.height / 400))
+    alpha = np.maximum(far, cv2.GaussianBlur(near, (0, 0), loop.height / 400))
+    # A cold shade around the near ones: white flakes before a white sky would not be there.
+    around = cv2.GaussianBlur(cv2.dilate(near, np.ones((5, 5), np.uint8)), (0, 0), loop.height / 300)
+    _edged(picture, alpha, np.asarray(cv2.convertScaleAbs(around, alpha=0.6) & 0xF0, np.uint8), SHADE)
 
 
 def _rain(picture: Rgba, swarm: Swarm, time: float, loop: Loop) -> None:
     import cv2
 
-    drops = np.zeros(picture.shape[:2], np.uint8)
+    drops, shade = (np.zeros(picture.shape[:2], np.uint8) for _ in range(2))
     for n in range(len(swarm)):
         size = swarm.size[n]
         length = loop.height * (0.035 + 0.075 * size)
         y = _fallen(swarm, n, time, 0.12) * loop.height
         # The wind leans a drop as it falls: by the frame's end it is where it began, one width of lean further.
         x = (swarm.x[n] * 1.2 - 0.1) * loop.width - 0.12 * y
-        light, thick = round(255 * (0.16 + 0.3 * size)), 1 if size < 0.5 else 2
+        light, thick = round(255 * (0.2 + 0.4 * size)), 1 if size < 0.5 else 2
         cv2.line(drops, _fixed(x, y), _fixed(x - 0.12 * length, y + length), light, thick, cv2.LINE_AA, SHIFT)
-    picture[..., 3] = drops
+        beside = _fixed(x + thick, y), _fixed(x + thick - 0.12 * length, y + length)
+        cv2.line(shade, *beside, round(0.55 * light), thick, cv2.LINE_AA, SHIFT)
+    # The dark side of a drop is what is seen of it before a bright sky.
+    _edged(picture, drops, shade, SHADE)
 
 
 def _confetti(picture: Rgba, swarm: Swarm, time: float, loop: Loop) -> None:
@@ -196,6 +204,12 @@ KINDS: dict[str, tuple[int, float, Paint, tuple[int, int, int]]] = {
 
 def _fixed(x: float, y: float) -> tuple[int, int]:
     return round(x * ONE), round(y * ONE)
+
+
+def _edged(picture: Rgba, alpha: NDArray[np.uint8], shade: NDArray[np.uint8], colour: tuple[int, int, int]) -> None:
+    """Puts in what is light, and a shade of this colour where that is stronger."""
+    picture[shade > alpha, :3] = colour
+    picture[..., 3] = np.maximum(alpha, shade)
 
 
 def _straight(picture: Rgba, painted: Rgba) -> None:

@@ -56,7 +56,7 @@ class Glitch(MomentEffect):
         apart: list[str] = []
         places: list[list[tuple[str, str, str]]] = [[] for _ in range(SLICES)]
         for each in effects:
-            force = 0.15 + 0.85 * each.strength
+            force = 0.08 + 0.92 * each.strength
             for begin, end, rng in each.steps(canvas):
                 inside = f"between(t,{begin:.4f},{end:.4f})"
                 blue, red = (round(rng.choice((-1, 1)) * rng.uniform(0.3, 1) * 0.03 * force * wide) for _ in range(2))
@@ -99,7 +99,7 @@ class DeepFry(MomentEffect):
     about = "burnt colours, blocks and noise, as of a meme saved a hundred times"
 
     def picture(self, canvas: Canvas) -> list[str]:
-        on, force = self.enabled(canvas), 0.25 + 0.75 * self.strength
+        on, force = self.enabled(canvas), 0.1 + 0.9 * self.strength
         block = max(2, round(canvas.height / 270 * (0.5 + force)))
         return [
             f"pixelize=w={block}:h={block}{on}",

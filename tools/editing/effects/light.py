@@ -9,6 +9,8 @@ from pydantic import Field
 
 from tools.editing.effects.base import Canvas, MomentEffect, Stage, added, effect
 
+BARS = (0.07, 0.15)
+"""A bar's height at half strength: no less and no more of the picture's."""
 GLOW_SHARE = 4
 """Glow is blurred at this fraction of the size: a sixteenth of the work, and nothing to be seen of it."""
 
@@ -30,7 +32,7 @@ class Flash(MomentEffect):
     def light(self, canvas: Canvas) -> str:
         """How much is added to the brightness, an expression of `t`, -1 to 1."""
         begin, end = self.window(canvas)
-        size = (0.25 + 0.75 * self.strength) * (1 if self.colour == "white" else -1)
+        size = (0.12 + 0.88 * self.strength) * (1 if self.colour == "white" else -1)
         length = max(end - begin, 1e-3)
         return f"{size:.4f}*between(t,{begin:.4f},{end:.4f})*pow(max(0,1-(t-{begin:.4f})/{length:.4f}),1.5)"
 
@@ -85,18 +87,18 @@ class Vignette(MomentEffect):
 
 @effect
 class Letterbox(MomentEffect):
-    """Black bars above and below: the shape of a cinema screen."""
+    """Black bars above and below: the shape of a cinema screen. Of an upright picture no slit is left."""
 
     name = "letterbox"
     about = "cinema bars above and below"
     stage: ClassVar[Stage] = Stage.MATTE
 
-    ratio: float = Field(2.39, ge=1, le=4, description="Width by height of what stays to be seen.")
+    ratio: float = Field(2.39, ge=1, le=4, description="Width by height of what stays to be seen, at half strength.")
 
     def picture(self, canvas: Canvas) -> list[str]:
-        bar = int((canvas.height - canvas.width / self.ratio) / 2) // 2 * 2
-        if bar < 2:
-            return []
+        least, most = (share * canvas.height for share in BARS)
+        usual = min(max((canvas.height - canvas.width / self.ratio) / 2, least), most)
+        bar = max(2, round(usual * (0.6 + 0.8 * self.strength)) // 2 * 2)
         low = canvas.height - bar
         return [
             f"drawbox=x=0:y={y}:w={canvas.width}:h={bar}:color=black:t=fill{self.enabled(canvas)}" for y in (0, low)

@@ -258,7 +258,8 @@ class Board:
 
     def _around(self, clip: Shown, middle: float, seconds: float) -> tuple[float, float]:
         """A stretch of a clip around a moment; what little would be left at the clip's ends belongs to it."""
-        first, last = middle - seconds / 2, middle + seconds / 2
+        # On whole frames: else the picture would skip or repeat one where the stretch is played again.
+        first, last = (round((middle + side * seconds / 2) * self.fps) / self.fps for side in (-1, 1))
         return (
             clip.start if first < clip.start + LEFT_SECONDS else first,
             clip.end if last > clip.end - LEFT_SECONDS else last,

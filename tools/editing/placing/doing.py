@@ -40,13 +40,16 @@ AGAIN = ("stutter", "reverse")
 LEVEL_STEP = 0.02
 """Seconds."""
 EVEN = "as loud as the tracks around it"
-STUTTER_SECONDS = 0.125
+STUTTER_SECONDS, STUTTER_FRAMES = 0.125, 2
+"""What is repeated: one frame alone would stand still."""
+INSET_EDGE = 0.004
+"""Widths of the film: the white line around a picture in the picture."""
 INSET_WIDTH, INSET_MARGIN = 0.3, 0.025
 CAPTIONS = (0.15, 0.83, 0.85, 1.0)
 """Where captions stand: a bubble leaves that free when it can."""
 LEAST_BAR = 0.75
 """Widths of a face that a bar over its eyes has at least: of one that looks aside only one eye is seen."""
-BUBBLES = 2
+BUBBLES = 4
 """Raise it when the same bubble would look different."""
 SPEAKS_WITHIN, READ_SECONDS = 4.0, 1.0
 """Seconds in which the face of a bubble is looked for when it is not seen at once; what reading one takes at least."""
@@ -197,8 +200,8 @@ class Doer:
 
     def _stutter(self, wish: Wish, spot: Spot) -> float:
         times = 2 + round(4 * self.strength(wish))
-        film = self.request.film.id
-        return times * self.board.stutter(spot.at, STUTTER_SECONDS, times, film, self.why(wish, spot))
+        film, piece = self.request.film.id, max(STUTTER_SECONDS, STUTTER_FRAMES / self.board.fps)
+        return times * self.board.stutter(spot.at, piece, times, film, self.why(wish, spot))
 
     def _reverse(self, wish: Wish, spot: Spot) -> float:
         first, last = self.board.boomerang(spot.at, spot.seconds or 0.9, self.request.film.id, self.why(wish, spot))
@@ -225,6 +228,8 @@ class Doer:
         return lay_explosion(self, wish, spot)
 
     def _inset(self, wish: Wish, spot: Spot) -> float:
+        from PIL import Image
+
         shown = self.request.inset or self.request.film
         facts = self.board.find(shown.id)
         begin, length = self.span(spot)
@@ -236,9 +241,29 @@ class Doer:
         width, height = self.size
         wide = INSET_WIDTH * (0.6 + 0.8 * self.strength(wish))
         tall = wide * width / height / self._shape(shown)
-        at = {"x": 1 - INSET_MARGIN - wide / 2, "y": 1 - INSET_MARGIN * width / height - tall / 2, "width": wide}
+        x, y = self._corner(wide, tall, spot.at, length)
+        at = {"x": x, "y": y, "width": wide}
+        edge = {**at, "width": wide + 2 * INSET_EDGE, "height": tall + 2 * INSET_EDGE * width / height}
+        white = picture(Image.new("RGBA", (64, 64), (245, 245, 245, 255)), "inset-edge.png", {"edge": 64}, self.ctx)
+        self.board.overlay(white.id, begin, length, faded(edge, length), self.why(wish, spot))
         self.board.overlay(shown.id, begin, length, faded(at, length), self.why(wish, spot), first)
         return length
+
+    def _corner(self, wide: float, tall: float, at: float, length: float) -> tuple[float, float]:
+        """The middle of an inset in the lower right corner, or in the next that covers no face that is known."""
+        width, height = self.size
+        across, down = INSET_MARGIN + wide / 2, INSET_MARGIN * width / height + tall / 2
+        places = [(x, y) for y in (1 - down, down) for x in (1 - across, across)]
+        times = [at + length * share for share in (0.02, 0.25, 0.5, 0.75, 0.98)] if self.known is not None else []
+        boxes = [face.box for moment in times for face in (self.known(moment) if self.known is not None else ())]
+
+        def covered(place: tuple[float, float]) -> int:
+            left, top = place[0] - wide / 2, place[1] - tall / 2
+            return sum(
+                box[0] < left + wide and box[2] > left and box[1] < top + tall and box[3] > top for box in boxes
+            )  # fmt: skip
+
+        return min(places, key=covered)
 
     def _bubble(self, wish: Wish, spot: Spot) -> float:
         if not wish.text:
