@@ -120,6 +120,26 @@ def test_few_printed_tones_on_white_paper_are_dots_and_nothing_else(tmp_path: Pa
     assert np.ptp(made[:, 68:92]) > 150, "a middle grey is dots on white"
 
 
+def test_ink_finds_edges_between_colours_of_the_same_lightness(tmp_path: Path) -> None:
+    picture = np.empty((HIGH, WIDE, 3), np.uint8)
+    picture[:, : WIDE // 2], picture[:, WIDE // 2 :] = (222, 150, 110), (120, 178, 160)
+    film = make_video(
+        tmp_path / "same.mp4", FRAMES / FPS, width=WIDE, height=HIGH, sound=False, frame=lambda at: picture
+    )
+    plain, made = (
+        drawn(film, effects, tmp_path)[6, 20:70].mean(axis=(0, 2))
+        for effects in ([], [{"name": "ink", "strength": 1.0, "threshold": 0.1}])
+    )
+    darker = plain - made
+    assert darker[76:84].max() > 60 and np.abs(darker[np.r_[10:60, 100:150]]).max() < 4
+
+
+def test_manga_is_printed_in_black_alone(film: Path, tmp_path: Path) -> None:
+    style = remix_presets().presets["manga"]
+    made = drawn(film, [{"name": "lut", "table": "manga"}, *style.texture], tmp_path)[6]
+    assert np.ptp(made, axis=2).max() < 8 and np.ptp(made) > 180
+
+
 def test_a_miniature_is_sharp_in_the_middle_and_soft_above(tmp_path: Path) -> None:
     checks = (np.indices((HIGH, WIDE)).sum(axis=0) // 2 % 2 * 160 + 40).astype(np.uint8)[..., None].repeat(3, axis=2)
     film = make_video(

@@ -10,6 +10,8 @@ from tools.editing.effects.base import Canvas, ClipEffect, effect
 from tools.editing.effects.texture_paper import shorter
 
 _KEEP_COLOURS = "c1_mode=normal:c2_mode=normal"
+_HUE_EDGES = 1.5
+"""How much an edge of colours counts against one of light; they have half the pixels and are softer."""
 _SMALLEST_DOT = 5.0
 """Pixels from dot to dot; finer screens beat with the grid of pixels and show as chain mail."""
 
@@ -30,9 +32,13 @@ class Ink(ClipEffect):
         # Blurred edges are flatter: the gain gives them back what the blur took.
         gain = 2.6 * sigma
         floor = 255 * self.threshold
-        edges = f"lutyuv=y='255-clip((val-{floor:.1f})*2.2,0,255)':u=128:v=128"
+        edges = f"lutyuv=y='255-clip((val-{floor:.1f})*2.2,0,255)':u=128:v=128,format=yuv420p"
+        more = f"lutyuv=y='clip(val*{_HUE_EDGES},0,255)'"
+        # A face before a wall that is as light has an edge in its colours alone.
         return [
-            f"split[drawn][lines];[lines]gblur=sigma={sigma:.3f}:planes=1,sobel=planes=1:scale={gain:.3f},{edges}[pen];"
+            f"split[drawn][lines];[lines]format=yuv444p,gblur=sigma={sigma:.3f},sobel=scale={gain:.3f},split=3[l][u][v];"
+            f"[u]shuffleplanes=1:1:2,{more}[blue];[v]shuffleplanes=2:1:2,{more}[red];"
+            f"[l][blue]blend=c0_mode=lighten:{_KEEP_COLOURS}[both];[both][red]blend=c0_mode=lighten:{_KEEP_COLOURS},{edges}[pen];"
             f"[drawn][pen]blend=c0_mode=multiply:c0_opacity={self.strength:.3f}:{_KEEP_COLOURS}"
         ]
 
@@ -86,7 +92,8 @@ class Halftone(ClipEffect):
     strength: float = Field(0.5, ge=0, le=1, description="How dark the dots are.")
     rows: int = Field(110, ge=30, le=400, description="Dots along the shorter side, where there are pixels for them.")
     tones: int = Field(0, ge=0, le=12, description="As few tones are printed, black and white among them; 0 = all.")
-    paper: float = Field(0.0, ge=0, le=1, description="How far the picture's own tones give way to the paper's white.")
+    white: float = Field(1.0, ge=0.3, le=1, description="With few tones: what is as light as this is left white.")
+    paper: float = Field(0.0, ge=0, le=1, description="How far its own tones and colours give way to white paper.")
 
     def picture(self, canvas: Canvas) -> list[str]:
         wide, high = canvas.width, canvas.height
@@ -96,8 +103,11 @@ class Halftone(ClipEffect):
         few = ""
         if self.tones >= 2:
             step = 219 / (self.tones - 1)
-            few = f"lutyuv=y='16+clip(round((val-16)/{step:.4f}),0,{self.tones - 1})*{step:.4f}',"
-        white = f"lutyuv=y='val+(235-val)*{self.paper:.4f}'," if self.paper else ""
+            level = f"round((val-16)/{step * self.white:.4f})"
+            few = f"lutyuv=y='16+clip({level},0,{self.tones - 1})*{step:.4f}',"
+        left = 1 - self.paper
+        colours = ":".join(f"{plane}='128+(val-128)*{left:.4f}'" for plane in "uv")
+        white = f"lutyuv=y='val+(235-val)*{self.paper:.4f}':{colours}," if self.paper else ""
         return [
             f"{few}split[under][tones];[under]{white}null[flat];nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv420p,geq={dots}[screen];"
             f"[tones][screen]blend=c0_mode=hardmix:{_KEEP_COLOURS},gblur=sigma={soft:.3f}:planes=1[dots];"
