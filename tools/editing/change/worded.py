@@ -20,9 +20,9 @@ from tools.editing.change.desk import BEDS, Desk
 from tools.editing.change.model import AnyChange, AudioGain, Duck, Move, RippleDelete, SetTransition, Trim
 from tools.editing.change.slots import Slot
 from tools.editing.change.uncut import base_of
-from tools.editing.decision.facts import PAUSE_S, union, without
+from tools.editing.decision.facts import Span, union, without
 from tools.editing.decision.joining import TRANSITION_S
-from tools.editing.decision.silence import HANDLE
+from tools.editing.decision.silence import HANDLE, SHORTEST_HOLE
 from tools.editing.operations import in_words
 from tools.editing.program import read_program
 from tools.editing.render import render
@@ -38,6 +38,8 @@ ON_SOUNDS = (w.Level, w.Ducked)
 ON_VOICES = (w.DropSilences,)
 """Where lines lie apart from the music: no music is heard into them."""
 DUCK_DB = 12.0
+SLIVER_S, CLEAR_S = 0.4, 0.04
+"""Seconds of a shot that are seen as one; seconds before and after a line in which a cut does not touch it."""
 VOICES = ("dialogue", "voice", "narration")
 
 
@@ -125,7 +127,7 @@ def _pauses(wish: w.Operation, desk: Desk) -> list[AnyChange] | None:
     if not any(lane.role in BEDS for lane in lanes):
         return None
     said = union(
-        (float(slot.start / desk.rate) - HANDLE, float(slot.end / desk.rate) + HANDLE)
+        (float(slot.start / desk.rate), float(slot.end / desk.rate))
         for lane in lanes
         if lane.role in VOICES
         for slot in lane.slots
@@ -133,10 +135,26 @@ def _pauses(wish: w.Operation, desk: Desk) -> list[AnyChange] | None:
     if not said:
         return None
     whole = float(desk.length / desk.rate)
-    gone = [span for span in without([(0.0, whole)], said) if span[1] - span[0] >= PAUSE_S - HANDLE]
+    quiet = without([(0.0, whole)], [(start - HANDLE, end + HANDLE) for start, end in said])
+    cuts = [float(slot.start / desk.rate) for slot in desk.main.slots[1:]]
+    gone = [span for span in (_unsplintered(span, cuts, said) for span in quiet) if span[1] - span[0] >= SHORTEST_HOLE]
     if not gone:
         raise UsageError("Nobody is silent for half a second or more", "so there is nothing to remove")
     return [RippleDelete(start=start, end=end, rationale=wish.rationale) for start, end in reversed(gone)]
+
+
+def _unsplintered(hole: Span, cuts: Sequence[float], said: Sequence[Span]) -> Span:
+    """The hole up to a cut that is near, so that no shot only flashes up beside it; where a line begins or ends at the
+    cut, so much of the shot stays that it can be seen."""
+    start, end = hole
+    for cut in cuts:
+        if 0 < cut - end < SLIVER_S:
+            free = not any(first < cut + CLEAR_S and end < last for first, last in said)
+            end = cut if free else cut - SLIVER_S
+        if 0 < start - cut < SLIVER_S:
+            free = not any(last > cut - CLEAR_S and first < start for first, last in said)
+            start = cut if free else cut + SLIVER_S
+    return start, end
 
 
 def _at(number: int, shots: Sequence[Slot]) -> Slot:
