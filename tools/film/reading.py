@@ -162,7 +162,8 @@ def _near(sentence: str, place: str) -> Iterator[str]:
     near = lexicon("world")["near_sets"]
     for _, key, word in _nouns(sentence, "sets"):
         if key == place and word in near:
-            yield f"The {word} is drawn as a {key}: there is no set of a {word}."
+            article = "an" if word[0] in "aeiou" else "a"
+            yield f"The {word} is drawn as a {key}: there is no set of {article} {word}."
 
 
 def _nouns(text: str, section: str) -> list[tuple[int, str, str]]:

@@ -156,8 +156,10 @@ def _from_words(args: Asked, ctx: ToolContext) -> Wish:
         raise UsageError("There is nothing to draw", "the prompt is empty", "Say what the picture should show")
     if args.background.strip():
         text = f"{text.rstrip(' .')}, in {args.background.strip()}"
-    casting = cast_story(read_story(text, known, ctx.settings.voice.language), ctx.memory)
-    for note in casting.notes:
+    story = read_story(text, known, ctx.settings.voice.language)
+    casting = cast_story(story, ctx.memory)
+    drawn = Studio(ctx.settings, ctx.workspace, ctx.memory).image_engine() == "preview"
+    for note in (*(story.notes if drawn else ()), *casting.notes):
         ctx.warn(note)
     seed = args.seed if args.seed >= 0 else stable_seed(f"{text}|{args.style}")
     names = tuple(member.name for member in casting.members)

@@ -25,6 +25,7 @@ from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.planning import Decision
 from backends.llm.offline.reading import Reader
 from backends.llm.offline.request import Call
+from backends.llm.offline.stand_ins import stand_ins
 from backends.llm.understanding import CHAT, CLARIFY, DECLINE, UNDERSTAND, Capabilities
 
 
@@ -99,7 +100,9 @@ class OfflineBrain(BaseChatModel):
         if UNDERSTAND in schemas:
             message = self._understood(decision)
         elif answers:
-            message = AIMessage(dialogue.closing(answers, decision.language))
+            done = _done(messages[_newest_human(messages) :], answers)
+            told = stand_ins(str(messages[_newest_human(messages)].text), done, decision.language)
+            message = AIMessage("\n".join([dialogue.closing(answers, decision.language), *told]))
         elif decision.calls:
             message = AIMessage("", tool_calls=self._tool_calls(decision, schemas, messages))
         else:
@@ -129,6 +132,18 @@ class OfflineBrain(BaseChatModel):
             args = fit_args(call.args, schemas[call.tool]) if call.tool in schemas else dict(call.args)
             calls.append(ToolCall(name=call.tool, args=args, id=_call_id([call.tool, args, len(messages)], index)))
         return calls
+
+
+def _done(turn: Sequence[BaseMessage], answers: Sequence[ToolMessage]) -> list[Call]:
+    """This turn's calls that did their work."""
+    reported = {answer.tool_call_id for answer in answers if answer.status != "error"}
+    return [
+        Call(call["name"], dict(call["args"]))
+        for message in turn
+        if isinstance(message, AIMessage)
+        for call in message.tool_calls
+        if call["id"] in reported
+    ]
 
 
 def _newest_human(messages: Sequence[BaseMessage]) -> int:

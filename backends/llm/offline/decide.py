@@ -150,6 +150,9 @@ def _answered(
         own = _is_command(reader, wish, facts) or (whole and alone.matched == "template")
         if not own and asks_consent(before.calls):
             return dataclasses.replace(before, calls=with_consent(before.calls, wish.raw, question.wish))
+        if chosen and not own and any(chosen in (file.name, file.id) for file in facts.assets):
+            # which of the attached files: they came with the question's turn and are not attached any more
+            return fresh(reader, open_wish, facts, (), {"file": chosen})
         return before if before.calls and not own else None
     if not chosen and before.slot == "file" and whole and alone.matched == "template":
         return None  # 'four poses of Luca' names no file

@@ -93,6 +93,27 @@ def untranslated(request: Request) -> str:
     return lexicon().say("no_translation", request.language, tongue=name, speaker=speaker)
 
 
+_NTH = (
+    r"(?:(?:the|la|l['’])\s*)?(?:(?:first|second|third|fourth|fifth|last|\d(?:st|nd|rd|th)|prima|seconda|terza|quarta|ultima)\s+"
+    r"(?:shots?|scenes?|inquadratura|scena)|(?:shots?|scenes?|inquadratura|scena)\s+(?:\d+|one|two|three|four|due|tre))"
+)
+_ONE_SHOT = re.compile(
+    rf"(?:redo|remake|reshoot|redraw|re-do|do|make|draw|film|rifai|rigira|ridisegna|fai)\s+{_NTH}\s+(?:again\b|over\b|anew\b|at\b|by\b|in\b|with\b|"
+    rf"as\b|di\b|con\b|darker|brighter|longer|shorter|sunny|rainy)|(?:redo|remake|reshoot|redraw|rifai|rigira|ridisegna)\s+{_NTH}|"
+    rf"(?:in|nell[ao]?['’]?)\s*{_NTH},?\s+.{{1,60}}?\b(?:should|must|shall|needs? to|ought to|deve|dovrebbe)\b",
+    re.IGNORECASE,
+)
+"""'Redo shot 2 at night', 'in the second shot Tom should be angry'."""
+
+
+def one_shot_of_it(request: Request) -> str:
+    """What is told to a wish for one shot of a film drawn here: the film is made as a whole; '' for other wishes."""
+    film = next((call for call in reversed(request.recent) if call.tool in ("make_film", "write_storyboard")), None)
+    if film is None or request.facts.attachments or _ONE_SHOT.match(request.command) is None:
+        return ""
+    return lexicon().say("whole_film", request.language)
+
+
 def said_in_its_language(request: Request) -> list[Call]:
     """The line once more for 'now in Italian' when its words are Italian; [] otherwise."""
     words, who, wanted = _line_and_language(request)

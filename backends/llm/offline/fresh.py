@@ -11,6 +11,7 @@ from backends.llm.offline.asking import essential
 from backends.llm.offline.at_hand import of_the_film
 from backends.llm.offline.corrections import corrected, subtitles_in
 from backends.llm.offline.film_follow_ups import (
+    one_shot_of_it,
     said_in_its_language,
     sound_for_the_film,
     untranslated,
@@ -72,6 +73,8 @@ def fresh(
     words, request = lexicon(), Request(wish, wish, facts, language, answers or {}, (), recent)
     if key := dialogue.refusal(wish):
         return Decision(DECLINE, text=words.say(key, language), language=language)
+    if not forced and (text := one_shot_of_it(request)):
+        return Decision(CHAT, text=text, language=language)
     if dialogue.asks_redo(wish):
         forced = "redo"
     if key := dialogue.small_talk(wish, sure=False):
