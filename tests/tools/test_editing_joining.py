@@ -85,6 +85,18 @@ def test_a_length_that_was_asked_for_holds_with_transitions(studio: EditingStudi
     assert probe(film).frames == 6 * FPS
 
 
+@pytest.mark.parametrize("seconds", [3.0, 4.5, 5.2])
+def test_a_length_holds_where_pieces_of_several_clips_are_chosen_anew(
+    studio: EditingStudio, tmp_path: Path, seconds: float
+) -> None:
+    for number, length in enumerate((2.0, 2.4)):
+        draw = partial(lit, number)
+        studio.attach(make_video(tmp_path / f"part{number}.mp4", length, fps=FPS, width=160, height=90, frame=draw))
+    wish = f"the best moments in {seconds:g} seconds, with dissolves between the clips"
+    film, _ = cut(studio, wish, video=["part0.mp4", "shots.mp4", "part1.mp4"])
+    assert probe(film).frames == round(seconds * FPS)
+
+
 def test_pieces_of_a_highlight_dissolve_into_no_other_shot(studio: EditingStudio) -> None:
     film, result = cut(studio, "a 4 second highlight with dissolves between the pieces")
     seen = frames(film)

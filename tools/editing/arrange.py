@@ -78,20 +78,27 @@ def _as_asked(
     if not asked or not any(isinstance(one, w.Transitions) for one in operations):
         return done
     wanted, longer = round(Fraction(asked).limit_denominator(10_000) * made.rate) / made.rate, asked
+    tried = [done]
     for _ in range(MOST_TRIES):
-        lack = wanted - done.seconds
+        lack = wanted - tried[-1].seconds
         if not lack:
-            return done
+            return tried[-1]
         longer += float(lack)
         again = [
             replace(one, seconds=longer) if isinstance(one, (w.Best, w.Target, w.Montage)) else one
             for one in operations
         ]
         try:
-            done = apply_all(made, again, lively, known)
+            tried.append(apply_all(made, again, lively, known))
         except UsageError:  # the footage is not that long
             break
-    return done
+    # Pieces that are chosen anew may overlap more or less than those before: then the last one gives what is too much.
+    over = min((one for one in tried if one.seconds > wanted), key=lambda one: one.seconds, default=None)
+    if over is None:
+        return max(tried, key=lambda one: one.seconds)
+    *rest, last = over.parts
+    end = last.end - (over.seconds - wanted) * last.speed
+    return replace(over, parts=(*rest, replace(last, end=end))) if end > last.begin else done
 
 
 def apply_all(

@@ -101,7 +101,7 @@ def _chosen(made: Arrangement, wish: w.Operation, known: Looking, tables: dict[s
             length = QUICK_PIECE if quick else select.MOMENT
             found = select.best_moments(parts, facts, rate, wanted, length=length)
             many = "best moment" if len(found) == 1 else f"{len(found)} best moments"
-            return found, f"the {many}, {wanted:g} s", {}
+            return found, f"the {many}" + ("" if seconds else f", {wanted:g} s"), {}
         case w.Target(seconds=seconds):
             wanted = seconds or (there - wish.less if wish.less else (wish.share or SHARE) * there)
             found = select.cut_down(parts, facts, rate, wanted)
