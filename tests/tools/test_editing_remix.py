@@ -145,6 +145,18 @@ def test_a_changed_remix_keeps_the_change_and_loses_the_style(studio: EditingStu
     assert "surface" not in roles
 
 
+def test_bubbles_of_a_changed_remix_are_captions_again(studio: EditingStudio, cut: Asset) -> None:
+    _, first = remix(studio, cut, style="comic")
+    gain = {"op": "title", "at": 1.0, "seconds": 0.5, "text": "Later"}
+    _, changed = studio.make("change_timeline", timeline=first.assets[1].id, changes=[gain], render="full")
+    _, second = remix(studio, changed.assets[0], style="noir")
+    timeline = timeline_of(studio, second)
+    overlays = [clip for track in timeline.video_tracks()[1:] for clip in track.find_clips()]
+    captions = [clip for track in timeline.tracks if track.kind == "Subtitle" for clip in track.find_clips()]
+    assert not overlays
+    assert [clip.media_reference.parameters["text"] for clip in captions] == ["Where are you going?"]
+
+
 def test_half_the_strength_goes_about_half_the_way(studio: EditingStudio, film: Asset, tmp_path: Path) -> None:
     model = studio.attach(make_png(tmp_path / "sunset.png", 80, 45, (200, 110, 50)))
     reached = []

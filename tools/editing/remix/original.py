@@ -18,6 +18,8 @@ BED = "bed-"
 """How ids of the sounds begin that a style brings."""
 NOTED = "remix"
 """Where a timeline notes the effects of its style."""
+SAID_HERE = "said"
+"""Where a bubble's clip notes its words."""
 
 
 def original_of(film: Asset, ctx: ToolContext) -> Asset:
@@ -42,7 +44,10 @@ def note_style(timeline: otio.schema.Timeline, effects: Sequence[dict[str, Any]]
 
 
 def undress(timeline: otio.schema.Timeline) -> bool:
-    """Take the effects and sounds of a noted style off a timeline, in place; whether there were any."""
+    """Take the effects and sounds of a noted style off a timeline, in place; whether there were any.
+
+    What stood in bubbles is a caption again.
+    """
     data = plain(studio_data(timeline))
     worn = data.pop(NOTED, None)
     if not isinstance(worn, list) or not worn:
@@ -50,7 +55,28 @@ def undress(timeline: otio.schema.Timeline) -> bool:
     take_off(timeline, [each for each in worn if isinstance(each, dict)])
     timeline.tracks[:] = [track.clone() for track in timeline.tracks if not _is_bed(track)]
     timeline.metadata["studio"] = data
+    _captions_again(timeline)
     return True
+
+
+def _captions_again(timeline: otio.schema.Timeline) -> None:
+    import opentimelineio as otio
+
+    from tools.editing.specs import CaptionSpec
+    from tools.editing.timeline import add_words
+
+    words = []
+    for track in timeline.video_tracks():
+        for number, clip in enumerate(list(track)):
+            text = studio_data(clip).get(SAID_HERE) if isinstance(clip, otio.schema.Clip) else None
+            if isinstance(text, str) and text.strip():
+                span = clip.trimmed_range_in_parent()
+                words.append(
+                    CaptionSpec(span.start_time.to_seconds(), span.end_time_exclusive().to_seconds(), text[:400])
+                )
+                track[number] = otio.schema.Gap(duration=span.duration)
+    if words:
+        add_words(timeline, words)
 
 
 def take_off(timeline: otio.schema.Timeline, effects: Sequence[dict[str, Any]]) -> None:

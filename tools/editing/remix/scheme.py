@@ -13,11 +13,11 @@ from tools.editing.arrange import arrange
 from tools.editing.captions import own_cut
 from tools.editing.change.apply import apply
 from tools.editing.change.assets import facts_finder
-from tools.editing.change.model import AnyChange
+from tools.editing.change.model import AddOverlay, AnyChange
 from tools.editing.outline import CAPTION_KIND, studio_data
 from tools.editing.remix.boxes import boxes_for
 from tools.editing.remix.cards import GROUND, cards_for, lines_of, without_captions
-from tools.editing.remix.original import BED, undress
+from tools.editing.remix.original import BED, SAID_HERE, undress
 from tools.editing.remix.presets import Captions
 from tools.editing.remix.recut import Stretch
 from tools.editing.sources import SourceFinder
@@ -115,7 +115,18 @@ def write_words(
         ]
     if captions == "cards":
         _framed(scheme.timeline)
+    shown = [change.new.asset for change in changes if isinstance(change, AddOverlay)]
+    _noted(scheme.timeline, dict(zip(shown, (line.text for line in lines), strict=bool(shown))))
     return len(lines)
+
+
+def _noted(timeline: otio.schema.Timeline, said: dict[str, str]) -> None:
+    """Note on bubbles what they say, in place: another style makes captions of it again."""
+    for track in timeline.video_tracks():
+        for clip in track.find_clips():
+            text = said.get(str(studio_data(clip).get("asset", "")))
+            if text:
+                clip.metadata["studio"] = {**studio_data(clip), SAID_HERE: text}
 
 
 def _framed(timeline: otio.schema.Timeline) -> None:
