@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import opentimelineio as otio
 import pytest
-from editing_context import EditingStudio
+from editing_context import EditingStudio, numbers
 
 from configs.errors import UsageError
 from memory.records import Asset
@@ -114,3 +115,31 @@ def test_an_edl_of_more_events_than_it_can_count_is_told(
     _, outcome = studio.make("export_timeline", timeline="two.otio", format="edl")
     assert outcome.result is not None
     assert "2 clips: the format counts to 1, and some programs read no further" in outcome.result.warnings
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_clip_on_a_track_above_may_begin_and_end_during_dissolves(
+    studio: EditingStudio, counting: Asset, nested: bool
+) -> None:
+    """As other editors lay pictures over a cut; below the edge of one, the dissolve is a cut."""
+
+    def clip(start: int, frames: int, source: int, **more: Any) -> ClipSpec:
+        return ClipSpec(counting.id, Path(counting.path), start / 24, frames / 24, source / 24, **more)
+
+    dissolve = {"transition": "dissolve", "transition_seconds": 4 / 24}
+    below = [clip(0, 8, 0), clip(8, 8, 2, **dissolve), clip(16, 8, 4, **dissolve)]
+    made = build_timeline("t", 24, 160, 90, below, {})
+    above = build_timeline("u", 24, 160, 90, [clip(9, 8, 12)], {}).tracks[0]
+    made.tracks.append(above.clone())
+    if nested:
+        inner = made.tracks.clone()
+        made.tracks.clear()
+        track = otio.schema.Track(kind="Video")
+        track.append(inner)
+        made.tracks.append(track)
+    save_timeline(made, studio.workspace.home / "above.otio")
+    film, _ = studio.make("render_timeline", timeline="above.otio")
+    seen = numbers(film)
+    assert seen == [*range(8), 2, *range(12, 20), *range(5, 12)]
+    for form in ("otio", "fcpxml", "edl"):
+        studio.make("export_timeline", timeline="above.otio", format=form)

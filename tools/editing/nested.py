@@ -13,6 +13,8 @@ from tools.editing.specs import BlendName, Key, Place
 if TYPE_CHECKING:
     import opentimelineio as otio
 
+TOUCH = 1e-4
+"""Seconds: less than a hundredth of any frame."""
 TITLE_GENERATOR = "studio.title"
 MAX_DEPTH = 16
 MAX_KEYS = 2000
@@ -108,15 +110,43 @@ def _trimmed(track: otio.schema.Track, item: Any) -> otio.schema.Track:
 
 def _one(tracks: list[otio.schema.Track], whole: otio.opentime.RationalTime) -> list[Any]:
     """What the tracks show together, exactly `whole` long."""
-    import opentimelineio as otio
 
     tracks = [track for track in tracks if len(track)]
     if not tracks:
         return [_gap(whole)]
-    track = tracks[0] if len(tracks) == 1 else otio.algorithms.flatten_stack(tracks)
+    track = tracks[0] if len(tracks) == 1 else laid_over(tracks)
     children = [child.clone() for child in track]
     rest = whole - track.duration()
     return [*children, _gap(rest)] if rest.value > 0 else children
+
+
+def laid_over(tracks: list[otio.schema.Track]) -> otio.schema.Track:
+    """What is seen of picture tracks, the last on top, as one track.
+
+    Where a clip above begins or ends during a transition below, that is a cut: no track can hold half of one.
+    Raises UsageError when the tracks cannot be laid over each other.
+    """
+    import opentimelineio as otio
+
+    above: list[float] = []
+    seen: list[otio.schema.Track] = []
+    try:
+        for track in reversed(tracks):
+            laid, own = track.clone(), []
+            for item, span in list(laid.range_of_all_children().items()):
+                begin, end = span.start_time.to_seconds(), span.end_time_exclusive().to_seconds()
+                if isinstance(item, otio.schema.Clip):
+                    own += [begin, end]
+                elif isinstance(item, otio.schema.Transition) and any(
+                    begin - TOUCH <= edge <= end + TOUCH for edge in above
+                ):
+                    laid.remove(item)
+            above += own
+            seen.insert(0, laid)
+        return otio.algorithms.flatten_stack(seen)
+    except (otio.exceptions.OTIOError, ValueError) as error:
+        name = str(tracks[-1].name)[:60]
+        raise UsageError(f"The track of pictures '{name}' cannot be laid over others", str(error)[:120]) from error
 
 
 def _delayed(track: otio.schema.Track, by: otio.opentime.RationalTime) -> otio.schema.Track:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from configs.errors import UsageError
 from tools.editing.ass import stacked
 from tools.editing.cut import Cut, Program, Source, Words
-from tools.editing.nested import TITLE_GENERATOR, read_place, unnested
+from tools.editing.nested import TITLE_GENERATOR, laid_over, read_place, unnested
 from tools.editing.outline import CAPTION_GENERATOR, CAPTION_KIND, gain_of, is_still, plain, studio_data
 from tools.editing.specs import Direction, Spoken, TitleSpec, TransitionName
 from tools.editing.times import rate_of, seconds_of
@@ -45,7 +45,7 @@ def read_program(timeline: otio.schema.Timeline, find: Find) -> Program:
     pictures = [track for track in pictures if track not in over]
     if not pictures:
         raise UsageError(f"The timeline '{timeline.name}' has no picture", "its video tracks are empty")
-    track = pictures[0] if len(pictures) == 1 else otio.algorithms.flatten_stack(pictures)
+    track = pictures[0] if len(pictures) == 1 else laid_over(pictures)
     if sum(sum(1 for _ in one.find_clips()) for one in tracks) > MAX_CLIPS:
         raise UsageError(f"The timeline '{timeline.name}' has more than {MAX_CLIPS} clips")
     rate = rate_of(timeline)
