@@ -112,6 +112,19 @@ def test_only_the_music_gets_softer(studio: EditingStudio, film: str) -> None:
     _, outcome = studio.make("edit_video", video=film, instruction="lower the music by 15 dB when she speaks")
     timeline = load_timeline(studio.path(outcome.assets[1]))
     assert timeline.metadata["studio"]["ducking"]["music"] == 15
+    deeper, again = studio.make("edit_video", video=outcome.assets[0].id, instruction="lower the music when she speaks")
+    assert "21 dB" in again.result.summary  # type: ignore[union-attr]
+    undone = load_timeline(studio.path(again.assets[1]))
+    assert undone.metadata["studio"]["ducking"]["music"] == 21 and deeper != path
+
+
+def test_music_steps_back_further_than_it_does_already(studio: EditingStudio, film: str) -> None:
+    plain = studio.path(studio.memory.get_asset(film))  # type: ignore[arg-type]
+    path, _ = studio.make("edit_video", video=film, instruction="lower the music when she speaks")
+    # Beside the line it is as loud as before, under it softer: what is left is the voice.
+    assert abs(loudness(path, 0.0, 0.9) - loudness(plain, 0.0, 0.9)) < 0.5
+    under = [read_samples(one, rate=16_000)[20_000:28_000] for one in (plain, path)]
+    assert np.abs(under[0] - under[1]).max() > 0.002
 
 
 def test_silences_go_between_the_lines_though_music_plays(studio: EditingStudio, film: str) -> None:

@@ -24,6 +24,7 @@ from tools.editing.decision.facts import Span, union, without
 from tools.editing.decision.joining import TRANSITION_S
 from tools.editing.decision.silence import HANDLE, SHORTEST_HOLE
 from tools.editing.operations import in_words
+from tools.editing.outline import plain, studio_data
 from tools.editing.program import read_program
 from tools.editing.render import render
 from tools.editing.sources import SourceFinder, cut_of
@@ -37,7 +38,8 @@ ON_SHOTS = (w.Order, w.Shots, w.ShotLength, w.Transitions)
 ON_SOUNDS = (w.Level, w.Ducked)
 ON_VOICES = (w.DropSilences,)
 """Where lines lie apart from the music: no music is heard into them."""
-DUCK_DB = 12.0
+USUAL_DUCK_DB, DUCK_MORE_DB, MOST_DUCK_DB = 15.0, 6.0, 40.0
+"""How far music steps back under speech where nothing is said of it, and how much further when that is asked for."""
 SLIVER_S, CLEAR_S = 0.4, 0.04
 """Seconds of a shot that are seen as one; seconds before and after a line in which a cut does not touch it."""
 VOICES = ("dialogue", "voice", "narration")
@@ -116,7 +118,10 @@ def _sounds(wish: w.Operation, desk: Desk) -> list[AnyChange]:
     if isinstance(wish, w.Ducked):
         if not any(lane.slots for lane in desk.lanes if lane.is_sound and lane.role in VOICES):
             raise UsageError("Nobody speaks in the film", f"so the {wish.role} has nothing to step back under")
-        return [Duck(track=wish.role, db=wish.db or DUCK_DB, rationale=wish.rationale)]
+        noted = plain(studio_data(desk.timeline).get("ducking"))
+        now = noted.get(wish.role, USUAL_DUCK_DB) if isinstance(noted, dict) else USUAL_DUCK_DB
+        depth = wish.db or min(MOST_DUCK_DB, float(now) + DUCK_MORE_DB)
+        return [Duck(track=wish.role, db=depth, rationale=wish.rationale)]
     return [AudioGain(clip=slot.id, db=wish.db, rationale=wish.rationale) for slot in here]
 
 
