@@ -21,12 +21,12 @@ BLINK = 0.25
 WIDTH = 320
 LATE = 0.25
 """What the farthest picture loses against the moment's own, where 1 is all of the sharpness."""
-SHUT = 0.5
-"""What a blink loses."""
-BLINKS = 1.6
-"""A picture this many times as far from those around it as these are from each other is none of a movement."""
-LEAST_CHANGE = 4.0
-"""Mean difference of grey levels below which nothing blinked."""
+SHUT = 2.0
+"""What a blink loses: more than any sharpness makes good."""
+CHANGED, SAME = 25.0, 12.0
+"""Grey levels that tell a lid from an eye, and an eye from itself a moment later."""
+EYES = 0.0015
+"""Share of the pixels that two eyes take at least."""
 Grey = NDArray[np.float32]
 Box = tuple[float, float, float, float]
 
@@ -113,15 +113,9 @@ def shuts(frames: Sequence[tuple[float, Grey]], index: int, eyes: Box | None) ->
     if not (before and after):
         return 0.0
     own, first, last = (_part(grey, eyes) for grey in (own, before[0], after[-1]))
-    away = min(_apart(own, first), _apart(own, last))
-    return float(away > LEAST_CHANGE and away > BLINKS * _apart(first, last))
-
-
-def _apart(one: Grey, other: Grey) -> float:
-    """How far two pictures differ where they differ most: eyes are a small part of a face."""
-    change = np.abs(one - other).ravel()
-    count = max(1, change.size // 50)
-    return float(np.partition(change, change.size - count)[-count:].mean())
+    # What only moves past looks other before than after.
+    away = np.minimum(np.abs(own - first), np.abs(own - last)) > CHANGED
+    return float((away & (np.abs(first - last) < SAME)).mean() > EYES)
 
 
 def _part(grey: Grey, box: Box | None) -> Grey:
