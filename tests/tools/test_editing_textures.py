@@ -23,6 +23,7 @@ from backends.sound.surface import surface_noise
 from configs.errors import UsageError
 from configs.settings import Settings
 from tools.editing.effects import Canvas, effect_facts, make_effect, picture_filters, sound_filters
+from tools.editing.remix.dress import picture_effects
 from tools.editing.remix.grade import graded
 from tools.editing.remix.presets import palette_table, remix_presets
 from tools.editing.specs import ClipSpec
@@ -138,6 +139,21 @@ def test_manga_is_printed_in_black_alone(film: Path, tmp_path: Path) -> None:
     style = remix_presets().presets["manga"]
     made = drawn(film, [{"name": "lut", "table": "manga"}, *style.texture], tmp_path)[6]
     assert np.ptp(made, axis=2).max() < 8 and np.ptp(made) > 180
+
+
+@pytest.mark.parametrize("name", ["manga", "watercolour", "oil_painting", "silent_film"])
+def test_a_weaker_style_lies_between_the_film_and_the_whole_style(name: str, film: Path, tmp_path: Path) -> None:
+    style = remix_presets().presets[name]
+    plain = drawn(film, [], tmp_path)[6].astype(float)
+
+    def away(strength: float) -> float:
+        lut = {"name": "lut", "table": name, "strength": strength}
+        made = drawn(film, [lut, *picture_effects(style, strength, 0, paced=False)], tmp_path)[6]
+        smooth = [cv2.GaussianBlur(each.astype(np.float32), (0, 0), 4) for each in (made, plain)]
+        return float(np.abs(smooth[0] - smooth[1]).mean())
+
+    little, half, whole = (away(strength) for strength in (0.2, 0.5, 1.0))
+    assert little < 0.8 * whole and little < half < whole
 
 
 def test_a_miniature_is_sharp_in_the_middle_and_soft_above(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class Halftone(ClipEffect):
 
     strength: float = Field(0.5, ge=0, le=1, description="How dark the dots are.")
     rows: int = Field(110, ge=30, le=400, description="Dots along the shorter side, where there are pixels for them.")
-    tones: int = Field(0, ge=0, le=12, description="As few tones are printed, black and white among them; 0 = all.")
+    tones: int = Field(0, ge=0, le=12, description="Dots of as few sizes, none and black among them; 0 = of all.")
     white: float = Field(1.0, ge=0.3, le=1, description="With few tones: what is as light as this is left white.")
     paper: float = Field(0.0, ge=0, le=1, description="How far its own tones and colours give way to white paper.")
 
@@ -109,7 +109,8 @@ class Halftone(ClipEffect):
         colours = ":".join(f"{plane}='128+(val-128)*{left:.4f}'" for plane in "uv")
         white = f"lutyuv=y='val+(235-val)*{self.paper:.4f}':{colours}," if self.paper else ""
         return [
-            f"{few}split[under][tones];[under]{white}null[flat];nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv420p,geq={dots}[screen];"
-            f"[tones][screen]blend=c0_mode=hardmix:{_KEEP_COLOURS},gblur=sigma={soft:.3f}:planes=1[dots];"
+            f"split[under][tones];[under]{white}null[flat];[tones]{few}null[few];"
+            f"nullsrc=s={wide}x{high}:r=25:d=0.04,format=yuv420p,geq={dots}[screen];"
+            f"[few][screen]blend=c0_mode=hardmix:{_KEEP_COLOURS},gblur=sigma={soft:.3f}:planes=1[dots];"
             f"[flat][dots]blend=c0_mode=multiply:c0_opacity={self.strength:.3f}:{_KEEP_COLOURS}"
         ]

@@ -12,7 +12,7 @@ from tools.editing.remix.presets import Style
 if TYPE_CHECKING:
     import opentimelineio as otio
 
-_SCALED = ("strength", "weave", "flicker", "dirt", "dither")
+_SCALED = ("strength", "weave", "flicker", "dirt", "dither", "paper", "edge", "light", "hatching")
 _WHOLE = 0.4
 """Effects that cannot be weaker (fewer pictures a second, another shape, narrow sound) come from this strength on."""
 _LEAST = 0.02
