@@ -73,6 +73,7 @@ SAME = {
     ),
     "keep the shots with 'he runs'": ("The scene where he runs", "keep only the scene where he runs"),
     "reframe to 9:16": (
+        "keep the face in frame, 9:16",
         "turn this into a TikTok-style vertical video that stays on the person",
         "convert to 9:16 and keep her in frame",
         "portrait, follow the face",
@@ -105,6 +106,11 @@ SAME = {
         "ripetilo fino a 20 secondi",
     ),
     "music under it": ("put the music under it", "metti la musica sotto"),
+    "cut out the last 2 s": ("take 2 seconds off the end",),
+    "cut down to 20 s": ("make the video 20 seconds long", "fai durare il video 20 secondi"),
+    "sound -3 dB": ("lower the volume by 3 dB", "abbassa il volume di 3 dB"),
+    "music -6 dB": ("turn the music down 6 dB", "abbassa la musica di 6 dB"),
+    "music softer under speech": ("lower the music when he speaks", "abbassa la musica quando parlano"),
     "fade out over 1 s": ("sfuma in chiusura", "fade out"),
 }
 """What is understood, and how it is said."""
@@ -136,8 +142,19 @@ def test_a_card_lasts_as_long_as_is_said_behind_it() -> None:
     assert isinstance(card, w.TitleCard) and card.seconds == 1.5
 
 
-@pytest.mark.parametrize("said", ["iris wipe", "keep shots 4 to 2", "I don't want it black and white"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "iris wipe",
+        "keep shots 4 to 2",
+        "I don't want it black and white",
+        "slow down the second shot",
+        "dissolve into the last shot",
+        "remove the silence at the beginning",
+    ],
+)
 def test_what_is_not_there_is_refused(said: str) -> None:
+    """Rather than done to all of it."""
     with pytest.raises(UsageError):
         decide(said)
 

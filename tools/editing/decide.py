@@ -93,9 +93,18 @@ def decide(instruction: str) -> list[Operation]:
         if refused or (rest and not made):
             unknown.append(" ".join(WORD.findall(text[begin:end])))
         operations += made
+    unknown += _misplaced(text, operations, lex)
     if unknown or not operations:
         raise _not_understood(instruction, operations, unknown, lex)
     return _ordered(operations)
+
+
+def _misplaced(text: str, operations: list[Operation], lex: Lexicon) -> list[str]:
+    """Places that were named and that nothing has taken: what was understood would be done to all of it."""
+    places = [r"(?:the |la |l')?{ordinal} {unit}", r"(?:shot|inquadratura) (?:number |numero )?{cardinal}"]
+    if any(isinstance(one, w.DropSilences) for one in operations):
+        places += [r"(?:at|from) the (?:very )?(?:start|beginning|end)\b", r"all'inizio|alla fine"]
+    return [match.group() for place in places for match in lex.compile(rf"\b(?:{place})").finditer(text)][:1]
 
 
 CHOOSERS = (Highlight, w.Best, w.Target, w.Pace, w.ToBeat, w.MatchMusic, w.Trailer, w.Montage)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from configs.errors import UsageError
 from tools.editing import wishes as w
 from tools.editing.lexicon import Lexicon
+from tools.editing.operations import Volume
 
 Kind = Literal[
     "operation", "range", "remove", "cut", "keep", "place", "text", "meme", "name", "quick", "length", "card"
@@ -144,6 +145,9 @@ def _wish(match: re.Match[str], lex: Lexicon, said: str, entry: dict[str, Any]) 
         case "level":
             amount = lex.number(groups["number"]) if "number" in groups else LEVEL_DB
             return w.Level(said, entry["role"], amount if entry.get("up") else -amount)
+        case "volume":
+            amount = lex.number(groups["number"])
+            return Volume(said, amount if entry.get("up") else -amount)
         case "ducked":
             return w.Ducked(said, entry["role"], lex.number(groups["number"]) if "number" in groups else 0.0)
         case "under_music":
