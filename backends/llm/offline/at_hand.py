@@ -46,7 +46,9 @@ _SHORTENED = re.compile(
     re.IGNORECASE,
 )
 _FOR_A_STORY = re.compile(
-    r"\b(?:about|for (?:an?|my|the)|in which|where|with (?:an?|the)|su|di un\w?)\s+\w", re.IGNORECASE
+    r"\b(?:about|for (?:an?|my|the)|in which|where|with (?:an?|the)(?!\s+(?:title|name|words?|"
+    r"text|captions?|music|song|sound))|su|di un\w?)\s+\w",
+    re.IGNORECASE,
 )
 _SLOW_ZOOM = re.compile(
     r"\b(?:slow(?:ly)?|gradual(?:ly)?|gentl[ey]|smooth(?:ly)?)\b.{0,20}\bzoom|\bzoom\w*\b.{0,20}\b(?:slow|"
