@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -303,6 +304,9 @@ _PREFIX = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 _LAST_WORDS = 6
 _ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that come from outside; a limit of ours or a fault of ffmpeg's sends others."""
+_NO_MEMORY = re.compile(r"Cannot allocate memory|malloc of size \d+ failed|out of memory", re.IGNORECASE)
+_ENOMEM = 256 - errno.ENOMEM
+"""ffmpeg ends with the lowest eight bits of its error, which is below 0."""
 _TOLD_TO_STOP = 255
 """ffmpeg's own end after SIGTERM or SIGINT, whatever it complains of then."""
 _EMPTY_WORDS = (
@@ -325,6 +329,10 @@ def _explain(errors: str, code: int) -> StudioError:
     if "File too large" in errors or code == -signal.SIGXFSZ:
         return StudioError(
             "The file grew too large", "this system or the studio allows no larger one", "Make it shorter or smaller"
+        )
+    if _NO_MEMORY.search(errors) or code == _ENOMEM:
+        return StudioError(
+            "There is not enough memory", "ffmpeg did not get what it needs", "Close other programs, or make it smaller"
         )
     lines = [_PREFIX.sub("", line).strip() for line in errors.splitlines() if line.strip()]
     # The reason comes first in ffmpeg's last words; complaints about damaged frames may fill what is above them.

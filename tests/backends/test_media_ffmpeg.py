@@ -14,6 +14,7 @@ import psutil
 import pytest
 from media_fixtures import gradient, make_png, make_video, make_wav
 
+from backends.media import ffmpeg
 from backends.media.ffmpeg import (
     HARDWARE_ENCODERS,
     FfmpegKilled,
@@ -286,3 +287,16 @@ def test_what_is_ended_from_outside_is_started_once_more(tmp_path, how, times):
     assert len(ended) == times
     if times == 1:
         assert probe(out).frames == 48
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("x264 [error]: malloc of size 8088064 failed\n[vost#0:0/libx264 @ 0x5] Error submitting video frame", 187),
+        ("[vf#0:0 @ 0x5] Error while filtering: Cannot allocate memory", 244),
+        ("", 244),
+    ],
+)
+def test_too_little_memory_is_said_so(said, code):
+    """As ffmpeg 9 said it under a limit of 700 MB; how it says it depends on how many threads it starts."""
+    assert ffmpeg._explain(said, code).sentence.startswith("There is not enough memory")
