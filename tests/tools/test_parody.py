@@ -23,7 +23,7 @@ from configs.errors import EngineError, UsageError
 from configs.settings import load_settings
 from memory.records import Asset
 from tools.editing.outline import outline
-from tools.editing.parody.make_parody import MakeParodyArgs, Voices, seed_of
+from tools.editing.parody.make_parody import MakeParodyArgs, Voices, language_of, seed_of
 from tools.editing.parody.material import Material
 from tools.editing.parody.topic_scene import set_ups
 from tools.editing.parody.topic_scripts import choose_structure, fill_script, story_of, topic_structures
@@ -370,6 +370,21 @@ def test_a_topic_without_a_model_has_the_librarys_words(studio: VoiceStudio) -> 
     script = fill_script(structure.script("it"), "riordinare")
     told = write_topic(studio.studio.settings, structure, script, "riordinare", "", "it", 20.0)
     assert told == (script, frozenset(), "the built-in brain writes no jokes")
+
+
+@pytest.mark.parametrize(
+    ("args", "language"),
+    [
+        ({"subject": "Mia"}, "en"),
+        ({"subject": "il coniglio"}, "it"),
+        ({"subject": "the rabbit"}, "en"),
+        ({"topic": "le riunioni in ufficio"}, "it"),
+        ({"subject": "il coniglio", "language": "en"}, "en"),
+    ],
+)
+def test_a_name_does_not_decide_the_language(args: dict[str, str], language: str) -> None:
+    settings = SimpleNamespace(voice=SimpleNamespace(language="en"))
+    assert language_of(MakeParodyArgs.model_validate(args), cast("Any", SimpleNamespace(settings=settings))) == language
 
 
 def test_arguments_have_their_limits() -> None:

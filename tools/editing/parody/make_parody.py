@@ -266,7 +266,9 @@ def language_of(args: MakeParodyArgs, ctx: ToolContext) -> str:
         if asked not in ("en", "it"):
             raise UsageError(f"The studio has no parody lines in '{args.language}'", fix="Use en or it")
         return asked
-    words = f"{args.topic} {args.subject} {args.tone}".strip()
+    # A name is of no language: 'Mia' is a word in Italian.
+    subject = args.subject if len(args.subject.split()) > 1 else ""
+    words = f"{args.topic} {subject} {args.tone}".strip()
     found = detect_language(words, default=ctx.settings.voice.language) if words else ctx.settings.voice.language
     return "it" if found.startswith("it") else "en"
 
