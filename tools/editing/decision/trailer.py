@@ -63,9 +63,14 @@ def trailer(parts: Sequence[Part], facts_of: FactsOf, rate: Fraction, *, seconds
         Card(first, float(card), title, "the title, after the hook"),
         Card(last, float(card), title, "the title again, before the button"),
     )
-    shorter = " that get shorter" if all(one.seconds >= other.seconds for one, other in pairwise(middle)) else ""
+    shorter = (
+        " that get shorter"
+        if len(middle) > 1 and all(one.seconds >= other.seconds for one, other in pairwise(middle))
+        else ""
+    )
+    count = "1 piece" if len(middle) == 1 else f"{len(middle)} pieces"
     note = (
-        f"hook {float(first):.1f} s, build-up {float(last - first):.1f} s in {len(middle)} pieces{shorter}, in "
+        f"hook {float(first):.1f} s, build-up {float(last - first):.1f} s in {count}{shorter}, in "
         f"the film's order, button {float(sum(p.seconds for p in button)):.1f} s; two title cards of {float(card):.1f} "
         f"s; nothing of the last {1 - SPOILER_SHARE:.0%}"
         + (" but the button" if sum((part.seconds for part in _outside(button, open_)), Fraction(0)) else "")
