@@ -138,6 +138,8 @@ def test_a_label_on_a_tall_picture_has_two_lines_of_its_own(planted: Material) -
     beat = next(beat for beat in told("breaking_news", planted).beats if beat.slot.id == "witness")
     assert captions(beat, high=False)[0].text == beat.text
     assert captions(beat, high=False, tall=True)[0].text == beat.text.replace(": ", "\n", 1)
+    score = next(beat for beat in told("sports_replay", planted).beats if beat.slot.id == "build_up")
+    assert captions(score, high=False, tall=True)[0].text == "PIP 0\nBACKGROUND 0"
 
 
 @pytest.mark.parametrize(("width", "height", "ratio"), [(1280, 720, 2.0), (640, 480, 1.5), (2390, 1000, 2.39)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -271,7 +272,9 @@ def _captions(beat: Beat, fps: float, high: bool, tall: bool) -> list[CaptionSpe
     if beat.line and place == "bottom" and style in ("meme", "title"):
         # Big letters would send the subtitle to the top, over the subject; a label leaves it room below.
         style = "lower_third"
-    text = beat.text.replace(": ", "\n", 1) if tall and style == "lower_third" and "\n" not in beat.text else beat.text
+    text = beat.text
+    if tall and style == "lower_third" and "\n" not in text:
+        text = re.sub(r"(?:: | - )", "\n", text, count=1)
     if text and slot.show != "card":
         late = beat.hits[0] if slot.at == "moment" and beat.hits else 0.0
         made.append(CaptionSpec(start + late, end, text, style, place))
