@@ -56,7 +56,7 @@ def test_a_crop_goes_to_the_face_and_not_to_the_hair(meshes: Path) -> None:
     x, y, wide, _ = face.head
     eyes = (face.eyes[0] + face.eyes[2]) / 2
     assert abs(x - eyes) < 0.3 * wide, "the eyes are not at the edge of a crop as wide as the head"
-    assert face.box[1] < face.eyes[1] < y < face.mouth[1] < face.box[3]
+    assert face.crown < face.box[1] < face.eyes[1] < y < face.mouth[1] < face.box[3]
     assert _face(seen, (0.0, 0.0, 1280.0, seen.skull[1] + 5)) is None, "hair alone is no face"
     half = _face(seen, (0.0, 0.0, 640.0, 720.0))
     if half is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("studio.editing")
 RATE = 5.0
 """Samples per second."""
-VERSION = 8
+VERSION = 9
 BLURRED, BLURRED_SHARE = 0.4, 0.65
 """A stretch is blurred that is less sharp than this (0-1), and than this share of the clip's usual sharpness. Measured
 on photographs and drawings: 0.58-0.72 sharp, 0.15-0.28 after a Gaussian of 3 to 7 pixels at 320 wide."""

@@ -21,10 +21,12 @@ Heads = Callable[[float], Sequence[Head]]
 """The heads in the picture at a time in seconds, whom the camera frames first; empty where nothing is known."""
 _BROW = 0.55
 """Heights of an eye that a face begins above it."""
-_AHEAD = 0.5
+_AHEAD = 0.6
 """How far the middle of a head is looked for from the skull's towards the eyes: who looks aside gets room there."""
 _SEEN = 0.4
 """Share of a head that has to be in the picture."""
+_CROWN = 0.3
+"""Heights of a face that a finder found that the head goes on above it."""
 _EYES_AT, _MOUTH_AT = (0.14, 0.25, 0.86, 0.53), 0.8
 """Where a face that a finder found has its eyes (x0, y0, x1, y1) and its mouth, shares of its box."""
 
@@ -38,6 +40,8 @@ class Face:
     eyes: Box | None
     """None when the face looks away from the camera."""
     mouth: tuple[float, float]
+    crown: float
+    """y of the top of the head."""
     name: str = ""
     """Whose it is; '' when that is not known."""
 
@@ -48,7 +52,7 @@ class Face:
         wide, high = x1 - x0, y1 - y0
         left, top, right, low = _EYES_AT
         eyes = (x0 + left * wide, y0 + top * high, x0 + right * wide, y0 + low * high)
-        return cls(box, eyes, ((x0 + x1) / 2, y0 + _MOUTH_AT * high))
+        return cls(box, eyes, ((x0 + x1) / 2, y0 + _MOUTH_AT * high), y0 - _CROWN * high)
 
     @property
     def head(self) -> Head:
@@ -57,7 +61,8 @@ class Face:
         x = (x0 + x1) / 2
         if self.eyes is not None:
             x += _AHEAD * ((self.eyes[0] + self.eyes[2]) / 2 - x)
-        return x, (y0 + y1) / 2, x1 - x0, y1 - y0
+        # Half way from the middle of the face to that of the head: the eyes are not low, and the hair is not cut off.
+        return x, (y0 + y1) / 4 + (self.crown + y1) / 4, x1 - x0, y1 - y0
 
 
 Faces = Callable[[float], Sequence[Face]]
@@ -121,11 +126,12 @@ def _face(who: Seen, window: Window) -> Face | None:
     shown = max(0.0, min(right, window[2]) - max(left, window[0])) * max(0.0, min(low, window[3]) - max(top, window[1]))
     if right <= left or low <= top or shown < _SEEN * (right - left) * (low - top):
         return None
+    crown = (top - window[1]) / (window[3] - window[1])
     if who.eyes is not None:
         top = max(top, who.eyes[1] - _BROW * (who.eyes[3] - who.eyes[1]))
     eyes = _share(who.eyes, window) if who.eyes is not None else None
     mouth = _share((*who.mouth, *who.mouth), window)
-    return Face(_share((left, top, right, low), window), eyes, mouth[:2], who.name)
+    return Face(_share((left, top, right, low), window), eyes, mouth[:2], crown, who.name)
 
 
 def _share(corners: Corners, window: Window) -> Box:

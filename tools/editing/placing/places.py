@@ -41,7 +41,7 @@ NEEDS: dict[str, tuple[Aspect, ...]] = {
     "word": ("shots", "sound", "content"),
 }
 """What must be measured of a film for a place."""
-INSIDE, EDGE = {"speed_ramp", "reverse", "stutter", "freeze"}, 0.3
+INSIDE, EDGE = {"speed_ramp", "reverse", "stutter", "freeze", "explosion"}, 0.3
 """Effects that need something before and after them: not within so many seconds of the film's ends."""
 WHOLE, LONGEST = "all of it", "the longest shot"
 """Places that are no moments."""
