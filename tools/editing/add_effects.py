@@ -46,8 +46,8 @@ class AddEffectsArgs(ToolArgs):
         min_length=1,
         max_length=600,
         description="What, in words or by name: zoom_punch, slow_zoom, pull_back, shake, flash, glow, vignette, "
-        "film_grain, letterbox, glitch, deep_fry, freeze, speed_ramp, reverse, stutter, picture_in_picture, censor, mosaic, "
-        "speech_bubble, explosion, snow, rain, confetti, sparks, hearts. E.g. 'zoom on every beat', 'a freeze "
+        "film_grain, letterbox, glitch, deep_fry, freeze, speed_ramp, reverse, stutter, picture_in_picture, censor, "
+        "mosaic, speech_bubble, explosion, snow, rain, confetti, sparks, hearts. E.g. 'zoom on every beat', 'a freeze "
         "frame with WAIT WHAT on the funniest moment', 'snow', 'shake at the loudest hit and a flash on every cut'.",
     )
     at: str = Field(
