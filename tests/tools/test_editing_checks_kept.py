@@ -49,7 +49,7 @@ def test_only_what_changed_is_looked_at_again(
 def test_a_caption_that_failed_fails_again(
     studio: EditingStudio, counting: Asset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_frame, "BRIGHT", 255)
+    monkeypatch.setattr(in_frame, "THIN", 255)
     assert film(studio, counting, "Two", "first")["captions_in_frame"] == 0.0
     assert film(studio, counting, "Two", "again")["captions_in_frame"] == 0.0
 

@@ -155,37 +155,53 @@ def test_cards_stand_on_the_contact_sheet_with_their_words(studio: EditingStudio
     assert (card.min(axis=2) > 150).sum() > 150, "its words"
 
 
-def test_cuts_within_a_scene_are_not_counted_and_that_is_said(studio: EditingStudio, tmp_path: Path) -> None:
-    """One picture that jumps to the side and back: nobody can tell such a cut from a movement."""
+@pytest.mark.parametrize("moving", [False, True])
+def test_cuts_within_a_scene_are_counted_where_nothing_else_moves(
+    studio: EditingStudio, tmp_path: Path, moving: bool
+) -> None:
+    """A picture that jumps to the side at the cut and nowhere else; where it always moves, a cut looks the same."""
 
     def draw(at: float) -> NDArray[np.uint8]:
         board = np.random.default_rng(3).integers(0, 2, (9, 16), dtype=np.uint8) * 200 + 20
-        return np.repeat(
-            np.kron(np.roll(board, int(at) * 3, axis=1), np.ones((10, 10), np.uint8))[..., None], 3, axis=2
-        )
+        step = round(at * 24) if moving else int(at)
+        return np.repeat(np.kron(np.roll(board, step * 3, axis=1), np.ones((10, 10), np.uint8))[..., None], 3, axis=2)
 
     jumps = studio.attach(make_video(tmp_path / "jumps.mp4", 2.0, fps=24, width=160, height=90, frame=draw))
     timeline = build([clip(jumps, 0, 1), clip(jumps, 1, 1, 1)])
     _, outcome = studio.make("render_timeline", timeline=saved(studio, timeline))
     found = next(score for score in outcome.assets[0].scores if score.name == "cuts_found")
+    if not moving:
+        assert (found.value, found.passed) == (1.0, True), found.note
+        return
     assert (found.value, found.passed, found.status) == (None, None, "not measured")
     assert found.note == "the only cut lies within one scene, where a cut cannot be told from a movement"
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "seen"),
-    [((1.0, 1.0, 1.0), (0.45, 0.6, 0.9), None), ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1.0)],
-    ids=["graded otherwise", "out of black"],
+    ("before", "after", "noise", "seen"),
+    [
+        ((1.0, 1.0, 1.0), (0.45, 0.6, 0.9), 0, 1.0),
+        ((1.0, 1.0, 1.0), (0.9, 0.95, 1.0), 30, None),
+        ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 30, 1.0),
+    ],
+    ids=["graded otherwise", "a little otherwise, among noise", "out of black"],
 )
 def test_one_scene_in_another_light(
-    studio: EditingStudio, tmp_path: Path, before: tuple[float, ...], after: tuple[float, ...], seen: float | None
+    studio: EditingStudio,
+    tmp_path: Path,
+    before: tuple[float, ...],
+    after: tuple[float, ...],
+    noise: int,
+    seen: float | None,
 ) -> None:
-    """A grade alone is no other scene to anybody; light that goes on is seen by everybody."""
+    """A grade that changes at the cut is seen there; one that is lost in noise is no other scene to anybody."""
     wide = np.random.default_rng(3).uniform(40, 240, (9, 16, 3))
     board = np.kron(wide, np.ones((10, 10, 1)))
 
     def draw(at: float) -> NDArray[np.uint8]:
-        return np.asarray(board * (before if at < 1 else after), np.uint8)
+        grain = np.random.default_rng(round(at * 24)).uniform(-noise, noise, (9, 16, 1))
+        lit = board * (before if at < 1 else after)
+        return np.asarray((lit + np.kron(grain, np.ones((10, 10, 1)))).clip(0, 255), np.uint8)
 
     film = studio.attach(make_video(tmp_path / "light.mp4", 2.0, fps=24, width=160, height=90, frame=draw))
     timeline = build([clip(film, 0, 1), clip(film, 1, 1, 1)])

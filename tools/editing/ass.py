@@ -24,6 +24,8 @@ SECOND_LINE = 0.7
 """Size of a lower third's further lines."""
 AIR_LINES = 0.5
 """Between a line at the bottom and a lower third above it, in lines."""
+FADE_SHARE = 0.2
+"""Of a caption's time that coming and going may take each: a short one would go before it is there."""
 POP_MS = (110, 190)
 """When a caption that jumps is at its largest, and at rest."""
 HEADER = """[Script Info]
@@ -51,12 +53,13 @@ def script(words: Sequence[Words], width: int, height: int, fps: Fraction) -> st
     events: list[str] = []
     for number, word in enumerate(words):
         setting = set_text(word.text, word.style, width, height)
+        setting = replace(setting, size=setting.size * word.scale)
         look = caption_presets().styles[word.style]
         styles.append(_style(number, look, setting, word, width, height))
         times = times_of(word, setting, look, fps) if look.reveal else ()
         events.append(
             f"Dialogue: 0,{_clock(word.start, fps)},{_clock(word.end, fps)},s{number},,0,0,0,,"
-            f"{_movement(look)}{_text(setting, look, times)}"
+            f"{_movement(look, (word.end - word.start) / fps)}{_text(setting, look, times)}"
         )
     head = HEADER.format(width=width, height=height)
     return head + "\n".join(styles) + "\n" + EVENTS + "\n".join(events) + "\n"
@@ -114,10 +117,12 @@ def _colour(rgb: str, opacity: float = 1.0) -> str:
     return f"&H{round(255 * (1 - opacity)):02X}{rgb[5:7]}{rgb[3:5]}{rgb[1:3]}".upper()
 
 
-def _movement(look: CaptionStyle) -> str:
+def _movement(look: CaptionStyle, seconds: Fraction) -> str:
+    """Tags of how a caption that lasts so long comes and goes."""
     tags = ""
     if look.fade:
-        tags += f"\\fad({round(look.fade * 1000)},{round(look.fade * 1000)})"
+        fade = round(1000 * min(look.fade, FADE_SHARE * float(seconds)))
+        tags += f"\\fad({fade},{fade})"
     if look.pop:
         tags += "\\fscx40\\fscy40" + "".join(
             f"\\t({start},{end},\\fscx{size}\\fscy{size})"

@@ -132,6 +132,8 @@ class Words:
     """When each word comes, in seconds since the caption's start."""
     lifted: float = 0.0
     """By how much of the frame's height it stands higher than its style says, to leave room for what is below it."""
+    scale: float = 1.0
+    """Share of the size that fits its style."""
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ Job = Callable[[Callable[[], None]], None]
 
 def encode_segments(
     segments: Sequence[Segment], frame: Frame, bench: Bench, beside: Sequence[Job] = ()
-) -> tuple[list[Path], int]:
-    """One file per segment, in order, and how many of them were not made before; `beside` is done in between.
+) -> tuple[list[Path], set[Path]]:
+    """One file per segment, in order, and those that were not made before; `beside` is done in between.
 
     Raises what `bench.check`, ffmpeg or a job raises; then the other workers are stopped, and only whole pieces are
     kept.
@@ -119,7 +119,7 @@ def encode_segments(
             for job in jobs:
                 job.cancel()
             raise
-    return paths, len(todo)
+    return paths, set(todo)
 
 
 @dataclass(frozen=True)

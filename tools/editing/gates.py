@@ -12,7 +12,7 @@ from memory.records import Score
 from tools.editing.cut import Program
 from tools.editing.in_frame import CaptionsSeen, captions_in_frame
 from tools.editing.inspection import Inspection, inspect
-from tools.editing.level import Sound
+from tools.editing.level import Heard, Sound
 from tools.editing.presets import editing_presets
 from tools.editing.segments import Frame, Segment
 from tools.editing.sheet import contact_sheet
@@ -20,6 +20,7 @@ from tools.editing.sheet import contact_sheet
 VISION = "backends.vision.quality"
 CUTS = "backends.vision.cuts"
 LOUDNESS = "ITU-R BS.1770"
+NEAR_CEILING_DB = 1.0
 SLOW = 0.25
 """Slower than this, every picture is held so long that it counts as still."""
 
@@ -90,7 +91,8 @@ def measure(made: Render, check: Callable[[], None]) -> Verdict:
         Score("seconds", round(seconds, 4), "measured", "PyAV", length, abs(seconds - length) < float(1 / program.fps)),
     ]
     if made.sound is not None:
-        scores += [_loudness(made.sound.heard.lufs, made.lufs), _peak(made.sound.heard.peak_db)]
+        heard = made.sound.heard
+        scores += [_loudness(heard, made.lufs), _peak(heard.peak_db)]
     seen = made.looks.pieces
     still, empty = _planned(program)
     # A user's own clip may be black or still, and so may a planned gap or picture: then there is nothing to fail.
@@ -98,7 +100,7 @@ def measure(made: Render, check: Callable[[], None]) -> Verdict:
     scores.append(_share("black_share", seen.black_share, gates.black_share, free or empty >= gates.black_share))
     scores.append(_share("frozen_share", seen.frozen_share, gates.frozen_share, free or still >= gates.frozen_share))
     if (found := _cuts(seen)) is not None:
-        scores.append(found)
+        scores += [found, _strays(seen)]
     if made.looks.captions is not None:
         scores.append(_captions(made.looks.captions))
     sheet, wrong = contact_sheet(made.film, made.frame, made.segments, made.pieces, made.cache / "sheets", check)
@@ -108,11 +110,17 @@ def measure(made: Render, check: Callable[[], None]) -> Verdict:
     return Verdict(tuple(scores), broken, sheet)
 
 
-def _loudness(level: float | None, lufs: float | None) -> Score:
-    if level is None:
+def _loudness(heard: Heard, lufs: float | None) -> Score:
+    if heard.lufs is None:
         return Score("loudness_lufs", None, "not measured", LOUDNESS, lufs, None, "silent")
-    near = None if lufs is None else abs(level - lufs) <= editing_presets().gates.loudness_tolerance
-    return Score("loudness_lufs", round(level, 2), "measured", LOUDNESS, lufs, near)
+    gates = editing_presets().gates
+    near = None if lufs is None else abs(heard.lufs - lufs) <= gates.loudness_tolerance
+    note = ""
+    if near is False and lufs is not None and heard.lufs < lufs:
+        full = heard.peak_db is not None and heard.peak_db > gates.peak_dbtp - NEAR_CEILING_DB
+        note = "levelled twice; short peaks stand at the ceiling, and louder they would be cut off" if full else ""
+        note = note or "levelled twice; it is too quiet to be raised so far without its noise"
+    return Score("loudness_lufs", round(heard.lufs, 2), "measured", LOUDNESS, lufs, near, note)
 
 
 def _peak(peak: float | None) -> Score:
@@ -142,6 +150,13 @@ def _cuts(seen: Inspection) -> Score | None:
     said += f", not the one{'s' * (len(seen.missed) > 1)} at {missed}" if missed else ""
     passed = share >= least
     return Score("cuts_found", share, "measured", CUTS, least, passed, f"{said}; {inside}" if inside else said)
+
+
+def _strays(seen: Inspection) -> Score:
+    """How many cuts have a few frames of another shot beside them, which flash up and are gone."""
+    places = [f"{one.frames} frame{'s' * (one.frames > 1)} at frame {one.at}" for one in seen.strays]
+    note = f"of another shot: {', '.join(places[:4])}" if places else ""
+    return Score("stray_frames", len(seen.strays), "measured", CUTS, 0, not seen.strays, note)
 
 
 def _captions(seen: CaptionsSeen) -> Score:

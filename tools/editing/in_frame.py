@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-WIDTH = 320
+SHORT_SIDE, MOST_WIDE = 180, 1280
+"""Pixels of the shorter side of the pictures that are looked at, and of the longer one at most."""
 LOOKS_PER_SECOND = 2
 MOST_SECONDS = 8.0
 """Of one caption that are looked at."""
@@ -29,7 +30,9 @@ MOST = 120
 """Captions that are looked at, evenly chosen: others of the same style were set by the same rules."""
 BRIGHT = 150
 """Levels of 0-255 that text has, and no shadow or outline."""
-LOOKS = 2
+THIN = 80
+"""Levels that a letter has whose stem is thinner than a pixel here."""
+LOOKS = 3
 """Raised when the same caption would be judged otherwise."""
 ANSWERS = {True: "whole", False: "not whole"}
 
@@ -40,6 +43,8 @@ class CaptionsSeen:
     good: int
     bad: tuple[str, ...]
     """Beginnings of the texts that touch the frame's edge or are not there at all."""
+    lost: tuple[Words, ...] = ()
+    """The same captions whole."""
 
 
 def captions_in_frame(words: Sequence[Words], frame: Frame, cache: Path, check: Callable[[], None]) -> CaptionsSeen:
@@ -53,15 +58,15 @@ def captions_in_frame(words: Sequence[Words], frame: Frame, cache: Path, check: 
     for note, good in zip(fresh, _whole(list(fresh.values()), frame, cache, check), strict=True):
         known[note] = good
         note.write_text(ANSWERS[good], encoding="utf-8")
-    bad = [word.text[:40] for note, word in zip(notes, chosen, strict=True) if not known[note]]
-    return CaptionsSeen(len(chosen), len(chosen) - len(bad), tuple(bad))
+    lost = tuple(word for note, word in zip(notes, chosen, strict=True) if not known[note])
+    return CaptionsSeen(len(chosen), len(chosen) - len(lost), tuple(word.text[:40] for word in lost), lost)
 
 
 def _key(word: Words, frame: Frame) -> str:
     """Equal for captions that look the same, wherever in the film they stand."""
     style = caption_presets().styles.get(word.style)
     facts = [LOOKS, frame.width, frame.height, str(frame.fps), word.end - word.start, word.text, word.position]
-    facts += [word.lifted]
+    facts += [word.lifted, word.scale]
     facts += [[asdict(one) for one in word.spoken], word.style, style and style.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -79,7 +84,6 @@ def _whole(words: Sequence[Words], frame: Frame, cache: Path, check: Callable[[]
 
     if not words:
         return []
-    height = max(32, round(WIDTH * frame.height / frame.width / 2) * 2)
     moved: list[Words] = []
     spans: list[tuple[int, int]] = []
     step = frame.fps / LOOKS_PER_SECOND
@@ -93,13 +97,21 @@ def _whole(words: Sequence[Words], frame: Frame, cache: Path, check: Callable[[]
         moved.append(replace(word, start=begin, end=begin + max(length, 1)))
         spans.append((looks, looks + count))
         looks += count + 1
-    pictures = _drawn(moved, frame, (WIDTH, height), looks, cache, check)
+    pictures = _drawn(moved, frame, looked_size(frame), looks, cache, check)
     good = []
     for first, last in spans:
-        lit = pictures[first:last] > BRIGHT
+        seen = pictures[first:last]
+        lit = seen > BRIGHT
         edges = np.concatenate([lit[:, 0], lit[:, -1], lit[:, :, 0], lit[:, :, -1]], axis=1)
-        good.append(bool(lit.any() and not edges.any()))
+        good.append(bool(seen.max(initial=0) > THIN and not edges.any()))
     return good
+
+
+def looked_size(frame: Frame) -> tuple[int, int]:
+    """Width and height of the pictures that are looked at, pixels."""
+    share = min(SHORT_SIDE / min(frame.width, frame.height), MOST_WIDE / max(frame.width, frame.height))
+    wide, high = (max(32, round(share * side / 2) * 2) for side in (frame.width, frame.height))
+    return wide, high
 
 
 def _drawn(

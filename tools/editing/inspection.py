@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from backends.vision.thresholds import thresholds
 from tools.editing.cut import Program
+from tools.editing.seams import Stray, cut_there, mixed, strays
 from tools.editing.seeing import EDGE, read_seen
 from tools.editing.segments import Frame, Segment
 
@@ -33,7 +34,7 @@ LEAP = 60.0
 """Levels by which the mean changes when anybody sees it, whatever is shown: into black, a flash, lights that go on."""
 NEAR = 2
 """Frames by which a found cut may lie beside the planned one."""
-LOOKS = 3
+LOOKS = 4
 """Raised when the same pictures would be judged otherwise."""
 MOST_LOOKS = 60
 """Cuts that are looked at, evenly chosen: of a film of 500 clips, the others were drawn by the same code."""
@@ -48,6 +49,9 @@ class Inspection:
 
     black_share: float
     frozen_share: float
+    black: tuple[tuple[int, int], ...]
+    """Frames (first, behind the last) of the black stretches that count."""
+    frozen: tuple[tuple[int, int], ...]
     looked: int
     """Cuts and transitions that were looked at."""
     planned: int
@@ -57,6 +61,10 @@ class Inspection:
     """Seconds of those that were not found."""
     broken: tuple[int, ...]
     """Numbers of segments whose pictures are not all there."""
+    unseen: tuple[int, ...]
+    """Numbers of the segments beside the cuts that were not found."""
+    strays: tuple[Stray, ...]
+    """Frames of another shot beside a cut."""
 
 
 def inspect(
@@ -70,22 +78,38 @@ def inspect(
     changes = _changes(segments)
     step = max(1, -(-len(changes) // MOST_LOOKS))
     planned, missed = 0, []
+    unseen: set[int] = set()
+    lost: list[Stray] = []
     for first, last in changes[::step]:
         check()
         seen = _kept_found(segments, pieces, first, last, frame)
+        if last == first + 1:
+            lost += strays(*_side(segments, pieces, first, frame), *_side(segments, pieces, last, frame))
         if seen is not None:
             planned += 1
             if not seen:
                 missed.append(round(float((segments[last].start) / frame.fps), 3))
+                unseen.update(range(first, last + 1))
+    black, frozen = walk.stretches(walk.black), walk.stretches(walk.frozen)
     return Inspection(
-        walk.share(walk.black),
-        walk.share(walk.frozen),
+        walk.share(black),
+        walk.share(frozen),
+        tuple(black),
+        tuple(frozen),
         len(changes[::step]),
         planned,
         planned - len(missed),
         tuple(missed),
         tuple(walk.broken),
+        tuple(sorted(unseen)),
+        tuple(lost),
     )
+
+
+def _side(
+    segments: Sequence[Segment], pieces: Sequence[Path], number: int, frame: Frame
+) -> tuple[Segment, NDArray[np.uint8]]:
+    return segments[number], read_seen(pieces[number], segments[number], frame)[1]
 
 
 class _Walk:
@@ -119,17 +143,23 @@ class _Walk:
             self._last = (at, grey)
         self._frames = segment.start + segment.frames
 
-    def share(self, spans: Sequence[tuple[int, int, bool]]) -> float:
-        """Share of the film that lies in stretches long enough to count."""
+    def stretches(self, spans: Sequence[tuple[int, int, bool]]) -> list[tuple[int, int]]:
+        """Frames (first, behind the last) of the stretches that are long enough to count."""
         shortest = thresholds().black.span_seconds if spans is self.black else thresholds().frozen.span_seconds
-        total = run = 0
+        found: list[tuple[int, int]] = []
+        run: tuple[int, int] | None = None
         for begin, end, flag in [*spans, (0, 0, False)]:
             if flag:
-                run += end - begin
-            else:
-                total += run if run / self._frame.fps >= shortest else 0
-                run = 0
-        return min(1.0, total / self._frames) if self._frames else 0.0
+                run = (begin if run is None else run[0], end)
+            elif run is not None:
+                if (run[1] - run[0]) / self._frame.fps >= shortest:
+                    found.append((run[0] + 1, run[1] + 1))
+                run = None
+        return found
+
+    def share(self, stretches: Sequence[tuple[int, int]]) -> float:
+        """Share of the film that lies in them."""
+        return min(1.0, sum(end - begin for begin, end in stretches) / self._frames) if self._frames else 0.0
 
 
 def _changes(segments: Sequence[Segment]) -> list[tuple[int, int]]:
@@ -195,14 +225,19 @@ def _found(segments: Sequence[Segment], pieces: Sequence[Path], first: int, last
     old, new = old[-EDGE:], new[:EDGE]
     if min(len(old), len(new)) < LEAST_CONTEXT:
         return None
+    middle = [read_seen(pieces[n], segments[n], frame)[1] for n in range(first + 1, last)]
+    between = np.concatenate(middle) if middle else old[:0]
     if abs(float(old[-1].mean()) - float(new[0].mean())) > LEAP:
+        return True
+    if not middle and cut_there(old, new):
+        return True
+    if middle and segments[first + 1].blend == "dissolve" and mixed(old, between, new):
         return True
     if float(np.abs(old[-1].astype(np.int16) - new[0]).mean()) < PLAIN or shared_colours(old, new) > COLOURS_ALIKE:
         return None
     if framed_alike(old[-1], new[0]) > FRAMED_ALIKE:
         return None
-    middle = [read_seen(pieces[n], segments[n], frame)[1] for n in range(first + 1, last)]
-    shown = np.concatenate([old, *middle, new])
+    shown = np.concatenate([old, between, new])
     fps = float(frame.fps)
     info = MediaInfo("video", "mov", seconds=len(shown) / fps, fps=fps, width=frame.width, height=frame.height)
     sink = CutSink(info, network="own")

@@ -22,7 +22,7 @@ from tools.editing.effects import effect_facts
 from tools.editing.mix import Stem, group_args, groups, mix_args, samples
 from tools.editing.presets import editing_presets
 
-RECIPE = 7
+RECIPE = 8
 """Raised when the same program would sound different: older mixes are then left alone."""
 LIMITER = "alimiter=limit={limit:.6f}:attack=5:release=50:level=disabled:latency=1"
 ROUNDS, MOST_ROUNDS = 3, 6
@@ -32,6 +32,12 @@ HEADROOM_DB = 0.5
 SPARE_DB = 0.1
 """How far under the ceiling coded peaks are brought that were above it."""
 NEAR_LU = 0.3
+AGAIN_ROUNDS = 6
+"""What is still outside its marks is levelled again, by how much of a gain got through, in so many rounds at most."""
+LEAST_SLOPE = 0.2
+WORSE_DB = 100.0
+WORTH_LU = 0.3
+"""By how much nearer the second try has to be to be taken."""
 SILENT_LUFS = -69.9
 """BS.1770's absolute gate: below it there is nothing to bring to a level."""
 MOST_GAIN_DB = 40.0
@@ -62,6 +68,8 @@ class Sound:
     """AAC in an mp4."""
     heard: Heard
     """Measured on the AAC."""
+    again: str = ""
+    """Why it was made a second time, where it was."""
 
 
 def finished_sound(program: Program, cuts: Sequence[Cut], lufs: float | None, cache: Path, check: Check) -> Sound:
@@ -70,10 +78,11 @@ def finished_sound(program: Program, cuts: Sequence[Cut], lufs: float | None, ca
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{sound_key(program, cuts, lufs)}.mp4"
     facts = target.with_suffix(".json")
+    damaged = ""
+    if (kept := _kept(target, facts)) is not None:
+        return Sound(target, kept)
     if target.exists() and facts.exists():
-        os.utime(target)
-        os.utime(facts)
-        return Sound(target, Heard(**json.loads(facts.read_text(encoding="utf-8"))))
+        damaged = "the kept one was not as it was made"
     own = uuid.uuid4().hex
     drafts: list[Path] = []
 
@@ -85,15 +94,34 @@ def finished_sound(program: Program, cuts: Sequence[Cut], lufs: float | None, ca
         mixed = draft("wav")
         before = _mixed(program, cuts, mixed, draft, check)
         coded = draft("mp4")
-        heard = _levelled(mixed, before, lufs, coded, draft("log"), check)
+        heard, again = _levelled(mixed, before, lufs, coded, draft("log"), check)
         note = draft("json")
-        note.write_text(json.dumps(asdict(heard)), encoding="utf-8")
+        note.write_text(json.dumps({**asdict(heard), "sha256": _digest(coded)}), encoding="utf-8")
         note.replace(facts)
         coded.replace(target)
     finally:
         for file in drafts:
             file.unlink(missing_ok=True)
-    return Sound(target, heard)
+    return Sound(target, heard, damaged or again)
+
+
+def _kept(target: Path, facts: Path) -> Heard | None:
+    """What was heard in the kept sound; None where there is none, or its bytes are not those that were heard."""
+    try:
+        known = json.loads(facts.read_text(encoding="utf-8"))
+        if known.pop("sha256") != _digest(target):
+            return None
+        heard = Heard(**known)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    os.utime(target)
+    os.utime(facts)
+    return heard
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def sound_key(program: Program, cuts: Sequence[Cut], lufs: float | None) -> str:
@@ -130,24 +158,93 @@ def _mixed(program: Program, cuts: Sequence[Cut], target: Path, draft: Callable[
     return heard if heard.lufs is not None else measured(target, log, check)
 
 
-def _levelled(mixed: Path, before: Heard, lufs: float | None, target: Path, log: Path, check: Check) -> Heard:
+@dataclass(frozen=True)
+class _Try:
+    """One way to level a mix, and what came of it."""
+
+    gain: float
+    held: float
+    """Ceiling of the samples before coding, dB."""
+    heard: Heard
+
+
+def _levelled(
+    mixed: Path, before: Heard, lufs: float | None, target: Path, log: Path, check: Check
+) -> tuple[Heard, str]:
+    """Write the mix at its loudness; what is heard then, and why it was levelled a second time, where it was."""
     most = editing_presets().mix.peak_db
     held, gain = most - HEADROOM_DB, 0.0
     if lufs is not None and before.lufs is not None:
         gain = min(MOST_GAIN_DB, lufs - before.lufs)
-    for number in range(1, MOST_ROUNDS + 1):
+    tries: list[_Try] = []
+
+    def listen(gain: float, held: float) -> Heard:
         chain = f"volume={gain:.3f}dB,{LIMITER.format(limit=10 ** (held / 20))}"
         args = [*input_args(mixed, sniff(mixed)), "-af", chain, *AAC, "-map_metadata", "-1", "-f", "mp4"]
         run_ffmpeg([*args, str(target)], cancel=check, timeout_s=1800)
-        now = measured(target, log, check)
-        over = now.peak_db - most if now.peak_db is not None else 0.0
+        tries.append(_Try(gain, held, measured(target, log, check)))
+        return tries[-1].heard
+
+    for number in range(1, MOST_ROUNDS + 1):
+        now = listen(gain, held)
+        over = _over(now, most)
         free = lufs is None or gain == 0.0 or now.lufs is None or gain >= MOST_GAIN_DB or number >= ROUNDS
         off = 0.0 if free or lufs is None or now.lufs is None else lufs - now.lufs
         if over <= 0 and abs(off) <= NEAR_LU:
             break
         held -= over + SPARE_DB if over > 0 else 0.0
         gain = min(MOST_GAIN_DB, gain + off)
-    return now
+    fault = _fault(now, lufs)
+    if not fault:
+        return now, ""
+    first = tries[-1]
+    for _ in range(AGAIN_ROUNDS):
+        gain, held = _nearer(tries, lufs, most)
+        if (gain, held) == (tries[-1].gain, tries[-1].held) or _miss(listen(gain, held), lufs, most) <= NEAR_LU:
+            break
+    best = min(tries[tries.index(first) :], key=lambda one: _miss(one.heard, lufs, most))
+    if _miss(first.heard, lufs, most) - _miss(best.heard, lufs, most) < WORTH_LU:
+        best, fault = first, ""
+    if tries[-1] != best:
+        listen(best.gain, best.held)
+    return tries[-1].heard, fault
+
+
+def _nearer(tries: Sequence[_Try], lufs: float | None, most: float) -> tuple[float, float]:
+    """Gain and ceiling of the next round: of each dB more, the limiter let as much through as it did of the last."""
+    last = tries[-1]
+    over = _over(last.heard, most)
+    held = last.held - (over + SPARE_DB if over > 0 else 0.0)
+    if lufs is None or last.heard.lufs is None:
+        return last.gain, held
+    slope = 1.0
+    for one in reversed(tries[:-1]):
+        if one.heard.lufs is not None and abs(last.gain - one.gain) > 0.05:
+            slope = (last.heard.lufs - one.heard.lufs) / (last.gain - one.gain)
+            break
+    gain = last.gain + (lufs - last.heard.lufs) / min(1.0, max(LEAST_SLOPE, slope))
+    return min(gain, MOST_GAIN_DB), held
+
+
+def _over(heard: Heard, most: float) -> float:
+    """dB above the ceiling."""
+    return heard.peak_db - most if heard.peak_db is not None else -math.inf
+
+
+def _miss(heard: Heard, lufs: float | None, most: float) -> float:
+    """How far from its marks a sound is, in dB; one above the ceiling is further off than any below it."""
+    off = abs(heard.lufs - lufs) if lufs is not None and heard.lufs is not None else 0.0
+    return off + (WORSE_DB if _over(heard, most) > 0 else 0.0)
+
+
+def _fault(heard: Heard, lufs: float | None) -> str:
+    """What is outside its marks, in words; empty when nothing is."""
+    gates = editing_presets().gates
+    if heard.lufs is not None and lufs is not None and abs(heard.lufs - lufs) > gates.loudness_tolerance:
+        return f"{heard.lufs:.1f} LUFS came out, {lufs:g} was asked for"
+    if heard.peak_db is not None and heard.peak_db > gates.peak_dbtp:
+        return f"its peaks reached {heard.peak_db:.1f} dBTP, {gates.peak_dbtp:g} is the ceiling"
+    return ""
 
 
 def measured(sound: Path, log: Path, check: Check) -> Heard:

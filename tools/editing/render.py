@@ -14,16 +14,18 @@ from pydantic import Field
 from backends.media.ffmpeg import FfmpegKilled, ffmpeg_version
 from configs.errors import Cancelled, StudioError, UsageError
 from memory.records import Asset, Score
+from tools.editing.again import Again, explained, sent_back, smaller
 from tools.editing.cost import seconds_to_draw
 from tools.editing.effects import foreign_effects
 from tools.editing.encode import Bench, encode_segments, join_segments, prune, side_by_side
 from tools.editing.encoder import SOFTWARE, chosen_encoder
-from tools.editing.gates import Looks, Render, Verdict, look, measure, readable
+from tools.editing.gates import Looks, Render, look, measure, readable
 from tools.editing.lettering import set_text
 from tools.editing.level import Sound, finished_sound
 from tools.editing.mix import FASTEST, SLOWEST, audible, unstretchable
 from tools.editing.presets import EncodePreset, editing_presets
 from tools.editing.program import Program, read_program
+from tools.editing.seams import Stray
 from tools.editing.seeing import seen_file
 from tools.editing.segments import Frame, Segment, plan
 from tools.editing.sources import SourceFinder
@@ -54,6 +56,8 @@ class Rendered:
     sources: tuple[Asset, ...]
     params: dict[str, Any]
     """What decides the picture and sound, for the record."""
+    strays: tuple[Stray, ...] = ()
+    """Frames of another shot beside a cut."""
 
     def save(
         self, ctx: ToolContext, name: str, *, parents: tuple[str, ...], params: dict[str, Any] | None = None
@@ -106,15 +110,17 @@ def render(
     work = _Work(program, frame, plan(program), profile, None if program.keep_loudness else loudness_of(ctx), ctx)
     heard = [ctx.path(asset) for asset in finder.assets.values() if asset.kind in ("audio", "video")]
     work.comment = voices_tags(heard).get("comment", "")
-    made, reused = work.make()
+    made = work.make()
     verdict = measure(made, ctx.cancel.check)
-    if not verdict.exact:
-        # A damaged piece in the cache, or a call that ended early: what is broken is made again, once.
-        ctx.warn(f"The first try was made again: {_defect(verdict, program)}")
-        work.discard(verdict.broken or range(len(made.pieces)))
-        made, reused = work.make()
+    back = sent_back(verdict, made, work.fresh, ctx.cancel.check)
+    if back:
+        ctx.warn(f"The first try was made again: {'; '.join(back.reasons)}")
+        work.take_back(back)
+        made = work.make()
         verdict = measure(made, ctx.cancel.check)
-    scores = verdict.scores
+    if made.sound is not None and made.sound.again:
+        ctx.warn(f"The sound was made again: {made.sound.again}")
+    scores = explained(verdict.scores, back)
     if scores[0].passed is not True:
         raise StudioError(
             "The render is not frame-exact", f"{scores[0].value:g} frames came out, the timeline has {program.frames}"
@@ -136,15 +142,9 @@ def render(
     if verdict.sheet is not None:
         params["contact_sheet"] = verdict.sheet.relative_to(ctx.workspace.home).as_posix()
     used = tuple(finder.assets.values())
-    return Rendered(made.film, program, frame.width, frame.height, scores, len(made.pieces), reused, used, params)
-
-
-def _defect(verdict: Verdict, program: Program) -> str:
-    """Why a render is not taken."""
-    if verdict.broken:
-        count = len(verdict.broken)
-        return f"{count} of its pieces {'was' if count == 1 else 'were'} not as drawn"
-    return f"{verdict.scores[0].value:g} frames came out, the timeline has {program.frames}"
+    strays = made.looks.pieces.strays
+    size = (frame.width, frame.height)
+    return Rendered(made.film, program, *size, scores, len(made.pieces), work.reused, used, params, strays)
 
 
 def loudness_of(ctx: ToolContext) -> float:
@@ -170,9 +170,27 @@ class _Work:
         self.total = program.seconds / (1 - JOIN_SHARE)
         self._begun = time.monotonic()
         self._pieces: list[Path] = []
+        self._made: set[Path] = set()
 
-    def make(self) -> tuple[Render, int]:
-        """The film, joined, and how many of its pieces were there before."""
+    @property
+    def fresh(self) -> frozenset[int]:
+        """Numbers of the segments that this render drew."""
+        return frozenset(number for number, piece in enumerate(self._pieces) if piece in self._made)
+
+    @property
+    def reused(self) -> int:
+        """How many pieces were there before."""
+        return len(self.segments) - len(self._made & set(self._pieces))
+
+    def take_back(self, back: Again) -> None:
+        """Forget what is made again."""
+        self._discard(back.pieces)
+        if back.words:
+            self.program = smaller(self.program, back.words)
+            self.segments = plan(self.program)
+
+    def make(self) -> Render:
+        """The film, joined."""
         try:
             return self._make()
         except (Cancelled, UsageError):
@@ -184,8 +202,7 @@ class _Work:
             self.encoder = SOFTWARE
             return self._make()
 
-    def discard(self, numbers: Iterable[int]) -> None:
-        """Forget these pieces, so that they are made again."""
+    def _discard(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             self._pieces[number].unlink(missing_ok=True)
             seen_file(self._pieces[number]).unlink(missing_ok=True)
@@ -193,7 +210,7 @@ class _Work:
     def progress(self, done: float, note: str) -> None:
         self._ctx.progress(done, self.total, note)
 
-    def _make(self, *, again: bool = False) -> tuple[Render, int]:
+    def _make(self, *, again: bool = False) -> Render:
         check, cache = self._ctx.cancel.check, self._ctx.workspace.cache
         cuts = audible(self.program)
         sounds: list[Sound] = []
@@ -203,6 +220,7 @@ class _Work:
 
         bench = Bench(cache, self.profile, check, self._drawn, self.encoder)
         self._pieces, made = encode_segments(self.segments, self.frame, bench, [mix] if cuts else [])
+        self._made |= made
         self.progress(self.program.seconds * 1.08, "joining and measuring")
         film = self._ctx.scratch(".mp4")
         sound = sounds[0] if sounds else None
@@ -223,10 +241,9 @@ class _Work:
             if not unusable or again:
                 raise
             self._ctx.warn(f"Pieces that could not be read were made again: {len(unusable)} of {len(self._pieces)}")
-            self.discard(unusable)
+            self._discard(unusable)
             return self._make(again=True)
-        render = Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache, looks)
-        return render, len(self.segments) - made
+        return Render(film, self.program, self.frame, self.segments, self._pieces, sound, self.lufs, cache, looks)
 
     def _drawn(self, ready: float, before: float) -> None:
         """Progress with the time left, from the pace of what this render has drawn itself."""

@@ -31,7 +31,7 @@ from tools.editing.specs import Place
 
 __all__ = ["Files", "Frame", "Piece", "Segment", "plan", "scripts_of", "segment_args", "segment_key"]
 
-RECIPE = 12
+RECIPE = 13
 """Raised when the same segment would be drawn differently: older cached pieces are then left alone."""
 SNAP = 0.3
 """Share of a piece's length by which its end may move to the border of a caption or an overlay."""
@@ -148,7 +148,8 @@ def _piece_facts(piece: Piece) -> dict[str, Any]:
 
 def _word_facts(word: Words) -> list[Any]:
     timed = [asdict(one) for one in word.spoken]
-    return [word.start, word.end, word.text, word.position, word.lifted, timed, _style(word.style)]
+    facts = [word.start, word.end, word.text, word.position, word.lifted, timed, _style(word.style)]
+    return facts if word.scale == 1 else [*facts, word.scale]
 
 
 def _style(name: str) -> list[Any]:
