@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from memory.records import Asset, Score
 from tools.editing import ass, segments
 from tools.editing.specs import CaptionSpec
-from tools.editing.timeline import save_timeline
+from tools.editing.timeline import load_timeline, save_timeline
 from tools.spec import ToolOutcome
 
 
@@ -195,16 +197,47 @@ def test_frames_of_another_shot_beside_a_cut_are_told(
 ) -> None:
     """The second clip begins `start` frames into a film whose own cut comes at frame 24."""
 
-    def shots(at: float) -> NDArray[np.uint8]:
-        rgb = np.full((90, 160, 3), (40, 90, 160) if round(at * 24) < 24 else (200, 160, 60), np.uint8)
-        rgb[20:30, 20 + round(at * 24) % 60 : 40 + round(at * 24) % 60] = 250
-        return rgb
-
-    film = studio.attach(make_video(tmp_path / "two.mp4", 4.0, fps=24, width=160, height=90, frame=shots))
+    film = studio.attach(two_shots(tmp_path / "two.mp4"))
     other = studio.attach(coloured_film(tmp_path / "other.mp4", 1.0))
-    _, _, scores, warnings = made(studio, [clip(other, 0, 1), clip(film, 1, 1.5, start / 24)])
+    _, _, scores, warnings = made(studio, [clip(other, 0, 1), clip(film, 1, 2.5, start / 24)])
     assert scores["stray_frames"].value == (1 if stray else 0), scores["stray_frames"].note
     if stray:
         assert scores["stray_frames"].passed is False
         assert "4 frames at frame 24" in scores["stray_frames"].note
         assert any("stray_frames is 1" in one for one in warnings)
+
+
+def two_shots(path: Path) -> Path:
+    """A film whose own cut comes at frame 24, with one beep that begins there."""
+
+    def shots(at: float) -> NDArray[np.uint8]:
+        rgb = np.full((90, 160, 3), (40, 90, 160) if round(at * 24) < 24 else (200, 160, 60), np.uint8)
+        rgb[20:30, 20 + round(at * 24) % 60 : 40 + round(at * 24) % 60] = 250
+        return rgb
+
+    return make_video(path, 4.0, fps=24, width=160, height=90, frame=shots, sound=True)
+
+
+@pytest.mark.parametrize(("begin", "end", "slip"), [(20, 56, 4), (0, 27, None), (12, 26, -2), (24, 60, 0)])
+def test_a_measured_clip_is_slipped_off_the_frames_of_another_shot(
+    studio: EditingStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: int, end: int, slip: int | None
+) -> None:
+    """As long as before, its sound with it; one that would need what the source does not have stays, and is told."""
+    film = studio.attach(two_shots(tmp_path / "two.mp4"))
+
+    def planned(parts: Any, *_: Any, **__: Any) -> list[Any]:
+        whole = parts[0]
+        far = replace(whole, begin=Fraction(3), end=Fraction(7, 2), why="calm")
+        return [far, replace(whole, begin=Fraction(begin, 24), end=Fraction(end, 24), why="lively"), far]
+
+    monkeypatch.setattr("tools.editing.decision.select.best_moments", planned)
+    outcome = studio.run("edit_video", video=film.id, instruction="a 2 second highlight")
+    assert outcome.result is not None, outcome.error
+    scores = {score.name: score.value for score in outcome.assets[0].scores}
+    timeline = load_timeline(studio.path(outcome.assets[1]))
+    tracks = [[clip.source_range for clip in track.find_clips()] for track in timeline.tracks]
+    assert len(tracks) == 2, "picture and sound"
+    starts = [[round(one.start_time.to_seconds() * 24) for one in track] for track in tracks]
+    assert starts[0] == starts[1] == [72, begin + (slip or 0), 72]
+    assert scores["stray_frames"] == (1 if slip is None else 0)
+    assert scores["frames"] == 24 + end - begin

@@ -207,7 +207,8 @@ def _finish(edit: _Edit, wanted: _Wanted, held: HeldContext, ctx: ToolContext) -
     timeline = finished(edit.made, title)
     steps = [{"operation": in_words(one), "rationale": one.rationale} for one in edit.operations]
     timeline.metadata["studio"]["steps"] = steps
-    rendered = render(timeline, held)
+    rendered = render(timeline, held, tidy=True)
+    timeline = rendered.timeline or timeline
     said = [str(step["operation"]) for step in steps] or ["cut as the language model planned"]
     for number, one in enumerate(edit.operations):
         if isinstance(one, Highlight) and one.mood == "lively":

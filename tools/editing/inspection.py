@@ -84,7 +84,8 @@ def inspect(
         check()
         seen = _kept_found(segments, pieces, first, last, frame)
         if last == first + 1:
-            lost += strays(*_side(segments, pieces, first, frame), *_side(segments, pieces, last, frame))
+            old, new = (read_seen(pieces[n], segments[n], frame)[1] for n in (first, last))
+            lost += strays(segments[first], old[-EDGE:], segments[last], new[:EDGE])
         if seen is not None:
             planned += 1
             if not seen:
@@ -104,12 +105,6 @@ def inspect(
         tuple(sorted(unseen)),
         tuple(lost),
     )
-
-
-def _side(
-    segments: Sequence[Segment], pieces: Sequence[Path], number: int, frame: Frame
-) -> tuple[Segment, NDArray[np.uint8]]:
-    return segments[number], read_seen(pieces[number], segments[number], frame)[1]
 
 
 class _Walk:

@@ -28,6 +28,7 @@ from tools.editing.program import Program, read_program
 from tools.editing.seams import Stray
 from tools.editing.seeing import seen_file
 from tools.editing.segments import Frame, Segment, plan
+from tools.editing.slip import slipped
 from tools.editing.sources import SourceFinder
 from tools.editing.timeline import load_timeline
 from tools.spec import Forecast, Studio, Tool, ToolArgs, ToolContext, ToolResult
@@ -58,6 +59,8 @@ class Rendered:
     """What decides the picture and sound, for the record."""
     strays: tuple[Stray, ...] = ()
     """Frames of another shot beside a cut."""
+    timeline: otio.schema.Timeline | None = None
+    """What was rendered."""
 
     def save(
         self, ctx: ToolContext, name: str, *, parents: tuple[str, ...], params: dict[str, Any] | None = None
@@ -89,10 +92,13 @@ def render(
     width: int = 0,
     height: int = 0,
     preview: bool = False,
+    tidy: bool = False,
 ) -> Rendered:
     """Draw, mix, join and measure a timeline into a scratch file.
 
-    width, height: pixels; 0 = the timeline's, one of them alone keeps its shape. preview: small and fast.
+    width, height: pixels; 0 = the timeline's, one of them alone keeps its shape. preview: small and fast. tidy: clips
+    whose stretch was measured are slipped in their sources where frames of another shot stand beside a cut; what was
+    rendered is `Rendered.timeline`.
     Finished pieces stay in the workspace's cache, so that a cancelled or repeated render goes on from there. The same
     timeline, sources and ffmpeg give the same bytes (with x264; a hardware encoder's are its own).
 
@@ -118,6 +124,8 @@ def render(
         work.take_back(back)
         made = work.make()
         verdict = measure(made, ctx.cancel.check)
+    if tidy and (moved := slipped(timeline, made.looks.pieces.strays)) is not None:
+        return render(moved, ctx, width=width, height=height, preview=preview)
     if made.sound is not None and made.sound.again:
         ctx.warn(f"The sound was made again: {made.sound.again}")
     scores = explained(verdict.scores, back)
@@ -144,7 +152,7 @@ def render(
     used = tuple(finder.assets.values())
     strays = made.looks.pieces.strays
     size = (frame.width, frame.height)
-    return Rendered(made.film, program, *size, scores, len(made.pieces), work.reused, used, params, strays)
+    return Rendered(made.film, program, *size, scores, len(made.pieces), work.reused, used, params, strays, timeline)
 
 
 def loudness_of(ctx: ToolContext) -> float:
