@@ -67,7 +67,7 @@ def test_a_piece_that_came_out_black_or_still_is_drawn_again(
     colour = studio.attach(coloured_film(tmp_path / "colour.mp4", 3.0))
     drawn = spoil(steps)
     film, outcome, scores, warnings = made(studio, [clip(colour, 0, 3)])
-    assert scores[name].passed is True and scores[name].value == 0
+    assert (scores[name].passed, scores[name].value, scores[name].note) == (True, 0, "")
     assert [said in one for one in sent_back(warnings)] == [True], warnings
     assert drawn == [0, 0]
     assert outcome.result is not None and outcome.result.measurements["reused"] == 0
@@ -241,3 +241,13 @@ def test_a_measured_clip_is_slipped_off_the_frames_of_another_shot(
     assert starts[0] == starts[1] == [72, begin + (slip or 0), 72]
     assert scores["stray_frames"] == (1 if slip is None else 0)
     assert scores["frames"] == 24 + end - begin
+
+
+def test_a_users_own_clip_that_came_out_black_is_drawn_again_too(
+    studio: EditingStudio, tmp_path: Path, spoil: Callable[[str], list[int]]
+) -> None:
+    colour = studio.attach(coloured_film(tmp_path / "colour.mp4", 3.0))
+    drawn = spoil("lutyuv=y=16:u=128:v=128")
+    film, outcome = studio.make("edit_video", video=colour.id, instruction="keep the first 2 seconds")
+    assert drawn == [0, 0] and frames(film).mean() > 40
+    assert outcome.result is not None and len(sent_back(list(outcome.result.warnings))) == 1

@@ -45,6 +45,8 @@ def sent_back(verdict: Verdict, made: Render, fresh: Collection[int], check: Cal
     """
     program, looks = made.program, made.looks
     failed = {score.name for score in verdict.scores if score.passed is False}
+    # Nobody minds a user's own clip that is black; but it has to be the clip that is.
+    over = {one.name for one in verdict.scores if (one.value or 0) > (one.threshold or 0)}
     pieces = set(verdict.broken)
     reasons: list[str] = []
     tried: set[str] = set()
@@ -55,7 +57,7 @@ def sent_back(verdict: Verdict, made: Render, fresh: Collection[int], check: Cal
         pieces = set(range(len(made.pieces)))
         reasons.append(f"{verdict.scores[0].value:g} frames came out, the timeline has {program.frames}")
     for name, fault in SHARES:
-        if name not in failed:
+        if name not in over:
             continue
         stretches = looks.pieces.black if fault == "black" else looks.pieces.frozen
         cause = cause_of(fault, stretches, made.segments, made.frame, check)
@@ -87,7 +89,7 @@ def explained(scores: Iterable[Score], back: Again) -> tuple[Score, ...]:
     """The scores with what explains those that are still outside their marks."""
     made = []
     for score in scores:
-        if score.passed is not False:
+        if score.passed or (score.passed is None and score.name not in back.tried):
             made.append(score)
             continue
         twice = "the same on a second try" if score.name in back.tried else ""
