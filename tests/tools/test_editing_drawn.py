@@ -203,7 +203,9 @@ def test_rain_and_snow_are_seen_before_a_white_sky(name: str) -> None:
 def test_no_word_of_a_bubble_is_broken(width: int, height: int) -> None:
     for room in ROOMS:
         lines, size = _text("Good morning, everybody!", width, height, room)
-        assert (
-            " ".join("".join(part for _, part in line) for line in lines).split() == ["GOOD", "MORNING,", "EVERYBODY!"]
-        )
+        assert " ".join("".join(part for _, part in line) for line in lines).split() == [
+            "GOOD",
+            "MORNING,",
+            "EVERYBODY!",
+        ]
         assert size >= 8
