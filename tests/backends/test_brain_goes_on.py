@@ -147,6 +147,23 @@ def test_after_a_look_there_is_nothing_to_take_away(brain: OfflineBrain) -> None
     assert all(call.tool != "undo" for call in made)
 
 
+@pytest.mark.parametrize(
+    ("before", "wish"),
+    [
+        ("use a.mp4: delete the last shot", "make it vertical"),
+        ("delete the last shot", "make it vertical"),
+        ("swap the first two shots", "make it black and white"),
+        ("keep the first 5 seconds", "make it slower"),
+    ],
+)
+def test_a_further_wish_is_done_to_what_was_made(brain: OfflineBrain, before: str, wish: str) -> None:
+    made = {"id": "vid-9999999999", "kind": "video", "name": "a-edit.mp4", "tool": "edit_video"}
+    known = [made, *UPLOADED]
+    tool, args = after(brain, "edit_video", {"video": A, "instruction": before}, wish, assets=known)
+    assert (tool, args["video"]) == ("edit_video", made["id"])
+    assert "shot" not in args["instruction"] and "5" not in args["instruction"]
+
+
 def test_what_comes_on_top_is_no_correction(brain: OfflineBrain) -> None:
     cut = {"id": "vid-9999999999", "kind": "video", "name": "cut", "tool": "remix_style"}
     made = after(brain, "remix_style", {"video": A, "style": "comic"}, "and now in black and white",

@@ -26,6 +26,9 @@ _TAKES_BACK = re.compile(
     r"volevo dire)\b[\s,:…–-]*(?:to say\s+)?)?",
     re.IGNORECASE,
 )
+_MAKE_IT = re.compile(r"\s*make (?:it|that)\s*", re.IGNORECASE)
+_FIGURE = re.compile(r"(?:\d|an?\b|the\b)", re.IGNORECASE)
+"""'Make it 10 seconds' puts a figure right; 'make it vertical' comes on top of what was made."""
 _MOST_WORDS = 14
 _NOT = re.compile(
     r"(?:(?:it|he|she|they|that|the [\w-]+|his [\w-]+|her [\w-]+|their [\w-]+)\s+(?:is|are|['’]s|was|should be|has|"
@@ -72,7 +75,7 @@ def corrected(request: Request) -> list[Call]:
     if not words or not rest or len(said.split()) > _MOST_WORDS or (last.tool == "speak" and retold(request)):
         return []
     better = _exchanged(words, rest)
-    if better is None and start and start.end():
+    if better is None and start and start.end() and not (_MAKE_IT.fullmatch(start.group()) and not _FIGURE.match(rest)):
         doubt = settled(f"{words.rstrip(' .!')}, no wait, {rest}", tuple(c.name for c in request.facts.characters))
         better = doubt if "no wait" not in doubt and doubt != rest and _kept(words, doubt) else None
     return [Call(last.tool, {**last.args, argument: better})] if better and better != words else []
