@@ -13,6 +13,31 @@ from tools.editing.decide import decide
 from tools.editing.operations import Caption, Grade, Highlight, Keep, Span, Speed, in_words
 from tools.editing.presets import editing_presets
 
+TYPED = {
+    "quick cuts": w.Montage("quick cuts", quick=True),
+    "make it 10 seconds with quick cuts": w.Montage("with quick cuts", seconds=10.0, quick=True),
+    "speed it up with quick cuts": Speed("speed it up", 2.0),
+    "quick cuts to the beat": w.ToBeat("cuts to the beat"),
+    "only the good bits, 15 sec": w.Best("only the good bits", 15.0),
+    "the music is too loud": w.Level("the music is too loud", "music", -6.0),
+    "la musica è troppo bassa": w.Level("la musica è troppo bassa", "music", 6.0),
+    "too many pauses, clean it up": w.DropSilences("too many pauses, clean it up"),
+    "toglimi i silenzi": w.DropSilences("toglimi i silenzi"),
+    "run it at 0.7 speed": Speed("run it at 0.7 speed", 0.7),
+    "rallenta a metà velocità": Speed("rallenta a metà velocità", 0.5),
+    "half of it": w.Target("half of it", share=0.5),
+    "cut it in half": w.Target("cut it in half", share=0.5),
+    "keep the first half of it": Keep("the first half", Span(0.0, 0.5, "start", True)),
+    "a bit shorter": w.Target("a bit shorter"),
+    "vorrei che iniziasse da 0:42": Keep("vorrei che iniziasse da 0:42", Span(42.0)),
+}
+
+
+@pytest.mark.parametrize("wish", TYPED)
+def test_wishes_as_they_are_typed(wish: str) -> None:
+    assert decide(wish) == [TYPED[wish]]
+
+
 READ = {
     "Find the most lively 3 seconds of this clip, make them black and white and put 'WAIT FOR IT' on top": [
         "keep the most lively 3 s",

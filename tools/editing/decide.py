@@ -67,6 +67,9 @@ def decide(instruction: str) -> list[Operation]:
                 continue
             found.append(Found(match.start(), rule.kind, rule.read(match, lex), match.group().strip(), rule.form))
             text = _hole(text, *match.span())
+    quick = next((item for item in found if item.kind == "quick"), None)
+    if quick and not any(item.kind in ("operation", "range") for item in found):
+        found.append(Found(quick.at, "operation", w.Montage(quick.said, quick=True), quick.said, quick.form))
     sure = any(isinstance(item.value, CHOOSERS) and item.form != "vague" for item in found)
     found, unplaced = _lengths([item for item in found if not (sure and item.form == "vague")])
     for item in unplaced:
