@@ -148,6 +148,28 @@ def test_after_a_look_there_is_nothing_to_take_away(brain: OfflineBrain) -> None
 
 
 @pytest.mark.parametrize(
+    ("wish", "args"),
+    [
+        ("remix it as noir but only half strength", {"style": "noir", "strength": 0.5}),
+        ("make it look like vhs at 30%", {"style": "vhs", "strength": 0.3}),
+        ("make it noir but keep the sound", {"style": "noir", "sound": "keep"}),
+        ("make it noir and keep the captions", {"style": "noir", "captions": "keep"}),
+        ("turn it into a silent film, keep the original sound", {"style": "silent movie", "sound": "keep"}),
+        ("turn it into a silent film", {"style": "silent movie"}),
+        ("fallo noir ma tieni l'audio", {"style": "noir", "sound": "keep"}),
+    ],
+)
+def test_a_style_with_what_stays_and_how_strong(brain: OfflineBrain, wish: str, args: dict[str, Any]) -> None:
+    found = brain.decide(messages(wish, assets=CLIPS[:1])).calls
+    assert [(call.tool, call.args) for call in found] == [("remix_style", {"video": A, **args})]
+
+
+def test_what_is_put_on_beats_is_an_effect(brain: OfflineBrain) -> None:
+    (made,) = brain.decide(messages("put a heart on every beat", assets=CLIPS[:1])).calls
+    assert (made.tool, made.args["at"]) == ("add_effects", "beats") and "heart" in made.args["effect"]
+
+
+@pytest.mark.parametrize(
     ("before", "wish"),
     [
         ("use a.mp4: delete the last shot", "make it vertical"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from backends.llm.offline import dialogue, slots
 from backends.llm.offline.lexicon import lexicon
 from backends.llm.offline.lip_calls import PREVIEW
+from backends.llm.offline.look_words import only_a_look
 from backends.llm.offline.reading import Reader, Reading
 from backends.llm.offline.recipes import BUILDERS, build, clauses, cut_out, substitute
 from backends.llm.offline.references import called_on
@@ -80,6 +81,8 @@ def offered(reading: Reading, tools: tuple[str, ...]) -> Reading:
 def steps_of(reader: Reader, request: Request, whole: Reading) -> list[Step]:
     """The wish's clauses with their intents; clauses of the same edit stay together."""
     wish = request.wish
+    if whole.intent == "remix_style" and only_a_look(wish.blank_quotes):
+        return [Step(whole.intent, wish, whole)]  # 'noir, and keep the captions' is one
     spans = clauses(wish, whole.intent)
     if len(spans) > 1 and called_on(request):  # 'Captain, say: ...': who is called is no step
         spans = [(spans[0][0], spans[1][1]), *spans[2:]]

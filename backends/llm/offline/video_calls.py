@@ -9,7 +9,7 @@ from backends.llm.offline import slots
 from backends.llm.offline.cut_words import cutters_words
 from backends.llm.offline.file_orders import ordered_first
 from backends.llm.offline.lexicon import lexicon
-from backends.llm.offline.look_words import look_names
+from backends.llm.offline.look_words import look_details, look_names
 from backends.llm.offline.references import SUITABLE, find_file, find_files, kind_of_extension, need_file
 from backends.llm.offline.request import Ask, Call, Refer, Request
 from backends.llm.offline.voice_calls import WHO_SPEAKS
@@ -177,7 +177,7 @@ def remix_style(request: Request) -> list[Call]:
         args["reference"] = reference
     if two and _PACE.search(text):
         args["pacing"] = "recut"
-    return [Call("remix_style", args)]
+    return [Call("remix_style", {**args, **look_details(request.wish.blank_quotes)[0]})]
 
 
 _PACE = re.compile(r"\b(?:pac(?:e|ing)|rhythm|cutting|shot lengths?|tempo|ritmo|montaggio)\b", re.IGNORECASE)
