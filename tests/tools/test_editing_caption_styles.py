@@ -102,3 +102,29 @@ def test_a_revealed_text_cannot_become_a_command() -> None:
     line = script([words], 320, 180, FPS).splitlines()[-1].split(",,", 2)[-1]
     tags = [part.split("}")[0] for part in line.replace("\\{", "").split("{")[1:]]
     assert all(tag.startswith(("\\ko", "\\k")) and tag.lstrip("\\ko").isdigit() for tag in tags)
+
+
+@pytest.mark.parametrize(
+    ("text", "small"),
+    [
+        ("Professor Amelia Bartholomew Winterbottom-Featherstone the Third", 0),
+        ("Otto\nbaker", 1),
+        ("Professor Amelia Bartholomew Winterbottom-Featherstone the Third\nbaker", 1),
+    ],
+)
+def test_only_the_second_line_of_a_lower_third_is_small(text: str, small: int) -> None:
+    """A long name that is broken is one name still."""
+    lines = set_text(text, "lower_third", 640, 360).lines
+    assert len(lines) > small
+    made = script([Words(0, 48, text, "lower_third", "bottom")], 640, 360, FPS)
+    assert made.count("\\fs") == small
+    if small:
+        assert "\\fs" in made.rpartition("\\N")[2], "its last line"
+
+
+@pytest.mark.parametrize("style", ["title", "silent", "lower_third", "subtitle"])
+def test_a_short_caption_is_there_before_it_goes(studio: EditingStudio, style: str) -> None:
+    """A quarter of a second: what took longer to come would never be seen."""
+    film, _ = studio.make("add_captions", video="flat.mp4", text="Wait", style=style, start=0.5, end=0.75)
+    lit = (frames(film).min(axis=3) > 200).sum(axis=(1, 2))
+    assert lit[12:18].max() > 20 and lit[:11].max() == 0 and lit[19:].max() == 0, lit

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from configs.errors import UsageError
 from tools.editing.cut import Words
-from tools.editing.lettering import Setting, faces, set_text
+from tools.editing.lettering import Setting, clean, faces, set_text
 from tools.editing.presets import CaptionStyle, caption_presets
 from tools.editing.reveal import Span, times_of
 
@@ -57,9 +57,10 @@ def script(words: Sequence[Words], width: int, height: int, fps: Fraction) -> st
         look = caption_presets().styles[word.style]
         styles.append(_style(number, look, setting, word, width, height))
         times = times_of(word, setting, look, fps) if look.reveal else ()
+        said = _text(setting, look, times, _first_lines(word.text, setting))
         events.append(
             f"Dialogue: 0,{_clock(word.start, fps)},{_clock(word.end, fps)},s{number},,0,0,0,,"
-            f"{_movement(look, (word.end - word.start) / fps)}{_text(setting, look, times)}"
+            f"{_movement(look, (word.end - word.start) / fps)}{said}"
         )
     head = HEADER.format(width=width, height=height)
     return head + "\n".join(styles) + "\n" + EVENTS + "\n".join(events) + "\n"
@@ -154,10 +155,21 @@ def font_folder(cache: Path) -> Path:
     return folder
 
 
-def _text(setting: Setting, look: CaptionStyle, times: Sequence[Span]) -> str:
+def _first_lines(text: str, setting: Setting) -> int:
+    """How many of the set lines belong to the text's first one."""
+    left = sum(not sign.isspace() and sign not in setting.missing for sign in clean(text).split("\n")[0])
+    for number, line in enumerate(setting.lines, 1):
+        left -= sum(not sign.isspace() for _, run in line for sign in run)
+        if left <= 0:
+            return number
+    return len(setting.lines)
+
+
+def _text(setting: Setting, look: CaptionStyle, times: Sequence[Span], first: int) -> str:
+    """The words of an ASS event; of a lower third, lines behind the `first` ones are set smaller."""
     lines, letter, clock = [], 0, 0
     for number, line in enumerate(setting.lines):
-        made = f"{{\\fs{setting.size * SECOND_LINE:.2f}}}" if number and look.home == "bottom_left" else ""
+        made = f"{{\\fs{setting.size * SECOND_LINE:.2f}}}" if number >= first and look.home == "bottom_left" else ""
         for face, text in line:
             if look.reveal:
                 written, letter, clock = _revealed(text, times, letter, clock, look)
