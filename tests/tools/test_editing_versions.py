@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import opentimelineio as otio
 import pytest
@@ -122,6 +123,29 @@ def test_a_change_that_does_not_fit_leaves_no_version(studio: EditingStudio, cut
     assert len(versions(studio.memory, cut)) == 1
     missing = {"op": "insert", "at": 0, "new": {"asset": "../../etc/passwd", "seconds": 1}}
     assert studio.run("change_timeline", timeline=cut.id, changes=[missing]).error is not None
+
+
+def test_a_change_that_another_one_overtook_is_told(
+    studio: EditingStudio, cut: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both were begun on the same version; the slower one is saved beside the quicker one, and says so."""
+    from tools.editing.change import tool
+
+    (clip,) = clips(studio, cut)
+    real, quick = tool.render, list[Asset]()
+
+    def slow(*args: Any, **more: Any) -> Any:
+        if not quick:
+            quick.append(change(studio, cut, {"op": "grade", "clip": clip, "look": "noir"}))
+        return real(*args, **more)
+
+    monkeypatch.setattr(tool, "render", slow)
+    sepia = {"op": "grade", "clip": clip, "look": "sepia"}
+    _, outcome = studio.make("change_timeline", timeline=cut.id, changes=[sepia], render="preview")
+    assert outcome.result is not None
+    assert [quick[0].id in text for text in outcome.result.warnings if "meanwhile" in text] == [True]
+    _, alone = studio.make("change_timeline", timeline=quick[0].id, changes=[sepia], render="preview")
+    assert alone.result is not None and not any("meanwhile" in text for text in alone.result.warnings)
 
 
 def test_a_change_to_an_older_version_is_told(studio: EditingStudio, cut: Asset) -> None:

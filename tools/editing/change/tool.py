@@ -65,13 +65,19 @@ class ChangeTimeline(Tool):
         changes = read_changes(args.changes)
         base = base_of(ctx.asset(args.timeline, "timeline", "video"), ctx)
         _check_tables(changes, ctx)
-        _warn_of_newer(base, ctx)
+        behind = _newer(base, ctx)
+        if behind and base.asset is not None:
+            ctx.warn(f"'{base.name}' has a newer version ({behind}); this change was made to {base.asset.id}")
         finder = SourceFinder(ctx)
         made = apply(base.timeline, changes, facts_finder(ctx, finder))
         # Read as the renderer would: a version that could not be rendered is not kept.
         read_program(made.timeline, finder.find)
         rendered = render(made.timeline, ctx, preview=args.render == "preview") if args.render != "no" else None
         sources = list(finder.assets)
+        if (meanwhile := _newer(base, ctx)) and meanwhile != behind:
+            ctx.warn(
+                f"'{base.name}' was changed meanwhile ({meanwhile}); this version is made from the one before that"
+            )
         saved = save_version(ctx, base.recorded(ctx), made.timeline, made.said, changes, sources=sources)
         number = version_of(saved).number
         assets, measured = [saved], {"version": number, "changes": len(changes)}
@@ -87,12 +93,12 @@ class ChangeTimeline(Tool):
         return ToolResult(text.encode()[:SUMMARY_LIMIT].decode(errors="ignore"), tuple(assets), measured, data=facts)
 
 
-def _warn_of_newer(base: Base, ctx: ToolContext) -> None:
+def _newer(base: Base, ctx: ToolContext) -> str:
+    """The id of the newest version where that is another one than the base; '' where it is the newest."""
     if base.asset is None:
-        return
+        return ""
     newest = current(ctx.memory, base.asset).asset.id
-    if newest != base.asset.id:
-        ctx.warn(f"'{base.asset.name}' has a newer version ({newest}); this change was made to {base.asset.id}")
+    return "" if newest == base.asset.id else newest
 
 
 def _check_tables(changes: Sequence[AnyChange], ctx: ToolContext) -> None:
