@@ -13,6 +13,7 @@ from tools.editing.cut import Program
 from tools.editing.in_frame import CaptionsSeen, captions_in_frame
 from tools.editing.inspection import Inspection, inspect
 from tools.editing.level import Heard, Sound
+from tools.editing.material import SLOW
 from tools.editing.presets import editing_presets
 from tools.editing.segments import Frame, Segment
 from tools.editing.sheet import contact_sheet
@@ -21,8 +22,6 @@ VISION = "backends.vision.quality"
 CUTS = "backends.vision.cuts"
 LOUDNESS = "ITU-R BS.1770"
 NEAR_CEILING_DB = 1.0
-SLOW = 0.25
-"""Slower than this, every picture is held so long that it counts as still."""
 
 
 @dataclass(frozen=True)
