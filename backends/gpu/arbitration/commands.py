@@ -17,6 +17,8 @@ from backends.gpu.gpu_lock import GpuLock
 from configs.errors import EngineError, StudioError
 
 LOG = logging.getLogger("studio.arbiter")
+BUSY_S = 0.005
+"""How often a closing studio looks whether a command has let go of an engine."""
 
 
 class Commands:
@@ -198,7 +200,7 @@ class Commands:
 
     async def close(self, limit_s: float) -> None:
         """Answer everybody, take all leases back, unload what is up; kept engines are left running."""
-        core = self._core
+        core, until = self._core, time.monotonic() + limit_s
         core.board.closing = True
         core.waiting.fail_all(EngineError("The studio is closing"))
         for slot in core.board.slots.values():
@@ -207,13 +209,16 @@ class Commands:
             core.leases.void(lease, "the studio is closing")
         if tasks := core.works.tasks:
             await asyncio.wait(tasks, timeout=limit_s)
-        jobs = [asyncio.create_task(self._let_go(s)) for s in core.board.slots.values() if s.engine is not None]
+        jobs = [asyncio.create_task(self._let_go(s, until)) for s in core.board.slots.values() if s.engine is not None]
         if jobs:
             await asyncio.wait(jobs, timeout=limit_s)
         for name in self._workers.running:
             LOG.warning("%s has not ended; its process goes with the studio", name)
 
-    async def _let_go(self, slot: Slot) -> None:
+    async def _let_go(self, slot: Slot, until: float) -> None:
+        # A user's command may be at it: it ends as soon as it sees that the studio closes.
+        while slot.work is not None and time.monotonic() < until:
+            await asyncio.sleep(BUSY_S)
         engine = slot.engine
         if slot.work is not None or (slot.state is EngineState.COLD and not slot.charge_mib) or engine is None:
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -13,6 +15,9 @@ from configs.errors import EngineError
 
 T = TypeVar("T")
 
+CLOSING = "The studio is closing"
+LOOK_S, LAST_S = 0.5, 2.0
+"""How often somebody who waits looks whether the loop is still there; how long its last tasks may take to end."""
 ANSWER_S = 15.0
 """The loop never blocks; should it take this long to answer, something is very wrong."""
 
@@ -57,7 +62,22 @@ class LoopThread:
         if self.is_here:
             job.close()
             raise EngineError("The arbiter cannot wait for itself", fix="Call it from another thread")
-        return asyncio.run_coroutine_threadsafe(job, self.loop).result(timeout=timeout)
+        try:
+            answer = asyncio.run_coroutine_threadsafe(job, self.loop)
+        except RuntimeError:  # the loop is closed
+            job.close()
+            raise EngineError(CLOSING) from None
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return answer.result(timeout=min(LOOK_S, max(0.0, until - time.monotonic())))
+            except concurrent.futures.CancelledError:
+                raise EngineError(CLOSING) from None
+            except concurrent.futures.TimeoutError:
+                if answer.done() or time.monotonic() >= until:
+                    raise
+                if self.loop.is_closed():  # what reached it in its last moment is never begun
+                    raise EngineError(CLOSING) from None
 
     def submit(self, job: Coroutine[Any, Any, Any]) -> None:
         """Have it done on the loop; nobody waits for it."""
@@ -78,5 +98,12 @@ class LoopThread:
             background.cancel()
             with suppress(asyncio.CancelledError):
                 self.loop.run_until_complete(background)
+            # Whoever waits for one of these is told.
+            while left := asyncio.all_tasks(self.loop):
+                for task in left:
+                    task.cancel()
+                self.loop.run_until_complete(asyncio.wait(left, timeout=LAST_S))
+                if left & asyncio.all_tasks(self.loop):
+                    break  # it does not let itself be ended
         finally:
             self.loop.close()
