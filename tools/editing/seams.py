@@ -70,8 +70,9 @@ def mixed(old: Pictures, middle: Pictures, new: Pictures) -> bool:
     if len(middle) < 3 or size / way.size < LEAST_CHANGE**2:
         return False
     shares = np.array([float((np.asarray(rgb, np.float64).ravel() - one) @ way) / size for rgb in middle])
-    steady = float(spearmanr(np.arange(len(shares)), shares).statistic)
-    return bool(shares[-1] - shares[0] >= MIXED_LEAST * (1 - 2 / (len(shares) + 1)) and steady >= MIXED_ORDER)
+    if shares[-1] - shares[0] < MIXED_LEAST * (1 - 2 / (len(shares) + 1)):
+        return False
+    return float(spearmanr(np.arange(len(shares)), shares).statistic) >= MIXED_ORDER
 
 
 def strays(one: Segment, old: Pictures, two: Segment, new: Pictures) -> list[Stray]:
