@@ -62,7 +62,6 @@ def cut_there(old: Pictures, new: Pictures) -> bool:
 def mixed(old: Pictures, middle: Pictures, new: Pictures) -> bool:
     """Whether the middle pictures lead steadily from the last old one to the first new one, as a dissolve does."""
     import numpy as np
-    from scipy.stats import spearmanr
 
     one, other = (np.asarray(rgb, np.float64).ravel() for rgb in (old[-1], new[0]))
     way = other - one
@@ -72,7 +71,8 @@ def mixed(old: Pictures, middle: Pictures, new: Pictures) -> bool:
     shares = np.array([float((np.asarray(rgb, np.float64).ravel() - one) @ way) / size for rgb in middle])
     if shares[-1] - shares[0] < MIXED_LEAST * (1 - 2 / (len(shares) + 1)):
         return False
-    return float(spearmanr(np.arange(len(shares)), shares).statistic) >= MIXED_ORDER
+    ranks = shares.argsort().argsort()
+    return float(np.corrcoef(np.arange(len(shares)), ranks)[0, 1]) >= MIXED_ORDER
 
 
 def strays(one: Segment, old: Pictures, two: Segment, new: Pictures) -> list[Stray]:
