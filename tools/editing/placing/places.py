@@ -76,6 +76,11 @@ class Spot:
     """To where it stays as it has become; 0 = it ends when it is over."""
 
 
+CALLED = {"loud": "bang", "motion_peak": "strong movement", "stillness": "still moment", "silence": "pause",
+          "funny": "reaction, pause after a bang or burst of motion"}  # fmt: skip
+"""What kinds of moments are called where one is missing."""
+
+
 def needs(wishes: Sequence[Wish]) -> tuple[Aspect, ...]:
     """What must be measured for these wishes; () when their places are known without."""
     found: set[Aspect] = set()
@@ -110,7 +115,7 @@ def spots(wish: Wish, record: FilmRecord | None, seconds: float, taken: Sequence
         tried.append(place)
     raise UsageError(
         f"The film has no place for '{wish.effect}'",
-        f"nothing in it was measured as {' or '.join(name.replace('_', ' ') for name in tried)}"
+        f"no {' and no '.join(CALLED.get(name, name.replace('_', ' ')) for name in tried)} was found in it"
         + (f" ('{wish.word}' is not said where words were found)" if wish.word else ""),
         "Say a time, such as 'at 2.5 seconds'",
     )
