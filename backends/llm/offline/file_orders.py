@@ -8,7 +8,7 @@ from typing import Any
 
 from backends.llm.facts import FileFact
 from backends.llm.offline.follow_up_words import words
-from backends.llm.offline.references import _ORDINALS as ORDINALS
+from backends.llm.offline.references import ORDINALS
 from backends.llm.offline.request import Call, Request
 
 _ARGUMENTS = {"video": "video", "image": "image", "audio": "audio"}

@@ -39,7 +39,7 @@ SUITABLE = {
 }
 """What is asked for -> kinds of assets that will do."""
 
-_ORDINALS = {
+ORDINALS = {
     "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4,
     "former": 0, "latter": -1,
     "prima": 0, "primo": 0, "seconda": 1, "secondo": 1, "terza": 2, "terzo": 2,
@@ -249,7 +249,7 @@ def _chosen(answer: str, choices: list[str]) -> str | None:
     for option in choices:
         if option.lower() == low or re.search(rf"(?<!\w){re.escape(option.lower())}(?!\w)", low):
             return option
-    for word, index in _ORDINALS.items():
+    for word, index in ORDINALS.items():
         if re.search(rf"\b{word}\b", low) and index < len(choices):
             return choices[index]
     if low.isdigit() and 1 <= int(low) <= len(choices):
@@ -334,12 +334,12 @@ def _best_kind(files: list[FileFact], kinds: tuple[str, ...]) -> list[FileFact]:
 def _by_ordinal(text: str, files: list[FileFact], want: str) -> FileFact | None:
     nouns = {"any": r"\w+"}.get(want, "|".join(map(re.escape, lexicon().words["reference_nouns"].get(want, [want]))))
     text = _LASTING.sub(" ", text)
-    match = re.search(rf"\b({'|'.join(_ORDINALS)})\s+(?:one|{nouns})s?\b", text, re.IGNORECASE) or (
+    match = re.search(rf"\b({'|'.join(ORDINALS)})\s+(?:one|{nouns})s?\b", text, re.IGNORECASE) or (
         _ALONE.search(text) if len(files) > 1 else None
     )
     if not match:
         return None
-    index = _ORDINALS[match.group(1).lower()]
+    index = ORDINALS[match.group(1).lower()]
     return files[index] if index < len(files) else None
 
 
@@ -350,7 +350,7 @@ _LASTING = re.compile(
 )
 """'A 5 second trailer' is no second trailer."""
 _ALONE = re.compile(
-    rf"\bthe\s+({'|'.join(_ORDINALS)})(?=\s*(?:[,.!?;:]|$)|\s+(?:is|was|looks?|of them|of (?:these|those)|to|by|"
+    rf"\bthe\s+({'|'.join(ORDINALS)})(?=\s*(?:[,.!?;:]|$)|\s+(?:is|was|looks?|of them|of (?:these|those)|to|by|"
     rf"and|\d))",
     re.IGNORECASE,
 )
